@@ -1,0 +1,47 @@
+"""Files that appear whole or not at all: written beside their place, then renamed."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Give a path beside `path` with the same suffixes; rename it to `path` if the block succeeds.
+
+    The name starts with a dot and the process id, so that readers' globs and a second writer miss it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a table without its index; comma separated for .csv, tab separated otherwise."""
+    with whole_file(path) as beside:
+        table.to_csv(beside, sep="," if str(path).endswith(".csv") else "\t", index=False)
+
+
+def read_table(path: str | Path, **options) -> pd.DataFrame:
+    """Read a table written by `write_table`; `options` go to pandas.read_csv."""
+    return pd.read_csv(path, sep="," if str(path).endswith(".csv") else "\t", **options)
+
+
+def write_json(content: dict, path: str | Path) -> None:
+    """Write a JSON object with sorted keys."""
+    with whole_file(path) as beside:
+        beside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def read_json(path: str | Path) -> dict:
+    """Read a JSON object."""
+    return json.loads(Path(path).read_text())
