@@ -1,0 +1,26 @@
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/demo.smk"
+include: "rules/ingest.smk"
+include: "rules/cohort.smk"
+include: "rules/nnunet.smk"
+include: "rules/monai.smk"
+include: "rules/detection.smk"
+include: "rules/radiomics.smk"
+include: "rules/phenotype.smk"
+include: "rules/report.smk"
+include: "rules/provenance.smk"
+
+
+rule all:
+    input:
+        report=f"{RUN}/report.html",
+        manifest=f"{RUN}/manifest.json",
+    default_target: True

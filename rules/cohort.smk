@@ -1,0 +1,63 @@
+"""Cohort: samples matched to studies, exclusions, the split's report, what was acquired, the audit.
+
+Comes in: the sheets, the ledger, the records of every ingested series, the records of every
+trained model.
+Goes out: `results/<run>/cohort/`: matching.tsv (one row a target series), exclusions.tsv,
+splits.tsv, acquisition.tsv (one row a series; no training begins before it is written, so that
+bad data stop the run first), leakage_audit.tsv and stale_cases.tsv.
+"""
+
+
+rule collect_acquisition:
+    input:
+        acquisition=expand(f"{RUN}/series/{{series}}/acquisition.json", series=SERIES.index),
+        quality=expand(f"{RUN}/series/{{series}}/quality.json", series=SERIES.index),
+        reference=expand(f"{RUN}/series/{{series}}/reference.json", series=REFERENCE_SERIES),
+    output:
+        table=f"{RUN}/cohort/acquisition.tsv",
+    params:
+        cohorts=dict(SERIES["cohort"]),
+        code=code("files"),
+        versions=pins("ingest"),
+    log:
+        f"{RUN}/logs/collect_acquisition.log",
+    benchmark:
+        f"{RUN}/benchmarks/collect_acquisition.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    conda:
+        "../envs/ingest.yaml"
+    script:
+        "../workflow/scripts/collect_acquisition.py"
+
+
+rule match_cohort:
+    input:
+        series=config["sheets"]["series"] or [],
+        molecular=config["sheets"]["molecular"] or [],
+        splits=f"{config['ledger']}/splits.tsv",
+    output:
+        matching=f"{RUN}/cohort/matching.tsv",
+        exclusions=f"{RUN}/cohort/exclusions.tsv",
+        splits=f"{RUN}/cohort/splits.tsv",
+    params:
+        cohorts=config["cohorts"],
+        window_days=config["matching"]["window_days"],
+        positive_above=config["phenotype"]["positive_above"],
+        segmentation_set=training_set(needed_training_sets()[-1]) if MODELS else [],
+        code=code("cohort", "sheets", "ledger"),
+        versions=pins("ingest"),
+    log:
+        f"{RUN}/logs/match_cohort.log",
+    benchmark:
+        f"{RUN}/benchmarks/match_cohort.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    conda:
+        "../envs/ingest.yaml"
+    script:
+        "../workflow/scripts/match_cohort.py"

@@ -1,0 +1,326 @@
+"""What every stage shares: the checked config, sheets and ledger, paths and resources.
+
+Comes in: the config, the sheets of series and molecular samples, the ledger. All of them are
+read and checked here, while the workflow is parsed, so that a dry run finds what is wrong.
+Goes out: names in capitals and functions for the rule files; no rule stands here.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+from livermet.cohort import match_samples
+from livermet.config import check_config
+from livermet.errors import InputError, stop_on
+from livermet.leakage import audit_roles, leaks
+from livermet.ledger import Ledger, lacking, read_ledger
+from livermet.provenance import code_hash, listing_digest, pinned_versions
+from livermet.sheets import missing_files, read_molecular, read_phantoms, read_series
+
+VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
+NNUNET_MODELS = ("nnunet", "nnunet_finetuned")
+
+
+def checked(read, *arguments):
+    """Call a reader; bad input ends the run with its sentences and without a traceback."""
+    try:
+        return read(*arguments)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+checked(
+    check_config,
+    config,
+    Path(workflow.basedir) / "config" / "schemas" / "config.schema.yaml",
+)
+
+RUN = f"results/{config['run']}"
+DATA_ROOT = config["data_root"]
+SOURCE, TARGET = config["cohorts"]["source"], config["cohorts"]["target"]
+FOLDS = list(range(config["split"]["folds"]))
+FROM_TABLE = bool(config["phenotype"]["table"])
+FROM_REFERENCE = not FROM_TABLE and config["segmentation"]["source"] == "reference"
+MODELS = [] if FROM_TABLE or FROM_REFERENCE else config["segmentation"]["models"]
+FINAL_MODEL = config["segmentation"]["final_model"] if MODELS else None
+PHENOTYPE_MASK = "table" if FROM_TABLE else "reference" if FROM_REFERENCE else FINAL_MODEL
+PROTOCOLS = config["phenotype"]["protocols"]
+CLASSIFIERS = ("LR", "RF", "XGB")
+# 'auto' takes a GPU where there is one, so the job has to be sent where one may be.
+GPU = 0 if config["segmentation"]["device"] == "cpu" else 1
+
+
+def read_study():
+    """Read and check the sheets and the ledger, each against the other."""
+    if FROM_TABLE:
+        return pd.DataFrame(columns=["patient", "cohort", "series"]), None, None, read_ledger("")
+    sheets = config["sheets"]
+    series = read_series(sheets["series"], config["cohorts"].values())
+    molecular = read_molecular(sheets["molecular"])
+    phantoms = read_phantoms(sheets["phantoms"]) if sheets["phantoms"] else None
+    found = series if phantoms is None else series[~series["series"].isin(phantoms.index)]
+    ledger = read_ledger(config["ledger"])
+    stop_on(
+        missing_files(found, DATA_ROOT) + lacking(series, ledger, needed_training_sets())
+    )
+    return series, molecular, phantoms, ledger
+
+
+def needed_training_sets():
+    """Name the training sets of the models that this run trains."""
+    sets = config["training_sets"]
+    names = [sets["base"]] if MODELS else []
+    return names + ([sets["finetuned"]] if "nnunet_finetuned" in MODELS else [])
+
+
+SERIES, MOLECULAR, PHANTOMS, LEDGER = checked(read_study)
+PLACES = LEDGER.places
+PATIENT = dict(zip(SERIES.index, SERIES["patient"]))
+BATCHES = {
+    batch: [name for name in group["series"] if name in PATIENT]
+    for batch, group in LEDGER.batches.groupby("batch")
+}
+
+
+def series_of(cohort):
+    """List the series of a cohort in the sheet's order."""
+    return list(SERIES.index[SERIES["cohort"] == cohort])
+
+
+TARGET_SERIES = series_of(TARGET)
+
+
+def is_dicom(series):
+    """Tell whether the image of a series is a folder of DICOM files, by its name."""
+    return not SERIES.at[series, "image"].endswith(VOLUME_SUFFIXES)
+
+
+DICOM_SERIES = [series for series in SERIES.index if is_dicom(series)]
+VOLUME_SERIES = [series for series in SERIES.index if not is_dicom(series)]
+REFERENCE_SERIES = [
+    series
+    for series in SERIES.index
+    if SERIES.at[series, "reference"] or SERIES.at[series, "liver_mask"]
+]
+
+
+def one_of(names):
+    """Make the regular expression that matches one of some names, or nothing at all."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+wildcard_constraints:
+    series=one_of(SERIES.index),
+    model=one_of(MODELS),
+    fold=one_of(map(str, FOLDS)),
+    mask=one_of([*MODELS, "reference", "table"]),
+    protocol=one_of(PROTOCOLS),
+    classifier=one_of(CLASSIFIERS),
+
+
+def phantom_series(kind):
+    """Make the expression that matches the phantoms written as 'nifti' or as 'dicom'."""
+    return one_of([] if PHANTOMS is None else PHANTOMS.index[PHANTOMS["kind"] == kind])
+
+
+def phantom_row(wildcards):
+    """Give what a phantom shows, and the facts of its patient that a CT's header tells."""
+    facts = SERIES.loc[wildcards.series, ["patient", "phase", "sex"]].to_dict()
+    age = SERIES.at[wildcards.series, "age"]
+    facts["age"] = "" if pd.isna(age) else int(age)
+    facts["study_date"] = f"{SERIES.at[wildcards.series, 'study_date']:%Y-%m-%d}"
+    return {**PHANTOMS.loc[wildcards.series].to_dict(), **facts}
+
+
+def source_path(series, column):
+    """Give the path of a series' image, reference or liver mask; None where the sheet has none."""
+    name = SERIES.at[series, column]
+    return str(Path(DATA_ROOT) / name) if name else None
+
+
+def image_source(wildcards):
+    """Give the volume or DICOM folder of the series in question."""
+    return source_path(wildcards.series, "image")
+
+
+def reference_source(wildcards):
+    """Give the segmentation of the series in question as the sheet names it, or nothing."""
+    return source_path(wildcards.series, "reference") or []
+
+
+def liver_mask_source(wildcards):
+    """Give the liver mask of the series in question as the sheet names it, or nothing."""
+    return source_path(wildcards.series, "liver_mask") or []
+
+
+def phase_of_series(wildcards):
+    """Give the contrast phase of the series in question."""
+    return SERIES.at[wildcards.series, "phase"]
+
+
+def dicom_listing(wildcards):
+    """Digest the listing of a DICOM series; Snakemake does not see a slice overwritten in place."""
+    if PHANTOMS is not None and wildcards.series in PHANTOMS.index:
+        return "made by a rule"
+    return listing_digest(Path(source_path(wildcards.series, "image")))
+
+
+def ct(series):
+    """Give the ingested CT of a series."""
+    return f"{RUN}/series/{series}/ct.nii.gz"
+
+
+def reference(series):
+    """Give the ingested reference of a series."""
+    return f"{RUN}/series/{series}/reference.nii.gz"
+
+
+def has_reference(series):
+    """Tell whether a human has segmented a series' lesions."""
+    return bool(SERIES.at[series, "reference"])
+
+
+def training_set(name):
+    """List the series of a training set in the ledger."""
+    return LEDGER.training_sets[name]
+
+
+def trained_patients(model, fold=None):
+    """Name the patients whose scans a model was trained on, its lineage included.
+
+    Of a model in folds one fold's network leaves the patients of that fold out.
+    """
+    sets = config["training_sets"]
+    names = {sets["base"]} | ({sets["finetuned"]} if model == "nnunet_finetuned" else set())
+    patients = {PATIENT[series] for name in names for series in training_set(name) if series in PATIENT}
+    return {patient for patient in patients if PLACES[patient] != str(fold)}
+
+
+TRAINED = {model: trained_patients(model) for model in MODELS}
+
+
+def prediction_kind(model, series):
+    """Say how a series is predicted: 'ensemble', 'out_of_fold', 'single', or None for not at all.
+
+    The MONAI networks have one split, so that no network of theirs can score its patients.
+    """
+    seen = PATIENT[series] in TRAINED[model]
+    if model in NNUNET_MODELS:
+        return "out_of_fold" if seen else "ensemble"
+    return None if seen else "single"
+
+
+def prediction_path(model, series):
+    """Give the path of a model's prediction for a series."""
+    return f"{RUN}/predictions/{model}/{prediction_kind(model, series)}/{series}.nii.gz"
+
+
+def predicted_series(model):
+    """List the series that a model predicts, in the sheet's order."""
+    return [series for series in SERIES.index if prediction_kind(model, series)]
+
+
+def prediction_of_series(wildcards):
+    """Give a model's prediction of the series in question."""
+    return prediction_path(wildcards.model, wildcards.series)
+
+
+def kind_of_series(wildcards):
+    """Say how a model predicts the series in question."""
+    return prediction_kind(wildcards.model, wildcards.series)
+
+
+def reference_of_series(wildcards):
+    """Give the reference of the series in question, or nothing where its lesions have none."""
+    return reference(wildcards.series) if has_reference(wildcards.series) else []
+
+
+def scans_of_model(wildcards):
+    """List the scores of every scan that a model predicts."""
+    folder = f"{RUN}/detection/{wildcards.model}/series"
+    return [f"{folder}/{series}.scan.tsv" for series in predicted_series(wildcards.model)]
+
+
+def lesions_of_model(wildcards):
+    """List the lesion tables of every scan that a model predicts."""
+    folder = f"{RUN}/detection/{wildcards.model}/series"
+    return [f"{folder}/{series}.lesions.tsv" for series in predicted_series(wildcards.model)]
+
+
+def labels_of_series(wildcards):
+    """Give the label map that radiomics of the series in question is taken from."""
+    if wildcards.mask == "reference":
+        return reference(wildcards.series)
+    return prediction_path(wildcards.mask, wildcards.series)
+
+
+def masked_series(mask):
+    """List the target series that have a mask: every one by a model, some by a human."""
+    by_model = mask != "reference"
+    return [series for series in TARGET_SERIES if by_model or has_reference(series)]
+
+
+def unions_of_mask(wildcards):
+    """List the features of the union of lesions, one file a target series."""
+    folder = f"{RUN}/radiomics/{wildcards.mask}/series"
+    return [f"{folder}/{series}.union.tsv" for series in masked_series(wildcards.mask)]
+
+
+def lesions_of_mask(wildcards):
+    """List the features of single lesions, one file a target series."""
+    folder = f"{RUN}/radiomics/{wildcards.mask}/series"
+    return [f"{folder}/{series}.lesions.tsv" for series in masked_series(wildcards.mask)]
+
+
+def planned_leaks():
+    """Audit what this run is about to train, from the ledger alone."""
+    networks = [
+        (model, str(fold)) for model in MODELS for fold in (FOLDS if model in NNUNET_MODELS else [0])
+    ]
+    stop_on(
+        [
+            sentence
+            for model, fold in networks
+            for sentence in leaks(
+                audit_roles(
+                    LEDGER.splits, "segmentation", model, fold, trained_patients(model, fold)
+                )
+            )
+        ]
+    )
+
+
+checked(planned_leaks)
+
+
+def code(*modules):
+    """Hash the livermet modules that a rule uses, so that their logic is part of its params."""
+    return code_hash(*modules)
+
+
+def pins(environment):
+    """Give the versions that a rule computes with, as its conda environment pins them."""
+    return pinned_versions(Path(workflow.basedir) / "envs" / f"{environment}.yaml")
+
+
+def memory(megabytes):
+    """Ask for memory that grows with each attempt."""
+
+    def of_attempt(wildcards, attempt):
+        return megabytes * attempt
+
+    return of_attempt
+
+
+def minutes(count):
+    """Ask for a time that grows with each attempt."""
+
+    def of_attempt(wildcards, attempt):
+        return count * attempt
+
+    return of_attempt

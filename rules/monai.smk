@@ -1,0 +1,99 @@
+"""MONAI: the U-Net and the SegResNet, trained on one split of the base training set; predictions.
+
+Comes in: `series/{series}/ct.nii.gz` and `reference.nii.gz` of the base training set, whose fold 0
+chooses the best weights and whose other folds train; `cohort/acquisition.tsv`, so that bad data
+stop the run before a training begins; for predictions the CT of every series whose patient these
+networks have not seen.
+Goes out: `results/<run>/monai/{model}/`: model.pt, model.json (cases and their checksums, settings,
+versions, validation Dice), training.tsv; `predictions/{model}/single/{series}.nii.gz` (0
+background, 1 liver, 2 lesion, on the CT's grid).
+"""
+
+from livermet.monai_models.settings import SHAPES, settings_of, split_by_fold
+
+MONAI_JOBS = config["segmentation"]["monai"]["jobs"]
+MONAI_MODELS = [model for model in MODELS if model in SHAPES]
+MONAI_SETTINGS = {
+    model: checked(settings_of, config["segmentation"]["monai"], model) for model in MONAI_MODELS
+}
+MONAI_TRAINING, MONAI_VALIDATION = (
+    checked(
+        split_by_fold,
+        {
+            series: PLACES[PATIENT[series]]
+            for series in training_set(config["training_sets"]["base"])
+            if series in PATIENT
+        },
+    )
+    if MONAI_MODELS
+    else ([], [])
+)
+
+
+rule train_monai:
+    input:
+        ct=ancient([ct(series) for series in MONAI_TRAINING + MONAI_VALIDATION]),
+        reference=ancient([reference(series) for series in MONAI_TRAINING + MONAI_VALIDATION]),
+        acquisition=ancient(f"{RUN}/cohort/acquisition.tsv"),
+    output:
+        model=f"{RUN}/monai/{{model}}/model.pt",
+        record=f"{RUN}/monai/{{model}}/model.json",
+        training=f"{RUN}/monai/{{model}}/training.tsv",
+    log:
+        f"{RUN}/logs/train_monai/{{model}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/train_monai/{{model}}.tsv"
+    wildcard_constraints:
+        model=one_of(MONAI_MODELS),
+    conda:
+        "../envs/monai.yaml"
+    threads: MONAI_JOBS["train"]["threads"]
+    resources:
+        mem_mb=memory(MONAI_JOBS["train"]["mem_mb"]),
+        runtime=minutes(MONAI_JOBS["train"]["minutes"]),
+        gpu=GPU,
+        # Not a param: a model that was trained on a GPU is no other model on a machine without.
+        device=config["segmentation"]["device"],
+    params:
+        settings=lambda wildcards: MONAI_SETTINGS[wildcards.model],
+        training=MONAI_TRAINING,
+        validation=MONAI_VALIDATION,
+        seed=config["seed"],
+        code=code("monai_models.training"),
+        versions=pins("monai"),
+    script:
+        "../workflow/scripts/train_monai.py"
+
+
+# One rule a batch and model, each declaring every file it writes: a job loads its model once, and a
+# series in a new batch reruns no old one.
+for model in MONAI_MODELS:
+    for batch, members in BATCHES.items():
+        series_of_job = [s for s in members if prediction_kind(model, s) == "single"]
+        if series_of_job:
+
+            rule:
+                name:
+                    f"predict_{model}_{batch}"
+                input:
+                    model=f"{RUN}/monai/{model}/model.pt",
+                    ct=[ct(series) for series in series_of_job],
+                output:
+                    prediction=[prediction_path(model, series) for series in series_of_job],
+                log:
+                    f"{RUN}/logs/predict_monai/{model}/{batch}.log",
+                benchmark:
+                    f"{RUN}/benchmarks/predict_monai/{model}/{batch}.tsv"
+                conda:
+                    "../envs/monai.yaml"
+                threads: MONAI_JOBS["predict"]["threads"]
+                resources:
+                    mem_mb=memory(MONAI_JOBS["predict"]["mem_mb"]),
+                    runtime=minutes(MONAI_JOBS["predict"]["minutes"]),
+                    gpu=GPU,
+                    device=config["segmentation"]["device"],
+                params:
+                    code=code("monai_models.prediction"),
+                    versions=pins("monai"),
+                script:
+                    "../workflow/scripts/predict_monai.py"

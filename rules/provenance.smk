@@ -1,0 +1,77 @@
+"""Provenance: who trained what, what has changed since, and one manifest of the run.
+
+Comes in: the record beside each trained network, the ledger, the checksums of the ingested files,
+and the report with all that it shows.
+Goes out: `results/<run>/cohort/leakage_audit.tsv` (patient by fold by task by model; the run stops
+where a patient is on both sides), `results/<run>/cohort/stale_models.tsv` (cases that have changed
+or been withdrawn since a model was trained on them), `results/<run>/manifest.json`.
+"""
+
+MODEL_RECORDS = [f"{RUN}/monai/{model}/model.json" for model in MONAI_MODELS] + [
+    f"{fold_folder(NNUNET, dataset, fold)}/model.json"
+    for dataset in NNUNET_DATASETS.values()
+    for fold in FOLDS
+]
+# A series that has left the sheet is withdrawn: the audit then names the models that it trained.
+TRAINED_SERIES = sorted(
+    {series for name in needed_training_sets() for series in training_set(name)} & set(SERIES.index)
+)
+
+
+rule audit_leakage:
+    input:
+        records=MODEL_RECORDS,
+        volumes=[ct(series) for series in TRAINED_SERIES]
+        + [reference(series) for series in TRAINED_SERIES],
+        features=f"{RUN}/radiomics/{PHENOTYPE_MASK}/features.csv",
+        splits=[] if FROM_TABLE else f"{config['ledger']}/splits.tsv",
+    output:
+        audit=f"{RUN}/cohort/leakage_audit.tsv",
+        stale=f"{RUN}/cohort/stale_models.tsv",
+    params:
+        code=code("leakage", "ledger", "provenance"),
+        versions=pins("ingest"),
+    log:
+        f"{RUN}/logs/audit_leakage.log",
+    benchmark:
+        f"{RUN}/benchmarks/audit_leakage.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(20),
+    conda:
+        "../envs/ingest.yaml"
+    script:
+        "../workflow/scripts/audit_leakage.py"
+
+
+rule write_manifest:
+    input:
+        report=f"{RUN}/report.html",
+        audit=f"{RUN}/cohort/leakage_audit.tsv",
+        features=f"{RUN}/radiomics/{PHENOTYPE_MASK}/features.csv",
+        records=MODEL_RECORDS,
+        tables=REPORT_TABLES,
+    output:
+        manifest=f"{RUN}/manifest.json",
+    params:
+        run=RUN,
+        settings={
+            key: value
+            for key, value in config.items()
+            if key not in ("data_root", "sheets", "ledger")
+        },
+        code=code("provenance"),
+        versions=pins("ingest"),
+    log:
+        f"{RUN}/logs/write_manifest.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_manifest.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(20),
+    conda:
+        "../envs/ingest.yaml"
+    script:
+        "../workflow/scripts/write_manifest.py"

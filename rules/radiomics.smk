@@ -1,0 +1,61 @@
+"""Radiomics: PyRadiomics features of the lesions of every target series, for one mask at a time.
+
+Comes in: `series/{series}/ct.nii.gz` and a label map on its grid, a model's prediction or the
+human reference (wildcard `mask`: a model's name or 'reference'); `cohort/matching.tsv`.
+Goes out: `results/<run>/radiomics/{mask}/`: `series/{series}.union.tsv` (107 features of the union
+of lesions and their count) and `{series}.lesions.tsv` (one row a lesion), collected as
+`lesions.tsv` and, with the molecular results in the authors' column names, `features.csv`.
+"""
+
+
+rule extract_radiomics:
+    input:
+        ct=f"{RUN}/series/{{series}}/ct.nii.gz",
+        labels=labels_of_series,
+    output:
+        union=f"{RUN}/radiomics/{{mask}}/series/{{series}}.union.tsv",
+        lesions=f"{RUN}/radiomics/{{mask}}/series/{{series}}.lesions.tsv",
+    log:
+        f"{RUN}/logs/extract_radiomics/{{mask}}/{{series}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/extract_radiomics/{{mask}}/{{series}}.tsv"
+    conda:
+        "../envs/radiomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(60),
+    params:
+        components=config["detection"],
+        per_lesion=config["radiomics"]["per_lesion"],
+        settings=config["radiomics"]["settings"],
+        code=code("radiomics"),
+        versions=pins("radiomics"),
+    script:
+        "../workflow/scripts/extract_radiomics.py"
+
+
+rule collect_radiomics:
+    input:
+        unions=unions_of_mask,
+        lesions=lesions_of_mask,
+        matching=f"{RUN}/cohort/matching.tsv",
+    output:
+        features=f"{RUN}/radiomics/{{mask}}/features.csv",
+        lesions=f"{RUN}/radiomics/{{mask}}/lesions.tsv",
+    log:
+        f"{RUN}/logs/collect_radiomics/{{mask}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/collect_radiomics/{{mask}}.tsv"
+    conda:
+        "../envs/radiomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    params:
+        name=config["phenotype"]["name"],
+        code=code("radiomics"),
+        versions=pins("radiomics"),
+    script:
+        "../workflow/scripts/collect_radiomics.py"

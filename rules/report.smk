@@ -1,0 +1,361 @@
+"""Report: tables 1-4 and S1-S3, figures 1-5, and the one page that shows them.
+
+Comes in: the sheet of series, the ledger's splits, `cohort/` (matching, exclusions, splits,
+acquisition, audit), `detection/{model}/scans.tsv`, `radiomics/{mask}/features.csv`, and
+`phenotype/{mask}/` (burden; per protocol metrics, cross-validation, selection, predictions).
+A run with given masks has no detection, one that begins with a feature table no images either:
+the tables then say so, and figure 2 is drawn only where there are images.
+Goes out: `results/<run>/cohort/facts.tsv` (what the report says of each series),
+`results/<run>/tables/*.csv`, `results/<run>/figures/*.{png,svg}`, `results/<run>/report.html`.
+"""
+
+from livermet.provenance import PACKAGE, file_checksum
+
+TABLES, FIGURES = f"{RUN}/tables", f"{RUN}/figures"
+FACTS = f"{RUN}/cohort/facts.tsv"
+PHENOTYPE = f"{RUN}/phenotype/{PHENOTYPE_MASK}"
+REPORT_TABLES = [
+    f"{TABLES}/{name}.csv"
+    for name in (
+        "table1_cohort",
+        "table2_splits",
+        "table3_segmentation",
+        "table4_classification",
+        "tableS1_acquisition",
+        "tableS2_cross_validation",
+        "tableS3_weighted",
+    )
+]
+# Scans that may stand as examples: test patients' with a reference, of the target cohort if any.
+TESTED = [name for name in SERIES.index if has_reference(name) and PLACES[PATIENT[name]] == "test"]
+EXAMPLES = [name for name in TESTED if name in TARGET_SERIES] or TESTED
+REPORT_FIGURES = [
+    f"{FIGURES}/{name}.svg"
+    for name in (
+        "figure1_flow",
+        *(["figure2_segmentation"] if EXAMPLES else []),
+        "figure3_burden",
+        "figure4_features",
+        "figure5_failures",
+    )
+]
+PINNED = {
+    package: version
+    for environment in sorted(Path(workflow.basedir, "envs").glob("*.yaml"))
+    for package, version in pinned_versions(environment).items()
+}
+
+
+rule tabulate_cohort:
+    input:
+        series=[] if FROM_TABLE else config["sheets"]["series"],
+        places=[] if FROM_TABLE else f"{config['ledger']}/splits.tsv",
+        matching=[] if FROM_TABLE else f"{RUN}/cohort/matching.tsv",
+        splits=[] if FROM_TABLE else f"{RUN}/cohort/splits.tsv",
+        acquisition=[] if FROM_TABLE else f"{RUN}/cohort/acquisition.tsv",
+        features=f"{RUN}/radiomics/{PHENOTYPE_MASK}/features.csv",
+        scans=f"{RUN}/detection/{FINAL_MODEL}/scans.tsv" if FINAL_MODEL else [],
+    output:
+        facts=FACTS,
+        table1=report(
+            f"{TABLES}/table1_cohort.csv",
+            caption="../workflow/report/table1_cohort.rst",
+            category="Cohort",
+        ),
+        table2=report(
+            f"{TABLES}/table2_splits.csv",
+            caption="../workflow/report/table2_splits.rst",
+            category="Cohort",
+        ),
+        table_s1=report(
+            f"{TABLES}/tableS1_acquisition.csv",
+            caption="../workflow/report/tableS1_acquisition.rst",
+            category="Cohort",
+        ),
+    log:
+        f"{RUN}/logs/tabulate_cohort.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_cohort.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        cohorts=config["cohorts"],
+        name=config["phenotype"]["name"],
+        code=code("report.tables", "sheets"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/tabulate_cohort.py"
+
+
+rule tabulate_segmentation:
+    input:
+        facts=FACTS,
+        scans=expand(f"{RUN}/detection/{{model}}/scans.tsv", model=MODELS),
+    output:
+        table3=report(
+            f"{TABLES}/table3_segmentation.csv",
+            caption="../workflow/report/table3_segmentation.rst",
+            category="Segmentation",
+        ),
+    log:
+        f"{RUN}/logs/tabulate_segmentation.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_segmentation.tsv"
+    conda:
+        "../envs/lesions.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        target=TARGET,
+        masks_given=FROM_REFERENCE,
+        code=code("report.segmentation"),
+        versions=pins("lesions"),
+    script:
+        "../workflow/scripts/tabulate_segmentation.py"
+
+
+rule tabulate_classification:
+    input:
+        metrics=expand(f"{PHENOTYPE}/{{protocol}}/metrics.tsv", protocol=PROTOCOLS),
+        cross_validation=expand(
+            f"{PHENOTYPE}/{{protocol}}/cross_validation.tsv", protocol=PROTOCOLS
+        ),
+    output:
+        table4=report(
+            f"{TABLES}/table4_classification.csv",
+            caption="../workflow/report/table4_classification.rst",
+            category="Classification",
+        ),
+        table_s2=report(
+            f"{TABLES}/tableS2_cross_validation.csv",
+            caption="../workflow/report/tableS2_cross_validation.rst",
+            category="Classification",
+        ),
+        table_s3=report(
+            f"{TABLES}/tableS3_weighted.csv",
+            caption="../workflow/report/tableS3_weighted.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/tabulate_classification.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_classification.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code("report.tables"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/tabulate_classification.py"
+
+
+rule draw_flow:
+    input:
+        exclusions=[] if FROM_TABLE else f"{RUN}/cohort/exclusions.tsv",
+        facts=FACTS,
+        table2=f"{TABLES}/table2_splits.csv",
+    output:
+        png=f"{FIGURES}/figure1_flow.png",
+        svg=report(
+            f"{FIGURES}/figure1_flow.svg",
+            caption="../workflow/report/figure1_flow.rst",
+            category="Cohort",
+        ),
+    log:
+        f"{RUN}/logs/draw_flow.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_flow.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        target=TARGET,
+        code=code("report.figures", "report.tables"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_flow.py"
+
+
+rule draw_segmentation_examples:
+    input:
+        facts=FACTS,
+        scans=f"{RUN}/detection/{FINAL_MODEL}/scans.tsv" if FINAL_MODEL else [],
+        ct=[ct(name) for name in EXAMPLES],
+        references=[reference(name) for name in EXAMPLES],
+        predictions=[prediction_path(FINAL_MODEL, name) for name in EXAMPLES if FINAL_MODEL],
+    output:
+        png=f"{FIGURES}/figure2_segmentation.png",
+        svg=report(
+            f"{FIGURES}/figure2_segmentation.svg",
+            caption="../workflow/report/figure2_segmentation.rst",
+            category="Segmentation",
+        ),
+    log:
+        f"{RUN}/logs/draw_segmentation_examples.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_segmentation_examples.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(10),
+    params:
+        series=EXAMPLES,
+        final_model=FINAL_MODEL,
+        code=code("report.figures", "report.examples"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_segmentation_examples.py"
+
+
+rule draw_burden:
+    input:
+        facts=FACTS,
+        burden=f"{PHENOTYPE}/burden.tsv",
+    output:
+        png=f"{FIGURES}/figure3_burden.png",
+        svg=report(
+            f"{FIGURES}/figure3_burden.svg",
+            caption="../workflow/report/figure3_burden.rst",
+            category="Burden",
+        ),
+    log:
+        f"{RUN}/logs/draw_burden.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_burden.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        name=config["phenotype"]["name"],
+        code=code("report.figures", "report.tables"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_burden.py"
+
+
+rule draw_features:
+    input:
+        selection=expand(f"{PHENOTYPE}/{{protocol}}/selection.tsv", protocol=PROTOCOLS),
+    output:
+        png=f"{FIGURES}/figure4_features.png",
+        svg=report(
+            f"{FIGURES}/figure4_features.svg",
+            caption="../workflow/report/figure4_features.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/draw_features.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_features.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code("report.figures"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_features.py"
+
+
+rule draw_failures:
+    input:
+        facts=FACTS,
+        table_s2=f"{TABLES}/tableS2_cross_validation.csv",
+        predictions=expand(
+            f"{PHENOTYPE}/{{protocol}}/{{classifier}}/predictions.tsv",
+            protocol=PROTOCOLS,
+            classifier=CLASSIFIERS,
+        ),
+    output:
+        png=f"{FIGURES}/figure5_failures.png",
+        svg=report(
+            f"{FIGURES}/figure5_failures.svg",
+            caption="../workflow/report/figure5_failures.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/draw_failures.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_failures.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        name=config["phenotype"]["name"],
+        code=code("report.figures", "report.failures"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_failures.py"
+
+
+rule write_report:
+    input:
+        tables=REPORT_TABLES,
+        figures=REPORT_FIGURES,
+        facts=FACTS,
+        burden=f"{PHENOTYPE}/burden.tsv",
+        audit=f"{RUN}/cohort/leakage_audit.tsv",
+        stale=f"{RUN}/cohort/stale_models.tsv",
+    output:
+        page=report(
+            f"{RUN}/report.html",
+            caption="../workflow/report/report.rst",
+            category="Report",
+        ),
+    log:
+        f"{RUN}/logs/write_report.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_report.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        settings={
+            "run": config["run"],
+            "source": SOURCE,
+            "target": TARGET,
+            "name": config["phenotype"]["name"],
+            "entry": "table" if FROM_TABLE else "masks" if FROM_REFERENCE else "scans",
+            "final_model": FINAL_MODEL,
+            "folds": len(FOLDS),
+            "connectivity": config["detection"]["connectivity"],
+            "minimum_lesion_voxels": config["detection"]["minimum_lesion_voxels"],
+            "draws": config["phenotype"]["bootstrap_draws"],
+            "window_days": config["matching"]["window_days"],
+            "positive_above": config["phenotype"]["positive_above"],
+            "protocols": PROTOCOLS,
+            "phantoms": PHANTOMS is not None,
+            "versions": PINNED,
+        },
+        template=file_checksum(PACKAGE / "report" / "template.html"),
+        code=code("report.content", "report.page"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/write_report.py"

@@ -1,0 +1,121 @@
+"""A study of zero-byte files, so that the whole DAG can be planned without any data."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from livermet.assign import assign_from_config
+from livermet.config import load_config
+from livermet.sheets import MOLECULAR_COLUMNS, SERIES_COLUMNS
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Study:
+    """A folder with a study's config, sheets, ledger and empty files; snakemake runs in it."""
+
+    folder: Path
+
+    @property
+    def config_path(self) -> Path:
+        return self.folder / "study.yaml"
+
+    @property
+    def config(self) -> dict:
+        return load_config([ROOT / "config" / "config.yaml", self.config_path])
+
+    def configure(self, **keys) -> None:
+        """Lay keys over the study's config file."""
+        known = yaml.safe_load(self.config_path.read_text()) if self.config_path.exists() else {}
+        self.config_path.write_text(yaml.safe_dump(known | keys))
+
+    def assign(self) -> str:
+        return assign_from_config(self.config)
+
+    def series(self) -> pd.DataFrame:
+        return pd.read_csv(self.folder / "series.tsv", sep="\t", dtype=str, keep_default_na=False)
+
+    def write_series(self, table: pd.DataFrame) -> None:
+        table.to_csv(self.folder / "series.tsv", sep="\t", index=False)
+
+    def write_molecular(self, table: pd.DataFrame) -> None:
+        table.to_csv(self.folder / "molecular.tsv", sep="\t", index=False)
+
+    def plan(self, *options: str) -> subprocess.CompletedProcess:
+        """Dry-run the study; options are snakemake's."""
+        return self.snakemake("--dry-run", *options)
+
+    def snakemake(self, *options: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command += ["--directory", str(self.folder), "--configfile", str(self.config_path)]
+        return subprocess.run(
+            [*command, *options], cwd=self.folder, capture_output=True, text=True, check=False
+        )
+
+
+def make_study(folder: Path, lits: int = 12, msclc: int = 16, **keys) -> Study:
+    """Write a study: LiTS as NIfTI with references, mSCLC as DICOM, thin and thick in a study.
+
+    Every second mSCLC patient has a reference, every third a negative sample.
+    """
+    study = Study(folder)
+    rows = [
+        _row(f"lits_{n}", f"L{n}", "LiTS", f"lits_{n}/ct.nii.gz", f"lits_{n}/reference.nii.gz")
+        for n in range(lits)
+    ]
+    for n in range(msclc):
+        reference = "msclc_{}_thin/reference.nii.gz".format(n) if n % 2 else ""
+        rows.append(_row(f"msclc_{n}_thin", f"M{n}", "mSCLC", f"msclc_{n}_thin/dicom", reference))
+        rows.append(_row(f"msclc_{n}_thick", f"M{n}", "mSCLC", f"msclc_{n}_thick/dicom", ""))
+    study.write_series(pd.DataFrame(rows, columns=SERIES_COLUMNS))
+    study.write_molecular(
+        pd.DataFrame(
+            [(f"M{n}", "2020-01-10", "biopsy", 0.2 if n % 3 else -0.1) for n in range(msclc)],
+            columns=MOLECULAR_COLUMNS,
+        )
+    )
+    for row in rows:
+        write_files(study, row)
+    study.configure(
+        run="study",
+        data_root=str(folder / "data"),
+        sheets={
+            "series": str(folder / "series.tsv"),
+            "molecular": str(folder / "molecular.tsv"),
+            "phantoms": None,
+        },
+        ledger=str(folder / "ledger"),
+        split={"test": {"source": 2, "target": 4}, "batch_size": 6},
+        **keys,
+    )
+    return study
+
+
+def write_files(study: Study, row: dict) -> None:
+    """Make the empty files that a row of the sheet of series names."""
+    for column in ("image", "reference"):
+        if row[column]:
+            path = study.folder / "data" / row[column]
+            if path.suffix:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+            else:
+                path.mkdir(parents=True, exist_ok=True)
+                (path / "1.dcm").touch()
+
+
+def _row(series: str, patient: str, cohort: str, image: str, reference: str) -> dict[str, str]:
+    return dict.fromkeys(SERIES_COLUMNS, "") | {
+        "series": series,
+        "patient": patient,
+        "study_date": "2020-01-01",
+        "cohort": cohort,
+        "image": image,
+        "reference": reference,
+        "lesions_read": "present",
+    }

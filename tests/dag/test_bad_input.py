@@ -1,0 +1,93 @@
+"""Bad input ends the plan with one sentence, before any job, and never with a traceback."""
+
+import pandas as pd
+import pytest
+from study import make_study
+
+from livermet.errors import InputError
+
+
+def refusal(study) -> str:
+    result = study.plan()
+    assert result.returncode != 0
+    text = result.stdout + result.stderr
+    assert "Traceback" not in text
+    return text
+
+
+def change(study, column, row, value):
+    table = study.series()
+    table.loc[row, column] = value
+    study.write_series(table)
+
+
+def test_a_machine_without_the_data_is_told_what_is_missing_and_where_it_goes(root, tmp_path):
+    study = make_study(tmp_path)
+    study.configure(sheets={"series": "config/study/series.tsv"})
+    text = refusal(study)
+    assert "There is no sheet at config/study/series.tsv" in text
+    assert "study_date" in text
+
+
+def test_a_missing_column(study):
+    study.write_series(study.series().drop(columns="phase"))
+    assert "lacks the column 'phase'" in refusal(study)
+
+
+def test_everything_wrong_with_a_sheet_is_listed_at_once(study):
+    change(study, "cohort", 0, "Lits")
+    change(study, "series", 2, "lits_1")
+    text = refusal(study)
+    assert "row 2: cohort 'Lits' is unknown; it takes LiTS, mSCLC" in text
+    assert "row 4: series 'lits_1' stands in the sheet already" in text
+
+
+def test_a_path_that_does_not_exist(study):
+    change(study, "image", 3, "lits_3/scan.nii.gz")
+    text = refusal(study)
+    assert "Series 'lits_3': image 'lits_3/scan.nii.gz' is not there; put it at" in text
+
+
+def test_a_patient_in_two_cohorts(study):
+    change(study, "cohort", 0, "mSCLC")
+    change(study, "patient", 0, "L1")
+    assert "patient 'L1' stands in cohorts LiTS and mSCLC" in refusal(study)
+
+
+def test_a_score_that_is_not_a_number(study):
+    study.write_molecular(
+        pd.DataFrame(
+            [("M1", "2020-01-10", "biopsy", "high")],
+            columns=["patient", "sample_date", "sample_type", "score"],
+        )
+    )
+    assert "row 2: score 'high' is not a number" in refusal(study)
+
+
+def test_a_patient_that_the_ledger_lacks(study):
+    table = study.series()
+    newcomer = table.iloc[[0]].assign(series="lits_99", patient="L99")
+    study.write_series(pd.concat([table, newcomer]))
+    text = refusal(study)
+    assert "The ledger lacks the patient L99: run make assign." in text
+    assert "The ledger lacks the series lits_99: run make assign." in text
+
+
+def test_an_unknown_config_key(study):
+    study.configure(segmentaton={})
+    assert "'segmentaton' was unexpected" in refusal(study)
+
+
+def test_a_test_patient_written_into_a_training_set(study):
+    ledger = study.folder / "ledger"
+    splits = pd.read_csv(ledger / "splits.tsv", sep="\t", dtype=str)
+    tested = splits[(splits["place"] == "test") & (splits["cohort"] == "LiTS")]["patient"].iloc[0]
+    path = ledger / "training_sets" / "lits.tsv"
+    path.write_text(path.read_text() + f"{tested.replace('L', 'lits_')}\n")
+    assert f"Patient '{tested}' (cohort LiTS) has the place 'test' and yet trained" in refusal(study)
+
+
+def test_too_few_patients_of_a_stratum_for_the_folds(tmp_path):
+    study = make_study(tmp_path, msclc=9)
+    with pytest.raises(InputError, match="too few for 5 folds"):
+        study.assign()

@@ -1,0 +1,113 @@
+"""The plan of every config branch, on empty files: what would run, and that nothing is missing."""
+
+import re
+
+import pytest
+
+from livermet.ledger import read_ledger
+
+
+def planned(result) -> dict[str, int]:
+    """Read the table of jobs from a dry run: rule to number of jobs."""
+    assert result.returncode == 0, result.stderr[-3000:] + result.stdout[-3000:]
+    text = result.stdout + result.stderr
+    table = re.search(r"Job stats:\njob\s+count\n[-\s]+\n(.*?)\ntotal", text, re.S)
+    return {} if table is None else dict(
+        (name, int(count)) for name, count in re.findall(r"^(\S+)\s+(\d+)$", table.group(1), re.M)
+    )
+
+
+@pytest.mark.parametrize("profile", ["default", "slurm"])
+def test_the_full_study_is_planned_whole(study, root, profile):
+    jobs = planned(study.plan("--profile", str(root / "profiles" / profile)))
+    # 12 LiTS series as NIfTI; 16 patients x 2 series as DICOM; references of LiTS and 8 patients.
+    assert jobs["ingest_volume"] == 12
+    assert jobs["ingest_dicom"] == 32
+    assert jobs["ingest_reference"] == 12 + 8
+    assert jobs["train_monai"] == 2
+    assert jobs["train_nnunet"] == 5
+    assert jobs["finetune_nnunet"] == 5
+    # 10 of 12 LiTS patients train the MONAI networks, which therefore never score them.
+    assert jobs["measure_detection"] == 2 * (44 - 10) + 2 * 44
+    assert jobs["extract_radiomics"] == 32
+    assert jobs["write_report"] == 1
+
+
+@pytest.mark.parametrize(
+    ("models", "absent"),
+    [
+        (["nnunet"], {"train_monai", "finetune_nnunet"}),
+        (["unet"], {"train_nnunet", "finetune_nnunet"}),
+        (["segresnet", "nnunet"], {"finetune_nnunet"}),
+    ],
+)
+def test_a_study_with_some_of_the_models(study, models, absent):
+    study.configure(segmentation={"models": models, "final_model": models[-1]})
+    jobs = planned(study.plan())
+    assert not absent & jobs.keys()
+    assert jobs["write_report"] == 1
+
+
+def test_given_masks_train_nothing(study):
+    study.configure(segmentation={"source": "reference"})
+    jobs = planned(study.plan())
+    assert not [name for name in jobs if name.startswith(("train", "finetune", "predict"))]
+    # Of the 16 target patients every second one has a reference, of one series.
+    assert jobs["extract_radiomics"] == 8
+    assert jobs["write_report"] == 1
+
+
+def test_a_feature_table_skips_the_images(study):
+    table = study.folder / "features.csv"
+    table.touch()
+    study.configure(phenotype={"table": str(table)})
+    jobs = planned(study.plan())
+    assert not [name for name in jobs if name.startswith(("ingest", "train", "extract"))]
+    assert jobs["write_report"] == 1
+
+
+@pytest.mark.parametrize("protocol", ["published", "corrected"])
+def test_one_protocol_alone(study, protocol):
+    study.configure(phenotype={"protocols": [protocol]})
+    # Three classifiers of one protocol.
+    assert planned(study.plan())["fit_classifier"] == 3
+
+
+def test_a_gpu_is_asked_for_unless_the_device_is_the_cpu(study):
+    study.configure(segmentation={"device": "cuda"})
+    assert "gpu=1" in study.plan().stdout
+    study.configure(segmentation={"device": "cpu"})
+    assert "gpu=1" not in study.plan().stdout
+
+
+def test_no_patient_is_on_both_sides_of_any_split(study):
+    """Every training job's declared cases against the ledger, read from the plan itself."""
+    ledger = read_ledger(study.config["ledger"])
+    places = ledger.places
+    patient = study.series().set_index("series")["patient"].to_dict()
+    for name, series in ledger.training_sets.items():
+        assert series, name
+        assert not [case for case in series if places[patient[case]] == "test"]
+    plan = study.plan().stdout
+    predictions = re.findall(r"predictions/(\w+)/(ensemble|out_of_fold|single)/([\w]+)\.nii", plan)
+    assert {model for model, _, _ in predictions} == {
+        "unet", "segresnet", "nnunet", "nnunet_finetuned",
+    }
+    seen = {
+        "unet": "lits", "segresnet": "lits", "nnunet": "lits", "nnunet_finetuned": "lits_msclc",
+    }
+    for model, kind, series in predictions:
+        trained = {patient[case] for case in ledger.training_sets[seen[model]]}
+        assert (patient[series] in trained) == (kind == "out_of_fold"), (model, series)
+        if places[patient[series]] == "test":
+            assert kind in ("ensemble", "single")
+
+
+def test_a_thin_and_a_thick_series_of_a_training_patient_are_both_out_of_fold(study):
+    """The reference, and so the training case, is of the thin series only."""
+    ledger = read_ledger(study.config["ledger"])
+    thin = next(s for s in ledger.training_sets["lits_msclc"] if s.endswith("_thin"))
+    thick = thin.replace("_thin", "_thick")
+    plan = study.plan().stdout
+    assert f"predictions/nnunet_finetuned/out_of_fold/{thick}.nii.gz" in plan
+    assert f"predictions/nnunet_finetuned/ensemble/{thick}.nii.gz" not in plan

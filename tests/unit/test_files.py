@@ -1,0 +1,38 @@
+"""Files that appear whole or not at all."""
+
+import pandas as pd
+import pytest
+
+from livermet.files import read_json, read_table, whole_file, write_json, write_table
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "table.tsv"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), whole_file(path) as beside:
+        beside.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_is_not_there_before_the_block_ends(tmp_path):
+    path = tmp_path / "folder" / "volume.nii.gz"
+    with whole_file(path) as beside:
+        beside.write_text("x")
+        assert not path.exists()
+        assert beside.name.endswith(".nii.gz")
+    assert path.read_text() == "x"
+
+
+@pytest.mark.parametrize(("name", "separator"), [("t.tsv", "\t"), ("t.csv", ",")])
+def test_tables_pass_through(tmp_path, name, separator):
+    table = pd.DataFrame({"series": ["a", "b"], "dice": [0.1, None]})
+    write_table(table, tmp_path / name)
+    assert (tmp_path / name).read_text().splitlines()[0] == f"series{separator}dice"
+    pd.testing.assert_frame_equal(read_table(tmp_path / name), table)
+
+
+def test_json_passes_through(tmp_path):
+    write_json({"b": 1, "a": [1.5, None]}, tmp_path / "r.json")
+    assert read_json(tmp_path / "r.json") == {"a": [1.5, None], "b": 1}

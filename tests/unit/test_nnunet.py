@@ -1,0 +1,437 @@
+"""nnU-Net's stage: splits, description, plan, and a real training of a very small network."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
+from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+from livermet import images
+from livermet.errors import InputError
+from livermet.nnunet.dataset import LABELS, describe_dataset, files_of_case, split_by_place
+from livermet.nnunet.device import choose_device
+from livermet.nnunet.layout import (
+    CONFIGURATION,
+    PLANS,
+    TRAINER,
+    case_folder,
+    dataset_name,
+    fold_folder,
+    nnunet_roots,
+    preprocessed_folder,
+    raw_folder,
+)
+from livermet.nnunet.planning import (
+    extract_fingerprint,
+    override_plan,
+    plan_dataset,
+    preprocess_dataset,
+    transfer_plan,
+)
+from livermet.nnunet.prediction import FoldPredictor
+from livermet.nnunet.trainer import TrainingSettings, nnUNetTrainerLivermet
+from livermet.nnunet.training import (
+    Base,
+    Fold,
+    augmentation_workers,
+    check_held_out,
+    keep_or_clear_checkpoints,
+    train_fold,
+)
+
+PLACES = {"a1": "0", "a2": "0", "b1": "1", "c1": "2"}  # patient a has two series
+
+
+def test_fold_holds_out_all_series_of_its_patients():
+    assert split_by_place(PLACES, [0, 1, 2]) == [
+        {"train": ["b1", "c1"], "val": ["a1", "a2"]},
+        {"train": ["a1", "a2", "c1"], "val": ["b1"]},
+        {"train": ["a1", "a2", "b1"], "val": ["c1"]},
+    ]
+
+
+def test_every_series_of_a_test_patient_is_named():
+    with pytest.raises(InputError) as error:
+        split_by_place(PLACES | {"d1": "test", "e1": "test"}, [0, 1, 2])
+    assert "d1" in str(error.value)
+    assert "e1" in str(error.value)
+
+
+def test_fold_without_a_series_stops_the_run():
+    with pytest.raises(InputError, match=r"Fold 3 .* 4 series to train on and 0 held out"):
+        split_by_place(PLACES, [0, 1, 2, 3])
+
+
+def test_description_leads_nnunet_to_the_volumes(tmp_path):
+    cts = {name: str(tmp_path / "series" / name / "ct.nii.gz") for name in ("s2", "s1")}
+    references = {name: str(tmp_path / "series" / name / "reference.nii.gz") for name in cts}
+    folder = raw_folder(str(tmp_path / "nnunet"), dataset_name("nnunet", "lits"))
+    assert folder.endswith("nnunet/raw/Dataset501_lits")
+    description = describe_dataset(cts, references, folder)
+    assert description["numTraining"] == 2
+    # From nnunet/raw/Dataset501_lits three folders up to the run.
+    assert description["dataset"]["s1"]["images"] == ["../../../series/s1/ct.nii.gz"]
+    assert str(tmp_path) not in json.dumps(description)
+    assert files_of_case(description, "s2", folder) == (cts["s2"], references["s2"])
+    found = get_filenames_of_train_images_and_targets(folder, description)
+    assert found == {n: {"images": [cts[n]], "label": references[n]} for n in ("s1", "s2")}
+
+
+def test_labels_are_those_of_all_other_stages():
+    assert list(LABELS.values()) == [images.BACKGROUND, images.LIVER, images.LESION]
+
+
+def test_environment_of_nnunet_ends_with_the_block(monkeypatch):
+    monkeypatch.setenv("nnUNet_raw", "elsewhere")
+    monkeypatch.delenv("nnUNet_results", raising=False)
+    with nnunet_roots("run/nnunet", workers=0):
+        inside = dict(os.environ)
+    after = dict(os.environ)
+    assert inside["nnUNet_raw"] == "run/nnunet/raw"
+    assert inside["nnUNet_n_proc_DA"] == "0"
+    assert after["nnUNet_raw"] == "elsewhere"
+    assert "nnUNet_results" not in after
+
+
+def test_nnunet_finds_the_trainer_in_the_external_folder():
+    # The search that nnU-Net's find_objects makes in each folder of nnUNet_extTrainer.
+    with nnunet_roots("run/nnunet", workers=0):
+        folder = dict(os.environ)["nnUNet_extTrainer"]
+    found = recursive_find_python_class(folder, TRAINER, None, base_folder=folder)
+    assert found.__name__ == nnUNetTrainerLivermet.__name__ == TRAINER
+
+
+def own_plan() -> dict:
+    """The parts of a five-stage plan that overrides touch; four halvings in plane, three in z."""
+    network = {
+        "n_stages": 5,
+        "features_per_stage": [32, 64, 128, 256, 320],
+        "kernel_sizes": [[3, 3, 3]] * 5,
+        "strides": [[1, 1, 1], [2, 2, 2], [2, 2, 2], [2, 2, 2], [1, 2, 2]],
+        "n_conv_per_stage": [2] * 5,
+        "n_conv_per_stage_decoder": [2] * 4,
+    }
+    configuration = {
+        "patch_size": [32, 64, 64],
+        "batch_size": 2,
+        "architecture": {"arch_kwargs": network},
+    }
+    return {"dataset_name": "Dataset501_lits", "configurations": {CONFIGURATION: configuration}}
+
+
+def test_no_overrides_leave_nnunets_own_plan():
+    assert override_plan(own_plan(), {}) == own_plan()
+
+
+def test_overrides_shrink_every_part_of_the_network():
+    plan = own_plan()
+    small = override_plan(
+        plan, {"n_stages": 3, "features": 6, "convolutions_per_stage": 1, "patch_size": [4, 8, 12]}
+    )["configurations"][CONFIGURATION]
+    assert small["patch_size"] == [4, 8, 12]
+    assert small["batch_size"] == 2
+    assert small["architecture"]["arch_kwargs"] == {
+        "n_stages": 3,
+        "features_per_stage": [6, 12, 24],
+        "kernel_sizes": [[3, 3, 3]] * 3,
+        "strides": [[1, 1, 1], [2, 2, 2], [2, 2, 2]],
+        "n_conv_per_stage": [1, 1, 1],
+        "n_conv_per_stage_decoder": [1, 1],
+    }
+    assert plan == own_plan()
+
+
+def test_features_stop_at_nnunets_maximum():
+    plan = override_plan(own_plan(), {"features": 64})["configurations"][CONFIGURATION]
+    assert plan["architecture"]["arch_kwargs"]["features_per_stage"] == [64, 128, 256, 320, 320]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ({"n_stages": 6}, "between 3 and 5"),
+        ({"n_stages": 2}, "between 3 and 5"),
+        ({"patch_size": [32, 64, 72]}, r"multiples of \[8, 16, 16\]"),  # 72 = 4.5 * 16
+    ],
+)
+def test_impossible_overrides_are_told(overrides, sentence):
+    with pytest.raises(InputError, match=sentence):
+        override_plan(own_plan(), overrides)
+
+
+def test_moved_plan_changes_its_dataset_only():
+    moved = transfer_plan(own_plan(), "Dataset502_lits_msclc")
+    assert moved == own_plan() | {"dataset_name": "Dataset502_lits_msclc"}
+
+
+def test_two_threads_or_fewer_start_no_processes():
+    assert [augmentation_workers(n) for n in (1, 2, 3, 12)] == [0, 0, 3, 12]
+
+
+def test_missing_gpu_and_wrong_optimizer_are_told(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto").type == "cpu"
+    with pytest.raises(InputError, match="finds no GPU"):
+        choose_device("cuda")
+    with pytest.raises(InputError, match="optimizer is 'adam'"):
+        TrainingSettings(optimizer="adam")
+
+
+def test_stale_checkpoint_is_never_resumed(tmp_path):
+    latest = tmp_path / "checkpoint_latest.pth"
+    assert not keep_or_clear_checkpoints(tmp_path, "one")  # nothing to resume yet
+    latest.write_text("weights")
+    assert keep_or_clear_checkpoints(tmp_path, "one")
+    assert not keep_or_clear_checkpoints(tmp_path, "two")
+    assert not latest.exists()
+    latest.write_text("weights")
+    (tmp_path / "resume.json").unlink()  # a checkpoint of unknown origin
+    assert not keep_or_clear_checkpoints(tmp_path, "two")
+    assert not latest.exists()
+
+
+def a_fold(**changes) -> Fold:
+    facts = {
+        "model": "nnunet",
+        "training_set": "lits",
+        "number": 0,
+        "plan": {},
+        "description": {},
+        "split": {"train": ["b1"], "val": ["a1"]},
+        "cases": {"a1": {"ct": "1"}, "b1": {"ct": "2"}},
+        "patients": {"a1": "a", "b1": "b"},
+        "settings": TrainingSettings(),
+        "seed": 1,
+        "code": "x",
+    }
+    return Fold(**facts | changes)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 2},
+        {"code": "y"},
+        {"plan": {"batch_size": 3}},
+        {"settings": TrainingSettings(epochs=1)},
+        {"cases": {"a1": {"ct": "1"}, "b1": {"ct": "3"}}},
+        {"base": Base(Path("base.pth"), "abc", {})},
+    ],
+)
+def test_state_changes_with_everything_that_a_training_starts_from(change):
+    assert a_fold().state == a_fold().state
+    assert a_fold(**change).state != a_fold().state
+
+
+def test_base_that_saw_a_held_out_patient_stops_fine_tuning():
+    base = {"trained_patients": ["a", "c"]}
+    check_held_out(a_fold())
+    with pytest.raises(InputError, match=r"holds out patients .*: a\."):
+        check_held_out(a_fold(base=Base(Path("base.pth"), "abc", base)))
+
+
+SERIES = ["s0", "s1", "s2", "s3"]
+SPLIT = {"train": ["s2", "s3"], "val": ["s0", "s1"]}
+SETTINGS = TrainingSettings(
+    epochs=12,
+    iterations_per_epoch=2,
+    validation_iterations=1,
+    optimizer="adamw",
+    mirroring=False,
+    save_every=4,
+)
+
+
+def write_case(folder: Path, seed: int) -> None:
+    """A bright ball with a dark core on 16 x 24 x 24 voxels of 6 x 5 x 5 mm."""
+    rng = np.random.default_rng(seed)
+    z, y, x = np.ogrid[:16, :24, :24]
+    away = np.sqrt((1.2 * (z - 8)) ** 2 + (y - 12) ** 2 + (x - rng.integers(10, 14)) ** 2)
+    labels = (away < 8).astype(np.uint8) + (away < 3)
+    hu = np.array([-50, 110, 40])[labels] + rng.normal(0, 10, labels.shape)
+    folder.mkdir(parents=True)
+    for array, name in ((hu.astype(np.int16), "ct"), (labels.astype(np.uint8), "reference")):
+        image = sitk.GetImageFromArray(array)
+        image.SetSpacing((5, 5, 6))
+        sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A folder with four planned and preprocessed cases, for the base and for fine-tuning."""
+    run = tmp_path_factory.mktemp("run")
+    root = str(run / "nnunet")
+    for seed, series in enumerate(SERIES):
+        write_case(run / "series" / series, seed)
+    cts = {s: str(run / "series" / s / "ct.nii.gz") for s in SERIES}
+    references = {s: str(run / "series" / s / "reference.nii.gz") for s in SERIES}
+    plan = None
+    with nnunet_roots(root, workers=1):
+        for model in ("nnunet", "nnunet_finetuned"):
+            dataset = dataset_name(model, "balls")
+            raw, preprocessed = raw_folder(root, dataset), preprocessed_folder(root, dataset)
+            Path(raw).mkdir(parents=True)
+            Path(preprocessed).mkdir(parents=True)
+            description = describe_dataset(cts, references, raw)
+            Path(raw, "dataset.json").write_text(json.dumps(description))
+            if plan is None:
+                extract_fingerprint(dataset, 1)
+                overrides = {"n_stages": 3, "features": 4, "patch_size": [16, 24, 24]}
+                plan = plan_dataset(dataset, overrides)
+                fingerprint = Path(preprocessed, "dataset_fingerprint.json").read_text()
+            else:
+                plan = transfer_plan(plan, dataset)
+                Path(preprocessed, "dataset_fingerprint.json").write_text(fingerprint)
+            Path(preprocessed, f"{PLANS}.json").write_text(json.dumps(plan))
+            Path(preprocessed, "splits_final.json").write_text(json.dumps([SPLIT]))
+            preprocess_dataset(description, raw, plan, case_folder(root, dataset), 1)
+    return run
+
+
+def fold_of(run: Path, model: str, base: Base | None = None) -> Fold:
+    root, dataset = str(run / "nnunet"), dataset_name(model, "balls")
+    return a_fold(
+        model=model,
+        training_set="balls",
+        plan=json.loads(Path(preprocessed_folder(root, dataset), f"{PLANS}.json").read_text()),
+        description=json.loads(Path(raw_folder(root, dataset), "dataset.json").read_text()),
+        split=SPLIT,
+        cases={s: {"ct": s, "reference": s} for s in SERIES},
+        patients={s: f"patient_{s}" for s in SERIES},
+        settings=SETTINGS,
+        base=base,
+    )
+
+
+def folder_of(run: Path, model: str) -> Path:
+    return Path(fold_folder(str(run / "nnunet"), dataset_name(model, "balls"), 0))
+
+
+def train_until_killed(run: Path) -> None:
+    """Train the base in another process and kill that as soon as it has left a checkpoint."""
+    here = Path(__file__).parent
+    program = (
+        f"import sys; sys.path[:0] = [{str(here)!r}]\n"
+        "from pathlib import Path\n"
+        "import torch, test_nnunet as t\n"
+        f"run = Path({str(run)!r})\n"
+        "t.train_fold(t.fold_of(run, 'nnunet'), str(run / 'nnunet'), torch.device('cpu'), 1)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([sys.executable, "-c", program], env=environment)
+    latest = folder_of(run, "nnunet") / "checkpoint_latest.pth"
+    until = time.monotonic() + 120
+    while not latest.exists() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert latest.exists()
+
+
+@pytest.fixture(scope="module")
+def trained(run) -> dict:
+    """The base's record after a training that was killed and resumed, with what it logged."""
+    train_until_killed(run)
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logging.getLogger("livermet").addHandler(handler)
+    logging.getLogger("livermet").setLevel(logging.INFO)
+    record = train_fold(fold_of(run, "nnunet"), str(run / "nnunet"), torch.device("cpu"), 1)
+    logging.getLogger("livermet").removeHandler(handler)
+    return {"record": record, "log": lines}
+
+
+def test_preprocessed_cases_are_whole(run):
+    folder = Path(case_folder(str(run / "nnunet"), dataset_name("nnunet", "balls")))
+    endings = (".b2nd", "_seg.b2nd", ".pkl")
+    assert {f.name for f in folder.iterdir()} == {s + e for s in SERIES for e in endings}
+
+
+def test_killed_training_resumes_at_its_last_checkpoint(run, trained):
+    # Checkpoints are written after epochs 4 and 8; the kill follows one of the two.
+    assert trained["log"][0] in {f"resumed after {n} of 12 epochs" for n in (4, 8)}
+    left = {f.name for f in folder_of(run, "nnunet").iterdir()}
+    assert "checkpoint_final.pth" in left
+    assert "checkpoint_latest.pth" not in left
+    assert "debug.json" not in left
+    assert not any(name.endswith(".tmp") for name in left)
+
+
+def test_record_names_what_the_network_saw(trained):
+    record = trained["record"]
+    assert record["trained_patients"] == ["patient_s2", "patient_s3"]
+    assert record["held_out"] == ["s0", "s1"]
+    assert record["cases"]["s3"] == {"ct": "s3", "reference": "s3"}
+    assert record["epochs"] == 12
+    assert record["base"] is None
+    assert record["device"] == "cpu"
+
+
+def test_fine_tuning_starts_from_all_weights_of_the_base(run, trained):
+    checkpoint = folder_of(run, "nnunet") / "checkpoint_final.pth"
+    base = Base(checkpoint, "abc", trained["record"])
+    fold = fold_of(run, "nnunet_finetuned", base)
+    still = TrainingSettings(**{**vars(SETTINGS), "epochs": 1, "initial_learning_rate": 0.0})
+    fold = Fold(**{**vars(fold), "settings": still})
+    record = train_fold(fold, str(run / "nnunet"), torch.device("cpu"), 1)
+    assert record["base"]["checkpoint_sha256"] == "abc"
+    # With a learning rate of 0 the weights stay where they started: at the base's.
+    assert "nan" not in (next(folder_of(run, "nnunet_finetuned").glob("*.txt")).read_text())
+    tuned = folder_of(run, "nnunet_finetuned") / "checkpoint_final.pth"
+    before, after = (
+        torch.load(path, weights_only=False)["network_weights"] for path in (checkpoint, tuned)
+    )
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_ensemble_is_the_argmax_of_the_folds_mean_logits(run, trained):
+    fold = fold_of(run, "nnunet")
+    checkpoint = folder_of(run, "nnunet") / "checkpoint_final.pth"
+    predictor = FoldPredictor(
+        fold.plan,
+        fold.description,
+        {0: checkpoint, 1: checkpoint},
+        torch.device("cpu"),
+        step_size=1.0,
+        mirroring=False,
+    )
+    ct = run / "series" / "s0" / "ct.nii.gz"
+    alone = predictor.segment(ct, [0])
+    assert alone.shape == (16, 24, 24)
+    assert alone.dtype == np.uint8
+    assert alone.max() <= 2
+    # Two equal networks have the mean of one.
+    assert np.array_equal(alone, predictor.segment(ct, [0, 1]))
+
+
+def test_checkpoint_that_cannot_be_written_leaves_the_older_one(run, trained):
+    fold = fold_of(run, "nnunet")
+    final = folder_of(run, "nnunet") / "checkpoint_final.pth"
+    before = final.read_bytes()
+    with nnunet_roots(str(run / "nnunet"), workers=0):
+        trainer = nnUNetTrainerLivermet(
+            fold.plan | {"continue_training": False},
+            CONFIGURATION,
+            0,
+            fold.description,
+            torch.device("cpu"),
+        )
+        trainer.follow(SETTINGS)
+        trainer.initialize()
+        trainer._best_ema = lambda: None  # cannot be pickled: torch.save fails half-way
+        with pytest.raises(Exception, match="pickle"):
+            trainer.save_checkpoint(str(final))
+    assert final.read_bytes() == before
+    assert not [f for f in final.parent.iterdir() if f.name.startswith(".") and "pth" in f.name]

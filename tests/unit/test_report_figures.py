@@ -1,0 +1,148 @@
+import numpy as np
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+
+from livermet.errors import InputError
+from livermet.report.examples import fullest_slice, ranked_scans, read_example
+from livermet.report.failures import (
+    by_sample_type,
+    predictions_on_test,
+    roc_points,
+    series_agreement,
+)
+from livermet.report.figures import (
+    feature_label,
+    p_text,
+    ranked_features,
+    save,
+    segmentation_examples,
+)
+from livermet.report.headlines import chosen_models
+
+from . import report_phantoms as made
+
+
+@pytest.mark.parametrize("name", made.figures())
+def test_a_figure_is_the_same_bytes_twice(name, tmp_path):
+    draw = made.figures()[name]
+    for turn in ("one", "two"):
+        save(draw, tmp_path / f"{turn}.png", tmp_path / f"{turn}.svg")
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    assert b"<dc:date>" not in (tmp_path / "one.svg").read_bytes()
+
+
+def test_the_flow_is_drawn_without_segmentation_and_without_exclusions(tmp_path):
+    from livermet.report.figures import flow
+    from livermet.report.tables import flow_of_facts, splits_of_facts
+
+    facts = made.facts()
+    facts = facts[facts["cohort"].eq("mSCLC")]
+    only = flow(flow_of_facts(facts), splits_of_facts(facts), "mSCLC")
+    written = [text.get_text() for text in only.axes[0].texts]
+    assert "28 series, 14 studies, 14 patients" in written
+    assert not any("Segmentation" in text for text in written)
+
+
+def test_best_median_and_worst_scans():
+    scans = pd.DataFrame({"series": list("abcde"), "dice": [0.1, 0.9, np.nan, 0.5, 0.4]})
+    assert [(place, row["series"]) for place, row in ranked_scans(scans, "dice")] == [
+        ("best", "b"),
+        ("median", "d"),
+        ("worst", "a"),
+    ]
+    assert [place for place, _ in ranked_scans(scans[:1], "dice")] == ["best"]
+    assert ranked_scans(scans[:0], "dice") == []
+
+
+def test_the_slice_is_that_of_the_largest_lesion_area_of_the_reference():
+    reference, prediction = np.zeros((2, 4, 3, 3), dtype=int)
+    reference[1, 0, :2] = 2
+    reference[2, 0, 0] = 2
+    prediction[3] = 2
+    assert fullest_slice([reference, prediction]) == 1
+    assert fullest_slice([np.zeros_like(reference), prediction]) == 3
+
+
+def test_an_example_is_turned_as_radiologists_look_at_it(tmp_path):
+    # RAS+ grid: index x grows to the patient's right, y to the front; 20 x 30 x 2 voxels of 1 mm
+    labels = np.zeros((2, 30, 20), dtype=np.uint8)
+    labels[1, 25, 2] = 2
+    image = sitk.GetImageFromArray(labels)
+    image.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
+    path = str(tmp_path / "labels.nii.gz")
+    sitk.WriteImage(image, path)
+    example = read_example("one", path, path, None)
+    # In LPS order the lesion lies at row 29 - 25 = 4 and column 19 - 2 = 17; the cut of 25 mm
+    # keeps everything but rows beyond 4 + 25.
+    assert example.reference[4, 17] == 2
+    assert example.reference.shape == (30, 20)
+    assert example.prediction is None
+
+
+def test_no_example_is_told_in_a_sentence():
+    with pytest.raises(InputError, match="at least one test scan with a reference"):
+        segmentation_examples([], None)
+
+
+def test_the_model_is_chosen_by_cross_validation():
+    table = made.cross_validation()
+    best = table["model"].eq("LR") & table["metric"].eq("auc") & table["protocol"].eq("corrected")
+    table.loc[best & table["weighting"].eq("none"), "mean"] = 0.99
+    assert chosen_models(table) == {"published": "XGB", "corrected": "LR"}
+
+
+def test_agreement_of_series_is_counted_by_study():
+    predictions = pd.DataFrame(
+        {
+            "study": ["s1", "s1", "s2", "s2", "s3", "s3", "s4", "s5"],
+            "right": [True, True, False, False, True, False, True, False],
+        }
+    )
+    assert series_agreement(predictions).to_dict() == {
+        "all right": 1,
+        "all wrong": 1,
+        "series disagree": 1,
+        "one series, right": 1,
+        "one series, wrong": 1,
+    }
+
+
+def test_only_unweighted_ensembles_on_the_test_set_are_shown():
+    tested = predictions_on_test(made.predictions())
+    assert set(tested["set"]) == {"test"}
+    # 8 test series, 3 classifiers, 2 protocols
+    assert len(tested) == 48
+    right_a = tested[tested["model"].eq("LR") & tested["series"].str.endswith("a")]["right"]
+    assert right_a.all()
+
+
+def test_right_series_by_sample_type():
+    predictions = pd.DataFrame({"series": ["a", "b", "c"], "right": [True, False, True]})
+    types = pd.Series({"a": "biopsy", "b": "biopsy", "c": np.nan})
+    table = by_sample_type(predictions, types)
+    assert table.to_dict("records") == [{"sample_type": "biopsy", "series": 2, "right": 1}]
+
+
+def test_roc_of_a_perfect_ranking_and_of_one_class():
+    perfect = pd.DataFrame({"label": [0, 1], "probability": [0.1, 0.9]})
+    points = roc_points(perfect)
+    assert ((points["false_positive_rate"] == 0) & (points["sensitivity"] == 1)).any()
+    assert roc_points(perfect[:1]).empty
+
+
+def test_features_are_ranked_by_size_times_frequency_over_folds():
+    rows, fits = ranked_features(made.selection(), "corrected")
+    # Folds 0, 1 and 2 count, the last of which selected nothing; mean of 0.2 and 0.4.
+    assert fits == 3
+    assert list(rows["feature"]) == ["original_shape_MeshVolume", "Num_Lesions"]
+    assert rows.loc[0, "coefficient"] == pytest.approx(0.3)
+    assert list(rows["fits"]) == [2, 1]
+    assert ranked_features(made.selection(), "published")[1] == 1
+
+
+def test_words_in_figures():
+    assert feature_label("original_glszm_ZoneVariance") == "ZoneVariance (glszm)"
+    assert feature_label("Num_Lesions") == "Num Lesions"
+    assert (p_text(0.0321), p_text(0.0001)) == ("p = 0.032", "p < 0.001")

@@ -1,0 +1,175 @@
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from livermet.report.captions import FIGURES, TABLES
+from livermet.report.content import Results, compose
+from livermet.report.page import render
+from livermet.report.segmentation import table3_of_given_masks
+
+from . import report_phantoms as made
+
+
+class Reader(HTMLParser):
+    """Gathers what the tests ask: elements with their attributes, ids, and the text shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.elements: list[tuple[str, dict]] = []
+        self.text: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.text.append(data)
+
+    def named(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    return reader
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    figures = {name: b'<svg xmlns="http://www.w3.org/2000/svg"/>' for name in FIGURES}
+    stale = pd.DataFrame(columns=["model", "series", "file", "state"])
+    return Results(made.tables(), figures, made.facts(), made.burden(), made.audit(), stale)
+
+
+@pytest.fixture(scope="module")
+def page(results) -> str:
+    return render(compose(results, made.SETTINGS))
+
+
+def test_the_page_needs_nothing_else(page):
+    reader = read(page)
+    loaded = [tag.get("src") for tag in reader.named("img")]
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in loaded)
+    links = [tag["href"] for tag in reader.named("a")]
+    assert all(link.startswith(("#", "data:text/csv;base64,")) for link in links)
+    assert not reader.named("script")
+    assert not reader.named("link")
+    assert "http" not in page
+    assert "url(" not in page
+    assert reader.open == []
+
+
+def test_every_table_and_figure_stands_on_the_page_once(page):
+    reader = read(page)
+    ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {*TABLES, *FIGURES} <= set(ids)
+    for link in (tag["href"] for tag in reader.named("a")):
+        assert not link.startswith("#") or link[1:] in ids
+
+
+def test_the_page_can_be_read_aloud(page):
+    reader = read(page)
+    assert all(len(tag["alt"]) > 20 for tag in reader.named("img"))
+    assert all(tag.get("scope") in ("col", "row") for tag in reader.named("th"))
+    assert reader.named("html") == [{"lang": "en"}]
+
+
+def test_nothing_undefined_is_shown(page):
+    words = " ".join(read(page).text).lower().split()
+    assert not {"nan", "none)", "<na>", "(nan", "null"} & set(words)
+
+
+def test_the_flow_comes_first_and_then_the_results(page):
+    assert page.index('id="flow"') < page.index('id="results"') < page.index('id="cohort"')
+
+
+def test_the_page_is_the_same_bytes_twice(results, page):
+    assert render(compose(results, made.SETTINGS)) == page
+
+
+def test_rules_and_checks_are_printed(page):
+    text = " ".join(" ".join(read(page).text).split())
+    for rule in (
+        "26-connectivity",
+        "predicted lesions under 3 voxels are ignored",
+        "Dice 1 and no entry in sensitivity",
+        "1,000 bootstrap draws",
+        "intervals by study ignore that the studies of a patient are alike",
+        "no patient is on both sides of any of the ledger's splits",
+        "every model's cases are still those that it was trained on",
+        "within 92 days",
+        "Made from phantoms.",
+    ):
+        assert rule in text, rule
+
+
+def test_headlines_are_the_tables_numbers(results):
+    content = compose(results, made.SETTINGS)
+    # Test scans of the final model: m00_a to m03_a have a reference, Dice 0.50 to 0.56.
+    assert [headline.number for headline in content["headlines"]][:2] == ["0.90", "0.53"]
+    assert "4 mSCLC test scans of 4 patients" in content["sentences"][0]
+    assert any("'always positive' would have accuracy 0.50" in s for s in content["sentences"])
+
+
+def test_an_interval_around_one_half_is_called_chance(results):
+    tables = dict(results.tables)
+    scores = tables["table4_classification"].copy()
+    scores.loc[scores["metric"].eq("auc"), "low"] = 0.4
+    tables["table4_classification"] = scores
+    content = compose(replace(results, tables=tables), made.SETTINGS)
+    assert any("includes 0.5, so chance is not excluded" in s for s in content["sentences"])
+
+
+def test_names_from_sheets_are_escaped(results):
+    settings = made.SETTINGS | {"name": "<script>alert(1)</script>", "run": "a&b"}
+    page = render(compose(results, settings))
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert "a&amp;b" in page
+
+
+def test_changed_training_cases_are_named(results):
+    stale = pd.DataFrame(
+        [
+            ("nnunet", "0", "l1", "ct", "changed"),
+            ("nnunet", "1", "l1", "ct", "changed"),
+            ("nnunet", "0", "l2", "ct", "withdrawn"),
+        ],
+        columns=["model", "fold", "series", "file", "state"],
+    )
+    page = render(compose(replace(results, stale=stale), made.SETTINGS))
+    assert "nnU-Net (2 cases)" in page
+    assert 'id="stale_cases"' in page
+
+
+def test_given_masks_leave_a_sentence_and_no_segmentation_numbers(results):
+    tables = dict(results.tables) | {"table3_segmentation": table3_of_given_masks(made.facts())}
+    settings = made.SETTINGS | {"entry": "masks", "final_model": None, "phantoms": False}
+    content = compose(replace(results, tables=tables), settings)
+    assert len(content["headlines"]) == 1
+    assert "masks were given" in content["sentences"][0]
+    page = render(content)
+    assert "Made from phantoms." not in page
+    assert "largest, the median and the smallest burden" in page
+
+
+def test_a_run_from_a_feature_table_has_no_images(results):
+    tables = dict(results.tables)
+    for name in ("table3_segmentation", "tableS1_acquisition", "tableS3_weighted"):
+        tables[name] = tables[name][:0]
+    figures = {k: v for k, v in results.figures.items() if k != "figure2_segmentation"}
+    settings = made.SETTINGS | {"entry": "table", "final_model": None}
+    page = render(compose(replace(results, tables=tables, figures=figures), settings))
+    assert 'id="figure2_segmentation"' not in page
+    assert "began with a finished feature table" in page
+    assert "This run has no rows for this table." in page

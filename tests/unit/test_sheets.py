@@ -1,0 +1,113 @@
+"""Sheets: what is read, and that every problem of a sheet is told at once, by its row."""
+
+import pandas as pd
+import pytest
+
+from livermet.errors import InputError
+from livermet.sheets import (
+    MOLECULAR_COLUMNS,
+    SERIES_COLUMNS,
+    missing_files,
+    read_molecular,
+    read_series,
+)
+
+ROW = {
+    "series": "a1",
+    "patient": "a",
+    "study_date": "2020-01-31",
+    "cohort": "LiTS",
+    "image": "a1/ct.nii.gz",
+    "reference": "",
+    "liver_mask": "",
+    "lesions_read": "present",
+    "phase": "portal venous",
+    "sex": "F",
+    "age": "61",
+}
+SAMPLE = {"patient": "a", "sample_date": "2020-02-01", "sample_type": "biopsy", "score": "0.25"}
+
+
+def write(path, rows, columns):
+    pd.DataFrame(rows, columns=columns).to_csv(path, sep="\t", index=False)
+    return path
+
+
+def series_sheet(tmp_path, *rows):
+    return write(tmp_path / "series.tsv", [ROW | row for row in rows], SERIES_COLUMNS)
+
+
+def sentences_of(path, read, *arguments):
+    with pytest.raises(InputError) as caught:
+        read(path, *arguments)
+    return str(caught.value).splitlines()
+
+
+def test_reads_dates_ages_and_names_that_look_like_missing_values(tmp_path):
+    path = series_sheet(tmp_path, {}, {"series": "NA", "patient": "NA", "age": ""})
+    table = read_series(path, ["LiTS", "mSCLC"])
+    assert list(table.index) == ["a1", "NA"]
+    assert table.at["a1", "study_date"] == pd.Timestamp(2020, 1, 31)
+    assert table.at["a1", "age"] == 61
+    assert pd.isna(table.at["NA", "age"])
+
+
+def test_a_missing_sheet_names_its_columns(tmp_path):
+    (sentence,) = sentences_of(tmp_path / "series.tsv", read_series, ["LiTS"])
+    assert "There is no sheet" in sentence
+    assert "lesions_read" in sentence
+
+
+def test_a_missing_column_is_named(tmp_path):
+    path = write(tmp_path / "series.tsv", [ROW], [c for c in SERIES_COLUMNS if c != "cohort"])
+    (sentence,) = sentences_of(path, read_series, ["LiTS"])
+    assert "lacks the column 'cohort'" in sentence
+
+
+def test_every_problem_is_told_at_once_by_its_row(tmp_path):
+    path = series_sheet(
+        tmp_path,
+        {},
+        {},
+        {"series": "b1", "patient": "b", "cohort": "Lits"},
+        {"series": "c1", "patient": "c", "study_date": "31.01.2020"},
+        {"series": "d/1", "patient": "d"},
+        {"series": "e1", "patient": "e", "age": "sixty"},
+        {"series": "f1", "patient": "f", "image": ""},
+        {"series": "g1", "patient": "g", "lesions_read": "some"},
+    )
+    told = sentences_of(path, read_series, ["LiTS", "mSCLC"])
+    expected = [
+        ("row 3", "'a1' stands in the sheet already"),
+        ("row 4", "cohort 'Lits' is unknown; it takes LiTS, mSCLC"),
+        ("row 5", "'31.01.2020' is not a date"),
+        ("row 6", "'d/1' would not make a file name"),
+        ("row 7", "'sixty' is not a number"),
+        ("row 8", "'image' is empty"),
+        ("row 9", "lesions_read 'some' is unknown"),
+    ]
+    assert len(told) == len(expected)
+    for row, words in expected:
+        assert any(row in sentence and words in sentence for sentence in told), words
+
+
+def test_a_patient_has_one_cohort(tmp_path):
+    path = series_sheet(tmp_path, {}, {"series": "a2", "cohort": "mSCLC"})
+    (sentence,) = sentences_of(path, read_series, ["LiTS", "mSCLC"])
+    assert "patient 'a' stands in cohorts LiTS and mSCLC" in sentence
+
+
+@pytest.mark.parametrize("score", ["high", "", "nan", "inf"])
+def test_a_score_is_a_number(tmp_path, score):
+    path = write(tmp_path / "molecular.tsv", [SAMPLE, SAMPLE | {"score": score}], MOLECULAR_COLUMNS)
+    (sentence,) = sentences_of(path, read_molecular)
+    assert f"row 3: score '{score}' is not a number" in sentence
+
+
+def test_missing_files_are_named_with_the_place_to_put_them(tmp_path):
+    path = series_sheet(tmp_path, {"reference": "a1/reference.nii.gz"})
+    (tmp_path / "a1").mkdir()
+    (tmp_path / "a1" / "ct.nii.gz").touch()
+    (sentence,) = missing_files(read_series(path, ["LiTS"]), tmp_path)
+    assert "Series 'a1': reference" in sentence
+    assert str(tmp_path / "a1" / "reference.nii.gz") in sentence

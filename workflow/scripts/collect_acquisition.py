@@ -1,0 +1,27 @@
+"""Rule collect_acquisition: one table of how each series was acquired and what ingest found."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from livermet.files import read_json, write_table
+from livermet.jobs import job
+
+with job(snakemake) as log:
+    records: dict[str, dict] = {}
+    for path in [*snakemake.input.acquisition, *snakemake.input.quality, *snakemake.input.reference]:
+        records.setdefault(Path(path).parent.name, {}).update(read_json(path))
+    table = pd.DataFrame(
+        [
+            {"series": name, "cohort": cohort} | records[name]
+            for name, cohort in snakemake.params.cohorts.items()
+        ]
+    )
+    # A list in a cell (spacing, size, warnings) is joined; what is empty stays an empty cell.
+    lists = table.apply(lambda column: column.map(lambda value: isinstance(value, list)).any())
+    for column in table.columns[lists]:
+        table[column] = table[column].map(
+            lambda value: "; ".join(map(str, value)) if isinstance(value, list) else value
+        )
+    write_table(table, snakemake.output.table)
+    log.info("%d series are ingested and whole", len(table))

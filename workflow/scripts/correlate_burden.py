@@ -1,0 +1,13 @@
+"""Rule correlate_burden: tumour burden against the molecular score and class."""
+
+from livermet.files import write_table
+from livermet.jobs import job
+from livermet.phenotype.burden import correlate_burden
+from livermet.phenotype.table import read_feature_table
+
+with job(snakemake) as log:
+    table = read_feature_table(snakemake.input.features, snakemake.params.name)
+    burden = correlate_burden(table)
+    for row in burden.itertuples():
+        log.info("%s: %d studies%s", row.subset, row.studies, f" ({row.reason})" * bool(row.reason))
+    write_table(burden, snakemake.output.burden)

@@ -1,0 +1,16 @@
+"""Rule describe_nnunet: point nnU-Net at a training set's volumes."""
+
+from pathlib import Path
+
+from livermet.files import write_json
+from livermet.jobs import job
+from livermet.nnunet.dataset import describe_dataset
+
+with job(snakemake) as log:
+    description = describe_dataset(
+        dict(zip(snakemake.params.series, snakemake.input.cts, strict=True)),
+        dict(zip(snakemake.params.series, snakemake.input.references, strict=True)),
+        Path(snakemake.output.description).parent,
+    )
+    write_json(description, snakemake.output.description)
+    log.info("described %d series", description["numTraining"])

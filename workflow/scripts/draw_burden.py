@@ -1,0 +1,13 @@
+"""Rule draw_burden: figure 3, tumour burden against the molecular score and by class."""
+
+from livermet.files import read_table
+from livermet.jobs import job
+from livermet.report.figures import burden, save
+from livermet.report.tables import studies_with_burden
+
+with job(snakemake) as log:
+    studies = studies_with_burden(read_table(snakemake.input.facts, dtype={"series": str}))
+    statistics = read_table(snakemake.input.burden)
+    output = snakemake.output
+    save(lambda: burden(studies, statistics, snakemake.params.name), output.png, output.svg)
+    log.info("%d studies", len(studies))

@@ -1,0 +1,14 @@
+"""Rule draw_features: figure 4, the features that each protocol selects."""
+
+import pandas as pd
+
+from livermet.files import read_table
+from livermet.jobs import job
+from livermet.report.figures import features, save
+
+with job(snakemake) as log:
+    paths = snakemake.input.selection
+    selection = pd.concat([read_table(path, dtype={"fold": str}) for path in paths])
+    protocols = list(dict.fromkeys(selection["protocol"]))
+    save(lambda: features(selection, protocols), snakemake.output.png, snakemake.output.svg)
+    log.info("%d selected features over all fits", selection["feature"].notna().sum())

@@ -1,0 +1,16 @@
+"""Rule draw_flow: figure 1, what each exclusion removes and where the rest goes."""
+
+from livermet.files import read_table
+from livermet.jobs import job
+from livermet.report.figures import flow, save
+from livermet.report.tables import flow_of_facts
+
+with job(snakemake) as log:
+    if snakemake.input.exclusions:
+        exclusions = read_table(snakemake.input.exclusions)
+    else:
+        exclusions = flow_of_facts(read_table(snakemake.input.facts))
+    splits = read_table(snakemake.input.table2)
+    output = snakemake.output
+    save(lambda: flow(exclusions, splits, snakemake.params.target), output.png, output.svg)
+    log.info("%d steps", len(exclusions))

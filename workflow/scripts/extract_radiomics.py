@@ -1,0 +1,29 @@
+"""Rule extract_radiomics: the features of one scan's lesions, of their union and of each one."""
+
+import SimpleITK as sitk
+
+from livermet.files import write_table
+from livermet.images import read_image
+from livermet.jobs import job
+from livermet.radiomics import LESION_COLUMNS, UNION_COLUMNS, scan_features
+
+with job(snakemake) as log:
+    # ITK would take every core of the machine.
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(snakemake.threads)
+    series = snakemake.wildcards.series
+    log.info("%s: features of the lesions in the mask '%s'", series, snakemake.wildcards.mask)
+    components = dict(snakemake.params.components)
+    if snakemake.wildcards.mask == "reference":
+        # Only a prediction's small components are left out, as in detection.
+        components["minimum_lesion_voxels"] = 1
+    union, lesions = scan_features(
+        read_image(snakemake.input.ct),
+        read_image(snakemake.input.labels),
+        settings=snakemake.params.settings,
+        per_lesion=snakemake.params.per_lesion,
+        **components,
+    )
+    if reason := union["reason"].item():
+        log.info("%s: features are missing: %s", series, reason)
+    write_table(union.assign(series=series)[list(UNION_COLUMNS)], snakemake.output.union)
+    write_table(lesions.assign(series=series)[list(LESION_COLUMNS)], snakemake.output.lesions)

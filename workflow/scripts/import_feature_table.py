@@ -1,0 +1,17 @@
+"""Rule import_feature_table: check a finished feature table and complete its columns."""
+
+from livermet.files import write_table
+from livermet.jobs import job
+from livermet.phenotype.table import as_published_columns, import_table
+
+with job(snakemake) as log:
+    params = snakemake.params
+    table = import_table(snakemake.input.table, params.name, params.folds, params.seed)
+    log.info(
+        "%d series of %d studies of %d patients, %d series for test",
+        len(table),
+        table["study"].nunique(),
+        table["patient"].nunique(),
+        (table["group"] == "test").sum(),
+    )
+    write_table(as_published_columns(table, params.name), snakemake.output.features)

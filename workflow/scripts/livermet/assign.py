@@ -1,0 +1,69 @@
+"""`make assign`: add the sheets' new patients and series to the study's ledger."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from livermet.cohort import match_samples, patient_strata
+from livermet.config import check_config, load_config
+from livermet.errors import InputError
+from livermet.ledger import Rules, assign, read_ledger, write_ledger
+from livermet.sheets import read_molecular, read_series
+
+
+def rules_of(config: dict) -> Rules:
+    """Take from a config what `livermet.ledger.assign` follows."""
+    source, target = config["cohorts"]["source"], config["cohorts"]["target"]
+    split, sets = config["split"], config["training_sets"]
+    trains = config["segmentation"]["source"] == "model"
+    return Rules(
+        folds=split["folds"],
+        test={source: split["test"]["source"], target: split["test"]["target"]},
+        batch_size=split["batch_size"],
+        training_sets={sets["base"]: [source], sets["finetuned"]: [source, target]}
+        if trains
+        else {},
+        stratified_cohort=target,
+        seed=config["seed"],
+    )
+
+
+def assign_from_config(config: dict) -> str:
+    """Read a study's sheets and ledger, write the ledger with what is new; say what was added."""
+    rules = rules_of(config)
+    series = read_series(config["sheets"]["series"], config["cohorts"].values())
+    molecular = read_molecular(config["sheets"]["molecular"])
+    target = series[series["cohort"] == config["cohorts"]["target"]]
+    matched = match_samples(
+        target,
+        molecular,
+        config["matching"]["window_days"],
+        config["phenotype"]["positive_above"],
+    )
+    before = read_ledger(config["ledger"])
+    after = assign(before, series, patient_strata(matched), rules)
+    write_ledger(after, config["ledger"])
+    sets = sorted(set(after.training_sets) - set(before.training_sets))
+    return (
+        f"{config['ledger']}: {len(after.splits) - len(before.splits)} patients, "
+        f"{len(after.batches) - len(before.batches)} series and {len(sets)} training sets added"
+        f"{': ' if sets else ''}{', '.join(sets)}. Commit the ledger with the sheets."
+    )
+
+
+def main() -> None:
+    """Run from the project's root with the config files in Snakemake's order."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--configfile", required=True, help="laid over config/config.yaml")
+    options = parser.parse_args()
+    root = Path(__file__).parents[3]
+    try:
+        config = load_config([root / "config" / "config.yaml", options.configfile])
+        check_config(config, root / "config" / "schemas" / "config.schema.yaml")
+        print(assign_from_config(config))
+    except InputError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The cohort: molecular samples matched to studies, exclusions one by one, the report of the split.
+
+A study is one CT date of a patient. A sheet of series is as `livermet.sheets` reads it.
+"""
+
+import pandas as pd
+
+TRAIN, TEST = "train", "test"
+
+EXCLUSIONS = {
+    "no_sample": "the patient has no molecular sample",
+    "outside_window": "no sample within the window of days around the CT",
+    "lesions_absent": "the radiology report reads no liver lesion",
+}
+
+
+def study_names(series: pd.DataFrame) -> pd.Series:
+    """Name each row's study as patient_YYYYMMDD, the form of the authors' table."""
+    return series["patient"] + "_" + series["study_date"].dt.strftime("%Y%m%d")
+
+
+def match_samples(
+    series: pd.DataFrame, molecular: pd.DataFrame, window_days: int, positive_above: float
+) -> pd.DataFrame:
+    """Give each series the molecular sample nearest in time to its study, and say who is excluded.
+
+    The window is inclusive (92 days in Ty et al. 2025). Of two samples equally near the earlier is
+    taken, since a later one may follow another line of treatment; of two on one day the first in
+    the sheet. The class is 1 where the score is above `positive_above`, else 0. Exclusions apply
+    in the order of `EXCLUSIONS`, so that `excluded_by` names the first that removes the series.
+    Returns one row a series, in the sheet's order: series, patient, study, study_date, sample_date,
+    sample_type, score, days_apart, class, included, excluded_by.
+    """
+    samples = molecular.rename_axis("sheet_row").reset_index()
+    pairs = series[["series", "patient", "study_date"]].reset_index(drop=True)
+    pairs = pairs.merge(samples, on="patient", how="left")
+    pairs["days_apart"] = (pairs["sample_date"] - pairs["study_date"]).dt.days
+    pairs["distance"] = pairs["days_apart"].abs()
+    nearest = pairs.sort_values(["distance", "sample_date", "sheet_row"], kind="stable")
+    nearest = nearest.drop_duplicates("series").set_index("series")
+    matched = series[["series", "patient", "study_date"]].copy()
+    matched.insert(2, "study", study_names(series))
+    for column in ("sample_date", "sample_type", "score", "days_apart"):
+        matched[column] = nearest[column].reindex(matched["series"]).to_numpy()
+    excluded = pd.Series("", index=matched.index)
+    for reason, removed in {
+        "no_sample": matched["score"].isna(),
+        "outside_window": ~(matched["days_apart"].abs() <= window_days),
+        "lesions_absent": series["lesions_read"] == "absent",
+    }.items():
+        excluded = excluded.where((excluded != "") | ~removed, reason)
+    usable = ~excluded.isin(["no_sample", "outside_window"])
+    # A sample outside the window says nothing of this study: it must not reach any table.
+    for column in ("sample_date", "sample_type", "score", "days_apart"):
+        matched[column] = matched[column].where(usable)
+    positive = (matched["score"] > positive_above).astype("Int64")
+    matched["class"] = positive.where(usable)
+    matched["days_apart"] = matched["days_apart"].astype("Int64")
+    matched["included"] = excluded == ""
+    matched["excluded_by"] = excluded
+    return matched.reset_index(drop=True)
+
+
+def exclusion_flow(matched: pd.DataFrame) -> pd.DataFrame:
+    """Count what each exclusion removes and leaves, in series, studies and patients.
+
+    A study or patient counts as removed by the step that takes its last series. The first row
+    holds what the target cohort begins with. Returns columns step, reason, removed_series,
+    removed_studies, removed_patients, left_series, left_studies, left_patients.
+    """
+    left = matched
+    rows = [_flow_row("begin", "series of the target cohort", left, left)]
+    for step, reason in EXCLUSIONS.items():
+        kept = left[left["excluded_by"] != step]
+        rows.append(_flow_row(step, reason, left, kept))
+        left = kept
+    return pd.DataFrame(rows)
+
+
+def _flow_row(step: str, reason: str, before: pd.DataFrame, after: pd.DataFrame) -> dict:
+    counts = {
+        "series": (len(before), len(after)),
+        "studies": (before["study"].nunique(), after["study"].nunique()),
+        "patients": (before["patient"].nunique(), after["patient"].nunique()),
+    }
+    removed = {f"removed_{unit}": first - last for unit, (first, last) in counts.items()}
+    left = {f"left_{unit}": last for unit, (_, last) in counts.items()}
+    return {"step": step, "reason": reason, **removed, **left}
+
+
+def patient_strata(matched: pd.DataFrame) -> pd.Series:
+    """Give each patient the stratum 'any_negative', 'only_positive' or 'unmatched'.
+
+    Patients may have positive and negative studies, so that a patient has no class; the strata are
+    'any negative study' or none. Excluded series do not count. Indexed by patient.
+    """
+    included = matched[matched["included"]]
+    negative = (included["class"] == 0).groupby(included["patient"]).any()
+    strata = negative.map({True: "any_negative", False: "only_positive"})
+    return strata.reindex(matched["patient"].unique()).fillna("unmatched")
+
+
+def split_report(
+    series: pd.DataFrame, matched: pd.DataFrame, places: pd.Series, segmentation_set: list[str]
+) -> pd.DataFrame:
+    """Count patients, studies and series on each side of both tasks' splits (the paper's table 2).
+
+    `places` maps a patient to 'test' or a fold; `segmentation_set` lists the series of the final
+    segmentation model's training set. Segmentation's test series are those of test patients that
+    have a reference. Classification counts the included series of the target cohort.
+    Returns columns task, cohort, place, patients, studies, series, positive_series,
+    negative_series.
+    """
+    rows = []
+    studies = study_names(series)
+    tested = (series["patient"].map(places) == TEST) & (series["reference"] != "")
+    for cohort in series["cohort"].unique():
+        here = series["cohort"] == cohort
+        trained = here & series["series"].isin(segmentation_set)
+        for place, chosen in ((TRAIN, trained), (TEST, here & tested)):
+            counted = series[chosen].assign(study=studies[chosen])
+            rows.append({"task": "segmentation", "cohort": cohort, "place": place} | _count(counted))
+    included = matched[matched["included"]].merge(series[["cohort"]], on="series")
+    sides = (included["patient"].map(places) == TEST).map({True: TEST, False: TRAIN})
+    for cohort in included["cohort"].unique():
+        for place in (TRAIN, TEST):
+            part = included[(included["cohort"] == cohort) & (sides == place)]
+            classes = {
+                "positive_series": int((part["class"] == 1).sum()),
+                "negative_series": int((part["class"] == 0).sum()),
+            }
+            head = {"task": "classification", "cohort": cohort, "place": place}
+            rows.append(head | _count(part) | classes)
+    table = pd.DataFrame(rows)
+    for column in ("positive_series", "negative_series"):
+        if column in table:
+            table[column] = table[column].astype("Int64")
+    return table
+
+
+def _count(part: pd.DataFrame) -> dict[str, int]:
+    return {
+        "patients": part["patient"].nunique(),
+        "studies": part["study"].nunique(),
+        "series": len(part),
+    }

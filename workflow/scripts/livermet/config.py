@@ -1,0 +1,41 @@
+"""The configuration: defaults, overlays and a strict schema."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+from livermet.errors import stop_on
+
+
+def load_config(paths: Iterable[str | Path]) -> dict:
+    """Read YAML files, each laid over the ones before it, key by key as Snakemake does it."""
+    config: dict = {}
+    for path in paths:
+        config = _overlaid(config, yaml.safe_load(Path(path).read_text()) or {})
+    return config
+
+
+def _overlaid(below: dict, above: dict) -> dict:
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _overlaid(merged[key], value) if both else value
+    return merged
+
+
+def check_config(config: dict, schema_path: str | Path) -> None:
+    """Raise an InputError that lists every key which the schema refuses.
+
+    Unknown keys are refused too: a key with a typing error would otherwise do nothing, silently.
+    """
+    validator = jsonschema.Draft202012Validator(yaml.safe_load(Path(schema_path).read_text()))
+    errors = sorted(validator.iter_errors(config), key=lambda error: list(map(str, error.path)))
+    stop_on(
+        [
+            f"Config key '{'.'.join(map(str, error.path)) or 'top level'}': {error.message}; "
+            "config/README.md says what each key takes."
+            for error in errors
+        ]
+    )

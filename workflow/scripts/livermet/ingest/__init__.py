@@ -1,0 +1,1 @@
+"""Ingest: a series as DICOM or NIfTI becomes a checked, canonical volume with its records."""

@@ -1,0 +1,300 @@
+"""Volumes from files, turned to RAS+ and to whole Hounsfield units.
+
+Values are in NIfTI's order (x, y, z) and an affine leads from voxels to mm in RAS+: x grows to the
+patient's right, y to the front, z to the head. Images that leave this module are SimpleITK's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import SimpleITK as sitk
+
+from livermet.errors import InputError
+
+AIR_HU = -1024
+# Headers that round the spacing to 1e-4 mm or so move the far corner of a scan by less than this.
+CORNER_TOLERANCE_MM = 0.1
+USUAL_SPACING_MM = (0.2, 10.0)
+RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Stored values (x, y, z), their affine to RAS+ mm, and the line from stored to true values."""
+
+    values: np.ndarray
+    affine: np.ndarray
+    slope: float = 1.0
+    intercept: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def spacing(self) -> np.ndarray:
+        """Voxel spacing in mm, in the values' order."""
+        return np.linalg.norm(self.affine[:3, :3], axis=0)
+
+
+def read_volume(path: str | Path, what: str) -> Volume:
+    """Read a volume from NIfTI, or from NRRD and whatever else SimpleITK reads.
+
+    `what` names the file in errors ("series a1: its CT"), so that no path of an archive is told.
+    Raises InputError for a file that cannot be read, is not three-dimensional, or whose header
+    gives no orientation, a spacing that is not positive, or sheared axes.
+    """
+    if str(path).endswith((".nii", ".nii.gz")):
+        volume = _read_nifti(path, what)
+    else:
+        volume = _read_other(path, what)
+    _check_grid(volume.values.shape, volume.affine, what)
+    return replace(volume, warnings=volume.warnings + tuple(_spacing_warnings(volume)))
+
+
+def _read_nifti(path: str | Path, what: str) -> Volume:
+    try:
+        image = nib.load(path)
+        values = np.asanyarray(image.dataobj.get_unscaled())
+    except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
+        raise InputError(
+            f"{what} cannot be read as NIfTI ({type(error).__name__}); the file may be cut short: "
+            "copy or export it again."
+        ) from error
+    warnings = _orientation_warnings(image.header, image.shape, what)
+    return Volume(
+        _three_dimensional(values, what),
+        np.array(image.affine, dtype=float),
+        float(image.dataobj.slope),
+        float(image.dataobj.inter),
+        tuple(warnings),
+    )
+
+
+def _read_other(path: str | Path, what: str) -> Volume:
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise InputError(
+            f"{what} cannot be read as a volume; give NIfTI (.nii, .nii.gz), NRRD, or a folder of "
+            "DICOM slices."
+        ) from error
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise InputError(
+            f"{what} is not one three-dimensional volume; export the series as one volume."
+        )
+    return Volume(sitk.GetArrayFromImage(image).transpose(2, 1, 0), affine_of(image))
+
+
+def _three_dimensional(values: np.ndarray, what: str) -> np.ndarray:
+    """Drop trailing axes of length 1; refuse anything else that is not three-dimensional."""
+    if values.ndim < 3 or any(length != 1 for length in values.shape[3:]) or values.dtype.names:
+        raise InputError(
+            f"{what} is not one three-dimensional volume (its shape is {values.shape}); export "
+            "the series as one volume."
+        )
+    return values.reshape(values.shape[:3])
+
+
+def _orientation_warnings(header, shape: Sequence[int], what: str) -> list[str]:
+    qform, sform = header.get_qform(coded=True)[0], header.get_sform(coded=True)[0]
+    if qform is None and sform is None:
+        raise InputError(
+            f"{what} says nothing about its orientation (qform and sform codes are 0), so left "
+            "and right are unknown; export it again with an orientation."
+        )
+    if qform is None or sform is None:
+        return []
+    apart = _corners_apart(shape, qform, sform)
+    if apart <= CORNER_TOLERANCE_MM:
+        return []
+    return [f"qform and sform differ by up to {apart:.3g} mm; the sform was used."]
+
+
+def _check_grid(shape: Sequence[int], affine: np.ndarray, what: str) -> None:
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or (spacing <= 0).any():
+        raise InputError(
+            f"{what} has a voxel spacing of {_mm(spacing)} mm; a spacing must be positive: export "
+            "it again."
+        )
+    sheared = _corners_apart(shape, affine, orthonormal(affine))
+    if sheared > CORNER_TOLERANCE_MM:
+        raise InputError(
+            f"{what} has axes that are not at right angles (its corners lie {sheared:.3g} mm off); "
+            "resample it to an orthogonal grid."
+        )
+
+
+def _spacing_warnings(volume: Volume) -> list[str]:
+    low, high = USUAL_SPACING_MM
+    if ((volume.spacing >= low) & (volume.spacing <= high)).all():
+        return []
+    return [f"A spacing of {_mm(volume.spacing)} mm is unusual for CT."]
+
+
+def orthonormal(affine: np.ndarray) -> np.ndarray:
+    """Give the affine with the nearest axes at right angles, spacing and origin kept."""
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    left, _, right = np.linalg.svd(affine[:3, :3] / spacing)
+    near = affine.copy()
+    near[:3, :3] = (left @ right) * spacing
+    return near
+
+
+def affine_of(image: sitk.Image) -> np.ndarray:
+    """Give the affine from voxel (x, y, z) to RAS+ mm of a SimpleITK image, which thinks in LPS."""
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    affine[:3, 3] = image.GetOrigin()
+    return RAS_FROM_LPS @ affine
+
+
+def image_of(values: np.ndarray, affine: np.ndarray) -> sitk.Image:
+    """Make a SimpleITK image of values (x, y, z) and their affine to RAS+ mm, with no other tag."""
+    image = sitk.GetImageFromArray(np.ascontiguousarray(values.transpose(2, 1, 0)))
+    lps = RAS_FROM_LPS @ affine
+    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetOrigin(lps[:3, 3].tolist())
+    image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
+    return image
+
+
+def canonical(volume: Volume) -> Volume:
+    """Flip and swap axes until they run closest to RAS+; no value is changed or interpolated."""
+    turn = nib.orientations.io_orientation(volume.affine)
+    back = nib.orientations.inv_ornt_aff(turn, volume.values.shape)
+    values = nib.orientations.apply_orientation(volume.values, turn)
+    return replace(volume, values=values, affine=volume.affine @ back)
+
+
+def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict]:
+    """Give whole Hounsfield units (int16, x, y, z) and what was done to get them.
+
+    Fractions are rounded to the nearest whole unit; everything below -1024 (padding outside the
+    field of view, -3024 on some scanners) becomes -1024. The record counts both: `rounded_voxels`,
+    `padding_voxels`, with `minimum_hu` and `maximum_hu` after it. Raises InputError for values
+    that are not finite or do not fit 16 bits.
+    """
+    units = np.empty(volume.values.shape, dtype=np.int16)
+    rounded = padding = 0
+    for z in range(units.shape[2]):
+        exact = volume.values[:, :, z] * np.float64(volume.slope) + volume.intercept
+        if not np.isfinite(exact).all():
+            raise InputError(
+                f"{what} holds values that are not numbers (NaN or infinite); export it again, "
+                "with -1024 outside the field of view."
+            )
+        whole = np.rint(exact)
+        # float32 holds 0.1 HU steps to about 1e-5 HU.
+        rounded += int(np.count_nonzero(np.abs(exact - whole) > 1e-4))
+        padding += int(np.count_nonzero(whole < AIR_HU))
+        if whole.max() > np.iinfo(np.int16).max:
+            raise InputError(
+                f"{what} holds a value of {whole.max():g}, far above any Hounsfield unit; export "
+                "it in Hounsfield units."
+            )
+        units[:, :, z] = np.maximum(whole, AIR_HU)
+    record = {
+        "rounded_voxels": rounded,
+        "padding_voxels": padding,
+        "minimum_hu": int(units.min()),
+        "maximum_hu": int(units.max()),
+    }
+    return units, record
+
+
+def hounsfield_warnings(minimum: int, maximum: int) -> list[str]:
+    """Say where the range of values is not that of a body in Hounsfield units."""
+    if minimum >= -200:
+        return [f"No value lies below {minimum} HU: there is no air, or these are no HU."]
+    if maximum <= 100:
+        return [f"No value lies above {maximum} HU: there is no bone, or these are no HU."]
+    return []
+
+
+def canonical_ct(volume: Volume, what: str) -> tuple[sitk.Image, dict]:
+    """Make the CT that every later stage reads (int16 HU, RAS+, >= -1024) and its quality record.
+
+    The record holds `slices` and `coverage_mm` (slices times their spacing) along the axis closest
+    to head-feet, the counts of `hounsfield`, and `warnings`, a list of sentences.
+    """
+    volume = canonical(volume)
+    units, record = hounsfield(volume, what)
+    image = image_of(units, orthonormal(volume.affine))
+    slices, step = units.shape[2], float(volume.spacing[2])
+    record |= {
+        "slices": slices,
+        "coverage_mm": round(slices * step, 3),
+        "warnings": [
+            *volume.warnings,
+            *hounsfield_warnings(record["minimum_hu"], record["maximum_hu"]),
+        ],
+    }
+    return image, record
+
+
+def grid_record(image: sitk.Image) -> dict:
+    """Give `spacing_mm` and `size` of a volume, each [x, y, z]."""
+    return {
+        "spacing_mm": [round(step, 6) for step in image.GetSpacing()],
+        "size": list(image.GetSize()),
+    }
+
+
+def describe_grid(shape: Sequence[int], affine: np.ndarray) -> str:
+    """Say a grid in words: voxels, spacing, and where its first voxel lies (RAS+ mm)."""
+    size = " x ".join(str(int(n)) for n in shape)
+    spacing = _mm(np.linalg.norm(affine[:3, :3], axis=0))
+    first = ", ".join(f"{value:.2f}" for value in affine[:3, 3])
+    return f"{size} voxels of {spacing} mm with the first at ({first}) mm"
+
+
+def header_grid_difference(ct_path: str | Path, reference_path: str | Path) -> str:
+    """Say in words how the grids of two NIfTI files differ, or '' where they are the same.
+
+    Reads the headers only. Both grids are first turned to RAS+, so that a file stored with flipped
+    axes equals one that is not.
+    """
+    grids = []
+    for path in (ct_path, reference_path):
+        image = nib.load(path)
+        shape, affine = tuple(image.shape[:3]), np.array(image.affine, dtype=float)
+        turn = nib.orientations.io_orientation(affine)
+        back = nib.orientations.inv_ornt_aff(turn, shape)
+        turned = np.empty(3, dtype=int)
+        turned[turn[:, 0].astype(int)] = shape
+        grids.append((tuple(turned.tolist()), affine @ back))
+    return grid_difference(*grids)
+
+
+def grid_difference(
+    ct_grid: tuple[Sequence[int], np.ndarray], grid: tuple[Sequence[int], np.ndarray]
+) -> str:
+    """Say in words how two canonical grids (shape, affine) differ, or '' where they are the same.
+
+    Corners within 0.1 mm of each other count as the same: that is what rounded headers move.
+    """
+    (ct_shape, ct_affine), (shape, affine) = ct_grid, grid
+    if tuple(ct_shape) != tuple(shape):
+        return f"{describe_grid(ct_shape, ct_affine)} against {describe_grid(shape, affine)}"
+    apart = _corners_apart(shape, ct_affine, affine)
+    if apart <= CORNER_TOLERANCE_MM:
+        return ""
+    return (
+        f"{describe_grid(ct_shape, ct_affine)} against {describe_grid(shape, affine)}, corners up "
+        f"to {apart:.3g} mm apart"
+    )
+
+
+def _corners_apart(shape: Sequence[int], affine: np.ndarray, other: np.ndarray) -> float:
+    """Largest distance in mm between the eight corner voxels of two grids of one size."""
+    last = np.asarray(shape[:3]) - 1
+    corners = np.array([[*(last * [i, j, k]), 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    apart = corners @ (affine - other).T
+    return float(np.linalg.norm(apart[:, :3], axis=1).max())
+
+
+def _mm(values: Sequence[float]) -> str:
+    return " x ".join(f"{value:g}" for value in np.round(values, 4))

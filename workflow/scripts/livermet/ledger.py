@@ -1,0 +1,269 @@
+"""The ledger: the append-only record of who is where.
+
+`splits.tsv` gives each patient one place, 'test' or a fold, for every task and every model;
+`batches.tsv` gives each series the batch in which it is predicted; `training_sets/<name>.tsv`
+lists the series that a model is trained on. The workflow only reads it. `assign` adds to it and
+never moves a line, so that a new patient changes nothing for the patients that were there before.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from livermet.cohort import TEST
+from livermet.errors import InputError, stop_on
+from livermet.files import write_table
+
+SPLIT_COLUMNS = ["patient", "cohort", "place"]
+BATCH_COLUMNS = ["series", "batch"]
+MOST_NAMED = 5
+
+
+@dataclass
+class Ledger:
+    """Tables of the ledger: splits (patient, cohort, place), batches (series, batch), sets."""
+
+    splits: pd.DataFrame
+    batches: pd.DataFrame
+    training_sets: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Map each patient to 'test' or its fold's number as text."""
+        return dict(zip(self.splits["patient"], self.splits["place"], strict=True))
+
+
+def read_ledger(folder: str | Path) -> Ledger:
+    """Read a ledger's folder; what is not there yet is empty."""
+    folder = Path(folder)
+    sets = {
+        path.stem: list(_read(path, ["series"])["series"])
+        for path in sorted(folder.glob("training_sets/*.tsv"))
+    }
+    splits = _read(folder / "splits.tsv", SPLIT_COLUMNS)
+    repeated = splits.loc[splits["patient"].duplicated(), "patient"].unique()
+    batches = _read(folder / "batches.tsv", BATCH_COLUMNS)
+    twice = batches.loc[batches["series"].duplicated(), "series"].unique()
+    stop_on(
+        [
+            f"{folder}/splits.tsv gives patient '{patient}' two places; a patient has one, test or "
+            "one fold: remove the line that was added last."
+            for patient in repeated
+        ]
+        + [
+            f"{folder}/batches.tsv gives series '{series}' two batches: remove the line that was "
+            "added last."
+            for series in twice
+        ]
+    )
+    return Ledger(splits, batches, sets)
+
+
+def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    if not path.exists():
+        return pd.DataFrame(columns=columns, dtype=str)
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    if list(table.columns) != columns:
+        raise InputError(
+            f"{path} has the columns {', '.join(table.columns)} and not {', '.join(columns)}; "
+            "restore it from version control, the ledger is not edited by hand."
+        )
+    return table
+
+
+def write_ledger(ledger: Ledger, folder: str | Path) -> None:
+    """Write the ledger's tables, each whole or not at all."""
+    folder = Path(folder)
+    write_table(ledger.splits, folder / "splits.tsv")
+    write_table(ledger.batches, folder / "batches.tsv")
+    for name, series in ledger.training_sets.items():
+        write_table(pd.DataFrame({"series": series}), folder / "training_sets" / f"{name}.tsv")
+
+
+def lacking(series: pd.DataFrame, ledger: Ledger, needed_sets: list[str]) -> list[str]:
+    """Say what a sheet of series has that the ledger lacks, one sentence for each kind."""
+    missing = {
+        "patient": set(series["patient"]) - set(ledger.splits["patient"]),
+        "series": set(series["series"]) - set(ledger.batches["series"]),
+        "training set": set(needed_sets) - set(ledger.training_sets),
+    }
+    return [
+        f"The ledger lacks the {kind} {', '.join(sorted(names)[:MOST_NAMED])}"
+        f"{f' and {len(names) - MOST_NAMED} more' if len(names) > MOST_NAMED else ''}: "
+        "run make assign."
+        for kind, names in missing.items()
+        if names
+    ]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What `assign` follows.
+
+    `folds`: number of folds. `test`: cohort to a number of test patients or the list of them.
+    `batch_size`: series a batch. `training_sets`: name to the cohorts whose training patients
+    with a reference it holds. `stratified_cohort`: the cohort with classes; each of its strata
+    must be able to fill the folds. `seed`: of the random choices.
+    """
+
+    folds: int
+    test: Mapping[str, int | list[str]]
+    batch_size: int
+    training_sets: Mapping[str, list[str]]
+    stratified_cohort: str
+    seed: int
+
+
+def assign(ledger: Ledger, series: pd.DataFrame, strata: pd.Series, rules: Rules) -> Ledger:
+    """Add a sheet's new patients, series and training sets to a ledger; move nothing in it.
+
+    `strata` maps patients to a stratum (`livermet.cohort.patient_strata`); others have none.
+    Test patients are drawn first, in proportion to the strata's sizes; the rest fill, stratum by
+    stratum, the folds that have the fewest of that stratum. New patients of a cohort whose test
+    set is full go to the folds. A training set that the ledger has is left as it is. Raises
+    InputError where a cohort's stratum has fewer training patients than there are folds.
+    """
+    splits = ledger.splits
+    for cohort in series["cohort"].unique():
+        patients = sorted(series.loc[series["cohort"] == cohort, "patient"].unique())
+        here = {patient: strata.get(patient, "none") for patient in patients}
+        old = splits[splits["cohort"] == cohort]
+        new = [patient for patient in patients if patient not in set(old["patient"])]
+        random = np.random.default_rng([rules.seed, len(old), *cohort.encode()])
+        test = _draw_test(new, here, old, rules.test.get(cohort, 0), cohort, random)
+        rest = [patient for patient in new if patient not in test]
+        filled = _fill_folds(rest, here, old, rules.folds, random)
+        places = {patient: TEST for patient in test} | filled
+        rows = [{"patient": p, "cohort": cohort, "place": places[p]} for p in sorted(places)]
+        splits = _appended(splits, rows)
+        stop_on(_thin_strata(splits, here, cohort, rules))
+    assigned = Ledger(splits, _add_batches(ledger.batches, series, splits, rules.batch_size))
+    assigned.training_sets = _training_sets(series, assigned.places, rules) | ledger.training_sets
+    return assigned
+
+
+def _draw_test(
+    new: list[str],
+    strata: Mapping[str, str],
+    old: pd.DataFrame,
+    wanted: int | list[str],
+    cohort: str,
+    random: np.random.Generator,
+) -> set[str]:
+    if isinstance(wanted, list):
+        elsewhere = old.loc[old["patient"].isin(wanted) & (old["place"] != TEST), "patient"]
+        unknown = set(wanted) - set(new) - set(old["patient"])
+        stop_on(
+            [
+                f"Config key split.test names patient '{patient}', whom the ledger has in a fold; "
+                "take the name out of the list: a training patient cannot become a test patient."
+                for patient in elsewhere
+            ]
+            + [
+                f"Config key split.test names patient '{patient}', who is not in cohort {cohort}."
+                for patient in sorted(unknown)
+            ]
+        )
+        return set(new) & set(wanted)
+    missing = wanted - int((old["place"] == TEST).sum())
+    if missing <= 0:
+        return set()
+    if missing > len(new):
+        raise InputError(
+            f"Cohort {cohort} has {len(new)} patients without a place for {missing} test patients; "
+            "lower split.test or add patients."
+        )
+    groups: dict[str, list[str]] = {}
+    for patient in new:
+        groups.setdefault(strata[patient], []).append(patient)
+    shares = _proportional({name: len(group) for name, group in groups.items()}, missing)
+    return {
+        str(patient)
+        for name in sorted(groups)
+        for patient in random.permutation(groups[name])[: shares[name]]
+    }
+
+
+def _proportional(sizes: Mapping[str, int], total: int) -> dict[str, int]:
+    """Share `total` among groups in proportion to their sizes, by largest remainders."""
+    exact = {name: total * size / sum(sizes.values()) for name, size in sizes.items()}
+    shares = {name: int(share) for name, share in exact.items()}
+    by_remainder = sorted(sizes, key=lambda name: (shares[name] - exact[name], name))
+    for name in by_remainder[: total - sum(shares.values())]:
+        shares[name] += 1
+    return shares
+
+
+def _fill_folds(
+    patients: list[str],
+    strata: Mapping[str, str],
+    old: pd.DataFrame,
+    folds: int,
+    random: np.random.Generator,
+) -> dict[str, str]:
+    names = [str(fold) for fold in range(folds)]
+    in_fold = old[old["place"] != TEST]
+    totals = {fold: int((in_fold["place"] == fold).sum()) for fold in names}
+    filled: dict[str, str] = {}
+    for stratum in sorted({strata[patient] for patient in patients}):
+        same = in_fold[in_fold["patient"].map(strata) == stratum]
+        counts = {fold: int((same["place"] == fold).sum()) for fold in names}
+        group = [patient for patient in patients if strata[patient] == stratum]
+        for patient in random.permutation(group):
+            fold = min(names, key=lambda name: (counts[name], totals[name], int(name)))
+            counts[fold] += 1
+            totals[fold] += 1
+            filled[str(patient)] = fold
+    return filled
+
+
+def _thin_strata(
+    splits: pd.DataFrame, strata: Mapping[str, str], cohort: str, rules: Rules
+) -> list[str]:
+    training = splits[(splits["cohort"] == cohort) & (splits["place"] != TEST)]
+    if cohort == rules.stratified_cohort:
+        expected = ["any_negative", "only_positive"]
+        counts = {s: sum(strata.get(p) == s for p in training["patient"]) for s in expected}
+    else:
+        counts = {"any": len(training)}
+    return [
+        f"Cohort {cohort} has {count} training patients of stratum '{stratum}', too few for "
+        f"{rules.folds} folds; lower split.folds or split.test, or add patients."
+        for stratum, count in counts.items()
+        if count < rules.folds
+    ]
+
+
+def _add_batches(
+    batches: pd.DataFrame, series: pd.DataFrame, splits: pd.DataFrame, size: int
+) -> pd.DataFrame:
+    """Open new batches for new series; neighbours share cohort and side, so that jobs are few."""
+    places = dict(zip(splits["patient"], splits["place"], strict=True))
+    new = series[~series["series"].isin(batches["series"])]
+    new = new.reset_index(drop=True).assign(tested=new["patient"].map(places).to_numpy() == TEST)
+    next_number = 1 + max((int(name[1:]) for name in batches["batch"]), default=0)
+    rows = []
+    for _, group in new.sort_values("series").groupby(["cohort", "tested"]):
+        names = list(group["series"])
+        # Batches of one group are of equal size, give or take one.
+        for part in np.array_split(names, -(-len(names) // size)):
+            rows += [{"series": str(name), "batch": f"b{next_number:04d}"} for name in part]
+            next_number += 1
+    return _appended(batches, rows)
+
+
+def _appended(table: pd.DataFrame, rows: list[dict[str, str]]) -> pd.DataFrame:
+    return pd.concat([table, pd.DataFrame(rows)], ignore_index=True) if rows else table
+
+
+def _training_sets(
+    series: pd.DataFrame, places: Mapping[str, str], rules: Rules
+) -> dict[str, list[str]]:
+    training = series[(series["patient"].map(places) != TEST) & (series["reference"] != "")]
+    return {
+        name: sorted(training.loc[training["cohort"].isin(cohorts), "series"])
+        for name, cohorts in rules.training_sets.items()
+    }

@@ -1,0 +1,169 @@
+"""Settings of one network and the split of its training set; without torch, read at parse time."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from livermet.errors import InputError, stop_on
+
+LOSSES = ("dice", "dice_ce")
+
+
+@dataclass(frozen=True)
+class UNetShape:
+    """Architecture of monai.networks.nets.UNet: channels a level, strides between levels."""
+
+    channels: tuple[int, ...]
+    strides: tuple[int, ...]
+    residual_units: int
+    normalization: str
+
+    def problems(self) -> list[str]:
+        """Say in words what MONAI's U-Net would refuse."""
+        if len(self.strides) != len(self.channels) - 1:
+            return ["strides must have one entry less than channels"]
+        return []
+
+    @property
+    def reduction(self) -> int:
+        """Factor by which the deepest level is smaller than a patch."""
+        return math.prod(self.strides)
+
+
+@dataclass(frozen=True)
+class SegResNetShape:
+    """Architecture of monai.networks.nets.SegResNet: residual blocks a level, down and up."""
+
+    initial_filters: int
+    blocks_down: tuple[int, ...]
+    blocks_up: tuple[int, ...]
+    dropout: float
+
+    def problems(self) -> list[str]:
+        """Say in words what MONAI's SegResNet would refuse."""
+        found = []
+        if self.initial_filters % 8:
+            found.append("initial_filters must be a multiple of 8 (group normalization, 8 groups)")
+        if len(self.blocks_up) != len(self.blocks_down) - 1:
+            found.append("blocks_up must have one entry less than blocks_down")
+        return found
+
+    @property
+    def reduction(self) -> int:
+        """Factor by which the deepest level is smaller than a patch."""
+        return 2 ** (len(self.blocks_down) - 1)
+
+
+SHAPES = {"unet": UNetShape, "segresnet": SegResNetShape}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one network.
+
+    Spacing in mm and patch in voxels are in (x, y, z) order of the canonical (RAS+) volume; the
+    window is (lower, upper) in HU; overlap is a fraction of the patch; flip is the probability of
+    mirroring a patch along each axis.
+    """
+
+    spacing_mm: tuple[float, float, float]
+    window_hu: tuple[float, float]
+    patch_size: tuple[int, int, int]
+    batch_size: int
+    iterations: int
+    validation_every: int
+    learning_rate: float
+    loss: str
+    loss_batch: bool
+    flip: float
+    overlap: float
+    network: UNetShape | SegResNetShape
+
+    @classmethod
+    def of(cls, model: str, values: Mapping[str, Any]) -> "Settings":
+        """Make settings of the plain values that `settings_of` gives."""
+        values = {
+            key: tuple(value) if isinstance(value, list | tuple) else value
+            for key, value in values.items()
+        }
+        shape = {
+            key: tuple(value) if isinstance(value, list | tuple) else value
+            for key, value in values["network"].items()
+        }
+        return cls(**{**values, "network": SHAPES[model](**shape)})
+
+    def as_values(self) -> dict[str, Any]:
+        """Give the settings as plain values: what `Settings.of` takes."""
+        return asdict(self)
+
+    def problems(self) -> list[str]:
+        """Say in words what is wrong with the values taken together."""
+        found = self.network.problems()
+        if self.loss not in LOSSES:
+            found.append(f"loss '{self.loss}' is none of {', '.join(LOSSES)}")
+        if not self.window_hu[0] < self.window_hu[1]:
+            found.append("window_hu must be [lower, upper]")
+        if any(size % self.network.reduction for size in self.patch_size):
+            found.append(f"patch_size must be multiples of {self.network.reduction} in x, y and z")
+        return found
+
+
+SHARED = frozenset(Settings.__dataclass_fields__) - {"network"}
+
+
+def settings_of(section: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Give one model's settings as plain values, from the config's section `segmentation.monai`.
+
+    A key in the model's own block (`unet`, `segresnet`) takes the place of the shared one.
+    Resources (`jobs`) are left out: they decide no result. Raises InputError for a missing or
+    unknown key and for values that do not go together.
+    """
+    own = section[model]
+    shared = {key: section[key] for key in section if key not in SHAPES and key != "jobs"}
+    shape_keys = set(SHAPES[model].__dataclass_fields__)
+    values = {**shared, **{key: own[key] for key in own if key not in shape_keys}}
+    where = f"Config segmentation.monai, {model}"
+    stop_on(
+        [f"{where}: unknown key '{key}'; remove it." for key in sorted(set(values) - SHARED)]
+        + [f"{where}: key '{key}' is missing; add it." for key in sorted(SHARED - set(values))]
+        + [f"{where}: key '{key}' is missing; add it." for key in sorted(shape_keys - set(own))]
+    )
+    values["network"] = {key: own[key] for key in own if key in shape_keys}
+    stop_on([f"{where}: {problem}." for problem in Settings.of(model, values).problems()])
+    return values
+
+
+def split_by_fold(
+    place_of: Mapping[str, str], validation_fold: int = 0
+) -> tuple[list[str], list[str]]:
+    """Split a training set into training and validation series, each in alphabetic order.
+
+    `place_of` gives each series' place, a fold or 'test' (the ledger's word for its patient). The
+    series of `validation_fold` choose the best weights; those of all other folds train. Raises
+    InputError where a series' patient is a test patient, or where a side stays empty.
+    """
+    stop_on(
+        [
+            f"Series '{series}' is in the training set, but its patient is a test patient in the "
+            "ledger; name a training set without it."
+            for series, place in sorted(place_of.items())
+            if place == "test"
+        ]
+    )
+    fold = str(validation_fold)
+    validation = sorted(series for series, place in place_of.items() if place == fold)
+    training = sorted(series for series, place in place_of.items() if place != fold)
+    for side, series in (("training", training), ("validation", validation)):
+        if not series:
+            raise InputError(
+                f"No {side} series: the training set needs patients in fold {fold} (validation) "
+                "and in other folds (training); add patients with make assign."
+            )
+    return training, validation
+
+
+def zyx(values: Sequence) -> tuple:
+    """Turn a triple in (x, y, z) order into the order of arrays, (z, y, x)."""
+    x, y, z = values
+    return z, y, x

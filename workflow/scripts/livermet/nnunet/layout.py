@@ -1,0 +1,64 @@
+"""Names and folders of an nnU-Net dataset, and the environment by which nnU-Net finds them.
+
+nnU-Net's three roots lie in one folder: `raw`, `preprocessed` and `results`.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CONFIGURATION = "3d_fullres"
+PLANS = "livermetPlans"
+TRAINER = "nnUNetTrainerLivermet"
+DATASET_NUMBERS = {"nnunet": 501, "nnunet_finetuned": 502}
+
+
+def dataset_name(model: str, training_set: str) -> str:
+    """Name a model's dataset as nnU-Net wants it: Dataset, three digits, underscore, name."""
+    return f"Dataset{DATASET_NUMBERS[model]:03d}_{training_set}"
+
+
+def raw_folder(root: str, dataset: str) -> str:
+    """Give the folder of dataset.json, which points at the ingested volumes."""
+    return f"{root}/raw/{dataset}"
+
+
+def preprocessed_folder(root: str, dataset: str) -> str:
+    """Give the folder of fingerprint, plan and splits."""
+    return f"{root}/preprocessed/{dataset}"
+
+
+def case_folder(root: str, dataset: str) -> str:
+    """Give the folder of the preprocessed cases."""
+    return f"{preprocessed_folder(root, dataset)}/{PLANS}_{CONFIGURATION}"
+
+
+def case_files(folder: str | Path, series: str) -> list[str]:
+    """List the three files of a preprocessed case: image, labels, properties."""
+    return [f"{folder}/{series}{ending}" for ending in (".b2nd", "_seg.b2nd", ".pkl")]
+
+
+def fold_folder(root: str, dataset: str, fold: int | str) -> str:
+    """Give the folder of a fold's checkpoints, at the place where nnU-Net's own commands look."""
+    return f"{root}/results/{dataset}/{TRAINER}__{PLANS}__{CONFIGURATION}/fold_{fold}"
+
+
+@contextmanager
+def nnunet_roots(root: str | Path, workers: int) -> Iterator[None]:
+    """Point nnU-Net at its folders and set its augmentation processes, while the block runs."""
+    wanted = {
+        **{f"nnUNet_{kind}": f"{root}/{kind}" for kind in ("raw", "preprocessed", "results")},
+        "nnUNet_extTrainer": str(Path(__file__).parent),
+        "nnUNet_n_proc_DA": str(workers),
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,1 @@
+"""From a table of radiomic features to classifiers of the phenotype and what they are worth."""

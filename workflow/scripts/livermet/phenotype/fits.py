@@ -1,0 +1,135 @@
+"""What fitting a classifier under either protocol leaves behind: predictions, scores, models."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import f1_score, roc_auc_score
+
+from livermet.phenotype.classifiers import THRESHOLD
+
+PUBLISHED, CORRECTED = "published", "corrected"
+SELECTION_COLUMNS = (
+    "protocol",
+    "fold",
+    "alpha",
+    "feature",
+    "coefficient",
+    "standardised_coefficient",
+)
+ENSEMBLE = "ensemble"
+ALL_FOLDS = "all"
+
+
+@dataclass
+class Fit:
+    """One classifier under one protocol, over all weightings.
+
+    `predictions` has one row a scored series (protocol, model, weighting, set, fold, series,
+    study, patient, label, score, probability, predicted); `cross_validation` one row a fold;
+    `models` the fitted models by weighting.
+    """
+
+    protocol: str
+    model: str
+    predictions: list[pd.DataFrame] = field(default_factory=list)
+    cross_validation: list[dict] = field(default_factory=list)
+    models: dict[str, list] = field(default_factory=dict)
+
+    def add_predictions(
+        self, weighting: str, part: str, fold: int | str, rows: pd.DataFrame, probability
+    ) -> None:
+        """Add the predictions of a fold's held-out rows or of the test rows."""
+        facts = rows[["series", "study", "patient", "label", "score"]].copy()
+        facts.insert(0, "fold", fold)
+        facts.insert(0, "set", part)
+        facts.insert(0, "weighting", weighting)
+        facts.insert(0, "model", self.model)
+        facts.insert(0, "protocol", self.protocol)
+        facts["probability"] = np.asarray(probability, dtype=float)
+        facts["predicted"] = called(facts["probability"])
+        self.predictions.append(facts)
+
+    def add_fold(
+        self,
+        weighting: str,
+        weight: float,
+        fold: int,
+        training: int,
+        rows: pd.DataFrame,
+        probability,
+    ) -> None:
+        """Score a fold on its held-out rows and keep their predictions."""
+        self.add_predictions(weighting, "validation", fold, rows, probability)
+        self.cross_validation.append(
+            {
+                "protocol": self.protocol,
+                "model": self.model,
+                "weighting": weighting,
+                "positive_weight": weight,
+                "fold": fold,
+                "train_series": training,
+                "validation_series": len(rows),
+                "f1": f1(rows["label"], probability),
+                "auc": auc(rows["label"], probability),
+            }
+        )
+
+    def prediction_table(self) -> pd.DataFrame:
+        """Give all predictions as one table."""
+        return pd.concat(self.predictions, ignore_index=True)
+
+    def cross_validation_table(self) -> pd.DataFrame:
+        """Give all folds' scores as one table."""
+        return pd.DataFrame(self.cross_validation)
+
+
+def called(probability) -> np.ndarray:
+    """Call probabilities positive (1) or negative (0)."""
+    return (np.asarray(probability) > THRESHOLD).astype(int)
+
+
+def f1(label, probability) -> float:
+    """Compute F1 at the threshold; NaN where nothing is positive nor called so."""
+    return float(f1_score(label, called(probability), zero_division=np.nan))
+
+
+def auc(label, probability) -> float:
+    """Compute the area under the ROC curve; NaN for a single class."""
+    return float(roc_auc_score(label, probability)) if len(set(label)) == 2 else np.nan
+
+
+def selection_table(
+    protocol: str,
+    fold: int | str,
+    alpha: float,
+    features: list[str],
+    coefficients: np.ndarray,
+    scales: np.ndarray,
+) -> pd.DataFrame:
+    """List what a LASSO selected; one row without a feature where it selected nothing.
+
+    `coefficients` are per unit of each feature; `scales` are the features' standard deviations in
+    the training rows, so that their product tells how much one deviation moves the target.
+    """
+    chosen = np.flatnonzero(coefficients)
+    if not len(chosen):
+        rows = pd.DataFrame(
+            {"feature": [None], "coefficient": [np.nan], "standardised_coefficient": [np.nan]}
+        )
+    else:
+        rows = pd.DataFrame(
+            {
+                "feature": [features[i] for i in chosen],
+                "coefficient": coefficients[chosen],
+                "standardised_coefficient": coefficients[chosen] * scales[chosen],
+            }
+        )
+    rows = rows.assign(protocol=protocol, fold=str(fold), alpha=alpha)
+    return rows[list(SELECTION_COLUMNS)]
+
+
+def selected(selection: pd.DataFrame, fold: int | str) -> list[str]:
+    """Name the features selected for a fold, in the table's order; none is an answer too."""
+    rows = selection[selection["fold"].astype(str) == str(fold)]
+    return list(rows["feature"].dropna())

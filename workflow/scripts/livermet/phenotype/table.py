@@ -1,0 +1,258 @@
+"""The feature table: one row a series, in the column names that the paper's authors publish.
+
+Inside this subpackage a row has the project's words for what the file names otherwise:
+
+=============  ==================  ============================================================
+here           in the file         meaning
+=============  ==================  ============================================================
+series         File                one reconstructed volume
+study          unique_scandate     one CT date of a patient
+patient        unique_pt           the unit of every split
+score          <name>_Score        the continuous molecular score
+label          <name>_Class        1 positive, 0 negative
+group          Group               train, val (the paper's tuning split) or test
+fold           Fold                the training patient's fold; empty in the test set
+sample_type    Sample_Type         what the score was measured on, such as biopsy or cfdna
+burden_ml      Burden_ml           volume of all lesions
+=============  ==================  ============================================================
+
+<name> is the phenotype's name in the config. The 108 features keep their names.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from livermet.errors import InputError, stop_on
+from livermet.phenotype.folds import assign_folds
+
+_FEATURES_BY_CLASS = {
+    "shape": "Elongation Flatness LeastAxisLength MajorAxisLength Maximum2DDiameterColumn "
+    "Maximum2DDiameterRow Maximum2DDiameterSlice Maximum3DDiameter MeshVolume MinorAxisLength "
+    "Sphericity SurfaceArea SurfaceVolumeRatio VoxelVolume",
+    "firstorder": "10Percentile 90Percentile Energy Entropy InterquartileRange Kurtosis Maximum "
+    "MeanAbsoluteDeviation Mean Median Minimum Range RobustMeanAbsoluteDeviation RootMeanSquared "
+    "Skewness TotalEnergy Uniformity Variance",
+    "glcm": "Autocorrelation ClusterProminence ClusterShade ClusterTendency Contrast Correlation "
+    "DifferenceAverage DifferenceEntropy DifferenceVariance Id Idm Idmn Idn Imc1 Imc2 "
+    "InverseVariance JointAverage JointEnergy JointEntropy MCC MaximumProbability SumAverage "
+    "SumEntropy SumSquares",
+    "gldm": "DependenceEntropy DependenceNonUniformity DependenceNonUniformityNormalized "
+    "DependenceVariance GrayLevelNonUniformity GrayLevelVariance HighGrayLevelEmphasis "
+    "LargeDependenceEmphasis LargeDependenceHighGrayLevelEmphasis "
+    "LargeDependenceLowGrayLevelEmphasis LowGrayLevelEmphasis SmallDependenceEmphasis "
+    "SmallDependenceHighGrayLevelEmphasis SmallDependenceLowGrayLevelEmphasis",
+    "glrlm": "GrayLevelNonUniformity GrayLevelNonUniformityNormalized GrayLevelVariance "
+    "HighGrayLevelRunEmphasis LongRunEmphasis LongRunHighGrayLevelEmphasis "
+    "LongRunLowGrayLevelEmphasis LowGrayLevelRunEmphasis RunEntropy RunLengthNonUniformity "
+    "RunLengthNonUniformityNormalized RunPercentage RunVariance ShortRunEmphasis "
+    "ShortRunHighGrayLevelEmphasis ShortRunLowGrayLevelEmphasis",
+    "glszm": "GrayLevelNonUniformity GrayLevelNonUniformityNormalized GrayLevelVariance "
+    "HighGrayLevelZoneEmphasis LargeAreaEmphasis LargeAreaHighGrayLevelEmphasis "
+    "LargeAreaLowGrayLevelEmphasis LowGrayLevelZoneEmphasis SizeZoneNonUniformity "
+    "SizeZoneNonUniformityNormalized SmallAreaEmphasis SmallAreaHighGrayLevelEmphasis "
+    "SmallAreaLowGrayLevelEmphasis ZoneEntropy ZonePercentage ZoneVariance",
+    "ngtdm": "Busyness Coarseness Complexity Contrast Strength",
+}
+RADIOMIC_FEATURES = tuple(
+    f"original_{feature_class}_{feature}"
+    for feature_class, features in _FEATURES_BY_CLASS.items()
+    for feature in features.split()
+)
+LESION_COUNT = "Num_Lesions"
+FEATURES = (*RADIOMIC_FEATURES, LESION_COUNT)
+
+GROUPS = ("train", "val", "test")
+MM3_PER_ML = 1000.0
+TEXTS = ("series", "study", "patient", "group", "sample_type")
+NUMBERS = ("score", "label", "fold", "burden_ml", *FEATURES)
+OPTIONAL = ("fold", "sample_type", "burden_ml")
+
+
+def read_feature_table(path: str | Path, name: str, complete: bool = False) -> pd.DataFrame:
+    """Read and check a feature table; columns as in this module's docstring, then the features.
+
+    `name` is the phenotype's name. A scan without lesions (Num_Lesions 0) has empty features.
+    Elsewhere an empty feature is one that could not be measured, which only a table of this
+    pipeline may hold: `complete` asks that there be none. Raises InputError that lists everything
+    that is wrong with the table, one sentence each.
+    """
+    texts = _read(path, name)
+    table = texts[list(TEXTS)].join(texts[list(NUMBERS)].apply(pd.to_numeric, errors="coerce"))
+    stop_on(
+        _not_numbers(path, texts, table, complete)
+        + _odd_values(path, table, name)
+        + _odd_groups(path, table)
+    )
+    return table.astype({"label": int, "fold": "Int64"})
+
+
+def import_table(path: str | Path, name: str, folds: int, seed: int) -> pd.DataFrame:
+    """Read a finished table of another source, strictly, and complete its columns.
+
+    Where it names no folds, its training patients are dealt into `folds` folds, stratified by
+    whether a patient has a negative study. Where it has no burden, the mesh volume stands for it.
+    """
+    table = read_feature_table(path, name, complete=True)
+    training = table["group"] != "test"
+    if table.loc[training, "fold"].isna().all():
+        table.loc[training, "fold"] = assign_folds(table[training], folds, seed)
+    volume_ml = table["original_shape_MeshVolume"] / MM3_PER_ML
+    no_lesion = table[LESION_COUNT] == 0
+    table["burden_ml"] = table["burden_ml"].fillna(volume_ml.mask(no_lesion, 0.0))
+    return table
+
+
+def as_published_columns(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Name the columns as the authors do and put them in their order; the opposite of reading."""
+    file_names = _file_names(name)
+    table = table.assign(status=np.where(table["label"] == 1, "positive", "negative"))
+    head, tail = ["series", "study", "patient"], ["score", "status", "label", "group"]
+    own = ["fold", "sample_type", "burden_ml"]
+    ordered = table[[*head, *FEATURES, *tail, *own]]
+    return ordered.rename(columns={**file_names, "status": f"{name}_Status"})
+
+
+def measured(table: pd.DataFrame) -> pd.Series:
+    """Tell which rows have every feature: not those of scans without measurable lesions."""
+    return table[list(FEATURES)].notna().all(axis=1)
+
+
+def _file_names(name: str) -> dict[str, str]:
+    return {
+        "series": "File",
+        "study": "unique_scandate",
+        "patient": "unique_pt",
+        "score": f"{name}_Score",
+        "label": f"{name}_Class",
+        "group": "Group",
+        "fold": "Fold",
+        "sample_type": "Sample_Type",
+        "burden_ml": "Burden_ml",
+    }
+
+
+def _read(path: str | Path, name: str) -> pd.DataFrame:
+    file_names = _file_names(name)
+    texts = {file_names[column]: str for column in TEXTS}
+    try:
+        raw = pd.read_csv(path, dtype=texts, float_precision="round_trip", low_memory=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a table of comma separated values: {error}.") from None
+    lacking = [
+        file_names[column]
+        for column in file_names
+        if column not in OPTIONAL and file_names[column] not in raw
+    ]
+    problems = [
+        f"{path} has no column '{column}'; a feature table needs it (config/README.md lists all)."
+        for column in lacking
+    ]
+    features = [feature for feature in FEATURES if feature not in raw]
+    if features:
+        problems.append(
+            f"{path} lacks {len(features)} of the {len(FEATURES)} features: {_some(features)}; "
+            "extract them with PyRadiomics under these names."
+        )
+    if raw.empty:
+        problems.append(f"{path} has no rows; give it one row a series.")
+    stop_on(problems)
+    table = raw.rename(columns={there: here for here, there in file_names.items()})
+    # An optional column that the file lacks comes out empty.
+    return table.reindex(columns=[*TEXTS, *NUMBERS])
+
+
+def _not_numbers(
+    path: str | Path, texts: pd.DataFrame, table: pd.DataFrame, complete: bool
+) -> list[str]:
+    """List the cells of `texts`, the table as it was read, that should be numbers and are not."""
+    numbers = list(NUMBERS)
+    values = table[numbers]
+    wrong_text = values.isna() & texts[numbers].notna()
+    infinite = np.isinf(values)
+    empty = values.isna() & ~wrong_text
+    empty[["fold", "burden_ml"]] = False
+    may_be_empty = (values[LESION_COUNT] == 0) | (not complete)
+    empty.loc[may_be_empty, list(RADIOMIC_FEATURES)] = False
+    problems = []
+    for bad, is_what in ((wrong_text, "not a number"), (infinite, "infinite"), (empty, "empty")):
+        for row in np.flatnonzero(bad.any(axis=1)):
+            columns = [column for column in numbers if bad.at[table.index[row], column]]
+            problems.append(
+                f"{path}, row {row + 2} (series '{table['series'].iloc[row]}'): {_some(columns)} "
+                f"{'is' if len(columns) == 1 else 'are'} {is_what}; measure again, or leave the "
+                "series out."
+            )
+    return problems
+
+
+def _odd_values(path: str | Path, table: pd.DataFrame, name: str) -> list[str]:
+    problems = []
+    for column in ("series", "study", "patient", "group"):
+        for row in np.flatnonzero(table[column].isna()):
+            problems.append(
+                f"{path}, row {row + 2}: {_file_names(name)[column]} is empty; fill it."
+            )
+    for row in np.flatnonzero(table["series"].duplicated() & table["series"].notna()):
+        problems.append(
+            f"{path}, row {row + 2}: series '{table['series'].iloc[row]}' stands in the table "
+            "already; give each series one row."
+        )
+    for row in np.flatnonzero(~table["group"].isin(GROUPS) & table["group"].notna()):
+        problems.append(
+            f"{path}, row {row + 2}: Group is '{table['group'].iloc[row]}'; write train, val or "
+            "test."
+        )
+    for row in np.flatnonzero(~table["label"].isin([0, 1]) & table["label"].notna()):
+        problems.append(
+            f"{path}, row {row + 2}: {name}_Class is {table['label'].iloc[row]:g}; write 1 for "
+            "positive and 0 for negative."
+        )
+    for study, owners in table.groupby("study")["patient"].unique().items():
+        if len(owners) > 1:
+            problems.append(
+                f"{path}: study '{study}' belongs to patients {_some(sorted(owners))}; give each "
+                "patient's study a name of its own."
+            )
+    return problems
+
+
+def _odd_groups(path: str | Path, table: pd.DataFrame) -> list[str]:
+    problems = []
+    testing = table["group"] == "test"
+    both = sorted(set(table["patient"][testing]) & set(table["patient"][~testing]))
+    problems += [
+        f"{path}: patient '{patient}' has series in training and in the test set; put all series "
+        "of a patient on one side."
+        for patient in both
+    ]
+    if testing.all() or not testing.any():
+        lacking = "training" if testing.all() else "test"
+        problems.append(f"{path}: Group names no {lacking} series; both sides need some.")
+    classes = set(table.loc[~testing, "label"].dropna()) & {0, 1}
+    if len(classes) == 1:
+        only = "positive" if classes == {1} else "negative"
+        problems.append(
+            f"{path}: every training series is {only}; a classifier needs both classes."
+        )
+    with_fold = table.loc[~testing & table["fold"].notna()]
+    for patient, folds in with_fold.groupby("patient")["fold"].unique().items():
+        if len(folds) > 1:
+            problems.append(
+                f"{path}: patient '{patient}' stands in folds {_some(sorted(map(int, folds)))}; a "
+                "patient has one fold."
+            )
+    without = table.loc[~testing & table["fold"].isna(), "series"]
+    if len(with_fold) and len(without):
+        problems.append(
+            f"{path}: training series {_some(list(without))} lack a Fold that others have; fill "
+            "the column or leave it out."
+        )
+    return problems
+
+
+def _some(names: list, at_most: int = 3) -> str:
+    """Name the first few of a list and count the rest."""
+    named = ", ".join(str(name) for name in names[:at_most])
+    return named if len(names) <= at_most else f"{named} and {len(names) - at_most} more"

@@ -1,0 +1,180 @@
+"""The sheets that describe a study: one row a series, one row a molecular sample.
+
+Every problem of a sheet is told at once, each as one sentence that names the row.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from livermet.errors import InputError, stop_on
+
+SERIES_COLUMNS = [
+    "series",
+    "patient",
+    "study_date",
+    "cohort",
+    "image",
+    "reference",
+    "liver_mask",
+    "lesions_read",
+    "phase",
+    "sex",
+    "age",
+]
+MOLECULAR_COLUMNS = ["patient", "sample_date", "sample_type", "score"]
+MOST_MISSING = 20
+LESIONS_READ = ("present", "absent", "")
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+
+
+def read_series(path: str | Path, cohorts: Iterable[str]) -> pd.DataFrame:
+    """Read and check the sheet of series, indexed by series; dates become datetimes.
+
+    `cohorts` are the names that the config knows. Raises InputError listing every missing column,
+    duplicate series, unknown cohort, unreadable date and patient that stands in two cohorts.
+    """
+    table = _read_sheet(path, SERIES_COLUMNS)
+    cohorts = [cohort for cohort in cohorts if cohort]
+    problems = _rows_without(path, table, ["series", "patient", "study_date", "cohort", "image"])
+    for column in ("series", "patient"):
+        odd = ~table[column].str.fullmatch(NAME_PATTERN) & (table[column] != "")
+        problems += [
+            f"{path}, row {row}: {column} '{name}' would not make a file name; use letters, digits, "
+            "'.', '_' and '-' only, and begin with a letter or digit."
+            for row, name in _numbered(table.loc[odd, column])
+        ]
+    repeated = table["series"].duplicated() & (table["series"] != "")
+    problems += [
+        f"{path}, row {row}: series '{name}' stands in the sheet already; give each series one row "
+        "and a name of its own."
+        for row, name in _numbered(table.loc[repeated, "series"])
+    ]
+    problems += _not_among(path, table, "cohort", cohorts)
+    problems += _not_among(path, table, "lesions_read", LESIONS_READ)
+    table["study_date"], bad_dates = _dates(path, table, "study_date")
+    problems += bad_dates
+    table["age"], bad_ages = _numbers(path, table, "age", required=False)
+    problems += bad_ages
+    homes = table.groupby("patient")["cohort"].unique()
+    problems += [
+        f"{path}: patient '{patient}' stands in cohorts {' and '.join(sorted(names))}; a patient "
+        "has one cohort, otherwise one model's training patient would be another's test patient."
+        for patient, names in homes.items()
+        if len(names) > 1
+    ]
+    stop_on(problems)
+    return table.set_index("series", drop=False)
+
+
+def read_molecular(path: str | Path) -> pd.DataFrame:
+    """Read and check the sheet of molecular samples; scores are floats, dates are datetimes."""
+    table = _read_sheet(path, MOLECULAR_COLUMNS)
+    problems = _rows_without(path, table, ["patient", "sample_date", "sample_type"])
+    table["sample_date"], bad_dates = _dates(path, table, "sample_date")
+    table["score"], bad_scores = _numbers(path, table, "score", required=True)
+    stop_on(problems + bad_dates + bad_scores)
+    return table
+
+
+def missing_files(series: pd.DataFrame, data_root: str | Path) -> list[str]:
+    """Name the images, references and liver masks of the sheet that are not there.
+
+    Names are relative to `data_root` unless they are absolute. Past 20 they are counted.
+    """
+    problems = []
+    for row in series.itertuples():
+        for column in ("image", "reference", "liver_mask"):
+            name = getattr(row, column)
+            if name and not (Path(data_root) / name).exists():
+                problems.append(
+                    f"Series '{row.series}': {column} '{name}' is not there; put it at "
+                    f"{Path(data_root) / name}, or correct the row in the sheet of series."
+                )
+    more = len(problems) - MOST_MISSING
+    return problems if more <= 0 else [*problems[:MOST_MISSING], f"{more} more are not there."]
+
+
+def _read_sheet(path: str | Path, columns: list[str]) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    except FileNotFoundError:
+        raise InputError(
+            f"There is no sheet at {path}; make one with the tab-separated columns "
+            f"{', '.join(columns)} (config/README.md explains each)."
+        ) from None
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a tab-separated table: {error}.") from None
+    missing = [column for column in columns if column not in table.columns]
+    unknown = [column for column in table.columns if column not in columns]
+    stop_on(
+        [
+            f"{path} lacks the column '{column}'; its columns are {', '.join(columns)}."
+            for column in missing
+        ]
+        + [
+            f"{path} has a column '{column}' that livermet does not know; its columns are "
+            f"{', '.join(columns)}."
+            for column in unknown
+        ]
+    )
+    return table[columns].apply(lambda column: column.str.strip())
+
+
+def _numbered(values: pd.Series) -> Iterable[tuple[int, str]]:
+    # Row 1 is the header, as in a spreadsheet.
+    return ((index + 2, value) for index, value in values.items())
+
+
+def _rows_without(path: str | Path, table: pd.DataFrame, columns: list[str]) -> list[str]:
+    return [
+        f"{path}, row {row}: the column '{column}' is empty; fill it in."
+        for column in columns
+        for row, _ in _numbered(table.loc[table[column] == "", column])
+    ]
+
+
+def _not_among(
+    path: str | Path, table: pd.DataFrame, column: str, allowed: Iterable[str]
+) -> list[str]:
+    allowed = list(allowed)
+    names = ", ".join(name or "an empty cell" for name in allowed)
+    odd = table.loc[~table[column].isin(allowed) & (table[column] != ""), column]
+    return [
+        f"{path}, row {row}: {column} '{name}' is unknown; it takes {names}."
+        for row, name in _numbered(odd)
+    ]
+
+
+def _dates(path: str | Path, table: pd.DataFrame, column: str) -> tuple[pd.Series, list[str]]:
+    dates = pd.to_datetime(table[column], format="%Y-%m-%d", errors="coerce")
+    bad = table.loc[dates.isna() & (table[column] != ""), column]
+    return dates, [
+        f"{path}, row {row}: {column} '{text}' is not a date; write it as YYYY-MM-DD."
+        for row, text in _numbered(bad)
+    ]
+
+
+def _numbers(
+    path: str | Path, table: pd.DataFrame, column: str, required: bool
+) -> tuple[pd.Series, list[str]]:
+    numbers = pd.to_numeric(table[column], errors="coerce")
+    numbers = numbers.where(numbers.abs() != float("inf"))
+    bad = table.loc[numbers.isna() & ((table[column] != "") | required), column]
+    return numbers, [
+        f"{path}, row {row}: {column} '{text}' is not a number; write it with a decimal point, "
+        "or take the row out."
+        for row, text in _numbered(bad)
+    ]
+
+
+def read_phantoms(path: str | Path) -> pd.DataFrame:
+    """Read the sheet of a demo's phantoms, indexed by series; numbers are numbers."""
+    try:
+        table = pd.read_csv(path, sep="\t", keep_default_na=False)
+    except FileNotFoundError:
+        raise InputError(
+            f"There is no sheet of phantoms at {path}; set sheets.phantoms to null for real data."
+        ) from None
+    return table.set_index("series", drop=False)

@@ -1,0 +1,24 @@
+"""Rule match_cohort: match molecular samples to studies, exclude one by one, report the split."""
+
+from livermet.cohort import exclusion_flow, match_samples, split_report
+from livermet.files import write_table
+from livermet.jobs import job
+from livermet.ledger import read_ledger
+from livermet.sheets import read_molecular, read_series
+from pathlib import Path
+
+with job(snakemake) as log:
+    params = snakemake.params
+    series = read_series(snakemake.input.series, params.cohorts.values())
+    molecular = read_molecular(snakemake.input.molecular)
+    places = read_ledger(Path(snakemake.input.splits).parent).places
+    target = series[series["cohort"] == params.cohorts["target"]]
+    matched = match_samples(target, molecular, params.window_days, params.positive_above)
+    matched.insert(4, "place", matched["patient"].map(places))
+    flow = exclusion_flow(matched)
+    for row in flow.itertuples():
+        log.info("%s: %d series left, %d removed", row.reason, row.left_series, row.removed_series)
+    write_table(matched, snakemake.output.matching)
+    write_table(flow, snakemake.output.exclusions)
+    report = split_report(series, matched, places, params.segmentation_set)
+    write_table(report, snakemake.output.splits)

@@ -1,0 +1,25 @@
+"""Rules predict_nnunet_*: segment a batch's series by the folds that may see them."""
+
+import torch
+
+from livermet.files import read_json
+from livermet.images import on_grid_of, read_image, write_image
+from livermet.jobs import job
+from livermet.nnunet.device import choose_device
+from livermet.nnunet.prediction import FoldPredictor
+
+with job(snakemake) as log:
+    torch.set_num_threads(snakemake.threads)
+    predictor = FoldPredictor(
+        read_json(snakemake.input.plan),
+        read_json(snakemake.input.description),
+        dict(zip(snakemake.params.folds, snakemake.input.checkpoints, strict=True)),
+        choose_device(snakemake.resources.device),
+        **snakemake.params.settings,
+    )
+    series_folds = snakemake.params.series_folds
+    jobs = zip(series_folds.items(), snakemake.input.cts, snakemake.output.predictions, strict=True)
+    for done, ((series, folds), ct, path) in enumerate(jobs, start=1):
+        labels = predictor.segment(ct, folds)
+        write_image(on_grid_of(labels, read_image(ct)), path)
+        log.info("segmented %s (%d of %d)", series, done, len(series_folds))

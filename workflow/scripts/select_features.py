@@ -1,0 +1,18 @@
+"""Rule select_features: choose features by LASSO, as one protocol does."""
+
+from livermet.files import write_table
+from livermet.jobs import job
+from livermet.phenotype import corrected, published
+from livermet.phenotype.fits import PUBLISHED
+from livermet.phenotype.table import read_feature_table
+
+with job(snakemake) as log:
+    params = snakemake.params
+    table = read_feature_table(snakemake.input.features, params.name)
+    if snakemake.wildcards.protocol == PUBLISHED:
+        selection = published.select(table, params.lasso_alpha)
+    else:
+        selection = corrected.select(table, params.lasso_target, params.seed)
+    for fold, chosen in selection.groupby("fold"):
+        log.info("fold %s: %d features selected", fold, chosen["feature"].notna().sum())
+    write_table(selection, snakemake.output.selection)

@@ -1,0 +1,20 @@
+"""Rule tabulate_segmentation: table 3, the segmentation models on the scans that may score them."""
+
+import pandas as pd
+
+from livermet.files import read_table, write_table
+from livermet.jobs import job
+from livermet.report.segmentation import COLUMNS, table3_of_given_masks, table3_segmentation
+
+with job(snakemake) as log:
+    texts = {"series": str, "patient": str}
+    facts = read_table(snakemake.input.facts, dtype=texts)
+    if snakemake.input.scans:
+        scans = pd.concat([read_table(path, dtype=texts) for path in snakemake.input.scans])
+        table = table3_segmentation(scans, facts, snakemake.params.target)
+    elif snakemake.params.masks_given:
+        table = table3_of_given_masks(facts)
+    else:
+        table = pd.DataFrame(columns=COLUMNS)
+    write_table(table, snakemake.output.table3)
+    log.info("%d rows", len(table))

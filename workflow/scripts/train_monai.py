@@ -1,0 +1,85 @@
+"""Rule train_monai: train MONAI's U-Net or SegResNet, or go on where a killed training stopped."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import SimpleITK as sitk
+import torch
+
+from livermet.files import write_json, write_table
+from livermet.jobs import job
+from livermet.monai_models.networks import device_of, save_state
+from livermet.monai_models.settings import Settings
+from livermet.monai_models.training import fingerprint_of, train
+from livermet.monai_models.volumes import read_case
+from livermet.provenance import file_checksum
+
+PACKAGES = ("monai", "numpy", "simpleitk", "torch")
+
+with job(snakemake) as log:
+    params, model = snakemake.params, snakemake.wildcards.model
+    torch.set_num_threads(snakemake.threads)
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(snakemake.threads)
+    device = device_of(snakemake.resources.device)
+    settings = Settings.of(model, params.settings)
+    series = [*params.training, *params.validation]
+    paths = dict(
+        zip(series, zip(snakemake.input.ct, snakemake.input.reference, strict=True), strict=True)
+    )
+    log.info(
+        "%s on %s: %d training and %d validation series",
+        model,
+        device,
+        len(params.training),
+        len(params.validation),
+    )
+    checksums = {
+        name: {"ct": file_checksum(ct), "reference": file_checksum(reference)}
+        for name, (ct, reference) in paths.items()
+    }
+    training, validation = (
+        [read_case(*paths[name], settings.spacing_mm) for name in names]
+        for names in (params.training, params.validation)
+    )
+    # The checkpoint is undeclared, so that Snakemake leaves it where a killed job left it.
+    checkpoint = Path(snakemake.output.model).with_name("checkpoint_latest.pt")
+    progress = train(
+        settings,
+        training,
+        validation,
+        seed=params.seed,
+        device=device,
+        checkpoint=checkpoint,
+        fingerprint=fingerprint_of(
+            model=model,
+            settings=settings.as_values(),
+            training=list(params.training),
+            validation=list(params.validation),
+            checksums=checksums,
+            seed=params.seed,
+            code=params.code,
+            versions=params.versions,
+        ),
+    )
+    save_state(
+        {"model": model, "settings": settings.as_values(), "weights": progress.best_weights},
+        snakemake.output.model,
+    )
+    write_json(
+        {
+            "model": model,
+            "trained_on": list(params.training),
+            "validated_on": list(params.validation),
+            "checksums": checksums,
+            "settings": settings.as_values(),
+            "seed": params.seed,
+            "device": str(device),
+            "versions": {package: version(package) for package in PACKAGES},
+            "iterations": progress.iteration,
+            "best": progress.best,
+        },
+        snakemake.output.record,
+    )
+    write_table(pd.DataFrame(progress.rows), snakemake.output.training)
+    checkpoint.unlink(missing_ok=True)
