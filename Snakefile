@@ -20,7 +20,7 @@ include: "rules/provenance.smk"
 
 
 rule all:
+    default_target: True
     input:
         report=f"{RUN}/report.html",
         manifest=f"{RUN}/manifest.json",
-    default_target: True

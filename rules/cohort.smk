@@ -15,20 +15,20 @@ rule collect_acquisition:
         reference=expand(f"{RUN}/series/{{series}}/reference.json", series=REFERENCE_SERIES),
     output:
         table=f"{RUN}/cohort/acquisition.tsv",
-    params:
-        cohorts=dict(SERIES["cohort"]),
-        code=code("files"),
-        versions=pins("ingest"),
     log:
         f"{RUN}/logs/collect_acquisition.log",
     benchmark:
         f"{RUN}/benchmarks/collect_acquisition.tsv"
+    conda:
+        "../envs/ingest.yaml"
     threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10),
-    conda:
-        "../envs/ingest.yaml"
+    params:
+        cohorts=dict(SERIES["cohort"]),
+        code=code("files"),
+        versions=pins("ingest"),
     script:
         "../workflow/scripts/collect_acquisition.py"
 
@@ -42,6 +42,16 @@ rule match_cohort:
         matching=f"{RUN}/cohort/matching.tsv",
         exclusions=f"{RUN}/cohort/exclusions.tsv",
         splits=f"{RUN}/cohort/splits.tsv",
+    log:
+        f"{RUN}/logs/match_cohort.log",
+    benchmark:
+        f"{RUN}/benchmarks/match_cohort.tsv"
+    conda:
+        "../envs/ingest.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         cohorts=config["cohorts"],
         window_days=config["matching"]["window_days"],
@@ -49,15 +59,5 @@ rule match_cohort:
         segmentation_set=training_set(needed_training_sets()[-1]) if MODELS else [],
         code=code("cohort", "sheets", "ledger"),
         versions=pins("ingest"),
-    log:
-        f"{RUN}/logs/match_cohort.log",
-    benchmark:
-        f"{RUN}/benchmarks/match_cohort.tsv"
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=minutes(10),
-    conda:
-        "../envs/ingest.yaml"
     script:
         "../workflow/scripts/match_cohort.py"

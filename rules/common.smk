@@ -10,17 +10,22 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from livermet.cohort import match_samples
 from livermet.config import check_config
 from livermet.errors import InputError, stop_on
 from livermet.leakage import audit_roles, leaks
-from livermet.ledger import Ledger, lacking, read_ledger
+from livermet.ledger import lacking, read_ledger
+from livermet.monai_models.settings import settings_of
 from livermet.provenance import code_hash, listing_digest, pinned_versions
-from livermet.sheets import missing_files, read_molecular, read_phantoms, read_series
+from livermet.sheets import (
+    missing_files,
+    missing_sheets,
+    read_molecular,
+    read_phantoms,
+    read_series,
+)
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
 NNUNET_MODELS = ("nnunet", "nnunet_finetuned")
@@ -31,7 +36,8 @@ def checked(read, *arguments):
     try:
         return read(*arguments)
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        # Snakemake's own error would print the lines of this file below the sentences.
+        sys.exit(str(error))
 
 
 checked(
@@ -60,14 +66,13 @@ def read_study():
     if FROM_TABLE:
         return pd.DataFrame(columns=["patient", "cohort", "series"]), None, None, read_ledger("")
     sheets = config["sheets"]
+    stop_on(missing_sheets(sheets["series"], sheets["molecular"], DATA_ROOT))
     series = read_series(sheets["series"], config["cohorts"].values())
     molecular = read_molecular(sheets["molecular"])
     phantoms = read_phantoms(sheets["phantoms"]) if sheets["phantoms"] else None
     found = series if phantoms is None else series[~series["series"].isin(phantoms.index)]
     ledger = read_ledger(config["ledger"])
-    stop_on(
-        missing_files(found, DATA_ROOT) + lacking(series, ledger, needed_training_sets())
-    )
+    stop_on(missing_files(found, DATA_ROOT) + lacking(series, ledger, needed_training_sets()))
     return series, molecular, phantoms, ledger
 
 
@@ -81,8 +86,10 @@ def needed_training_sets():
 SERIES, MOLECULAR, PHANTOMS, LEDGER = checked(read_study)
 PLACES = LEDGER.places
 PATIENT = dict(zip(SERIES.index, SERIES["patient"]))
+for name in needed_training_sets():
+    PATIENT.update(LEDGER.training_sets[name])
 BATCHES = {
-    batch: [name for name in group["series"] if name in PATIENT]
+    batch: [name for name in group["series"] if name in SERIES.index]
     for batch, group in LEDGER.batches.groupby("batch")
 }
 
@@ -186,8 +193,8 @@ def has_reference(series):
 
 
 def training_set(name):
-    """List the series of a training set in the ledger."""
-    return LEDGER.training_sets[name]
+    """List the series of a training set in the ledger, those withdrawn from the sheet included."""
+    return list(LEDGER.training_sets[name])
 
 
 def trained_patients(model, fold=None):
@@ -197,7 +204,7 @@ def trained_patients(model, fold=None):
     """
     sets = config["training_sets"]
     names = {sets["base"]} | ({sets["finetuned"]} if model == "nnunet_finetuned" else set())
-    patients = {PATIENT[series] for name in names for series in training_set(name) if series in PATIENT}
+    patients = {patient for name in names for patient in LEDGER.training_sets[name].values()}
     return {patient for patient in patients if PLACES[patient] != str(fold)}
 
 
@@ -277,10 +284,17 @@ def lesions_of_mask(wildcards):
     return [f"{folder}/{series}.lesions.tsv" for series in masked_series(wildcards.mask)]
 
 
+def settings_of_network(wildcards):
+    """Give the settings of the MONAI network in question."""
+    return checked(settings_of, config["segmentation"]["monai"], wildcards.model)
+
+
 def planned_leaks():
     """Audit what this run is about to train, from the ledger alone."""
     networks = [
-        (model, str(fold)) for model in MODELS for fold in (FOLDS if model in NNUNET_MODELS else [0])
+        (model, str(fold))
+        for model in MODELS
+        for fold in (FOLDS if model in NNUNET_MODELS else [0])
     ]
     stop_on(
         [

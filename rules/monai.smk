@@ -9,20 +9,16 @@ versions, validation Dice), training.tsv; `predictions/{model}/single/{series}.n
 background, 1 liver, 2 lesion, on the CT's grid).
 """
 
-from livermet.monai_models.settings import SHAPES, settings_of, split_by_fold
+from livermet.monai_models.settings import SHAPES, split_by_fold
 
 MONAI_JOBS = config["segmentation"]["monai"]["jobs"]
 MONAI_MODELS = [model for model in MODELS if model in SHAPES]
-MONAI_SETTINGS = {
-    model: checked(settings_of, config["segmentation"]["monai"], model) for model in MONAI_MODELS
-}
 MONAI_TRAINING, MONAI_VALIDATION = (
     checked(
         split_by_fold,
         {
             series: PLACES[PATIENT[series]]
             for series in training_set(config["training_sets"]["base"])
-            if series in PATIENT
         },
     )
     if MONAI_MODELS
@@ -55,9 +51,11 @@ rule train_monai:
         # Not a param: a model that was trained on a GPU is no other model on a machine without.
         device=config["segmentation"]["device"],
     params:
-        settings=lambda wildcards: MONAI_SETTINGS[wildcards.model],
+        settings=settings_of_network,
+        training_set=config["training_sets"]["base"],
         training=MONAI_TRAINING,
         validation=MONAI_VALIDATION,
+        patients={series: PATIENT[series] for series in MONAI_TRAINING + MONAI_VALIDATION},
         seed=config["seed"],
         code=code("monai_models.training"),
         versions=pins("monai"),

@@ -28,19 +28,19 @@ rule audit_leakage:
     output:
         audit=f"{RUN}/cohort/leakage_audit.tsv",
         stale=f"{RUN}/cohort/stale_models.tsv",
-    params:
-        code=code("leakage", "ledger", "provenance"),
-        versions=pins("ingest"),
     log:
         f"{RUN}/logs/audit_leakage.log",
     benchmark:
         f"{RUN}/benchmarks/audit_leakage.tsv"
+    conda:
+        "../envs/ingest.yaml"
     threads: 1
     resources:
         mem_mb=memory(1000),
         runtime=minutes(20),
-    conda:
-        "../envs/ingest.yaml"
+    params:
+        code=code("leakage", "ledger", "provenance"),
+        versions=pins("ingest"),
     script:
         "../workflow/scripts/audit_leakage.py"
 
@@ -54,8 +54,18 @@ rule write_manifest:
         tables=REPORT_TABLES,
     output:
         manifest=f"{RUN}/manifest.json",
+    log:
+        f"{RUN}/logs/write_manifest.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_manifest.tsv"
+    conda:
+        "../envs/ingest.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(20),
     params:
-        run=RUN,
+        run=config["run"],
         settings={
             key: value
             for key, value in config.items()
@@ -63,15 +73,5 @@ rule write_manifest:
         },
         code=code("provenance"),
         versions=pins("ingest"),
-    log:
-        f"{RUN}/logs/write_manifest.log",
-    benchmark:
-        f"{RUN}/benchmarks/write_manifest.tsv"
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
-    conda:
-        "../envs/ingest.yaml"
     script:
         "../workflow/scripts/write_manifest.py"

@@ -69,7 +69,7 @@ def make_study(folder: Path, lits: int = 12, msclc: int = 16, **keys) -> Study:
         for n in range(lits)
     ]
     for n in range(msclc):
-        reference = "msclc_{}_thin/reference.nii.gz".format(n) if n % 2 else ""
+        reference = f"msclc_{n}_thin/reference.nii.gz" if n % 2 else ""
         rows.append(_row(f"msclc_{n}_thin", f"M{n}", "mSCLC", f"msclc_{n}_thin/dicom", reference))
         rows.append(_row(f"msclc_{n}_thick", f"M{n}", "mSCLC", f"msclc_{n}_thick/dicom", ""))
     study.write_series(pd.DataFrame(rows, columns=SERIES_COLUMNS))

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from study import make_study
+from study import Study, make_study
 
 from livermet.errors import InputError
 
@@ -21,12 +21,14 @@ def change(study, column, row, value):
     study.write_series(table)
 
 
-def test_a_machine_without_the_data_is_told_what_is_missing_and_where_it_goes(root, tmp_path):
-    study = make_study(tmp_path)
-    study.configure(sheets={"series": "config/study/series.tsv"})
-    text = refusal(study)
+def test_a_machine_without_the_data_is_told_what_is_missing_and_where_it_goes(tmp_path):
+    empty = Study(tmp_path)
+    empty.configure(run="study")
+    text = refusal(empty)
     assert "There is no sheet at config/study/series.tsv" in text
-    assert "study_date" in text
+    assert "lesions_read" in text
+    assert "There is no sheet at config/study/molecular.tsv" in text
+    assert "belong below data/" in text
 
 
 def test_a_missing_column(study):
@@ -83,8 +85,8 @@ def test_a_test_patient_written_into_a_training_set(study):
     splits = pd.read_csv(ledger / "splits.tsv", sep="\t", dtype=str)
     tested = splits[(splits["place"] == "test") & (splits["cohort"] == "LiTS")]["patient"].iloc[0]
     path = ledger / "training_sets" / "lits.tsv"
-    path.write_text(path.read_text() + f"{tested.replace('L', 'lits_')}\n")
-    assert f"Patient '{tested}' (cohort LiTS) has the place 'test' and yet trained" in refusal(study)
+    path.write_text(path.read_text() + f"{tested.replace('L', 'lits_')}\t{tested}\n")
+    assert f"Patient '{tested}' (cohort LiTS) has the place 'test' and trained" in refusal(study)
 
 
 def test_too_few_patients_of_a_stratum_for_the_folds(tmp_path):

@@ -12,8 +12,13 @@ def planned(result) -> dict[str, int]:
     assert result.returncode == 0, result.stderr[-3000:] + result.stdout[-3000:]
     text = result.stdout + result.stderr
     table = re.search(r"Job stats:\njob\s+count\n[-\s]+\n(.*?)\ntotal", text, re.S)
-    return {} if table is None else dict(
-        (name, int(count)) for name, count in re.findall(r"^(\S+)\s+(\d+)$", table.group(1), re.M)
+    return (
+        {}
+        if table is None
+        else dict(
+            (name, int(count))
+            for name, count in re.findall(r"^(\S+)\s+(\d+)$", table.group(1), re.M)
+        )
     )
 
 
@@ -91,10 +96,16 @@ def test_no_patient_is_on_both_sides_of_any_split(study):
     plan = study.plan().stdout
     predictions = re.findall(r"predictions/(\w+)/(ensemble|out_of_fold|single)/([\w]+)\.nii", plan)
     assert {model for model, _, _ in predictions} == {
-        "unet", "segresnet", "nnunet", "nnunet_finetuned",
+        "unet",
+        "segresnet",
+        "nnunet",
+        "nnunet_finetuned",
     }
     seen = {
-        "unet": "lits", "segresnet": "lits", "nnunet": "lits", "nnunet_finetuned": "lits_msclc",
+        "unet": "lits",
+        "segresnet": "lits",
+        "nnunet": "lits",
+        "nnunet_finetuned": "lits_msclc",
     }
     for model, kind, series in predictions:
         trained = {patient[case] for case in ledger.training_sets[seen[model]]}

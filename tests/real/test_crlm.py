@@ -19,7 +19,7 @@ SERIES = "crlm_1004"
 
 @pytest.fixture(scope="module")
 def results(demo_run, shared_data, root, tmp_path_factory) -> Path:
-    """Add the series to a copy of the demo's sheets and ledger, and run what leads to its features."""
+    """Add the series to a copy of the demo's sheets and ledger; run what leads to its features."""
     folder = tmp_path_factory.mktemp("crlm")
     config = demo_run.config
     series = pd.read_csv(

@@ -9,9 +9,14 @@ from livermet.files import read_json, read_table, whole_file, write_json, write_
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     path = tmp_path / "table.tsv"
     path.write_text("old")
-    with pytest.raises(RuntimeError), whole_file(path) as beside:
-        beside.write_text("half")
-        raise RuntimeError
+
+    def write_half():
+        with whole_file(path) as beside:
+            beside.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

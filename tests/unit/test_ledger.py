@@ -103,7 +103,8 @@ def test_too_few_patients_of_a_stratum_for_the_folds():
 def test_training_sets_hold_training_patients_with_a_reference():
     ledger = assign(empty(), sheet(), strata(), RULES)
     assert len(ledger.training_sets["lits"]) == 4
-    for series in ledger.training_sets["both"]:
+    for series, patient in ledger.training_sets["both"].items():
+        assert patient == series.upper()
         assert ledger.places[series.upper()] != "test"
         assert series[0] == "l" or int(series[1:]) % 2 == 1
 
@@ -131,7 +132,10 @@ def test_what_the_ledger_lacks_is_named():
         "The ledger lacks the training set new: run make assign.",
     ]
     (sentence,) = lacking(sheet(msclc=16).assign(patient="M1"), ledger, [])
-    assert sentence == "The ledger lacks the series m10, m11, m12, m13, m14 and 2 more: run make assign."
+    assert (
+        sentence
+        == "The ledger lacks the series m10, m11, m12, m13, m14 and 2 more: run make assign."
+    )
 
 
 def test_two_places_of_a_patient_are_refused(tmp_path):

@@ -23,7 +23,9 @@ def package(tmp_path, monkeypatch):
 
 def test_words_do_not_change_the_hash(package):
     before = package()
-    assert package(second='"""What."""\n\n\ndef f():\n    """Why."""\n    return 1  # one\n') == before
+    assert (
+        package(second='"""What."""\n\n\ndef f():\n    """Why."""\n    return 1  # one\n') == before
+    )
 
 
 def test_logic_changes_the_hash_also_behind_an_import(package):

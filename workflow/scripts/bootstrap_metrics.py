@@ -19,7 +19,7 @@ with job(snakemake) as log:
         pd.concat([read_table(path, **AS_WRITTEN) for path in paths], ignore_index=True)
         for paths in (snakemake.input.predictions, snakemake.input.cross_validation)
     )
-    metrics = bootstrap_metrics(predictions, draws, seed)
+    metrics = bootstrap_metrics(folds, predictions, draws, seed)
     log.info("%d models, %d draws", len(metrics.groupby(["model", "weighting"])), draws)
     write_table(metrics, snakemake.output.metrics)
     validated = summarise_folds(folds, predictions, draws, seed)

@@ -9,7 +9,11 @@ from livermet.jobs import job
 
 with job(snakemake) as log:
     records: dict[str, dict] = {}
-    for path in [*snakemake.input.acquisition, *snakemake.input.quality, *snakemake.input.reference]:
+    for path in [
+        *snakemake.input.acquisition,
+        *snakemake.input.quality,
+        *snakemake.input.reference,
+    ]:
         records.setdefault(Path(path).parent.name, {}).update(read_json(path))
     table = pd.DataFrame(
         [

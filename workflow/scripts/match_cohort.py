@@ -1,11 +1,12 @@
 """Rule match_cohort: match molecular samples to studies, exclude one by one, report the split."""
 
+from pathlib import Path
+
 from livermet.cohort import exclusion_flow, match_samples, split_report
 from livermet.files import write_table
 from livermet.jobs import job
 from livermet.ledger import read_ledger
 from livermet.sheets import read_molecular, read_series
-from pathlib import Path
 
 with job(snakemake) as log:
     params = snakemake.params

@@ -10,7 +10,7 @@ import torch
 from livermet.files import write_json, write_table
 from livermet.jobs import job
 from livermet.monai_models.networks import device_of, save_state
-from livermet.monai_models.settings import Settings
+from livermet.monai_models.settings import VALIDATION_FOLD, Settings
 from livermet.monai_models.training import fingerprint_of, train
 from livermet.monai_models.volumes import read_case
 from livermet.provenance import file_checksum
@@ -69,9 +69,13 @@ with job(snakemake) as log:
     write_json(
         {
             "model": model,
+            "fold": VALIDATION_FOLD,
+            "training_set": params.training_set,
             "trained_on": list(params.training),
-            "validated_on": list(params.validation),
-            "checksums": checksums,
+            "held_out": list(params.validation),
+            "trained_patients": sorted({params.patients[name] for name in params.training}),
+            "held_out_patients": sorted({params.patients[name] for name in params.validation}),
+            "cases": checksums,
             "settings": settings.as_values(),
             "seed": params.seed,
             "device": str(device),

@@ -9,12 +9,13 @@ from livermet.provenance import all_modules, code_hash, file_checksum
 with job(snakemake) as log:
     files = sorted(set(map(str, snakemake.input)))
     manifest = {
-        "run": snakemake.params.run.rpartition("/")[2],
+        "run": snakemake.params.run,
         "settings": snakemake.params.settings,
         "code": code_hash(*all_modules()),
         "packages": {item.metadata["Name"]: item.version for item in distributions()},
         "files": {
-            path.removeprefix(f"{snakemake.params.run}/"): file_checksum(path) for path in files
+            path.removeprefix(f"results/{snakemake.params.run}/"): file_checksum(path)
+            for path in files
         },
     }
     write_json(manifest, snakemake.output.manifest)

@@ -1,1 +1,1 @@
-"""From CT and a table of molecular results to segmented lesions, radiomics and a phenotype classifier."""
+"""From CT and a table of molecular results to lesions, radiomics and a phenotype classifier."""

@@ -119,7 +119,9 @@ def split_report(
         trained = here & series["series"].isin(segmentation_set)
         for place, chosen in ((TRAIN, trained), (TEST, here & tested)):
             counted = series[chosen].assign(study=studies[chosen])
-            rows.append({"task": "segmentation", "cohort": cohort, "place": place} | _count(counted))
+            rows.append(
+                {"task": "segmentation", "cohort": cohort, "place": place} | _count(counted)
+            )
     included = matched[matched["included"]].merge(series[["cohort"]], on="series")
     sides = (included["patient"].map(places) == TEST).map({True: TEST, False: TRAIN})
     for cohort in included["cohort"].unique():

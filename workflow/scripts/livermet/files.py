@@ -13,7 +13,7 @@ import pandas as pd
 def whole_file(path: str | Path) -> Iterator[Path]:
     """Give a path beside `path` with the same suffixes; rename it to `path` if the block succeeds.
 
-    The name starts with a dot and the process id, so that readers' globs and a second writer miss it.
+    The name starts with a dot and the process id, so that globs and a second writer miss it.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

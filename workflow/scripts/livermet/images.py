@@ -25,8 +25,11 @@ def write_image(image: sitk.Image, path: str | Path) -> None:
 
 
 def array_of(image: sitk.Image) -> np.ndarray:
-    """Give the voxels as an array in (z, y, x) order, without a copy; read only."""
-    return sitk.GetArrayViewFromImage(image)
+    """Give a copy of the voxels as an array in (z, y, x) order.
+
+    A copy, since SimpleITK's view does not keep its image alive and then reads freed memory.
+    """
+    return sitk.GetArrayFromImage(image)
 
 
 def on_grid_of(array: np.ndarray, image: sitk.Image) -> sitk.Image:

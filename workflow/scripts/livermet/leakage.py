@@ -38,9 +38,9 @@ def leaks(audit: pd.DataFrame) -> list[str]:
     training = audit[audit["role"] == "train"]
     leaking = training[(training["place"] == TEST) | (training["place"] == training["fold"])]
     return [
-        f"Patient '{row.patient}' (cohort {row.cohort}) has the place '{row.place}' and yet trained "
-        f"{row.task} model {row.model}{f', fold {row.fold}' if row.fold else ''}; mend the training "
-        "set in the ledger, or train anew under the name of a new set."
+        f"Patient '{row.patient}' (cohort {row.cohort}) has the place '{row.place}' and trained "
+        f"the {row.task} model {row.model}{f', fold {row.fold}' if row.fold else ''}; mend the "
+        "training set in the ledger, or train anew under the name of a new set."
         for row in leaking.itertuples()
     ]
 

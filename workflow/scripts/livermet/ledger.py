@@ -2,7 +2,8 @@
 
 `splits.tsv` gives each patient one place, 'test' or a fold, for every task and every model;
 `batches.tsv` gives each series the batch in which it is predicted; `training_sets/<name>.tsv`
-lists the series that a model is trained on. The workflow only reads it. `assign` adds to it and
+lists the series that a model is trained on, and their patients, which stay known when a series is
+withdrawn from the sheets. The workflow only reads it. `assign` adds to it and
 never moves a line, so that a new patient changes nothing for the patients that were there before.
 """
 
@@ -19,16 +20,17 @@ from livermet.files import write_table
 
 SPLIT_COLUMNS = ["patient", "cohort", "place"]
 BATCH_COLUMNS = ["series", "batch"]
+SET_COLUMNS = ["series", "patient"]
 MOST_NAMED = 5
 
 
 @dataclass
 class Ledger:
-    """Tables of the ledger: splits (patient, cohort, place), batches (series, batch), sets."""
+    """Splits (patient, cohort, place), batches (series, batch), sets (name: {series: patient})."""
 
     splits: pd.DataFrame
     batches: pd.DataFrame
-    training_sets: dict[str, list[str]] = field(default_factory=dict)
+    training_sets: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def places(self) -> dict[str, str]:
@@ -40,7 +42,7 @@ def read_ledger(folder: str | Path) -> Ledger:
     """Read a ledger's folder; what is not there yet is empty."""
     folder = Path(folder)
     sets = {
-        path.stem: list(_read(path, ["series"])["series"])
+        path.stem: dict(_read(path, SET_COLUMNS).itertuples(index=False))
         for path in sorted(folder.glob("training_sets/*.tsv"))
     }
     splits = _read(folder / "splits.tsv", SPLIT_COLUMNS)
@@ -79,8 +81,9 @@ def write_ledger(ledger: Ledger, folder: str | Path) -> None:
     folder = Path(folder)
     write_table(ledger.splits, folder / "splits.tsv")
     write_table(ledger.batches, folder / "batches.tsv")
-    for name, series in ledger.training_sets.items():
-        write_table(pd.DataFrame({"series": series}), folder / "training_sets" / f"{name}.tsv")
+    for name, cases in ledger.training_sets.items():
+        table = pd.DataFrame(cases.items(), columns=SET_COLUMNS)
+        write_table(table, folder / "training_sets" / f"{name}.tsv")
 
 
 def lacking(series: pd.DataFrame, ledger: Ledger, needed_sets: list[str]) -> list[str]:
@@ -261,9 +264,11 @@ def _appended(table: pd.DataFrame, rows: list[dict[str, str]]) -> pd.DataFrame:
 
 def _training_sets(
     series: pd.DataFrame, places: Mapping[str, str], rules: Rules
-) -> dict[str, list[str]]:
+) -> dict[str, dict[str, str]]:
     training = series[(series["patient"].map(places) != TEST) & (series["reference"] != "")]
     return {
-        name: sorted(training.loc[training["cohort"].isin(cohorts), "series"])
+        name: dict(
+            sorted(training.loc[training["cohort"].isin(cohorts), SET_COLUMNS].to_numpy().tolist())
+        )
         for name, cohorts in rules.training_sets.items()
     }

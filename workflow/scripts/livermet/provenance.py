@@ -1,4 +1,4 @@
-"""What a result depends on: the code behind it, the versions it was computed with, the files it was made from."""
+"""What a result depends on: its code, the versions it was computed with, its files."""
 
 import ast
 import hashlib

@@ -41,8 +41,8 @@ def read_series(path: str | Path, cohorts: Iterable[str]) -> pd.DataFrame:
     for column in ("series", "patient"):
         odd = ~table[column].str.fullmatch(NAME_PATTERN) & (table[column] != "")
         problems += [
-            f"{path}, row {row}: {column} '{name}' would not make a file name; use letters, digits, "
-            "'.', '_' and '-' only, and begin with a letter or digit."
+            f"{path}, row {row}: {column} '{name}' would not make a file name; use letters, "
+            "digits, '.', '_' and '-' only, and begin with a letter or digit."
             for row, name in _numbered(table.loc[odd, column])
         ]
     repeated = table["series"].duplicated() & (table["series"] != "")
@@ -78,6 +78,28 @@ def read_molecular(path: str | Path) -> pd.DataFrame:
     return table
 
 
+def missing_sheets(series: str | Path, molecular: str | Path, data_root: str | Path) -> list[str]:
+    """Say which of a study's sheets is not there, what it holds and where the scans go."""
+    sentences = [
+        _missing_sheet(path, columns)
+        for path, columns in ((series, SERIES_COLUMNS), (molecular, MOLECULAR_COLUMNS))
+        if not Path(path).exists()
+    ]
+    if not Path(series).exists():
+        sentences.append(
+            f"The scans that the sheet of series names, DICOM folders or NIfTI, belong below "
+            f"{Path(data_root)}/ (config key data_root), or take absolute paths."
+        )
+    return sentences
+
+
+def _missing_sheet(path: str | Path, columns: list[str]) -> str:
+    return (
+        f"There is no sheet at {path}; make one with the tab-separated columns "
+        f"{', '.join(columns)} (config/README.md explains each)."
+    )
+
+
 def missing_files(series: pd.DataFrame, data_root: str | Path) -> list[str]:
     """Name the images, references and liver masks of the sheet that are not there.
 
@@ -100,10 +122,7 @@ def _read_sheet(path: str | Path, columns: list[str]) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     except FileNotFoundError:
-        raise InputError(
-            f"There is no sheet at {path}; make one with the tab-separated columns "
-            f"{', '.join(columns)} (config/README.md explains each)."
-        ) from None
+        raise InputError(_missing_sheet(path, columns)) from None
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a tab-separated table: {error}.") from None
     missing = [column for column in columns if column not in table.columns]

@@ -8,6 +8,7 @@ from typing import Any
 from livermet.errors import InputError, stop_on
 
 LOSSES = ("dice", "dice_ce")
+VALIDATION_FOLD = 0
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def settings_of(section: Mapping[str, Any], model: str) -> dict[str, Any]:
 
 
 def split_by_fold(
-    place_of: Mapping[str, str], validation_fold: int = 0
+    place_of: Mapping[str, str], validation_fold: int = VALIDATION_FOLD
 ) -> tuple[list[str], list[str]]:
     """Split a training set into training and validation series, each in alphabetic order.
 

@@ -42,7 +42,7 @@ from livermet.monai_models.volumes import LOWEST_HU
 LOG = logging.getLogger("livermet")
 # Voxels a class and case that a patch's centre is drawn from; all of a CT's would fill the memory.
 CENTRES_PER_CLASS = 20_000
-# As in MONAI's tutorials: decay with brats_segmentation_3d, intensity with unetr_btcv_segmentation_3d.
+# As in MONAI's tutorials brats_segmentation_3d (decay) and unetr_btcv_segmentation_3d (intensity).
 WEIGHT_DECAY = 1e-5
 INTENSITY_CHANGE = 0.1
 

@@ -188,7 +188,6 @@ def record_of(fold: Fold, device: torch.device) -> dict:
             "model": base.record["model"],
             "fold": base.record["fold"],
             "training_set": base.record["training_set"],
-            "cases": base.record["cases"],
             "checkpoint_sha256": base.sha256,
         },
     }

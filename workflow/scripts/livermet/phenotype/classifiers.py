@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -43,6 +44,8 @@ def published_classifier(
         tree_method="hist",
         seed=100,
         n_jobs=1,
+        # It warns that linear base learners have no use for a tree method.
+        verbosity=0,
         scale_pos_weight=positive_weight(weight, labels),
     )
 
@@ -62,11 +65,12 @@ def corrected_classifier(name: str, trees: int, seed: int) -> ClassifierMixin:
 
 
 def positive_weight(weight: Weight, labels: np.ndarray) -> float:
-    """Give a weighting as the positive class's weight beside 1 for the negative class."""
+    """Give the positive class's weight beside 1; NaN to balance labels without a positive."""
     if weight is None:
         return 1.0
     if weight == "balanced":
-        return float((labels == 0).sum() / (labels == 1).sum())
+        positives = int((labels == 1).sum())
+        return (len(labels) - positives) / positives if positives else float("nan")
     return float(weight)
 
 
@@ -77,3 +81,10 @@ def sample_weights(weight: Weight, labels: np.ndarray) -> np.ndarray:
     """
     weights = np.where(labels == 1, positive_weight(weight, labels), 1.0)
     return weights / weights.mean()
+
+
+def positive_probability(model: ClassifierMixin, rows: pd.DataFrame) -> np.ndarray:
+    """Give the probability of the positive class, also of a model that has seen one class only."""
+    probability = model.predict_proba(rows)
+    columns = np.flatnonzero(model.classes_ == 1)
+    return probability[:, columns[0]] if len(columns) else np.zeros(len(rows))

@@ -32,6 +32,7 @@ from livermet.phenotype.bootstrap import Predictions, metrics_of_draws
 from livermet.phenotype.classifiers import (
     Weight,
     corrected_classifier,
+    positive_probability,
     positive_weight,
     sample_weights,
 )
@@ -186,11 +187,11 @@ def fit_model(
 ) -> Pipeline:
     """Fit filler, scaler and classifier on some rows.
 
-    Without features the model is the prevalence among the rows, whatever the weights: weighted to
-    balance it would be 0.5, and the call of every series a matter of rounding.
+    Without features, or with rows of one class, the model is the prevalence among the rows,
+    whatever the weights: weighted to balance it would be 0.5, and each call a matter of rounding.
     """
     labels = rows["label"].to_numpy()
-    if features:
+    if features and len(set(labels)) == 2:
         model: ClassifierMixin = corrected_classifier(classifier, trees, seed)
         options = {"classify__sample_weight": sample_weights(weight, labels)}
     else:
@@ -207,7 +208,7 @@ def fit_model(
 
 def probability(model: Pipeline, rows: pd.DataFrame) -> np.ndarray:
     """Give the probability of the positive class of some rows."""
-    return model.predict_proba(rows[list(FEATURES)])[:, 1]
+    return positive_probability(model, rows[list(FEATURES)])
 
 
 def search_weights(

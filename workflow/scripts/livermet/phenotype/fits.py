@@ -17,6 +17,31 @@ SELECTION_COLUMNS = (
     "coefficient",
     "standardised_coefficient",
 )
+PREDICTION_COLUMNS = (
+    "protocol",
+    "model",
+    "weighting",
+    "set",
+    "fold",
+    "series",
+    "study",
+    "patient",
+    "label",
+    "score",
+    "probability",
+    "predicted",
+)
+FOLD_COLUMNS = (
+    "protocol",
+    "model",
+    "weighting",
+    "positive_weight",
+    "fold",
+    "train_series",
+    "validation_series",
+    "f1",
+    "auc",
+)
 ENSEMBLE = "ensemble"
 ALL_FOLDS = "all"
 
@@ -25,9 +50,8 @@ ALL_FOLDS = "all"
 class Fit:
     """One classifier under one protocol, over all weightings.
 
-    `predictions` has one row a scored series (protocol, model, weighting, set, fold, series,
-    study, patient, label, score, probability, predicted); `cross_validation` one row a fold;
-    `models` the fitted models by weighting.
+    `predictions` has one row a scored series (PREDICTION_COLUMNS; set is validation or test),
+    `cross_validation` one row a fold (FOLD_COLUMNS), `models` the fitted models by weighting.
     """
 
     protocol: str
@@ -40,14 +64,15 @@ class Fit:
         self, weighting: str, part: str, fold: int | str, rows: pd.DataFrame, probability
     ) -> None:
         """Add the predictions of a fold's held-out rows or of the test rows."""
-        facts = rows[["series", "study", "patient", "label", "score"]].copy()
-        facts.insert(0, "fold", fold)
-        facts.insert(0, "set", part)
-        facts.insert(0, "weighting", weighting)
-        facts.insert(0, "model", self.model)
-        facts.insert(0, "protocol", self.protocol)
-        facts["probability"] = np.asarray(probability, dtype=float)
-        facts["predicted"] = called(facts["probability"])
+        facts = rows[["series", "study", "patient", "label", "score"]].assign(
+            protocol=self.protocol,
+            model=self.model,
+            weighting=weighting,
+            set=part,
+            fold=fold,
+            probability=np.asarray(probability, dtype=float),
+            predicted=called(probability),
+        )[list(PREDICTION_COLUMNS)]
         self.predictions.append(facts)
 
     def add_fold(
@@ -61,23 +86,21 @@ class Fit:
     ) -> None:
         """Score a fold on its held-out rows and keep their predictions."""
         self.add_predictions(weighting, "validation", fold, rows, probability)
-        self.cross_validation.append(
-            {
-                "protocol": self.protocol,
-                "model": self.model,
-                "weighting": weighting,
-                "positive_weight": weight,
-                "fold": fold,
-                "train_series": training,
-                "validation_series": len(rows),
-                "f1": f1(rows["label"], probability),
-                "auc": auc(rows["label"], probability),
-            }
-        )
+        scores = f1(rows["label"], probability), auc(rows["label"], probability)
+        facts = [self.protocol, self.model, weighting, weight, fold, training, len(rows), *scores]
+        self.cross_validation.append(dict(zip(FOLD_COLUMNS, facts, strict=True)))
+
+    def add_unfitted(self, weighting: str, folds: int) -> None:
+        """Record folds without scans to learn from: no scores, no predictions, no model."""
+        self.models[weighting] = []
+        for fold in range(folds):
+            facts = [self.protocol, self.model, weighting, np.nan, fold, 0, 0, np.nan, np.nan]
+            self.cross_validation.append(dict(zip(FOLD_COLUMNS, facts, strict=True)))
 
     def prediction_table(self) -> pd.DataFrame:
         """Give all predictions as one table."""
-        return pd.concat(self.predictions, ignore_index=True)
+        none = pd.DataFrame(columns=PREDICTION_COLUMNS)
+        return pd.concat(self.predictions, ignore_index=True) if self.predictions else none
 
     def cross_validation_table(self) -> pd.DataFrame:
         """Give all folds' scores as one table."""

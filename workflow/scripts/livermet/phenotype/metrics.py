@@ -24,14 +24,17 @@ KEYS = ["protocol", "model", "weighting"]
 FOLD_METRICS = ("f1", "auc")
 
 
-def bootstrap_metrics(predictions: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
+def bootstrap_metrics(
+    folds: pd.DataFrame, predictions: pd.DataFrame, draws: int, seed: int
+) -> pd.DataFrame:
     """Bootstrap every metric of every model on its test series.
 
-    `predictions` has the rows of all models of one protocol. Columns of the result: protocol,
-    model, weighting, metric, mean, low, high, draws, unit (what was drawn: study or patient).
+    `folds` and `predictions` have the rows of all models of one protocol. A model without test
+    predictions has empty numbers. Columns of the result: protocol, model, weighting, metric, mean,
+    low, high, draws, unit (what was drawn: study or patient).
     """
     tested = predictions[predictions["set"] == "test"]
-    return _bootstrapped(tested, METRICS, draws, seed)
+    return _bootstrapped(_names(folds), tested, METRICS, draws, seed)
 
 
 def summarise_folds(
@@ -51,38 +54,45 @@ def summarise_folds(
         for names, scores in _models(folds)
         for metric in FOLD_METRICS
     ]
-    once = predictions[
-        (predictions["set"] == "validation") & (predictions["protocol"] != PUBLISHED)
-    ]
-    pooled = _bootstrapped(once, FOLD_METRICS, draws, seed)
+    once = folds[folds["protocol"] != PUBLISHED]
+    held_out = predictions[predictions["set"] == "validation"]
+    pooled = _bootstrapped(_names(once), held_out, FOLD_METRICS, draws, seed)
     pooled["metric"] = "pooled_" + pooled["metric"]
     table = pd.DataFrame(rows, columns=columns)
     return pd.concat([table, pooled[columns]], ignore_index=True) if len(pooled) else table
 
 
-def _bootstrapped(
-    predictions: pd.DataFrame, metrics: tuple[str, ...], draws: int, seed: int
-) -> pd.DataFrame:
-    rows = []
-    if len(predictions):
-        models = [(names, model.sort_values("series")) for names, model in _models(predictions)]
-        first = models[0][1]
-        if any(list(model["series"]) != list(first["series"]) for _, model in models):
-            raise ValueError("the models of one protocol have scored different series")
-        central, spread, unit = _draws(first, draws, seed)
-        for names, model in models:
-            facts = Predictions.of(model)
-            centre, around = metrics_of_draws(central, facts), metrics_of_draws(spread, facts)
-            for metric in metrics:
-                mean = interval(centre[metric])[0]
-                _, low, high, defined = interval(around[metric])
-                rows.append([*names, metric, mean, low, high, defined, unit])
-    columns = [*KEYS, "metric", "mean", "low", "high", "draws", "unit"]
-    return pd.DataFrame(rows, columns=columns)
-
-
 def _models(table: pd.DataFrame):
     return table.groupby(KEYS, sort=False)
+
+
+def _names(folds: pd.DataFrame) -> list[tuple]:
+    """Name the models (protocol, model, weighting) in their order."""
+    return [names for names, _ in _models(folds)]
+
+
+def _bootstrapped(
+    names: list[tuple], predictions: pd.DataFrame, metrics: tuple[str, ...], draws: int, seed: int
+) -> pd.DataFrame:
+    models = {key: model.sort_values("series") for key, model in _models(predictions)}
+    scored = [models[key] for key in names if key in models]
+    if any(list(model["series"]) != list(scored[0]["series"]) for model in scored):
+        raise ValueError("the models of one protocol have scored different series")
+    # The same draws for every model, so that models compare draw by draw.
+    central, spread, unit = _draws(scored[0], draws, seed) if scored else (None, None, "")
+    rows = []
+    for key in names:
+        if key not in models:
+            rows += [[*key, metric, np.nan, np.nan, np.nan, 0, ""] for metric in metrics]
+            continue
+        facts = Predictions.of(models[key])
+        centre, around = metrics_of_draws(central, facts), metrics_of_draws(spread, facts)
+        for metric in metrics:
+            mean = interval(centre[metric])[0]
+            _, low, high, defined = interval(around[metric])
+            rows.append([*key, metric, mean, low, high, defined, unit])
+    columns = [*KEYS, "metric", "mean", "low", "high", "draws", "unit"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _draws(model: pd.DataFrame, draws: int, seed: int) -> tuple[np.ndarray, np.ndarray, str]:

@@ -27,8 +27,12 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import Lasso
 from sklearn.model_selection import ShuffleSplit
 
-from livermet.errors import InputError
-from livermet.phenotype.classifiers import Weight, positive_weight, published_classifier
+from livermet.phenotype.classifiers import (
+    Weight,
+    positive_probability,
+    positive_weight,
+    published_classifier,
+)
 from livermet.phenotype.fits import (
     ALL_FOLDS,
     ENSEMBLE,
@@ -41,6 +45,8 @@ from livermet.phenotype.fits import (
 )
 from livermet.phenotype.table import FEATURES, measured
 
+# What ShuffleSplit needs. The paper has 177; a network that finds no lesion leaves none.
+FEWEST_SCANS = 2
 SPLITS = ShuffleSplit(5, test_size=0.2, random_state=2024)
 # The weights that the paper prints for 'best AUC' and 'best F1'; the ones found by repeating its
 # search differ between versions of the libraries.
@@ -56,27 +62,19 @@ CANDIDATE_WEIGHTS = np.arange(1, 201) * 0.05
 
 
 def analysed(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep the scans whose lesions were found and measured.
-
-    Raises InputError where the training scans left are of one class.
-    """
-    kept = table[measured(table)]
-    if _training(kept)["label"].nunique() < 2:
-        raise InputError(
-            "Without the scans in which no lesion could be measured, the training scans are of "
-            "one class, so the published protocol has nothing to learn: run 'corrected' alone "
-            "(phenotype.protocols), or look why the segmentation finds so few lesions."
-        )
-    return kept
+    """Keep the scans whose lesions were found and measured."""
+    return table[measured(table)]
 
 
 def select(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
     """Select features by LASSO on all rows outside the test set (steps 1 and 2)."""
     training = _training(analysed(table))
     features = training[list(FEATURES)]
-    lasso = Lasso(alpha=alpha).fit(features, training["score"])
+    coefficients = np.zeros(len(FEATURES))
+    if len(training) >= FEWEST_SCANS:
+        coefficients = Lasso(alpha=alpha).fit(features, training["score"]).coef_
     deviations = features.std(ddof=0).to_numpy()
-    return selection_table(PUBLISHED, ALL_FOLDS, alpha, list(FEATURES), lasso.coef_, deviations)
+    return selection_table(PUBLISHED, ALL_FOLDS, alpha, list(FEATURES), coefficients, deviations)
 
 
 def fit(
@@ -89,13 +87,17 @@ def fit(
 ) -> Fit:
     """Cross-validate a classifier, fit it on all training rows and score the test rows.
 
-    Takes the printed class weights for 'auc' and 'f1', or those of its own search.
+    Takes the printed class weights for 'auc' and 'f1', or those of its own search. With fewer than
+    two measured training scans no model is fitted: its folds have no scores, its series no rows.
     """
     rows = analysed(table)
     training, testing = _training(rows), rows[rows["group"] == "test"]
     features = selected(selection, ALL_FOLDS)
     result = Fit(PUBLISHED, classifier)
     for weighting in weightings:
+        if len(training) < FEWEST_SCANS:
+            result.add_unfitted(weighting, SPLITS.get_n_splits())
+            continue
         weight = _weight_of(weighting, classifier, training, features, trees, search_weights)
         for fold, (inside, outside) in enumerate(SPLITS.split(training)):
             seen, held_out = training.iloc[inside], training.iloc[outside]
@@ -163,12 +165,13 @@ def _training(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _fitted(classifier, weight, trees, rows, features, search=False) -> ClassifierMixin:
     labels = rows["label"].to_numpy()
-    if not features:
+    if features and len(set(labels)) == 2:
+        model = published_classifier(classifier, weight, trees, labels, search)
+    else:
         # The paper's table never comes here; another one can, and prevalence is what is left.
-        return DummyClassifier(strategy="prior").fit(rows[features], labels)
-    model = published_classifier(classifier, weight, trees, labels, search)
+        model = DummyClassifier(strategy="prior")
     return model.fit(rows[features], labels)
 
 
 def _probability(model, rows, features) -> np.ndarray:
-    return model.predict_proba(rows[features])[:, 1]
+    return positive_probability(model, rows[features])

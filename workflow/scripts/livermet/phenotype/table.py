@@ -81,7 +81,7 @@ def read_feature_table(path: str | Path, name: str, complete: bool = False) -> p
     texts = _read(path, name)
     table = texts[list(TEXTS)].join(texts[list(NUMBERS)].apply(pd.to_numeric, errors="coerce"))
     stop_on(
-        _not_numbers(path, texts, table, complete)
+        _not_numbers(path, texts, table, name, complete)
         + _odd_values(path, table, name)
         + _odd_groups(path, table)
     )
@@ -137,7 +137,7 @@ def _read(path: str | Path, name: str) -> pd.DataFrame:
     file_names = _file_names(name)
     texts = {file_names[column]: str for column in TEXTS}
     try:
-        raw = pd.read_csv(path, dtype=texts, float_precision="round_trip", low_memory=False)
+        raw = pd.read_csv(path, dtype=texts, low_memory=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a table of comma separated values: {error}.") from None
     lacking = [
@@ -164,7 +164,7 @@ def _read(path: str | Path, name: str) -> pd.DataFrame:
 
 
 def _not_numbers(
-    path: str | Path, texts: pd.DataFrame, table: pd.DataFrame, complete: bool
+    path: str | Path, texts: pd.DataFrame, table: pd.DataFrame, name: str, complete: bool
 ) -> list[str]:
     """List the cells of `texts`, the table as it was read, that should be numbers and are not."""
     numbers = list(NUMBERS)
@@ -178,7 +178,11 @@ def _not_numbers(
     problems = []
     for bad, is_what in ((wrong_text, "not a number"), (infinite, "infinite"), (empty, "empty")):
         for row in np.flatnonzero(bad.any(axis=1)):
-            columns = [column for column in numbers if bad.at[table.index[row], column]]
+            columns = [
+                _file_names(name).get(column, column)
+                for column in numbers
+                if bad.at[table.index[row], column]
+            ]
             problems.append(
                 f"{path}, row {row + 2} (series '{table['series'].iloc[row]}'): {_some(columns)} "
                 f"{'is' if len(columns) == 1 else 'are'} {is_what}; measure again, or leave the "

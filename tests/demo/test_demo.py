@@ -1,0 +1,190 @@
+"""The demo end to end at its smallest: what a user finds after one command, and after the next."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+
+from livermet.assign import rules_of
+from livermet.cohort import match_samples, patient_strata
+from livermet.config import load_config
+from livermet.images import grid_difference, read_image
+from livermet.ledger import assign, read_ledger
+from livermet.sheets import read_molecular, read_series
+
+TABLES = {
+    "table1_cohort",
+    "table2_splits",
+    "table3_segmentation",
+    "table4_classification",
+    "tableS1_acquisition",
+    "tableS2_cross_validation",
+    "tableS3_weighted",
+}
+
+
+def jobs_of(dry_run: str) -> list[tuple[str, str]]:
+    """Read (rule, series or '') of every job of a dry run."""
+    found = []
+    for block in re.split(r"\n(?=(?:local)?rule )", dry_run)[1:]:
+        rule = re.match(r"(?:local)?rule (\S+):", block).group(1)
+        series = re.search(r"wildcards: .*?series=([^\s,]+)", block)
+        found.append((rule, series.group(1) if series else ""))
+    return found
+
+
+def test_every_table_and_figure_is_there(demo_run):
+    assert {path.stem for path in (demo_run.results / "tables").glob("*.csv")} == TABLES
+    figures = demo_run.results / "figures"
+    for number in range(1, 6):
+        for suffix in ("png", "svg"):
+            (figure,) = figures.glob(f"figure{number}_*.{suffix}")
+            assert figure.stat().st_size > 1000
+    page = (demo_run.results / "report.html").read_text()
+    assert "phantom" in page
+    for number in ("1", "2", "3", "4", "S1", "S2", "S3"):
+        assert f"Table {number}" in page
+
+
+def test_a_second_run_has_nothing_to_do(demo_run):
+    result = demo_run.snakemake()
+    assert result.returncode == 0
+    assert "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_table_3_shows_the_four_models_on_the_shared_test_patients(demo_run):
+    table = demo_run.table("tables/table3_segmentation.csv")
+    assert set(table["model"]) == {"unet", "segresnet", "nnunet", "nnunet_finetuned"}
+    # Two LiTS phantoms are test patients; all four models are scored on both.
+    lits = table[table["cohort"] == "LiTS"]
+    assert list(lits["scans"]) == [2, 2, 2, 2]
+
+
+def test_every_prediction_lies_on_the_grid_of_its_ct(demo_run):
+    paths = sorted((demo_run.results / "predictions").rglob("*.nii.gz"))
+    scans = pd.concat(
+        [demo_run.table(f"detection/{model}/scans.tsv") for model in ("nnunet", "unet")]
+    )
+    assert len(paths) > len(scans)
+    for path in paths:
+        ct = read_image(demo_run.results / "series" / path.name.split(".")[0] / "ct.nii.gz")
+        prediction = read_image(path)
+        assert grid_difference(ct, prediction) == ""
+        assert set(np.unique(sitk.GetArrayViewFromImage(prediction))) <= {0, 1, 2}
+
+
+def test_no_model_scores_a_patient_that_it_has_seen(demo_run):
+    """From the records beside the networks and the kind of every prediction, not from the plan."""
+    places = read_ledger(demo_run.config["ledger"]).places
+    patient = read_series(demo_run.config["sheets"]["series"], ["LiTS", "mSCLC"])["patient"]
+    records = [json.loads(path.read_text()) for path in demo_run.results.rglob("model.json")]
+    assert len(records) == 2 + 5 + 5
+    for record in records:
+        trained = set(record["trained_patients"])
+        assert trained
+        assert not [name for name in trained if places[name] in ("test", str(record["fold"]))]
+    seen = {record["model"]: set() for record in records}
+    for record in records:
+        seen[record["model"]] |= set(record["trained_patients"])
+    for model, kind in (("nnunet", "ensemble"), ("nnunet_finetuned", "ensemble")):
+        for path in (demo_run.results / "predictions" / model / kind).glob("*.nii.gz"):
+            assert patient[path.name.split(".")[0]] not in seen[model]
+    for model in ("unet", "segresnet"):
+        for path in (demo_run.results / "predictions" / model / "single").glob("*.nii.gz"):
+            assert patient[path.name.split(".")[0]] not in seen[model]
+
+
+def test_no_patient_is_in_two_folds_or_in_training_and_test_of_the_classifiers(demo_run):
+    features = demo_run.table("radiomics/nnunet_finetuned/features.csv")
+    features["place"] = features["Fold"].where(features["Group"] == "train", -1)
+    assert (features.groupby("unique_pt")["place"].nunique() == 1).all()
+    assert set(features["Group"]) == {"train", "test"}
+    audit = demo_run.table("cohort/leakage_audit.tsv")
+    assert {"segmentation", "classification"} == set(audit["task"])
+    assert not (audit["role"].eq("train") & audit["place"].eq("test")).any()
+
+
+def test_nothing_that_names_a_patient_leaves_the_raw_data(demo_run):
+    """No DICOM name, identifier or UID of the phantoms in any text below the results."""
+    import pydicom
+
+    raw = Path(demo_run.config["data_root"])
+    folder = next(raw.glob("*/dicom"))
+    header = pydicom.dcmread(next(folder.glob("*.dcm")), stop_before_pixels=True)
+    secrets = [str(header.PatientName), str(header.StudyInstanceUID), str(header.PatientBirthDate)]
+    secrets = [secret for secret in secrets if secret]
+    assert str(header.StudyInstanceUID) in secrets
+    for path in demo_run.results.rglob("*"):
+        if path.suffix in (".json", ".tsv", ".csv", ".html", ".log") and raw not in path.parents:
+            text = path.read_text(errors="replace")
+            assert not [secret for secret in secrets if secret in text], path
+
+
+@pytest.fixture
+def changed_ct(demo_run):
+    """Change one voxel of one LiTS test patient's CT, and put everything back afterwards."""
+    ledger = read_ledger(demo_run.config["ledger"])
+    series = read_series(demo_run.config["sheets"]["series"], ["LiTS", "mSCLC"])
+    name = next(
+        row.series
+        for row in series.itertuples()
+        if row.cohort == "LiTS" and ledger.places[row.patient] == "test"
+    )
+    path = Path(demo_run.config["data_root"]) / name / "ct.nii.gz"
+    content, times = path.read_bytes(), path.stat()
+    image = sitk.ReadImage(str(path))
+    image[0, 0, 0] = image[0, 0, 0] + 1
+    sitk.WriteImage(image, str(path), useCompression=True)
+    yield name
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_touching_one_series_plans_its_own_jobs_its_batch_and_the_aggregates(demo_run, changed_ct):
+    result = demo_run.snakemake("--dry-run")
+    assert result.returncode == 0
+    jobs = jobs_of(result.stdout + result.stderr)
+    batches = read_ledger(demo_run.config["ledger"]).batches.set_index("series")["batch"]
+    mates = set(batches.index[batches == batches[changed_ct]])
+    ingested = {series for rule, series in jobs if rule.startswith("ingest")}
+    assert ingested == {changed_ct}
+    assert {series for _, series in jobs if series} <= mates
+    assert ("measure_detection", changed_ct) in jobs
+    rules = {rule for rule, _ in jobs}
+    assert {"collect_acquisition", "collect_detection", "write_report"} <= rules
+    assert not {rule for rule in rules if re.match("train|finetune|plan|preprocess|make", rule)}
+    predicted = {rule for rule in rules if rule.startswith("predict")}
+    assert predicted
+    assert all(rule.endswith(batches[changed_ct]) for rule in predicted)
+
+
+def test_snakemakes_own_report_carries_the_marked_outputs(demo_run, tmp_path):
+    page = tmp_path / "report.html"
+    result = demo_run.snakemake("--report", str(page))
+    assert result.returncode == 0, result.stderr[-2000:]
+    text = page.read_text()
+    assert "table3_segmentation.csv" in text
+    assert "figure1_flow.svg" in text
+
+
+@pytest.mark.parametrize("overlay", ["config/demo.yaml", "tests/demo/demo.yaml"])
+def test_the_committed_ledger_is_complete(root, overlay, monkeypatch):
+    """`make assign` finds nothing to add, so that the demo runs as it is committed."""
+    monkeypatch.chdir(root)
+    config = load_config([root / "config" / "config.yaml", root / overlay])
+    series = read_series(config["sheets"]["series"], config["cohorts"].values())
+    target = series[series["cohort"] == config["cohorts"]["target"]]
+    matched = match_samples(target, read_molecular(config["sheets"]["molecular"]), 92, 0.0)
+    before = read_ledger(config["ledger"])
+    after = assign(before, series, patient_strata(matched), rules_of(config))
+    pd.testing.assert_frame_equal(after.splits, before.splits)
+    pd.testing.assert_frame_equal(after.batches, before.batches)
+    assert after.training_sets == before.training_sets
+    # From nothing the same ledger comes out: it is the config's seed and not a lucky hand.
+    again = assign(read_ledger("no/such/folder"), series, patient_strata(matched), rules_of(config))
+    pd.testing.assert_frame_equal(again.splits, before.splits)

@@ -1,0 +1,59 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from livermet.phenotype.burden import correlate_burden
+
+
+def studies(burden, score, sample_type="biopsy"):
+    return pd.DataFrame(
+        {
+            "series": [f"s{number}" for number in range(len(burden))],
+            "study": [f"d{number}" for number in range(len(burden))],
+            "burden_ml": burden,
+            "score": score,
+            "label": (np.array(score) > 0).astype(int),
+            "sample_type": sample_type,
+        }
+    )
+
+
+def test_tests_counted_by_hand():
+    table = studies([1.0, 2, 3, 4, 5, 6], [-3.0, -1, -2, 1, 3, 2])
+    row = correlate_burden(table).iloc[0]
+    # Ranks of the score 1 3 2 4 6 5: squared differences 0 1 1 0 1 1, rho = 1 - 6 * 4 / (6 * 35).
+    assert row["spearman_rho"] == pytest.approx(1 - 24 / 210)
+    # The positives hold ranks 4 5 6: W = 15, mean 10.5, sd sqrt(3 * 3 * 7 / 12).
+    assert row["ranksum_statistic"] == pytest.approx(4.5 / np.sqrt(5.25))
+    assert row["reason"] == ""
+
+
+def test_first_series_of_a_study_by_name():
+    table = studies([1.0, 2, 3, 4, 5, 6], [-3.0, -1, -2, 1, 3, 2])
+    later = table.assign(series=table["series"] + "_2", burden_ml=99.0)
+    row = correlate_burden(pd.concat([later, table])).iloc[0]
+    assert (row["series"], row["studies"]) == (12, 6)
+    assert row["spearman_rho"] == pytest.approx(1 - 24 / 210)
+
+
+def test_a_row_for_all_and_for_each_sample_type_of_the_data():
+    table = studies(np.arange(6.0), [-3.0, -1, -2, 1, 3, 2], ["b", "a", "a", "b", None, "a"])
+    assert list(correlate_burden(table)["subset"]) == ["all", "a", "b"]
+    untyped = correlate_burden(table.assign(sample_type=np.nan))
+    assert list(untyped["subset"]) == ["all"]
+
+
+def test_too_few_studies_give_a_reason_and_no_number():
+    row = correlate_burden(studies([1.0, 2, 3, 4], [-1.0, 1, 2, 3])).iloc[0]
+    assert np.isnan(row["spearman_rho"])
+    assert np.isnan(row["ranksum_p"])
+    assert row["reason"] == (
+        "Spearman: 4 studies, 5 needed; "
+        "rank-sum: 3 positive and 1 negative studies, 3 of each needed"
+    )
+
+
+def test_equal_burdens_have_no_correlation():
+    row = correlate_burden(studies([0.0] * 6, [-3.0, -1, -2, 1, 3, 2])).iloc[0]
+    assert np.isnan(row["spearman_rho"])
+    assert row["reason"] == "Spearman: all burdens are equal"
