@@ -115,7 +115,6 @@ for nnunet_model, nnunet_dataset in NNUNET_DATASETS.items():
             mem_mb=memory(NNUNET_JOBS["preprocess"]["mem_mb"]),
             runtime=minutes(NNUNET_JOBS["preprocess"]["minutes"]),
         params:
-            folder=nnunet_cases,
             code=code("nnunet.planning"),
             versions=pins("nnunet"),
         script:
@@ -150,8 +149,6 @@ if "nnunet" in NNUNET_DATASETS:
             mem_mb=memory(NNUNET_JOBS["preprocess"]["mem_mb"]),
             runtime=minutes(NNUNET_JOBS["preprocess"]["minutes"]),
         params:
-            root=NNUNET,
-            dataset=NNUNET_DATASETS["nnunet"],
             overrides=NNUNET_CONFIG["plans"],
             code=code("nnunet.planning"),
             versions=pins("nnunet"),
@@ -183,7 +180,6 @@ if "nnunet" in NNUNET_DATASETS:
             # No param: a network trained on a GPU is no other network on a machine without.
             device=config["segmentation"]["device"],
         params:
-            root=NNUNET,
             training_set=NNUNET_SETS["nnunet"],
             patients={series: PATIENT[series] for series in nnunet_series},
             settings=NNUNET_CONFIG["training"],
@@ -227,8 +223,6 @@ if "nnunet_finetuned" in NNUNET_DATASETS:
             mem_mb=memory(NNUNET_JOBS["preprocess"]["mem_mb"]),
             runtime=minutes(NNUNET_JOBS["preprocess"]["minutes"]),
         params:
-            root=NNUNET,
-            dataset=NNUNET_DATASETS["nnunet_finetuned"],
             code=code("nnunet.planning"),
             versions=pins("nnunet"),
         script:
@@ -261,7 +255,6 @@ if "nnunet_finetuned" in NNUNET_DATASETS:
             # No param: a network trained on a GPU is no other network on a machine without.
             device=config["segmentation"]["device"],
         params:
-            root=NNUNET,
             training_set=NNUNET_SETS["nnunet_finetuned"],
             patients={series: PATIENT[series] for series in nnunet_series},
             settings=NNUNET_CONFIG["finetuning"],

@@ -58,10 +58,10 @@ class Study:
         )
 
 
-def make_study(folder: Path, lits: int = 12, msclc: int = 16, **keys) -> Study:
+def make_study(folder: Path, lits: int = 12, msclc: int = 20, **keys) -> Study:
     """Write a study: LiTS as NIfTI with references, mSCLC as DICOM, thin and thick in a study.
 
-    Every second mSCLC patient has a reference, every third a negative sample.
+    Every second mSCLC patient has a reference, two of five a negative sample.
     """
     study = Study(folder)
     rows = [
@@ -75,7 +75,7 @@ def make_study(folder: Path, lits: int = 12, msclc: int = 16, **keys) -> Study:
     study.write_series(pd.DataFrame(rows, columns=SERIES_COLUMNS))
     study.write_molecular(
         pd.DataFrame(
-            [(f"M{n}", "2020-01-10", "biopsy", 0.2 if n % 3 else -0.1) for n in range(msclc)],
+            [(f"M{n}", "2020-01-10", "biopsy", -0.1 if n % 5 in (0, 2) else 0.2) for n in range(msclc)],
             columns=MOLECULAR_COLUMNS,
         )
     )

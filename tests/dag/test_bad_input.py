@@ -90,6 +90,6 @@ def test_a_test_patient_written_into_a_training_set(study):
 
 
 def test_too_few_patients_of_a_stratum_for_the_folds(tmp_path):
-    study = make_study(tmp_path, msclc=9)
+    study = make_study(tmp_path, msclc=12)
     with pytest.raises(InputError, match="too few for 5 folds"):
         study.assign()

@@ -25,16 +25,16 @@ def planned(result) -> dict[str, int]:
 @pytest.mark.parametrize("profile", ["default", "slurm"])
 def test_the_full_study_is_planned_whole(study, root, profile):
     jobs = planned(study.plan("--profile", str(root / "profiles" / profile)))
-    # 12 LiTS series as NIfTI; 16 patients x 2 series as DICOM; references of LiTS and 8 patients.
+    # 12 LiTS series as NIfTI; 20 patients x 2 series as DICOM; references of LiTS and 10 patients.
     assert jobs["ingest_volume"] == 12
-    assert jobs["ingest_dicom"] == 32
-    assert jobs["ingest_reference"] == 12 + 8
+    assert jobs["ingest_dicom"] == 40
+    assert jobs["ingest_reference"] == 12 + 10
     assert jobs["train_monai"] == 2
     assert jobs["train_nnunet"] == 5
     assert jobs["finetune_nnunet"] == 5
     # 10 of 12 LiTS patients train the MONAI networks, which therefore never score them.
-    assert jobs["measure_detection"] == 2 * (44 - 10) + 2 * 44
-    assert jobs["extract_radiomics"] == 32
+    assert jobs["measure_detection"] == 2 * (52 - 10) + 2 * 52
+    assert jobs["extract_radiomics"] == 40
     assert jobs["write_report"] == 1
 
 
@@ -57,8 +57,8 @@ def test_given_masks_train_nothing(study):
     study.configure(segmentation={"source": "reference"})
     jobs = planned(study.plan())
     assert not [name for name in jobs if name.startswith(("train", "finetune", "predict"))]
-    # Of the 16 target patients every second one has a reference, of one series.
-    assert jobs["extract_radiomics"] == 8
+    # Of the 20 target patients every second one has a reference, of one series.
+    assert jobs["extract_radiomics"] == 10
     assert jobs["write_report"] == 1
 
 

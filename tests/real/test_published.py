@@ -86,8 +86,8 @@ def test_xgboost_of_one_thread_is_near_its_printed_auc(fits, printed):
     )
 
 
-# Random forest at two decimals. The logistic regression's F1 is 0.845 for 0.85 and its AUC 0.557 for
-# 0.55 (its highest fold 0.69 for 0.67), and both move with the linear algebra kernel.
+# Random forest at two decimals. The logistic regression's F1 is 0.845 for 0.85 and its AUC 0.557
+# for 0.55 (its highest fold 0.69 for 0.67), and both move with the linear algebra kernel.
 @pytest.mark.parametrize(
     ("name", "model", "f1_tolerance", "auc_tolerance"),
     [("RF", "Random forest", 0.0051, 0.0051), ("LR", "Logistic regression", 0.0151, 0.03)],

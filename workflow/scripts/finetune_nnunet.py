@@ -32,5 +32,6 @@ if __name__ == "__main__":  # nnU-Net starts processes that import this file
             ),
         )
         device = choose_device(snakemake.resources.device)
-        record = train_fold(fold, snakemake.params.root, device, snakemake.threads)
+        root = Path(snakemake.output.record).parents[4]  # root/results/dataset/trainer/fold
+        record = train_fold(fold, root, device, snakemake.threads)
         write_json(record, snakemake.output.record)

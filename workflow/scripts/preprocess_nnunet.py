@@ -20,7 +20,7 @@ if __name__ == "__main__":  # with several threads, processes import this file
             description,
             folder,
             read_json(snakemake.input.plan),
-            snakemake.params.folder,
+            Path(snakemake.output.files[0]).parent,
             snakemake.threads,
         )
         write_json(cases, snakemake.output.cases)

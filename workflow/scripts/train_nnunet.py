@@ -1,5 +1,7 @@
 """Rule train_nnunet: train one fold of nnU-Net on the base training set."""
 
+from pathlib import Path
+
 from livermet.files import read_json, write_json
 from livermet.jobs import job
 from livermet.nnunet.device import choose_device
@@ -23,5 +25,6 @@ if __name__ == "__main__":  # nnU-Net starts processes that import this file
             code=snakemake.params.code,
         )
         device = choose_device(snakemake.resources.device)
-        record = train_fold(fold, snakemake.params.root, device, snakemake.threads)
+        root = Path(snakemake.output.record).parents[4]  # root/results/dataset/trainer/fold
+        record = train_fold(fold, root, device, snakemake.threads)
         write_json(record, snakemake.output.record)

@@ -1,13 +1,16 @@
 """Rule transfer_nnunet_plan: give the fine-tuning dataset the base's plan."""
 
+from pathlib import Path
+
 from livermet.files import read_json, write_json
 from livermet.jobs import job
 from livermet.nnunet.layout import nnunet_roots
 from livermet.nnunet.planning import extract_fingerprint, transfer_plan
 
 if __name__ == "__main__":  # nnU-Net starts processes that import this file
-    with job(snakemake), nnunet_roots(snakemake.params.root, workers=1):
-        extract_fingerprint(snakemake.params.dataset, snakemake.threads)
-        plan = transfer_plan(read_json(snakemake.input.plan), snakemake.params.dataset)
+    folder = Path(snakemake.output.plan).parent  # root/preprocessed/dataset
+    with job(snakemake), nnunet_roots(folder.parents[1], workers=1):
+        extract_fingerprint(folder.name, snakemake.threads)
+        plan = transfer_plan(read_json(snakemake.input.plan), folder.name)
         write_json(plan, snakemake.output.plan)
         write_json(read_json(snakemake.input.description), snakemake.output.description)

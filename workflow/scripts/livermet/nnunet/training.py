@@ -69,7 +69,7 @@ class Fold:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def train_fold(fold: Fold, root: str, device: torch.device, threads: int) -> dict:
+def train_fold(fold: Fold, root: str | Path, device: torch.device, threads: int) -> dict:
     """Train a fold to its end below nnU-Net's root folder; give the content of model.json.
 
     Splits and preprocessed cases are read from `root`; checkpoint_final.pth is left in the fold's
