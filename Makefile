@@ -33,4 +33,4 @@ format: setup
 	$(BIN)/snakefmt Snakefile rules
 
 bench: setup
-	for script in benchmarks/*.py; do PYTHONPATH=workflow/scripts $(BIN)/python $$script || exit 1; done
+	for script in $(wildcard benchmarks/*.py); do PYTHONPATH=workflow/scripts $(BIN)/python $$script || exit 1; done

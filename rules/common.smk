@@ -284,6 +284,11 @@ def lesions_of_mask(wildcards):
     return [f"{folder}/{series}.lesions.tsv" for series in masked_series(wildcards.mask)]
 
 
+def order_of_training(wildcards):
+    """Give what the training in question depends on, as the network's rule file wrote it down."""
+    return ORDERS[wildcards.order]
+
+
 def settings_of_network(wildcards):
     """Give the settings of the MONAI network in question."""
     return checked(settings_of, config["segmentation"]["monai"], wildcards.model)

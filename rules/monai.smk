@@ -9,7 +9,7 @@ versions, validation Dice), training.tsv; `predictions/{model}/single/{series}.n
 background, 1 liver, 2 lesion, on the CT's grid).
 """
 
-from livermet.monai_models.settings import SHAPES, split_by_fold
+from livermet.monai_models.settings import SHAPES, settings_of, split_by_fold
 
 MONAI_JOBS = config["segmentation"]["monai"]["jobs"]
 MONAI_MODELS = [model for model in MODELS if model in SHAPES]
@@ -26,8 +26,20 @@ MONAI_TRAINING, MONAI_VALIDATION = (
 )
 
 
+for model in MONAI_MODELS:
+    ORDERS[model] = {
+        "settings": checked(settings_of, config["segmentation"]["monai"], model),
+        "training": MONAI_TRAINING,
+        "validation": MONAI_VALIDATION,
+        "seed": config["seed"],
+        "code": code("monai_models.training"),
+        "versions": pins("monai"),
+    }
+
+
 rule train_monai:
     input:
+        order=f"{RUN}/training/{{model}}.json",
         ct=ancient([ct(series) for series in MONAI_TRAINING + MONAI_VALIDATION]),
         reference=ancient([reference(series) for series in MONAI_TRAINING + MONAI_VALIDATION]),
         acquisition=ancient(f"{RUN}/cohort/acquisition.tsv"),

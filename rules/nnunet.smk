@@ -37,17 +37,30 @@ NNUNET_DATASETS = {model: dataset_name(model, name) for model, name in NNUNET_SE
 
 for nnunet_model, nnunet_dataset in NNUNET_DATASETS.items():
 
-    nnunet_series = [
-        series for series in training_set(NNUNET_SETS[nnunet_model]) if series in PATIENT
-    ]
+    nnunet_series = training_set(NNUNET_SETS[nnunet_model])
     nnunet_raw = raw_folder(NNUNET, nnunet_dataset)
     nnunet_preprocessed = preprocessed_folder(NNUNET, nnunet_dataset)
     nnunet_cases = case_folder(NNUNET, nnunet_dataset)
+
+    ORDERS[f"{nnunet_model}_plan"] = {
+        "series": nnunet_series,
+        "overrides": NNUNET_CONFIG["plans"],
+        "code": code("nnunet.dataset", "nnunet.planning"),
+        "versions": pins("nnunet"),
+    }
+    ORDERS[nnunet_model] = {
+        "places": {series: PLACES[PATIENT[series]] for series in nnunet_series},
+        "settings": NNUNET_CONFIG["training" if nnunet_model == "nnunet" else "finetuning"],
+        "seed": config["seed"],
+        "code": code("nnunet.training"),
+        "versions": pins("nnunet"),
+    }
 
     rule:
         name:
             f"describe_{nnunet_model}"
         input:
+            order=f"{RUN}/training/{nnunet_model}_plan.json",
             checked=ancient(f"{RUN}/cohort/acquisition.tsv"),
             cts=ancient([ct(series) for series in nnunet_series]),
             references=ancient([reference(series) for series in nnunet_series]),
@@ -123,7 +136,7 @@ for nnunet_model, nnunet_dataset in NNUNET_DATASETS.items():
 
 if "nnunet" in NNUNET_DATASETS:
 
-    nnunet_series = [series for series in training_set(NNUNET_SETS["nnunet"]) if series in PATIENT]
+    nnunet_series = training_set(NNUNET_SETS["nnunet"])
     nnunet_raw = raw_folder(NNUNET, NNUNET_DATASETS["nnunet"])
     nnunet_preprocessed = preprocessed_folder(NNUNET, NNUNET_DATASETS["nnunet"])
     nnunet_cases = case_folder(NNUNET, NNUNET_DATASETS["nnunet"])
@@ -131,6 +144,7 @@ if "nnunet" in NNUNET_DATASETS:
 
     rule plan_nnunet:
         input:
+            order=f"{RUN}/training/nnunet_plan.json",
             description=f"{nnunet_raw}/dataset.json",
             cts=ancient([ct(series) for series in nnunet_series]),
             references=ancient([reference(series) for series in nnunet_series]),
@@ -157,6 +171,7 @@ if "nnunet" in NNUNET_DATASETS:
 
     rule train_nnunet:
         input:
+            order=f"{RUN}/training/nnunet.json",
             description=f"{nnunet_preprocessed}/dataset.json",
             fingerprint=f"{nnunet_preprocessed}/dataset_fingerprint.json",
             plan=f"{nnunet_preprocessed}/{PLANS}.json",
@@ -194,9 +209,7 @@ if "nnunet_finetuned" in NNUNET_DATASETS:
 
     nnunet_base = fold_folder(NNUNET, NNUNET_DATASETS["nnunet"], "{fold}")
     nnunet_base_preprocessed = preprocessed_folder(NNUNET, NNUNET_DATASETS["nnunet"])
-    nnunet_series = [
-        series for series in training_set(NNUNET_SETS["nnunet_finetuned"]) if series in PATIENT
-    ]
+    nnunet_series = training_set(NNUNET_SETS["nnunet_finetuned"])
     nnunet_raw = raw_folder(NNUNET, NNUNET_DATASETS["nnunet_finetuned"])
     nnunet_preprocessed = preprocessed_folder(NNUNET, NNUNET_DATASETS["nnunet_finetuned"])
     nnunet_cases = case_folder(NNUNET, NNUNET_DATASETS["nnunet_finetuned"])
@@ -204,6 +217,7 @@ if "nnunet_finetuned" in NNUNET_DATASETS:
 
     rule transfer_nnunet_plan:
         input:
+            order=f"{RUN}/training/nnunet_finetuned_plan.json",
             description=f"{nnunet_raw}/dataset.json",
             plan=f"{nnunet_base_preprocessed}/{PLANS}.json",
             cts=ancient([ct(series) for series in nnunet_series]),
@@ -230,6 +244,7 @@ if "nnunet_finetuned" in NNUNET_DATASETS:
 
     rule finetune_nnunet:
         input:
+            order=f"{RUN}/training/nnunet_finetuned.json",
             base_checkpoint=f"{nnunet_base}/checkpoint_final.pth",
             base_record=f"{nnunet_base}/model.json",
             description=f"{nnunet_preprocessed}/dataset.json",

@@ -75,7 +75,10 @@ def make_study(folder: Path, lits: int = 12, msclc: int = 20, **keys) -> Study:
     study.write_series(pd.DataFrame(rows, columns=SERIES_COLUMNS))
     study.write_molecular(
         pd.DataFrame(
-            [(f"M{n}", "2020-01-10", "biopsy", -0.1 if n % 5 in (0, 2) else 0.2) for n in range(msclc)],
+            [
+                (f"M{n}", "2020-01-10", "biopsy", -0.1 if n % 5 in (0, 2) else 0.2)
+                for n in range(msclc)
+            ],
             columns=MOLECULAR_COLUMNS,
         )
     )

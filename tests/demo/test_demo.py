@@ -3,12 +3,14 @@
 import json
 import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+import yaml
 
 from livermet.assign import rules_of
 from livermet.cohort import match_samples, patient_strata
@@ -125,42 +127,66 @@ def test_nothing_that_names_a_patient_leaves_the_raw_data(demo_run):
             assert not [secret for secret in secrets if secret in text], path
 
 
-@pytest.fixture
-def changed_ct(demo_run):
-    """Change one voxel of one LiTS test patient's CT, and put everything back afterwards."""
+def lits_series(demo_run, place: str) -> str:
+    """Give the first LiTS series whose patient has a place: 'test' or a fold."""
     ledger = read_ledger(demo_run.config["ledger"])
     series = read_series(demo_run.config["sheets"]["series"], ["LiTS", "mSCLC"])
-    name = next(
+    return next(
         row.series
         for row in series.itertuples()
-        if row.cohort == "LiTS" and ledger.places[row.patient] == "test"
+        if row.cohort == "LiTS" and ledger.places[row.patient] == place
     )
-    path = Path(demo_run.config["data_root"]) / name / "ct.nii.gz"
+
+
+@contextmanager
+def changed_ct(demo_run, series: str):
+    """Change one voxel of a CT, and put everything back afterwards."""
+    path = Path(demo_run.config["data_root"]) / series / "ct.nii.gz"
     content, times = path.read_bytes(), path.stat()
     image = sitk.ReadImage(str(path))
     image[0, 0, 0] = image[0, 0, 0] + 1
-    sitk.WriteImage(image, str(path), useCompression=True)
-    yield name
-    path.write_bytes(content)
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    try:
+        sitk.WriteImage(image, str(path), useCompression=True)
+        yield
+    finally:
+        path.write_bytes(content)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-def test_touching_one_series_plans_its_own_jobs_its_batch_and_the_aggregates(demo_run, changed_ct):
-    result = demo_run.snakemake("--dry-run")
+def test_touching_one_series_plans_its_own_jobs_its_batch_and_the_aggregates(demo_run):
+    touched = lits_series(demo_run, "test")
+    with changed_ct(demo_run, touched):
+        result = demo_run.snakemake("--dry-run")
     assert result.returncode == 0
     jobs = jobs_of(result.stdout + result.stderr)
     batches = read_ledger(demo_run.config["ledger"]).batches.set_index("series")["batch"]
-    mates = set(batches.index[batches == batches[changed_ct]])
-    ingested = {series for rule, series in jobs if rule.startswith("ingest")}
-    assert ingested == {changed_ct}
+    mates = set(batches.index[batches == batches[touched]])
+    assert {series for rule, series in jobs if rule.startswith("ingest")} == {touched}
     assert {series for _, series in jobs if series} <= mates
-    assert ("measure_detection", changed_ct) in jobs
+    assert ("measure_detection", touched) in jobs
     rules = {rule for rule, _ in jobs}
     assert {"collect_acquisition", "collect_detection", "write_report"} <= rules
     assert not {rule for rule in rules if re.match("train|finetune|plan|preprocess|make", rule)}
     predicted = {rule for rule in rules if rule.startswith("predict")}
     assert predicted
-    assert all(rule.endswith(batches[changed_ct]) for rule in predicted)
+    assert all(rule.endswith(batches[touched]) for rule in predicted)
+
+
+def test_a_changed_training_case_retrains_nothing_but_a_changed_setting_does(demo_run, tmp_path):
+    overlay = yaml.safe_load(demo_run.config_path.read_text())
+    overlay["segmentation"]["monai"]["iterations"] += 1
+    overlay["segmentation"]["nnunet"]["training"]["epochs"] += 1
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(yaml.safe_dump(overlay))
+    with changed_ct(demo_run, lits_series(demo_run, "1")):
+        same = demo_run.snakemake("--dry-run")
+        other = demo_run.snakemake("--dry-run", configfile=changed)
+    rules = {rule for rule, _ in jobs_of(same.stdout + same.stderr)}
+    assert "ingest_volume" in rules
+    assert not {rule for rule in rules if re.match("train|finetune|plan|preprocess", rule)}
+    rules = {rule for rule, _ in jobs_of(other.stdout + other.stderr)}
+    assert {"train_monai", "train_nnunet", "finetune_nnunet"} <= rules
+    assert not {rule for rule in rules if re.match("plan|preprocess", rule)}
 
 
 def test_snakemakes_own_report_carries_the_marked_outputs(demo_run, tmp_path):
