@@ -4,7 +4,8 @@ Comes in: the sheets, the ledger, the records of every ingested series, the reco
 trained model.
 Goes out: `results/<run>/cohort/`: matching.tsv (one row a target series), exclusions.tsv,
 splits.tsv, acquisition.tsv (one row a series; no training begins before it is written, so that
-bad data stop the run first), leakage_audit.tsv and stale_cases.tsv.
+bad data stop the run first), and, written by the rules of provenance, leakage_audit.tsv and
+stale_models.tsv.
 """
 
 
@@ -56,7 +57,7 @@ rule match_cohort:
         cohorts=config["cohorts"],
         window_days=config["matching"]["window_days"],
         positive_above=config["phenotype"]["positive_above"],
-        segmentation_set=training_set(needed_training_sets()[-1]) if MODELS else [],
+        segmentation_set=trained_by_final_model(),
         code=code("cohort", "sheets", "ledger"),
         versions=pins("ingest"),
     script:

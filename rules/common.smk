@@ -13,11 +13,12 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from livermet.config import check_config
+from livermet.cohort import match_samples, unusable_for_classes
+from livermet.config import check_config, in_order
 from livermet.errors import InputError, stop_on
 from livermet.leakage import audit_roles, leaks
-from livermet.ledger import lacking, read_ledger
-from livermet.monai_models.settings import settings_of
+from livermet.ledger import empty_ledger, lacking, read_ledger, unusable_sets
+from livermet.monai_models.settings import VALIDATION_FOLD, settings_of
 from livermet.provenance import code_hash, listing_digest, pinned_versions
 from livermet.sheets import (
     missing_files,
@@ -46,6 +47,8 @@ checked(
     Path(workflow.basedir) / "config" / "schemas" / "config.schema.yaml",
 )
 
+config |= in_order(config)
+
 RUN = f"results/{config['run']}"
 DATA_ROOT = config["data_root"]
 SOURCE, TARGET = config["cohorts"]["source"], config["cohorts"]["target"]
@@ -64,7 +67,7 @@ GPU = 0 if config["segmentation"]["device"] == "cpu" else 1
 def read_study():
     """Read and check the sheets and the ledger, each against the other."""
     if FROM_TABLE:
-        return pd.DataFrame(columns=["patient", "cohort", "series"]), None, None, read_ledger("")
+        return pd.DataFrame(columns=["patient", "cohort", "series"]), None, None, empty_ledger()
     sheets = config["sheets"]
     stop_on(missing_sheets(sheets["series"], sheets["molecular"], DATA_ROOT))
     series = read_series(sheets["series"], config["cohorts"].values())
@@ -72,8 +75,57 @@ def read_study():
     phantoms = read_phantoms(sheets["phantoms"]) if sheets["phantoms"] else None
     found = series if phantoms is None else series[~series["series"].isin(phantoms.index)]
     ledger = read_ledger(config["ledger"])
-    stop_on(missing_files(found, DATA_ROOT) + lacking(series, ledger, needed_training_sets()))
+    stop_on(
+        missing_files(found, DATA_ROOT)
+        + lacking(series, ledger, needed_training_sets())
+        + unusable_sets(ledger, needed_training_sets(), len(FOLDS))
+        + unusable_target(series, molecular, ledger.places)
+        + cases_without_liver(series)
+        + withdrawn_without_files(series, ledger)
+    )
     return series, molecular, phantoms, ledger
+
+
+def unusable_target(series, molecular, places):
+    """Say, before any long job, why the target cohort could not train and test classifiers."""
+    target = series[series["cohort"] == TARGET]
+    if FROM_REFERENCE:
+        target = target[target["reference"] != ""]
+    matched = match_samples(
+        target,
+        molecular,
+        config["matching"]["window_days"],
+        config["phenotype"]["positive_above"],
+    )
+    return unusable_for_classes(matched, places)
+
+
+def cases_without_liver(series):
+    """Name the references that networks would learn a false background from."""
+    if not MODELS or config["reference_labels"]["liver"]:
+        return []
+    bare = series[(series["reference"] != "") & (series["liver_mask"] == "")]
+    return [
+        f"Series '{name}': its reference holds lesions only (reference_labels.liver is null), so "
+        "that networks would learn, and scores count, its liver as background; name a liver_mask."
+        for name in bare.index
+    ]
+
+
+def withdrawn_without_files(series, ledger):
+    """Name the withdrawn training cases whose ingested volumes are not there to train on."""
+    return [
+        f"Training set '{name}' holds series '{case}', which is neither in the sheet of series nor "
+        "ingested; put its row back, or name a new training set without it."
+        for name in needed_training_sets()
+        for case in ledger.training_sets.get(name, {})
+        if case not in series.index and not Path(ct(case)).exists()
+    ]
+
+
+def ct(series):
+    """Give the ingested CT of a series."""
+    return f"{RUN}/series/{series}/ct.nii.gz"
 
 
 def needed_training_sets():
@@ -177,11 +229,6 @@ def dicom_listing(wildcards):
     return listing_digest(Path(source_path(wildcards.series, "image")))
 
 
-def ct(series):
-    """Give the ingested CT of a series."""
-    return f"{RUN}/series/{series}/ct.nii.gz"
-
-
 def reference(series):
     """Give the ingested reference of a series."""
     return f"{RUN}/series/{series}/reference.nii.gz"
@@ -206,6 +253,18 @@ def trained_patients(model, fold=None):
     names = {sets["base"]} | ({sets["finetuned"]} if model == "nnunet_finetuned" else set())
     patients = {patient for name in names for patient in LEDGER.training_sets[name].values()}
     return {patient for patient in patients if PLACES[patient] != str(fold)}
+
+
+def trained_by_final_model():
+    """List the series that the final model's weights were fitted on, all folds together."""
+    if not MODELS:
+        return []
+    cases = training_set(
+        config["training_sets"]["finetuned" if FINAL_MODEL == "nnunet_finetuned" else "base"]
+    )
+    if FINAL_MODEL in NNUNET_MODELS:
+        return cases
+    return [series for series in cases if PLACES[PATIENT[series]] != str(VALIDATION_FOLD)]
 
 
 TRAINED = {model: trained_patients(model) for model in MODELS}
@@ -299,7 +358,7 @@ def planned_leaks():
     networks = [
         (model, str(fold))
         for model in MODELS
-        for fold in (FOLDS if model in NNUNET_MODELS else [0])
+        for fold in (FOLDS if model in NNUNET_MODELS else [VALIDATION_FOLD])
     ]
     stop_on(
         [
@@ -315,6 +374,12 @@ def planned_leaks():
 
 
 checked(planned_leaks)
+
+
+def settings_of_run():
+    """Give the config without what names places on this machine: sheets, ledger, data, table."""
+    kept = {key: config[key] for key in config if key not in ("data_root", "sheets", "ledger")}
+    return kept | {"phenotype": {**config["phenotype"], "table": FROM_TABLE}}
 
 
 def code(*modules):

@@ -7,7 +7,7 @@ Out: {data_root}/{series}/ct.nii.gz for series of kind nifti, the folder {data_r
      for series of kind dicom, and for both {data_root}/{series}/reference.nii.gz, the phantom's true labels,
      whether or not series.tsv names it as a reference.
 
-Included only where the config names a sheet of phantoms.
+Without a sheet of phantoms no series matches these rules.
 """
 
 

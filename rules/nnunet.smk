@@ -52,7 +52,7 @@ for nnunet_model, nnunet_dataset in NNUNET_DATASETS.items():
         "places": {series: PLACES[PATIENT[series]] for series in nnunet_series},
         "settings": NNUNET_CONFIG["training" if nnunet_model == "nnunet" else "finetuning"],
         "seed": config["seed"],
-        "code": code("nnunet.training"),
+        "code": code("nnunet.training", "nnunet.device"),
         "versions": pins("nnunet"),
     }
 
@@ -199,7 +199,7 @@ if "nnunet" in NNUNET_DATASETS:
             patients={series: PATIENT[series] for series in nnunet_series},
             settings=NNUNET_CONFIG["training"],
             seed=config["seed"],
-            code=code("nnunet.training"),
+            code=code("nnunet.training", "nnunet.device"),
             versions=pins("nnunet"),
         script:
             "../workflow/scripts/train_nnunet.py"
@@ -274,7 +274,7 @@ if "nnunet_finetuned" in NNUNET_DATASETS:
             patients={series: PATIENT[series] for series in nnunet_series},
             settings=NNUNET_CONFIG["finetuning"],
             seed=config["seed"],
-            code=code("nnunet.training"),
+            code=code("nnunet.training", "nnunet.device"),
             versions=pins("nnunet"),
         script:
             "../workflow/scripts/finetune_nnunet.py"
@@ -330,7 +330,7 @@ for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:
                     series_folds=nnunet_folds,
                     folds=used_folds,
                     settings=NNUNET_CONFIG["prediction"],
-                    code=code("nnunet.prediction"),
+                    code=code("nnunet.prediction", "nnunet.device", "images"),
                     versions=pins("nnunet"),
                 script:
                     "../workflow/scripts/predict_nnunet.py"

@@ -144,7 +144,7 @@ rule correlate_burden:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
-        code=code("phenotype.burden"),
+        code=code("phenotype.burden", "phenotype.table"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/correlate_burden.py"

@@ -7,6 +7,8 @@ where a patient is on both sides), `results/<run>/cohort/stale_models.tsv` (case
 or been withdrawn since a model was trained on them), `results/<run>/manifest.json`.
 """
 
+from livermet.provenance import all_modules
+
 MODEL_RECORDS = [f"{RUN}/monai/{model}/model.json" for model in MONAI_MODELS] + [
     f"{fold_folder(NNUNET, dataset, fold)}/model.json"
     for dataset in NNUNET_DATASETS.values()
@@ -66,12 +68,9 @@ rule write_manifest:
         runtime=minutes(20),
     params:
         run=config["run"],
-        settings={
-            key: value
-            for key, value in config.items()
-            if key not in ("data_root", "sheets", "ledger")
-        },
-        code=code("provenance"),
+        settings=settings_of_run(),
+        packages=PINNED,
+        code=code(*all_modules()),
         versions=pins("ingest"),
     script:
         "../workflow/scripts/write_manifest.py"

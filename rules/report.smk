@@ -27,6 +27,7 @@ REPORT_TABLES = [
     )
 ]
 # Scans that may stand as examples: test patients' with a reference, of the target cohort if any.
+# Which of them are classified is not known yet; with given masks the script prefers those.
 TESTED = [name for name in SERIES.index if has_reference(name) and PLACES[PATIENT[name]] == "test"]
 EXAMPLES = [name for name in TESTED if name in TARGET_SERIES] or TESTED
 REPORT_FIGURES = [
@@ -306,7 +307,7 @@ rule draw_failures:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
-        code=code("report.figures", "report.failures"),
+        code=code("report.figures", "report.failures", "report.headlines"),
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_failures.py"
@@ -351,6 +352,7 @@ rule write_report:
             "window_days": config["matching"]["window_days"],
             "positive_above": config["phenotype"]["positive_above"],
             "protocols": PROTOCOLS,
+            "published_weights": config["phenotype"]["published_weights"],
             "phantoms": PHANTOMS is not None,
             "versions": PINNED,
         },

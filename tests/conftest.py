@@ -47,8 +47,9 @@ class DemoRun:
 
     def snakemake(self, *options: str, configfile: Path | None = None) -> CompletedProcess:
         """Run snakemake in the project's root; a user's own run there is left alone."""
-        command = [sys.executable, "-m", "snakemake", "--nolock"]
-        command += ["--configfile", str(configfile or self.config_path), *options]
+        # The config comes last: its option would take targets that follow it for config files.
+        command = [sys.executable, "-m", "snakemake", "--nolock", *options]
+        command += ["--configfile", str(configfile or self.config_path)]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     def table(self, name: str) -> pd.DataFrame:
@@ -58,7 +59,7 @@ class DemoRun:
 
 @pytest.fixture(scope="session")
 def demo_run() -> DemoRun:
-    """Run the small demo cohort end to end, once for all tests; a later session only catches up."""
+    """Run the small demo cohort end to end, once for all tests; a second test run catches up."""
     config_path = ROOT / "tests" / "demo" / "demo.yaml"
     config = load_config([ROOT / "config" / "config.yaml", config_path])
     run = DemoRun(config_path, ROOT / "results" / config["run"], config)

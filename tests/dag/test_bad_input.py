@@ -80,6 +80,22 @@ def test_an_unknown_config_key(study):
     assert "'segmentaton' was unexpected" in refusal(study)
 
 
+def test_a_final_model_that_is_not_trained(study):
+    study.configure(segmentation={"models": ["unet"]})
+    assert "'segmentation.final_model' is 'nnunet_finetuned', which" in refusal(study)
+
+
+def test_a_cohort_with_one_class(study):
+    table = pd.read_csv(study.folder / "molecular.tsv", sep="\t")
+    study.write_molecular(table.assign(score=0.2))
+    assert "No included training series of the target cohort is negative" in refusal(study)
+
+
+def test_references_without_a_liver_train_nothing(study):
+    study.configure(reference_labels={"liver": None, "lesion": 1})
+    assert "its reference holds lesions only" in refusal(study)
+
+
 def test_a_test_patient_written_into_a_training_set(study):
     ledger = study.folder / "ledger"
     splits = pd.read_csv(ledger / "splits.tsv", sep="\t", dtype=str)

@@ -16,7 +16,7 @@ from livermet.assign import rules_of
 from livermet.cohort import match_samples, patient_strata
 from livermet.config import load_config
 from livermet.images import grid_difference, read_image
-from livermet.ledger import assign, read_ledger
+from livermet.ledger import assign, empty_ledger, read_ledger
 from livermet.sheets import read_molecular, read_series
 
 TABLES = {
@@ -62,9 +62,12 @@ def test_a_second_run_has_nothing_to_do(demo_run):
 def test_table_3_shows_the_four_models_on_the_shared_test_patients(demo_run):
     table = demo_run.table("tables/table3_segmentation.csv")
     assert set(table["model"]) == {"unet", "segresnet", "nnunet", "nnunet_finetuned"}
-    # Two LiTS phantoms are test patients; all four models are scored on both.
-    lits = table[table["cohort"] == "LiTS"]
-    assert list(lits["scans"]) == [2, 2, 2, 2]
+    # Two LiTS phantoms and two mSCLC ones with a reference are of test patients; the models that
+    # were trained on LiTS alone have all 15 mSCLC phantoms with a reference as their test set too.
+    shared = table[table["test_set"] == "test patients"]
+    assert list(shared["scans"]) == [2, 2] * 4
+    whole = table[table["test_set"] == "whole cohort"].set_index("model")["scans"]
+    assert whole.to_dict() == {"unet": 15, "segresnet": 15, "nnunet": 15}
 
 
 def test_every_prediction_lies_on_the_grid_of_its_ct(demo_run):
@@ -212,5 +215,5 @@ def test_the_committed_ledger_is_complete(root, overlay, monkeypatch):
     pd.testing.assert_frame_equal(after.batches, before.batches)
     assert after.training_sets == before.training_sets
     # From nothing the same ledger comes out: it is the config's seed and not a lucky hand.
-    again = assign(read_ledger("no/such/folder"), series, patient_strata(matched), rules_of(config))
+    again = assign(empty_ledger(), series, patient_strata(matched), rules_of(config))
     pd.testing.assert_frame_equal(again.splits, before.splits)

@@ -43,6 +43,8 @@ def results(demo_run, shared_data, root, tmp_path_factory) -> Path:
     overlay = yaml.safe_load(demo_run.config_path.read_text())
     overlay["sheets"]["series"] = str(folder / "series.tsv")
     overlay["ledger"] = str(folder / "ledger")
+    # A model of phantoms may strew lesions over a patient, each of which costs seconds.
+    overlay["radiomics"]["per_lesion"] = False
     configfile = folder / "crlm.yaml"
     configfile.write_text(yaml.safe_dump(overlay))
     with pytest.MonkeyPatch.context() as patch:
@@ -53,7 +55,8 @@ def results(demo_run, shared_data, root, tmp_path_factory) -> Path:
     scan = f"results/{config['run']}/detection/{model}/series/{SERIES}.scan.tsv"
     run = demo_run.snakemake(wanted, scan, configfile=configfile)
     assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-5000:]
-    assert "train_nnunet" not in run.stdout + run.stderr
+    retrained = "rule train_nnunet" in run.stdout + run.stderr
+    assert not retrained
     return demo_run.results
 
 

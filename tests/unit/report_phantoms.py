@@ -19,6 +19,7 @@ SETTINGS = {
     "window_days": 92,
     "positive_above": 0.0,
     "protocols": ["published", "corrected"],
+    "published_weights": "printed",
     "phantoms": True,
     "versions": {"pandas": "3.1.1", "matplotlib": "3.11.2"},
 }
@@ -48,6 +49,9 @@ def facts() -> pd.DataFrame:
                     "age": 50.0 + number,
                     "burden_ml": burden * (1 if kernel == "a" else 1.05),
                     "lesions": 1 + number % 5,
+                    # One patient's features could not be measured.
+                    "measured": number != 5,
+                    "kind": "ensemble" if number < 4 else "out_of_fold",
                 }
             )
     for number in range(4):
@@ -66,6 +70,8 @@ def facts() -> pd.DataFrame:
                 "age": float("nan"),
                 "burden_ml": float("nan"),
                 "lesions": float("nan"),
+                "measured": None,
+                "kind": "ensemble" if number == 0 else "out_of_fold",
             }
         )
     return pd.DataFrame(rows)
@@ -221,7 +227,7 @@ def burden() -> pd.DataFrame:
             "spearman_p": [0.21, 0.0004, None],
             "ranksum_statistic": [1.2, 2.0, None],
             "ranksum_p": [0.23, 0.045, None],
-            "reason": ["", "", "fewer than three studies of a class"],
+            "reason": ["", "", "Spearman: 4 studies, 5 needed; rank-sum: 2 positive studies"],
         }
     )
 
@@ -293,7 +299,7 @@ def examples() -> list:
         ct = np.where(lesion, 60.0, np.where(liver, 105.0, -20.0))
         reference = np.where(lesion, 2, liver.astype(int))
         prediction = np.where(predicted, 2, liver.astype(int))
-        title = f"{place}: m0{number}_a, Dice 0.{9 - number}0"
+        title = f"{place}: Dice 0.{9 - number}0\nm0{number}_a"
         made.append(Example(title, ct, reference, prediction, (5.0, 5.0)))
     return made
 

@@ -2,7 +2,13 @@
 
 import pandas as pd
 
-from livermet.cohort import exclusion_flow, match_samples, patient_strata, split_report
+from livermet.cohort import (
+    exclusion_flow,
+    match_samples,
+    patient_strata,
+    split_report,
+    unusable_for_classes,
+)
 
 
 def series_table(*rows):
@@ -96,6 +102,25 @@ def test_strata_are_any_negative_study_or_none():
         "c": "unmatched",
         "d": "unmatched",
     }
+
+
+def test_classifiers_need_both_classes_in_training_and_a_test_series():
+    series = series_table(
+        ("a1", "a", "2020-01-01", "present"),
+        ("b1", "b", "2020-01-01", "present"),
+        ("c1", "c", "2020-01-01", "absent"),
+    )
+    molecular = samples(
+        ("a", "2020-01-01", "biopsy", 0.1),
+        ("b", "2020-01-01", "biopsy", -0.1),
+        ("c", "2020-01-01", "biopsy", 0.1),
+    )
+    matched = match_samples(series, molecular, 92, 0.0)
+    # Patient c is excluded and so no test patient; the others are of both classes.
+    (sentence,) = unusable_for_classes(matched, {"a": "0", "b": "1", "c": "test"})
+    assert "No included series is of a test patient" in sentence
+    (sentence,) = unusable_for_classes(matched, {"a": "0", "b": "test", "c": "1"})
+    assert "No included training series of the target cohort is negative" in sentence
 
 
 def test_the_report_of_the_split_counts_both_tasks():

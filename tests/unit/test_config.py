@@ -2,7 +2,7 @@
 
 import pytest
 
-from livermet.config import check_config, load_config
+from livermet.config import check_config, in_order, load_config
 from livermet.errors import InputError
 
 
@@ -19,6 +19,12 @@ def test_keys_are_laid_over_one_by_one(tmp_path):
         "split": {"folds": 5, "test": {"source": 1, "target": 2}},
         "x": [3],
     }
+
+
+def test_exchanged_lines_are_the_same_config():
+    one = {"b": {"y": 1, "x": [2, 1]}, "a": 0}
+    other = {"a": 0, "b": {"x": [2, 1], "y": 1}}
+    assert repr(in_order(one)) == repr(in_order(other)) == "{'a': 0, 'b': {'x': [2, 1], 'y': 1}}"
 
 
 @pytest.mark.parametrize("overlay", ["demo.yaml", None])

@@ -4,7 +4,12 @@ import pytest
 import SimpleITK as sitk
 
 from livermet.errors import InputError
-from livermet.report.examples import fullest_slice, ranked_scans, read_example
+from livermet.report.examples import (
+    fullest_slice,
+    ranked_scans,
+    read_example,
+    scans_by_burden,
+)
 from livermet.report.failures import (
     by_sample_type,
     predictions_on_test,
@@ -84,6 +89,33 @@ def test_an_example_is_turned_as_radiologists_look_at_it(tmp_path):
 def test_no_example_is_told_in_a_sentence():
     with pytest.raises(InputError, match="at least one test scan with a reference"):
         segmentation_examples([], None)
+
+
+def test_given_masks_are_ranked_by_burden_the_classified_ones_first(tmp_path):
+    labels = np.zeros((2, 3, 3), dtype=np.uint8)
+    labels[0, 0, :2] = 2
+    image = sitk.GetImageFromArray(labels)
+    image.SetSpacing((10, 10, 5))
+    masks = {name: str(tmp_path / f"{name}.nii.gz") for name in ("a", "b")}
+    for path in masks.values():
+        sitk.WriteImage(image, path)
+    facts = pd.DataFrame(
+        {"series": ["a", "b", "c"], "included": [True, False, True], "burden_ml": [7.0, None, 9.0]}
+    )
+    assert scans_by_burden(facts, masks).to_dict("list") == {"series": ["a"], "burden_ml": [7.0]}
+    # Two voxels of 0.5 ml; nobody is classified.
+    unclassified = scans_by_burden(facts.assign(included=False), masks)
+    assert dict(zip(unclassified["series"], unclassified["burden_ml"], strict=True)) == {
+        "a": pytest.approx(1.0),
+        "b": pytest.approx(1.0),
+    }
+
+
+def test_a_panel_without_a_test_says_its_own_reason():
+    drawn = made.figures()["figure3_burden"]()
+    told = [text.get_text() for ax in drawn.axes for text in ax.texts]
+    assert "no correlation: 4 studies, 5 needed" in told
+    assert "no rank-sum test: 2 positive studies" in told
 
 
 def test_the_model_is_chosen_by_cross_validation():

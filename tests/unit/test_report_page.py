@@ -6,6 +6,7 @@ import pytest
 
 from livermet.report.captions import FIGURES, TABLES
 from livermet.report.content import Results, compose
+from livermet.report.headlines import segmentation_sentences
 from livermet.report.page import render
 from livermet.report.segmentation import table3_of_given_masks
 
@@ -160,6 +161,9 @@ def test_given_masks_leave_a_sentence_and_no_segmentation_numbers(results):
     assert "masks were given" in content["sentences"][0]
     page = render(content)
     assert "Made from phantoms." not in page
+    text = " ".join(page.split())
+    assert "final model" not in text
+    assert "network" not in text.replace("trained models", "")
     assert "largest, the median and the smallest burden" in page
 
 
@@ -173,3 +177,51 @@ def test_a_run_from_a_feature_table_has_no_images(results):
     assert 'id="figure2_segmentation"' not in page
     assert "began with a finished feature table" in page
     assert "This run has no rows for this table." in page
+    assert "final model" not in page
+    assert "The class of a series is that of the feature table" in page
+
+
+@pytest.mark.parametrize(
+    ("protocols", "weights", "told", "untold"),
+    [
+        (["published"], "printed", "constants that this run", "12 inside"),
+        (["published"], "searched", "repeating the article&#39;s search", "constants that"),
+        (["corrected"], "printed", "best of 12 inside", "the article prints"),
+    ],
+)
+def test_weights_and_missing_features_are_told_by_protocol(
+    results, protocols, weights, told, untold
+):
+    settings = made.SETTINGS | {"protocols": protocols, "published_weights": weights}
+    page = render(compose(results, settings))
+    assert told in page
+    assert untold not in page
+    assert ("published protocol drops such series" in page) == ("published" in protocols)
+    assert ("corrected protocol keeps them" in page.lower()) == ("corrected" in protocols)
+    # One patient of two series; 18 of the 26 classified ones are of training patients.
+    assert "2 of 26 classified series lack some or all features" in page
+
+
+def test_masks_of_one_network_and_of_several_are_told_only_where_both_are(results):
+    page = render(compose(results, made.SETTINGS))
+    assert "Of 18 classified training series 18 have their features from the mask of one" in page
+    ensemble = results.facts.assign(kind="ensemble")
+    page = render(compose(replace(results, facts=ensemble), made.SETTINGS))
+    assert "have their features from the mask of one network" not in page
+
+
+@pytest.mark.parametrize(
+    ("dice", "sentence"),
+    [
+        ([0.0, 0.0, 0.001], "All 3 models have the same median lesion Dice on these scans (0.00)."),
+        ([0.5, 0.5, 0.2], "U-Net (MONAI) and nnU-Net share the highest"),
+        ([0.1, 0.5, 0.2], "nnU-Net has the highest"),
+    ],
+)
+def test_no_model_is_called_best_where_others_are_as_good(dice, sentence):
+    table = pd.DataFrame(
+        {"model": ["unet", "nnunet", "nnunet_finetuned"], "median_dice": dice, "cohort": "T"}
+        | {"test_set": "test patients", "patients": 1, "scans": 2, "median_liver_dice": 0.9}
+        | {"lesion_sensitivity": 0.5, "lesion_ppv": 0.5, "false_positives_per_scan": 1.0}
+    )
+    assert sentence in segmentation_sentences(table, "nnunet_finetuned", "T")[1]

@@ -1,14 +1,16 @@
 import pandas as pd
 import pytest
 
+from livermet.phenotype.table import RADIOMIC_FEATURES
 from livermet.report.segmentation import table3_of_given_masks, table3_segmentation
 from livermet.report.tables import (
     classes_of_test_studies,
     facts_of_features,
     facts_of_sheet,
     flow_of_facts,
+    kinds_of_classified,
     median_and_range,
-    series_without_lesions,
+    series_without_features,
     splits_of_facts,
     studies_with_burden,
     table1_cohort,
@@ -53,6 +55,8 @@ def facts(sheet) -> pd.DataFrame:
             "series": ["p1_a", "p1_b", "p2", "p1_a"],
             "burden_ml": [10.0, 12.0, 0.0, 99.0],
             "lesions": [3, 4, 0, 99],
+            "measured": [True, False, False, None],
+            "kind": ["out_of_fold", "out_of_fold", "ensemble", "out_of_fold"],
         }
     )
     return facts_of_sheet(sheet, places, matching, masks)
@@ -92,10 +96,27 @@ def test_table1_counts_each_unit_once(facts):
     assert table.loc[("age, years", "median (range)"), "S train"] == ""
 
 
-def test_studies_and_missed_lesions_are_counted_over_classified_series(facts):
+def test_studies_and_missing_features_are_counted_over_classified_series(facts):
     assert list(studies_with_burden(facts)["series"]) == ["p1_a", "p2"]
     assert classes_of_test_studies(facts) == (0, 1)
-    assert series_without_lesions(facts) == (1, 3)
+    counts = series_without_features(facts)
+    # p1_b has lesions that could not be measured, p2 has none.
+    assert (counts.series, counts.unmeasured, counts.lesion_free) == (3, 2, 1)
+    assert kinds_of_classified(facts) == {"train": {"out_of_fold": 2}, "test": {"ensemble": 1}}
+
+
+def test_a_sheet_without_sample_types_and_classes_leaves_them_empty(sheet, recwarn):
+    nothing = [float("nan")] * 3
+    matching = pd.DataFrame(
+        {"series": ["p1_a", "p1_b", "p2"], "class": nothing, "score": nothing}
+        | {"sample_type": nothing, "included": [False] * 3}
+    )
+    places = pd.DataFrame({"patient": ["p1", "p2", "l1"], "place": ["0", "test", "3"]})
+    masks = pd.DataFrame({"series": ["p2"], "burden_ml": [1.0], "lesions": [1]})
+    facts = facts_of_sheet(sheet, places, matching, masks)
+    assert list(facts["sample_type"]) == list(facts["label"]) == ["", "", "", ""]
+    assert facts["kind"].isna().all()
+    assert not recwarn.list
 
 
 def test_median_and_range_of_nothing_is_empty():
@@ -116,8 +137,11 @@ def test_a_feature_table_gives_facts_splits_and_a_flow():
             "Burden_ml": [2.0, 3.0, 0.5],
             "Num_Lesions": [2, 3, 1],
         }
+        | {feature: [1.0, 1.0, 1.0] for feature in RADIOMIC_FEATURES}
     )
+    features.loc[1, RADIOMIC_FEATURES[3]] = None
     facts = facts_of_features(features, "Risk", "T")
+    assert list(facts["measured"]) == [True, False, True]
     assert list(facts["burden_ml"]) == [2.0, 3.0, 0.5]
     splits = splits_of_facts(facts)
     train = splits[splits["place"].eq("train")].iloc[0]

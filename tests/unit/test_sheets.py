@@ -43,13 +43,13 @@ def sentences_of(path, read, *arguments):
     return str(caught.value).splitlines()
 
 
-def test_reads_dates_ages_and_names_that_look_like_missing_values(tmp_path):
-    path = series_sheet(tmp_path, {}, {"series": "NA", "patient": "NA", "age": ""})
+def test_reads_dates_and_ages(tmp_path):
+    path = series_sheet(tmp_path, {}, {"series": "b1", "patient": "b", "age": ""})
     table = read_series(path, ["LiTS", "mSCLC"])
-    assert list(table.index) == ["a1", "NA"]
+    assert list(table.index) == ["a1", "b1"]
     assert table.at["a1", "study_date"] == pd.Timestamp(2020, 1, 31)
     assert table.at["a1", "age"] == 61
-    assert pd.isna(table.at["NA", "age"])
+    assert pd.isna(table.at["b1", "age"])
 
 
 def test_a_missing_sheet_names_its_columns(tmp_path):
@@ -75,16 +75,18 @@ def test_every_problem_is_told_at_once_by_its_row(tmp_path):
         {"series": "e1", "patient": "e", "age": "sixty"},
         {"series": "f1", "patient": "f", "image": ""},
         {"series": "g1", "patient": "g", "lesions_read": "some"},
+        {"series": "NA", "patient": "h"},
     )
     told = sentences_of(path, read_series, ["LiTS", "mSCLC"])
     expected = [
         ("row 3", "'a1' stands in the sheet already"),
         ("row 4", "cohort 'Lits' is unknown; it takes LiTS, mSCLC"),
         ("row 5", "'31.01.2020' is not a date"),
-        ("row 6", "'d/1' would not make a file name"),
+        ("row 6", "'d/1' would not make a name"),
         ("row 7", "'sixty' is not a number"),
         ("row 8", "'image' is empty"),
         ("row 9", "lesions_read 'some' is unknown"),
+        ("row 10", "'NA' would not make a name"),
     ]
     assert len(told) == len(expected)
     for row, words in expected:

@@ -16,6 +16,8 @@ with job(snakemake) as log:
     target = series[series["cohort"] == params.cohorts["target"]]
     matched = match_samples(target, molecular, params.window_days, params.positive_above)
     matched.insert(4, "place", matched["patient"].map(places))
+    strangers = ~molecular["patient"].isin(target["patient"])
+    log.info("%d samples are of patients without a series of this cohort", strangers.sum())
     flow = exclusion_flow(matched)
     for row in flow.itertuples():
         log.info("%s: %d series left, %d removed", row.reason, row.left_series, row.removed_series)

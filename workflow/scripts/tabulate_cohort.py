@@ -7,6 +7,7 @@ from livermet.jobs import job
 from livermet.report.tables import (
     facts_of_features,
     facts_of_sheet,
+    masks_of_features,
     masks_of_scans,
     splits_of_facts,
     table1_cohort,
@@ -22,7 +23,7 @@ with job(snakemake) as log:
     features = read_table(inputs.features, dtype={"File": str, "unique_pt": str})
     facts = facts_of_features(features, params.name, target)
     if inputs.series:
-        masks = [facts]
+        masks = [masks_of_features(facts)]
         if inputs.scans:
             masks.append(masks_of_scans(read_table(inputs.scans, dtype=texts)))
         facts = facts_of_sheet(

@@ -4,9 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 from livermet.cohort import match_samples, patient_strata
 from livermet.config import check_config, load_config
-from livermet.errors import InputError
+from livermet.errors import InputError, stop_on
+from livermet.ingest.volume import header_grid_difference
 from livermet.ledger import Rules, assign, read_ledger, write_ledger
 from livermet.sheets import read_molecular, read_series
 
@@ -51,6 +54,24 @@ def assign_from_config(config: dict) -> str:
     )
 
 
+def differing_grids(series: pd.DataFrame, data_root: str | Path) -> list[str]:
+    """Name each reference whose grid is not its CT's, by the headers of NIfTI pairs alone.
+
+    What is not there yet, and what is not NIfTI, is left to ingest, which compares every pair.
+    """
+    problems = []
+    for row in series[series["reference"] != ""].itertuples():
+        pair = [Path(data_root) / name for name in (row.image, row.reference)]
+        if all(path.name.endswith((".nii", ".nii.gz")) and path.exists() for path in pair):
+            difference = header_grid_difference(*pair)
+            if difference:
+                problems.append(
+                    f"Series '{row.series}': the reference lies on another grid than the CT "
+                    f"({difference}); resample the reference to the CT's grid."
+                )
+    return problems
+
+
 def main() -> None:
     """Run from the project's root with the config files in Snakemake's order."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -60,6 +81,8 @@ def main() -> None:
     try:
         config = load_config([root / "config" / "config.yaml", options.configfile])
         check_config(config, root / "config" / "schemas" / "config.schema.yaml")
+        series = read_series(config["sheets"]["series"], config["cohorts"].values())
+        stop_on(differing_grids(series, config["data_root"]))
         print(assign_from_config(config))
     except InputError as error:
         sys.exit(str(error))

@@ -3,6 +3,8 @@
 A study is one CT date of a patient. A sheet of series is as `livermet.sheets` reads it.
 """
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 TRAIN, TEST = "train", "test"
@@ -100,21 +102,39 @@ def patient_strata(matched: pd.DataFrame) -> pd.Series:
     return strata.reindex(matched["patient"].unique()).fillna("unmatched")
 
 
+def unusable_for_classes(matched: pd.DataFrame, places: Mapping[str, str]) -> list[str]:
+    """Say why classifiers could be neither trained nor tested on a matched cohort.
+
+    Training needs included series of both classes, testing at least one included series. `places`
+    maps a patient to 'test' or a fold.
+    """
+    included = matched[matched["included"]]
+    tested = included["patient"].map(places) == TEST
+    classes = set(included.loc[~tested, "class"])
+    remedy = "see the sheet of molecular samples, matching.window_days and split.test"
+    return [
+        f"No included training series of the target cohort is {word}; {remedy}."
+        for word, value in (("positive", 1), ("negative", 0))
+        if value not in classes
+    ] + ([] if tested.any() else [f"No included series is of a test patient; {remedy}."])
+
+
 def split_report(
     series: pd.DataFrame, matched: pd.DataFrame, places: pd.Series, segmentation_set: list[str]
 ) -> pd.DataFrame:
     """Count patients, studies and series on each side of both tasks' splits (the paper's table 2).
 
     `places` maps a patient to 'test' or a fold; `segmentation_set` lists the series of the final
-    segmentation model's training set. Segmentation's test series are those of test patients that
-    have a reference. Classification counts the included series of the target cohort.
+    segmentation model's training set; where it is empty nothing is segmented and only
+    classification is counted. Segmentation's test series are those of test patients that have a
+    reference. Classification counts the included series of the target cohort.
     Returns columns task, cohort, place, patients, studies, series, positive_series,
     negative_series.
     """
     rows = []
     studies = study_names(series)
     tested = (series["patient"].map(places) == TEST) & (series["reference"] != "")
-    for cohort in series["cohort"].unique():
+    for cohort in series["cohort"].unique() if segmentation_set else []:
         here = series["cohort"] == cohort
         trained = here & series["series"].isin(segmentation_set)
         for place, chosen in ((TRAIN, trained), (TEST, here & tested)):

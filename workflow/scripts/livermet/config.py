@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from livermet.errors import stop_on
+from livermet.errors import InputError, stop_on
 
 
 def load_config(paths: Iterable[str | Path]) -> dict:
@@ -25,8 +25,19 @@ def _overlaid(below: dict, above: dict) -> dict:
     return merged
 
 
+def in_order(value):
+    """Sort the keys of a config, in every depth.
+
+    Snakemake compares params as text: without an order of its own, a config whose lines were
+    exchanged would retrain the networks.
+    """
+    if isinstance(value, dict):
+        return {key: in_order(value[key]) for key in sorted(value)}
+    return value
+
+
 def check_config(config: dict, schema_path: str | Path) -> None:
-    """Raise an InputError that lists every key which the schema refuses.
+    """Raise an InputError that lists every key which the schema refuses or another contradicts.
 
     Unknown keys are refused too: a key with a typing error would otherwise do nothing, silently.
     """
@@ -39,3 +50,9 @@ def check_config(config: dict, schema_path: str | Path) -> None:
             for error in errors
         ]
     )
+    segmentation = config["segmentation"]
+    if segmentation["final_model"] not in segmentation["models"]:
+        raise InputError(
+            f"Config key 'segmentation.final_model' is '{segmentation['final_model']}', which "
+            "segmentation.models does not list; add it there, or choose another final model."
+        )

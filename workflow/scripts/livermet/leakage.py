@@ -48,10 +48,10 @@ def leaks(audit: pd.DataFrame) -> list[str]:
 def classification_training(features: pd.DataFrame) -> dict[str, list[str]]:
     """Name the patients that train the classifier of each fold, by a feature table.
 
-    The table has the columns unique_pt, Group (train, test) and Fold (as text, missing for test
-    patients), as radiomics writes them. Maps a fold to its training patients.
+    The table has the columns unique_pt, Group ('test', or anything else for training) and Fold (as
+    text, missing for test patients), as radiomics writes them. Maps a fold to those it trains on.
     """
-    training = features[features["Group"] == "train"]
+    training = features[features["Group"] != TEST]
     folds = sorted(training["Fold"].dropna().unique())
     return {
         fold: sorted(training.loc[training["Fold"] != fold, "unique_pt"].unique()) for fold in folds
@@ -64,7 +64,7 @@ def classification_splits(features: pd.DataFrame) -> pd.DataFrame:
     A run that begins with a feature table has no ledger to hold its folds against.
     """
     table = features.drop_duplicates("unique_pt")
-    place = table["Fold"].where(table["Group"] == "train", TEST)
+    place = table["Fold"].where(table["Group"] != TEST, TEST)
     return pd.DataFrame({"patient": table["unique_pt"], "cohort": "", "place": place})
 
 

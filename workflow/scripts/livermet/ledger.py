@@ -38,6 +38,14 @@ class Ledger:
         return dict(zip(self.splits["patient"], self.splits["place"], strict=True))
 
 
+def empty_ledger() -> Ledger:
+    """Give a ledger in which nobody has a place yet."""
+    splits, batches = (
+        pd.DataFrame(columns=columns, dtype=str) for columns in (SPLIT_COLUMNS, BATCH_COLUMNS)
+    )
+    return Ledger(splits, batches)
+
+
 def read_ledger(folder: str | Path) -> Ledger:
     """Read a ledger's folder; what is not there yet is empty."""
     folder = Path(folder)
@@ -87,7 +95,11 @@ def write_ledger(ledger: Ledger, folder: str | Path) -> None:
 
 
 def lacking(series: pd.DataFrame, ledger: Ledger, needed_sets: list[str]) -> list[str]:
-    """Say what a sheet of series has that the ledger lacks, one sentence for each kind."""
+    """Say what a sheet of series has that the ledger lacks or contradicts.
+
+    One sentence for each kind of thing that is lacking, and one for each patient who has changed
+    cohort.
+    """
     missing = {
         "patient": set(series["patient"]) - set(ledger.splits["patient"]),
         "series": set(series["series"]) - set(ledger.batches["series"]),
@@ -99,6 +111,31 @@ def lacking(series: pd.DataFrame, ledger: Ledger, needed_sets: list[str]) -> lis
         "run make assign."
         for kind, names in missing.items()
         if names
+    ] + _moved(series, ledger)
+
+
+def _moved(series: pd.DataFrame, ledger: Ledger) -> list[str]:
+    known = dict(zip(ledger.splits["patient"], ledger.splits["cohort"], strict=True))
+    homes = series.drop_duplicates("patient")
+    moved = homes[homes["patient"].map(known).fillna(homes["cohort"]) != homes["cohort"]]
+    return [
+        f"Patient '{row.patient}' is in cohort {row.cohort} by the sheet of series and in "
+        f"{known[row.patient]} by the ledger; correct the sheet: a patient keeps the cohort."
+        for row in moved.itertuples()
+    ]
+
+
+def unusable_sets(ledger: Ledger, needed_sets: list[str], folds: int) -> list[str]:
+    """Say what keeps the named training sets from training: cases without a fold of the config."""
+    names = {str(fold) for fold in range(folds)}
+    places = ledger.places
+    return [
+        f"Training set '{name}' holds series '{series}' of patient '{patient}', whose place in the "
+        f"ledger is {places.get(patient, 'none')} and not one of the {folds} folds; mend the set, "
+        "or name a new one."
+        for name in needed_sets
+        for series, patient in ledger.training_sets.get(name, {}).items()
+        if places.get(patient) not in names
     ]
 
 
@@ -127,8 +164,10 @@ def assign(ledger: Ledger, series: pd.DataFrame, strata: pd.Series, rules: Rules
     Test patients are drawn first, in proportion to the strata's sizes; the rest fill, stratum by
     stratum, the folds that have the fewest of that stratum. New patients of a cohort whose test
     set is full go to the folds. A training set that the ledger has is left as it is. Raises
-    InputError where a cohort's stratum has fewer training patients than there are folds.
+    InputError where a cohort's stratum has fewer training patients than there are folds, where a
+    patient has changed cohort, and where a training set would be empty.
     """
+    stop_on(_moved(series, ledger))
     splits = ledger.splits
     for cohort in series["cohort"].unique():
         patients = sorted(series.loc[series["cohort"] == cohort, "patient"].unique())
@@ -145,6 +184,14 @@ def assign(ledger: Ledger, series: pd.DataFrame, strata: pd.Series, rules: Rules
         stop_on(_thin_strata(splits, here, cohort, rules))
     assigned = Ledger(splits, _add_batches(ledger.batches, series, splits, rules.batch_size))
     assigned.training_sets = _training_sets(series, assigned.places, rules) | ledger.training_sets
+    stop_on(
+        [
+            f"Training set '{name}' would be empty: no training patient of its cohorts has a "
+            "reference; add references to the sheet of series."
+            for name, cases in assigned.training_sets.items()
+            if not cases
+        ]
+    )
     return assigned
 
 

@@ -15,7 +15,9 @@ def code_hash(*modules: str) -> str:
 
     The hash is taken over the syntax tree without docstrings, comments and positions, so that it
     changes with the logic only. A name is a module or subpackage below `livermet`
-    ('detection', 'nnunet.training'). Raises KeyError for a name that is neither.
+    ('detection', 'nnunet.training'); a subpackage's own file counts with each of its modules.
+    What only writes files, logs and errors (files, jobs, errors) need not be named: it decides no
+    number. Raises KeyError for a name that is neither.
     """
     seen: set[str] = set()
     waiting = list(modules)
@@ -33,7 +35,8 @@ def code_hash(*modules: str) -> str:
 @cache
 def _module_facts(name: str) -> tuple[str, tuple[str, ...]]:
     tree = ast.parse(_source_of(name).read_text())
-    imports = tuple(sorted(set(_own_imports(tree)) - {name}))
+    parents = {name.rpartition(".")[0]} - {""}
+    imports = tuple(sorted((set(_own_imports(tree)) | parents) - {name}))
     return ast.dump(_without_docstrings(tree)), imports
 
 
@@ -61,7 +64,7 @@ def _own_imports(tree: ast.AST) -> Iterable[str]:
 
 
 def all_modules() -> list[str]:
-    """Name every module of livermet, sorted."""
+    """Name every module and subpackage of livermet, sorted."""
     paths = PACKAGE.rglob("*.py")
     names = {".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in paths}
     return sorted({name.removesuffix(".__init__") for name in names} - {"__init__"})

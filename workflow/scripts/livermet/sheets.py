@@ -26,6 +26,8 @@ SERIES_COLUMNS = [
 MOLECULAR_COLUMNS = ["patient", "sample_date", "sample_type", "score"]
 MOST_MISSING = 20
 LESIONS_READ = ("present", "absent", "")
+# Words that table readers, ours and a user's, take for a missing value.
+MISSING_WORDS = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 
 
@@ -40,9 +42,10 @@ def read_series(path: str | Path, cohorts: Iterable[str]) -> pd.DataFrame:
     problems = _rows_without(path, table, ["series", "patient", "study_date", "cohort", "image"])
     for column in ("series", "patient"):
         odd = ~table[column].str.fullmatch(NAME_PATTERN) & (table[column] != "")
+        odd |= table[column].isin(MISSING_WORDS)
         problems += [
-            f"{path}, row {row}: {column} '{name}' would not make a file name; use letters, "
-            "digits, '.', '_' and '-' only, and begin with a letter or digit."
+            f"{path}, row {row}: {column} '{name}' would not make a name; use letters, "
+            "digits, '.', '_' and '-' only, begin with a letter or digit, and write no NA or None."
             for row, name in _numbered(table.loc[odd, column])
         ]
     repeated = table["series"].duplicated() & (table["series"] != "")

@@ -5,7 +5,7 @@ nnU-Net. `planning` plans and preprocesses; `trainer` is the external trainer cl
 runs one fold; `prediction` segments series.
 
 Training depends on these modules' code, so they import nothing of livermet that changes for other
-stages' sake: a new helper for figures or tables must not retrain a network.
+stages' sake: a new function for figures or tables must not retrain a network.
 """
 
 import os

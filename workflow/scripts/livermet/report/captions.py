@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from livermet.report import words
 
+MONAI_MODELS = ("unet", "segresnet")
 TABLES = {
     "table1_cohort": (
         "Table 1. Patients, studies and series",
@@ -15,18 +16,16 @@ TABLES = {
     ),
     "table2_splits": (
         "Table 2. Training and test sets",
-        "Every patient has one place, test or one of {folds} folds, which holds for segmentation "
-        "and classification alike. Segmentation counts the final model's training set, and the "
-        "test patients' series that have a reference.",
+        "{split_rule}",
     ),
     "table3_segmentation": (
         "Table 3. Segmentation and detection",
         "Scans with a reference only. {matching_rule} Sensitivity is reference lesions found of "
         "all reference lesions, PPV predicted lesions that match of all predicted lesions, both "
-        "pooled over scans; Dice is the median over scans. {empty_rule} Models trained on "
-        "{source} alone are scored on the whole {target} cohort too. Rows 'out of fold' score "
-        "training patients by the one network of the five that did not see them. The printed "
-        "numbers have no interval: with few scans they move much from one scan to the next.",
+        "pooled over scans; Dice is the median over scans. {empty_rule} "
+        "{whole_cohort_rule}Rows 'out of fold' score training patients by the one network of the "
+        "{folds} that did not see them. The printed numbers have no interval: with few scans they "
+        "move much from one scan to the next.",
     ),
     "table4_classification": (
         "Table 4. Classification of test studies, without class weights",
@@ -47,8 +46,7 @@ TABLES = {
     "tableS3_weighted": (
         "Table S3. Classification of test studies, with class weights",
         "As table 4, for models whose training weights the classes. 'balanced' weights a class by "
-        "the inverse of its frequency; 'best AUC' and 'best F1' take the positive class's weight "
-        "that did best inside the training data.",
+        "the inverse of its frequency. {weight_rule}",
     ),
 }
 # (entry of the run, table): its caption where the run has nothing to put into it
@@ -118,6 +116,24 @@ EMPTY_RULE = (
     "A scan without lesions in reference and prediction has Dice 1 and no entry in sensitivity; "
     "one with predicted lesions only has Dice 0 and its false positives."
 )
+SPLIT_RULES = {
+    "scans": "Every patient has one place, test or one of {folds} folds, which holds for "
+    "segmentation and classification alike. Segmentation counts the series that the final model "
+    "({final}) was fitted on{kept_out}, and the test patients' series that have a reference; "
+    "classification counts the series that no exclusion removed.",
+    "masks": "Every patient has one place, test or one of {folds} folds. The counts are of the "
+    "series that no exclusion removed; the masks were given, so that nothing was trained to "
+    "segment.",
+    "table": "A patient stands on one side, training or test, as the feature table says.",
+}
+WEIGHT_RULES = {
+    "printed": "Published protocol: 'best AUC' and 'best F1' are the positive class's weights that "
+    "the article prints, constants that this run's data did not choose.",
+    "searched": "Published protocol: 'best AUC' and 'best F1' are the positive class's weights "
+    "that repeating the article's search finds: the best of 200 on its one tuning split.",
+    "corrected": "Corrected protocol: 'best AUC' and 'best F1' are, in each fold, the positive "
+    "class's weights that did best of 12 inside that fold's training data.",
+}
 INTERVAL_RULES = {
     "published": "Published protocol: a draw takes one series of each test study. Studies and "
     "patients stay the same in every draw, so that these intervals by study ignore that the "
@@ -152,7 +168,8 @@ def words_of(settings: Mapping) -> dict[str, str]:
     """Fill the words that the captions leave open, from the run's settings.
 
     `settings`: source, target, name, entry (scans, masks or table), final_model, folds,
-    connectivity, minimum_lesion_voxels, draws, window_days, protocols.
+    connectivity, minimum_lesion_voxels, draws, window_days, protocols, published_weights (printed
+    or searched).
     """
     smallest = settings["minimum_lesion_voxels"]
     minimum = f"; predicted lesions under {smallest} voxels are ignored" if smallest > 1 else ""
@@ -161,10 +178,12 @@ def words_of(settings: Mapping) -> dict[str, str]:
         "masks": "the given masks",
         "table": "the feature table",
     }
+    unfiltered = " Contours show predicted lesions of any size." if smallest > 1 else ""
     examples = {
-        "scans": "The best, the median and the worst test scan by the final model's lesion Dice.",
-        "masks": "The test scans with the largest, the median and the smallest burden, with the "
-        "given masks.",
+        "scans": "The best, the median and the worst test scan by the final model's lesion Dice."
+        + unfiltered,
+        "masks": "The classified test scans (where there is none, all test scans) with the "
+        "largest, the median and the smallest burden, with the given masks.",
     }
     flows = {
         "table": "The run began with a finished feature table, so that no exclusion is seen.",
@@ -173,8 +192,18 @@ def words_of(settings: Mapping) -> dict[str, str]:
         f"A sample belongs to a study within {settings['window_days']} days. Exclusions apply one "
         "after the other."
     )
+    split = SPLIT_RULES[settings["entry"]].format(
+        folds=settings["folds"],
+        final=words.model(settings["final_model"]),
+        # Its scans choose among the weights and fit none.
+        kept_out=" (its validation fold aside)" if settings["final_model"] in MONAI_MODELS else "",
+    )
+    whole_cohort = (
+        f"Models trained on {settings['source']} alone are scored on the whole "
+        f"{settings['target']} cohort too. "
+    )
+    weights = {"published": settings["published_weights"], "corrected": "corrected"}
     return {
-        "source": settings["source"],
         "target": settings["target"],
         "name": settings["name"],
         "folds": str(settings["folds"]),
@@ -186,6 +215,9 @@ def words_of(settings: Mapping) -> dict[str, str]:
             connectivity=settings["connectivity"], minimum=minimum
         ),
         "empty_rule": EMPTY_RULE,
+        "split_rule": split,
+        "whole_cohort_rule": whole_cohort if settings["source"] else "",
+        "weight_rule": " ".join(WEIGHT_RULES[weights[name]] for name in settings["protocols"]),
         "interval_rule": " ".join(INTERVAL_RULES[name] for name in settings["protocols"]),
         "validation_rule": " ".join(VALIDATION_RULES[name] for name in settings["protocols"]),
     }

@@ -16,7 +16,11 @@ from livermet.report.headlines import (
     segmentation_sentences,
 )
 from livermet.report.page import Picture, Section, Table, picture, plain_table, table
-from livermet.report.tables import classes_of_test_studies, series_without_lesions
+from livermet.report.tables import (
+    classes_of_test_studies,
+    kinds_of_classified,
+    series_without_features,
+)
 
 SECTIONS = {
     "cohort": ("Cohort and acquisition", ("table1_cohort", "tableS1_acquisition")),
@@ -92,12 +96,12 @@ def compose(results: Results, settings: Mapping) -> dict:
             Section(
                 key,
                 title,
-                _lesion_free(results.facts) if key == "classification" else [],
+                _unmeasured(results.facts, settings) if key == "classification" else [],
                 _items(keys, results, named, settings),
             )
             for key, (title, keys) in SECTIONS.items()
         ],
-        "rules": [*_rules(settings, named), *_checks(results, settings)],
+        "rules": [*_rules(results, settings, named), *_checks(results, settings)],
         "stale": _stale_table(results.stale),
         "versions": settings["versions"],
     }
@@ -119,15 +123,53 @@ def _items(
     return items
 
 
-def _lesion_free(facts: pd.DataFrame) -> list[str]:
-    missed, series = series_without_lesions(facts)
+def _unmeasured(facts: pd.DataFrame, settings: Mapping) -> list[str]:
+    """Say how many classified series lack features, and what the run's protocols do with them."""
+    counts = series_without_features(facts)
+    if not counts.unmeasured:
+        return [f"All {counts.series} classified series that have a mask have every feature."]
+    treatments = {
+        "published": "the published protocol drops such series",
+        "corrected": "the corrected protocol keeps them, fills features of extent with 0 and "
+        "other missing ones with the median of the training series, and marks them as filled",
+    }
+    treated = "; ".join(treatments[name] for name in settings["protocols"])
     return [
-        f"The masks hold no lesion in {missed} of {series} classified series; the published "
-        "protocol drops such series, the corrected one keeps them with burden 0."
+        f"{counts.unmeasured} of {counts.series} classified series lack some or all features: in "
+        f"{counts.lesion_free} the mask holds no lesion, in "
+        f"{counts.unmeasured - counts.lesion_free} its lesions could not be measured in full. "
+        f"{treated[:1].upper()}{treated[1:]}."
     ]
 
 
-def _rules(settings: Mapping, named: Mapping[str, str]) -> list[str]:
+def _prediction_rules(results: Results) -> list[str]:
+    """Say which networks predict a scan, and where training and test features differ by it."""
+    models = set(results.tables["table3_segmentation"]["model"])
+    rules = []
+    if models - set(captions.MONAI_MODELS):
+        rules.append(
+            "nnU-Net: scans of patients that a model never saw are predicted by all its networks "
+            "together (ensemble), scans of its training patients by the network whose fold left "
+            "them out."
+        )
+    if models & set(captions.MONAI_MODELS):
+        rules.append(
+            "U-Net and SegResNet: one network each; scans of its training and validation patients "
+            "are not predicted."
+        )
+    kinds = kinds_of_classified(results.facts)
+    train, test = kinds["train"], kinds["test"]
+    if train.get("out_of_fold", 0) and test.get("ensemble", 0):
+        rules.append(
+            f"Of {sum(train.values())} classified training series {train['out_of_fold']} have "
+            f"their features from the mask of one network; of {sum(test.values())} test series "
+            f"{test['ensemble']} have theirs from the mask of several. Their features may differ "
+            "by that alone."
+        )
+    return rules
+
+
+def _rules(results: Results, settings: Mapping, named: Mapping[str, str]) -> list[str]:
     rules = [
         "A patient has studies (CT dates) and a study has series (reconstructed volumes). A "
         "patient has one place, test or one fold, for every task and every model.",
@@ -136,16 +178,15 @@ def _rules(settings: Mapping, named: Mapping[str, str]) -> list[str]:
         rules += [
             named["matching_rule"],
             named["empty_rule"],
-            "Scans of patients that a model never saw are predicted by all its networks together "
-            "(ensemble), scans of its training patients by the network whose fold left them out. "
-            "So training features come from one network's mask and test features from several.",
+            *_prediction_rules(results),
         ]
+    above = f"the {settings['name']} score is above {settings['positive_above']:g}"
+    classes = {"table": "The class of a series is that of the feature table"}
     rules += [
         f"Intervals: {settings['draws']:,} bootstrap draws. {named['interval_rule']}",
         f"Cross-validation. {named['validation_rule']}".strip(),
-        f"A class is positive where the {settings['name']} score is above "
-        f"{settings['positive_above']:g}; a series is called positive where its predicted "
-        "probability is above 0.5.",
+        f"{classes.get(settings['entry'], f'The class is positive where {above}')}; a series is "
+        "called positive where its predicted probability is above 0.5.",
         f"A dash ({words.MISSING}) stands where there is nothing to measure.",
     ]
     return rules

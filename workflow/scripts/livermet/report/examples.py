@@ -1,5 +1,6 @@
 """Which scans figure 2 shows, and the slice of each that shows most."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from livermet.images import BACKGROUND, LESION, array_of, read_image
+from livermet.images import BACKGROUND, LESION, array_of, read_image, voxel_volume_ml
 
 MARGIN_MM = 25.0
 
@@ -17,7 +18,7 @@ class Example:
     """One axial slice as a radiologist sees it: rows run to posterior, columns to the left.
 
     `ct` in HU; `reference` and `prediction` hold labels, and `prediction` is None where the masks
-    were given. `pixel_mm` is (row, column). `title` names the scan and its Dice.
+    were given. `pixel_mm` is (row, column). `title` names the scan and its Dice or burden.
     """
 
     title: str
@@ -41,6 +42,25 @@ def ranked_scans(scans: pd.DataFrame, by: str) -> list[tuple[str, pd.Series]]:
         if 0 <= place <= last:
             chosen.setdefault(place, name)
     return [(chosen[place], ordered.loc[place]) for place in sorted(chosen)]
+
+
+def scans_by_burden(facts: pd.DataFrame, masks: Mapping[str, str | Path]) -> pd.DataFrame:
+    """Give the scans that may stand as examples where the masks were given: series, burden_ml.
+
+    They are the classified ones among `masks` (series to label map), whose burden `facts` knows, or
+    else all of `masks`, with the burden of the mask itself.
+    """
+    known = facts[facts["series"].isin(masks) & facts["included"] & facts["burden_ml"].notna()]
+    if len(known):
+        return known[["series", "burden_ml"]]
+    burdens = [mask_burden_ml(path) for path in masks.values()]
+    return pd.DataFrame({"series": list(masks), "burden_ml": burdens})
+
+
+def mask_burden_ml(path: str | Path) -> float:
+    """Measure the volume of all lesions of a label map."""
+    image = read_image(path)
+    return float(np.count_nonzero(array_of(image) == LESION) * voxel_volume_ml(image))
 
 
 def read_example(

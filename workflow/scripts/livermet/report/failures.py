@@ -60,8 +60,8 @@ def by_sample_type(predictions: pd.DataFrame, sample_types: pd.Series) -> pd.Dat
 
     Series without a sample type are left out. `sample_types` maps a series to biopsy, cfdna or ''.
     """
-    typed = predictions.assign(sample_type=predictions["series"].map(sample_types).fillna(""))
-    typed = typed[typed["sample_type"].ne("")]
+    typed = predictions.assign(sample_type=predictions["series"].map(sample_types))
+    typed = typed[typed["sample_type"].notna() & typed["sample_type"].ne("")]
     counts = typed.groupby("sample_type")["right"].agg(series="size", right="sum")
     return counts.reset_index()
 

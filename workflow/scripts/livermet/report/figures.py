@@ -200,7 +200,8 @@ def segmentation_examples(examples: list[Example], predicted_by: str | None) -> 
             ax.set_aspect(example.pixel_mm[0] / example.pixel_mm[1])
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
-        column[0].set_title(example.title, fontsize=10, fontweight="normal")
+        lines = [textwrap.fill(line, 40) for line in example.title.splitlines()]
+        column[0].set_title("\n".join(lines), fontsize=10, fontweight="normal")
         _contours(column[1], example.reference, SKY, "solid")
         if example.prediction is not None:
             _contours(column[1], example.prediction, ORANGE, "dashed")
@@ -237,13 +238,16 @@ def burden(studies: pd.DataFrame, statistics: pd.DataFrame, name: str) -> Figure
     axes = figure.subplots(2, len(subsets), squeeze=False, sharex="row", sharey="row")
     titles = {"all": "All samples", "cfdna": "cfDNA samples", "biopsy": "Biopsy samples"}
     results = statistics.set_index("subset")
+    tests = {subset: _spearman_text(results.loc[subset]) for subset in subsets}
+    # A title stands above its test's words, of which the longest has most lines.
+    lines = max((text.count("\n") + 1 for text in tests.values()), default=1)
     for column, (subset, rows) in enumerate(subsets.items()):
         result = results.loc[subset]
         upper, lower = axes[:, column]
         _burden_scatter(upper, rows)
         name_of = titles.get(subset, subset)
-        upper.set_title(f"{name_of} ({_counted(len(rows), 'studies')})", pad=32)
-        upper.text(0, 1.02, _spearman_text(result), transform=upper.transAxes, fontsize=9)
+        upper.set_title(f"{name_of} ({_counted(len(rows), 'studies')})", pad=8 + 12 * lines)
+        upper.text(0, 1.02, tests[subset], transform=upper.transAxes, fontsize=9)
         upper.set_xlabel("tumour burden (ml)")
         _burden_boxes(lower, rows)
         lower.text(0, 1.02, _ranksum_text(result), transform=lower.transAxes, fontsize=9)
@@ -299,19 +303,23 @@ def _box_and_points(ax: Axes, place: float, values: np.ndarray, color: str, mark
 
 def _spearman_text(result: pd.Series) -> str:
     if pd.isna(result["spearman_rho"]):
-        return textwrap.fill(f"no correlation: {_reason(result)}", 34)
+        return textwrap.fill(f"no correlation: {_reason(result, 'Spearman')}", 40)
     return f"Spearman rho {result['spearman_rho']:.2f}, {p_text(result['spearman_p'])}"
 
 
 def _ranksum_text(result: pd.Series) -> str:
     if pd.isna(result["ranksum_p"]):
-        return textwrap.fill(f"no rank-sum test: {_reason(result)}", 42)
+        return textwrap.fill(f"no rank-sum test: {_reason(result, 'rank-sum')}", 40)
     return f"Wilcoxon rank-sum {p_text(result['ranksum_p'])}"
 
 
-def _reason(result: pd.Series) -> str:
+def _reason(result: pd.Series, test: str) -> str:
+    """Take from 'Spearman: ...; rank-sum: ...' what is said of one test."""
     reason = result.get("reason")
-    return str(reason) if pd.notna(reason) and reason else "too few values"
+    if pd.isna(reason) or not reason:
+        return "too few values"
+    told = dict(part.split(": ", 1) for part in str(reason).split("; ") if ": " in part)
+    return told.get(test, str(reason))
 
 
 def p_text(p: float) -> str:

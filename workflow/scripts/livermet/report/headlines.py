@@ -44,7 +44,7 @@ def segmentation_headlines(table: pd.DataFrame, final: str, target: str) -> list
 
 def segmentation_sentences(table: pd.DataFrame, final: str | None, target: str) -> list[str]:
     """Say how the final model did on the target cohort's test patients, and which did best."""
-    if table.empty:
+    if final is None and table.empty:
         return ["The run began with a finished feature table: no scan was segmented."]
     if final is None:
         return ["The masks were given, so no segmentation model was scored."]
@@ -60,12 +60,25 @@ def segmentation_sentences(table: pd.DataFrame, final: str | None, target: str) 
     ]
     same = table[table["cohort"].eq(target) & table["test_set"].eq(row["test_set"])]
     if len(same) > 1:
-        best = same.sort_values("median_dice", ascending=False, kind="stable").iloc[0]
-        sentences.append(
-            f"Of {len(same)} models on these scans {words.model(best['model'])} has the highest "
-            f"median lesion Dice ({_two(best['median_dice'])})."
-        )
+        sentences.append(_best_of(same))
     return sentences
+
+
+def _best_of(scored: pd.DataFrame) -> str:
+    """Name the models with the highest median lesion Dice, to the two decimals that are shown."""
+    shown = scored["median_dice"].map(_two)
+    highest = _two(scored["median_dice"].max())
+    best = [words.model(name) for name in scored.loc[shown.eq(highest), "model"]]
+    if len(best) == len(scored):
+        return (
+            f"All {len(best)} models have the same median lesion Dice on these scans ({highest})."
+        )
+    named = " and ".join(filter(None, [", ".join(best[:-1]), best[-1]]))
+    verb = "has" if len(best) == 1 else "share"
+    return (
+        f"Of {len(scored)} models on these scans {named} {verb} the highest median lesion Dice "
+        f"({highest})."
+    )
 
 
 def _test_row(table: pd.DataFrame, model: str | None, target: str) -> pd.Series | None:
@@ -121,11 +134,16 @@ def classification_sentences(
     for protocol, model in chosen.items():
         auc = score(test, protocol, model, "auc")
         validated = score(cross_validation, protocol, model, "auc")
-        inside = "" if validated is None else f" (mean AUC over folds {_two(validated['mean'])})"
+        choice = (
+            f"cross-validation gives no AUC, so that {words.model(model)}, the first model, stands "
+            "for it"
+            if validated is None
+            else f"cross-validation chose {words.model(model)} (mean AUC over folds "
+            f"{_two(validated['mean'])})"
+        )
         if auc is None:
             sentences.append(
-                f"{protocol.capitalize()} protocol: cross-validation chose "
-                f"{words.model(model)}{inside}; the test set gives no AUC."
+                f"{protocol.capitalize()} protocol: {choice}; the test set gives no AUC."
             )
             continue
         chance = (
@@ -134,9 +152,8 @@ def classification_sentences(
             else ""
         )
         sentences.append(
-            f"{protocol.capitalize()} protocol: cross-validation chose {words.model(model)}"
-            f"{inside}; on the test studies it ranks {name} with AUC {_two(auc['mean'])} "
-            f"({_two(auc['low'])} to {_two(auc['high'])}){chance}."
+            f"{protocol.capitalize()} protocol: {choice}; on the test studies it ranks {name} with "
+            f"AUC {_two(auc['mean'])} ({_two(auc['low'])} to {_two(auc['high'])}){chance}."
         )
     if studies:
         share = positive_studies / studies

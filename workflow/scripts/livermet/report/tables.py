@@ -4,9 +4,12 @@ A table that describes groups has one row a fact and one column a group; its cel
 cell is empty where the group has nothing to describe. Tables of scores are long: one row a score.
 """
 
+from dataclasses import dataclass
+
 import pandas as pd
 
 from livermet.cohort import study_names
+from livermet.phenotype.table import LESION_COUNT, measured
 
 FACTS = [
     "series",
@@ -22,6 +25,8 @@ FACTS = [
     "age",
     "burden_ml",
     "lesions",
+    "measured",
+    "kind",
 ]
 SCORES = (
     "accuracy",
@@ -58,9 +63,10 @@ def facts_of_sheet(
 
     `sheet` is series.tsv, `places` the ledger's splits (patient, place), `matching` the cohort
     stage's matching (series, class, sample_type, score, included), `masks` the burden_ml and
-    lesions of each measured series. Gives series, patient, study, cohort, place (train or test),
-    included, label (positive, negative or empty), score, sample_type, sex, age (years),
-    burden_ml, lesions.
+    lesions of each series with a mask and, where known, measured (whether it has every feature)
+    and kind (which networks made the mask); of a series' rows the first value counts. Gives
+    series, patient, study, cohort, place (train or test), included, label (positive, negative or
+    empty), score, sample_type, sex, age (years), burden_ml, lesions, measured, kind.
     """
     facts = sheet[["series", "patient", "cohort", "sex", "age"]].copy()
     facts["study"] = study_names(sheet)
@@ -68,13 +74,13 @@ def facts_of_sheet(
     facts["place"] = _train_or_test(place)
     matched = matching.set_index("series")
     facts["included"] = facts["series"].map(matched["included"].map(_is_true)).eq(True)
-    facts["label"] = facts["series"].map(_labels(matched["class"])).fillna("")
+    facts["label"] = _texts(facts["series"].map(_labels(matched["class"])))
     facts["score"] = facts["series"].map(pd.to_numeric(matched["score"]))
-    facts["sample_type"] = facts["series"].map(matched["sample_type"]).fillna("")
-    measured = masks.drop_duplicates("series").set_index("series")
-    for column in ("burden_ml", "lesions"):
-        facts[column] = facts["series"].map(measured[column])
-    return facts[FACTS].reset_index(drop=True)
+    facts["sample_type"] = _texts(facts["series"].map(matched["sample_type"]))
+    of_masks = masks.groupby("series").first()
+    for column in of_masks.columns.intersection(FACTS):
+        facts[column] = facts["series"].map(of_masks[column])
+    return facts.reindex(columns=FACTS).reset_index(drop=True)
 
 
 def facts_of_features(features: pd.DataFrame, name: str, cohort: str) -> pd.DataFrame:
@@ -95,18 +101,24 @@ def facts_of_features(features: pd.DataFrame, name: str, cohort: str) -> pd.Data
             "included": True,
             "label": _labels(features[f"{name}_Class"]),
             "score": features[f"{name}_Score"],
-            "sample_type": features["Sample_Type"].fillna(""),
+            "sample_type": _texts(features["Sample_Type"]),
             "burden_ml": features["Burden_ml"],
-            "lesions": features["Num_Lesions"],
+            "lesions": features[LESION_COUNT],
+            "measured": measured(features),
         }
     )
-    return facts[FACTS]
+    return facts.reindex(columns=FACTS)
+
+
+def masks_of_features(facts: pd.DataFrame) -> pd.DataFrame:
+    """Take what `facts_of_features` knows of the masks: series, burden_ml, lesions, measured."""
+    return facts[["series", "burden_ml", "lesions", "measured"]]
 
 
 def masks_of_scans(scans: pd.DataFrame) -> pd.DataFrame:
-    """Take burden and number of lesions from the detection stage's scans: burden_ml, lesions."""
+    """Take what the detection stage's scans know of the masks: series, burden_ml, lesions, kind."""
     names = {"predicted_burden_ml": "burden_ml", "predicted_lesions": "lesions"}
-    return scans[["series", *names]].rename(columns=names)
+    return scans[["series", *names, "kind"]].rename(columns=names)
 
 
 def _train_or_test(places: pd.Series) -> pd.Series:
@@ -114,7 +126,12 @@ def _train_or_test(places: pd.Series) -> pd.Series:
 
 
 def _labels(classes: pd.Series) -> pd.Series:
-    return pd.to_numeric(classes).map({1: "positive", 0: "negative"}).fillna("")
+    return _texts(pd.to_numeric(classes).map({1: "positive", 0: "negative"}))
+
+
+def _texts(values: pd.Series) -> pd.Series:
+    """Write '' for what is missing; a column where all is missing may have come as numbers."""
+    return values.astype(object).where(values.notna(), "")
 
 
 def _is_true(value) -> bool:
@@ -199,10 +216,29 @@ def studies_with_burden(facts: pd.DataFrame) -> pd.DataFrame:
     return known.sort_values("series").drop_duplicates("study").reset_index(drop=True)
 
 
-def series_without_lesions(facts: pd.DataFrame) -> tuple[int, int]:
-    """Count the classified series whose mask holds no lesion, and all that have a mask."""
-    known = facts[facts["included"].map(_is_true) & facts["lesions"].notna()]
-    return int(known["lesions"].eq(0).sum()), len(known)
+@dataclass(frozen=True)
+class FeatureCounts:
+    """Classified series that have a mask, those that lack features, those without a lesion."""
+
+    series: int
+    unmeasured: int
+    lesion_free: int
+
+
+def series_without_features(facts: pd.DataFrame) -> FeatureCounts:
+    """Count the classified series whose features are not all measured, as the protocols do."""
+    known = facts[facts["included"].map(_is_true) & facts["measured"].notna()]
+    lacking = known[~known["measured"].map(_is_true)]
+    return FeatureCounts(len(known), len(lacking), int(lacking["lesions"].eq(0).sum()))
+
+
+def kinds_of_classified(facts: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Count the classified series of each place by which networks made their mask."""
+    known = facts[facts["included"].map(_is_true) & facts["kind"].notna()]
+    return {
+        place: known.loc[known["place"].eq(place), "kind"].value_counts().to_dict()
+        for place in PLACES
+    }
 
 
 def classes_of_test_studies(facts: pd.DataFrame) -> tuple[int, int]:
@@ -305,7 +341,8 @@ def table_s1_acquisition(acquisition: pd.DataFrame) -> pd.DataFrame:
     one a cohort; counts are of series.
     """
     spacing = acquisition["spacing_mm"].astype(str).str.split(";", expand=True).astype(float)
-    scanner = acquisition[["manufacturer", "model"]].fillna("").agg(" ".join, axis=1).str.strip()
+    names = [_texts(acquisition[column]).astype(str) for column in ("manufacturer", "model")]
+    scanner = (names[0] + " " + names[1]).str.strip()
     named = {
         "scanner": scanner,
         "tube voltage, kVp": acquisition["kvp"].map("{:g}".format, na_action="ignore"),
@@ -346,5 +383,5 @@ def _level_order(level: str) -> tuple[bool, float, str]:
 
 
 def _level_counts(values: pd.Series) -> dict[str, str]:
-    levels = values.fillna("").astype(str).replace("", NOT_RECORDED).value_counts()
+    levels = _texts(values).astype(str).replace("", NOT_RECORDED).value_counts()
     return {level: str(count) for level, count in levels.items()}
