@@ -102,7 +102,7 @@ def test_a_test_patient_written_into_a_training_set(study):
     tested = splits[(splits["place"] == "test") & (splits["cohort"] == "LiTS")]["patient"].iloc[0]
     path = ledger / "training_sets" / "lits.tsv"
     path.write_text(path.read_text() + f"{tested.replace('L', 'lits_')}\t{tested}\n")
-    assert f"Patient '{tested}' (cohort LiTS) has the place 'test' and trained" in refusal(study)
+    assert f"of patient '{tested}', whose place in the ledger is test and not" in refusal(study)
 
 
 def test_too_few_patients_of_a_stratum_for_the_folds(tmp_path):

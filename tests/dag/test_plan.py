@@ -24,7 +24,11 @@ def planned(result) -> dict[str, int]:
 
 @pytest.mark.parametrize("profile", ["default", "slurm"])
 def test_the_full_study_is_planned_whole(study, root, profile):
-    jobs = planned(study.plan("--profile", str(root / "profiles" / profile)))
+    options = ["--profile", str(root / "profiles" / profile)]
+    if profile == "slurm":
+        # The profile names the file as it lies below the project's root, where users run.
+        options += ["--slurm-partition-config", str(root / "profiles/slurm/partitions.yaml")]
+    jobs = planned(study.plan(*options))
     # 12 LiTS series as NIfTI; 20 patients x 2 series as DICOM; references of LiTS and 10 patients.
     assert jobs["ingest_volume"] == 12
     assert jobs["ingest_dicom"] == 40

@@ -116,12 +116,11 @@ def lacking(series: pd.DataFrame, ledger: Ledger, needed_sets: list[str]) -> lis
 
 def _moved(series: pd.DataFrame, ledger: Ledger) -> list[str]:
     known = dict(zip(ledger.splits["patient"], ledger.splits["cohort"], strict=True))
-    homes = series.drop_duplicates("patient")
-    moved = homes[homes["patient"].map(known).fillna(homes["cohort"]) != homes["cohort"]]
     return [
         f"Patient '{row.patient}' is in cohort {row.cohort} by the sheet of series and in "
         f"{known[row.patient]} by the ledger; correct the sheet: a patient keeps the cohort."
-        for row in moved.itertuples()
+        for row in series.drop_duplicates("patient").itertuples()
+        if known.get(row.patient, row.cohort) != row.cohort
     ]
 
 
