@@ -84,12 +84,15 @@ def test_both_protocols_reach_intervals_on_the_test_patients(results):
     assert set(auc["protocol"]) == {"published", "corrected"}
     assert set(auc["model"]) >= {"LR", "RF", "XGB"}
     known = auc.dropna(subset=["mean"])
-    assert ((known["low"] <= known["mean"]) & (known["mean"] <= known["high"])).all()
+    # One series a patient: every draw of the published protocol is the same, its interval a point.
+    rounding = 1e-9
+    assert (known["low"] <= known["mean"] + rounding).all()
+    assert (known["mean"] <= known["high"] + rounding).all()
     assert known["mean"].between(0, 1).all()
 
 
 def test_the_report_speaks_of_this_phenotype_only(results):
-    page = (results / "report.html").read_text()
+    page = (results / "report.html").read_text().rpartition("</style>")[2]
     assert "lung_metastasis" in page
     assert "NE score" not in page
     assert "phantom" not in page
