@@ -39,12 +39,6 @@ def on_grid_of(array: np.ndarray, image: sitk.Image) -> sitk.Image:
     return made
 
 
-def spacing_zyx(image: sitk.Image) -> tuple[float, float, float]:
-    """Give the voxel spacing in mm in the array's order (z, y, x)."""
-    x, y, z = image.GetSpacing()
-    return z, y, x
-
-
 def voxel_volume_ml(image: sitk.Image) -> float:
     """Give the volume of one voxel in ml."""
     return float(np.prod(image.GetSpacing())) / 1000.0
