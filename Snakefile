@@ -16,6 +16,7 @@ include: "rules/monai.smk"
 include: "rules/detection.smk"
 include: "rules/radiomics.smk"
 include: "rules/phenotype.smk"
+include: "rules/validation.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
 

@@ -58,6 +58,8 @@ FROM_REFERENCE = not FROM_TABLE and config["segmentation"]["source"] == "referen
 MODELS = [] if FROM_TABLE or FROM_REFERENCE else config["segmentation"]["models"]
 FINAL_MODEL = config["segmentation"]["final_model"] if MODELS else None
 PHENOTYPE_MASK = "table" if FROM_TABLE else "reference" if FROM_REFERENCE else FINAL_MODEL
+# Predicted masks' phenotype stage has that of the reference masks beside it.
+COMPARED = bool(MODELS) and config["phenotype"]["compare_with_reference"]
 PROTOCOLS = config["phenotype"]["protocols"]
 CLASSIFIERS = ("LR", "RF", "XGB")
 # 'auto' takes a GPU where there is one, so the job has to be sent where one may be.
@@ -89,10 +91,20 @@ def read_study():
 def unusable_target(series, molecular, places):
     """Say, before any long job, why the target cohort could not train and test classifiers."""
     target = series[series["cohort"] == TARGET]
-    if FROM_REFERENCE:
-        target = target[target["reference"] != ""]
+    segmented = target[target["reference"] != ""]
+    found = unusable_series(segmented if FROM_REFERENCE else target, molecular, places)
+    if found or not COMPARED:
+        return found
+    return [
+        f"Of the series with a reference alone (phenotype.compare_with_reference): {sentence}"
+        for sentence in unusable_series(segmented, molecular, places)
+    ]
+
+
+def unusable_series(series, molecular, places):
+    """Say why some series of the target cohort could not train and test classifiers."""
     matched = match_samples(
-        target,
+        series,
         molecular,
         config["matching"]["window_days"],
         config["phenotype"]["positive_above"],
@@ -341,6 +353,44 @@ def lesions_of_mask(wildcards):
     """List the features of single lesions, one file a target series."""
     folder = f"{RUN}/radiomics/{wildcards.mask}/series"
     return [f"{folder}/{series}.lesions.tsv" for series in masked_series(wildcards.mask)]
+
+
+def found_weights(wildcards):
+    """Give the class weights that the published protocol's own search found, if it is to use them."""
+    if config["phenotype"]["published_weights"] == "printed":
+        return []
+    return f"{RUN}/phenotype/{wildcards.mask}/published/{wildcards.classifier}/weights.tsv"
+
+
+def predictions_of_protocol(wildcards):
+    """List the predictions of a protocol's classifiers, and of the test set where it stands apart."""
+    folder = f"{RUN}/phenotype/{wildcards.mask}/{wildcards.protocol}"
+    tested = [f"{folder}/test_predictions.tsv"] if wildcards.protocol == "corrected" else []
+    return [f"{folder}/{classifier}/predictions.tsv" for classifier in CLASSIFIERS] + tested
+
+
+def published_predictions(wildcards):
+    """List the published protocol's predictions, where the run has it."""
+    folder = f"{RUN}/phenotype/{PHENOTYPE_MASK}/published"
+    if "published" not in PROTOCOLS:
+        return []
+    return [f"{folder}/{classifier}/predictions.tsv" for classifier in CLASSIFIERS]
+
+
+def parts_of(count, size, first):
+    """Cut the numbers from `first` to `count` into parts: {part: [its first, its last]}."""
+    starts = range(first, count + 1, size)
+    return {str(part): [start, min(start + size - 1, count)] for part, start in enumerate(starts)}
+
+
+def numbers_of_permutations(wildcards):
+    """Give the first and the last permutation of a part."""
+    return PERMUTATIONS[wildcards.part]
+
+
+def seeds_of_null_cohorts(wildcards):
+    """Give the first and the last seed of a part of the null cohorts."""
+    return NULL_COHORTS[wildcards.part]
 
 
 def order_of_training(wildcards):

@@ -6,8 +6,14 @@ config names a finished table (`phenotype.table`), that table, checked and compl
 Goes out: `results/<run>/phenotype/{mask}/`: `burden.tsv` (tumour burden against score and class)
 and, for each protocol, `selection.tsv` (features), `{classifier}/` (predictions, scores of the
 folds, models), `metrics.tsv` (test metrics with bootstrap intervals) and `cross_validation.tsv`.
+Under `corrected` also `baselines/` (the trivial rules), `choice.tsv` (the model that
+cross-validation chose) and `test_predictions.tsv` (its scores of the test set, the only ones).
 The classifiers of a protocol are jobs of their own and run side by side, each on one core.
 """
+
+FEATURE_TABLE = f"{RUN}/radiomics/{{mask}}/features.csv"
+MASK = f"{RUN}/phenotype/{{mask}}"
+FITTED = [*CLASSIFIERS, "baselines"]
 
 if FROM_TABLE:
 
@@ -64,18 +70,19 @@ rule select_features:
         "../workflow/scripts/select_features.py"
 
 
-rule fit_classifier:
+rule fit_published:
     input:
-        features=f"{RUN}/radiomics/{{mask}}/features.csv",
-        selection=f"{RUN}/phenotype/{{mask}}/{{protocol}}/selection.tsv",
+        features=FEATURE_TABLE,
+        selection=f"{MASK}/published/selection.tsv",
+        weights=found_weights,
     output:
-        predictions=f"{RUN}/phenotype/{{mask}}/{{protocol}}/{{classifier}}/predictions.tsv",
-        cross_validation=f"{RUN}/phenotype/{{mask}}/{{protocol}}/{{classifier}}/cross_validation.tsv",
-        models=f"{RUN}/phenotype/{{mask}}/{{protocol}}/{{classifier}}/models.joblib",
+        predictions=f"{MASK}/published/{{classifier}}/predictions.tsv",
+        cross_validation=f"{MASK}/published/{{classifier}}/cross_validation.tsv",
+        models=f"{MASK}/published/{{classifier}}/models.joblib",
     log:
-        f"{RUN}/logs/fit_classifier/{{mask}}/{{protocol}}/{{classifier}}.log",
+        f"{RUN}/logs/fit_published/{{mask}}/{{classifier}}.log",
     benchmark:
-        f"{RUN}/benchmarks/fit_classifier/{{mask}}/{{protocol}}/{{classifier}}.tsv"
+        f"{RUN}/benchmarks/fit_published/{{mask}}/{{classifier}}.tsv"
     conda:
         "../envs/phenotype.yaml"
     threads: 1
@@ -85,29 +92,112 @@ rule fit_classifier:
     params:
         name=config["phenotype"]["name"],
         weightings=config["phenotype"]["weightings"],
-        published_weights=config["phenotype"]["published_weights"],
+        trees=config["phenotype"]["trees"],
+        code=code("phenotype.published"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/fit_published.py"
+
+
+rule fit_corrected:
+    input:
+        features=FEATURE_TABLE,
+        selection=f"{MASK}/corrected/selection.tsv",
+    output:
+        predictions=f"{MASK}/corrected/{{classifier}}/predictions.tsv",
+        cross_validation=f"{MASK}/corrected/{{classifier}}/cross_validation.tsv",
+        models=f"{MASK}/corrected/{{classifier}}/models.joblib",
+    log:
+        f"{RUN}/logs/fit_corrected/{{mask}}/{{classifier}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/fit_corrected/{{mask}}/{{classifier}}.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(120),
+    params:
+        name=config["phenotype"]["name"],
+        weightings=config["phenotype"]["weightings"],
         trees=config["phenotype"]["trees"],
         lasso_target=config["phenotype"]["lasso_target"],
         seed=config["seed"],
-        code=code("phenotype.published", "phenotype.corrected"),
+        code=code("phenotype.corrected"),
         versions=pins("phenotype"),
     script:
-        "../workflow/scripts/fit_classifier.py"
+        "../workflow/scripts/fit_corrected.py"
+
+
+rule fit_baselines:
+    input:
+        features=FEATURE_TABLE,
+    output:
+        predictions=f"{MASK}/corrected/baselines/predictions.tsv",
+        cross_validation=f"{MASK}/corrected/baselines/cross_validation.tsv",
+        models=f"{MASK}/corrected/baselines/models.joblib",
+    log:
+        f"{RUN}/logs/fit_baselines/{{mask}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/fit_baselines/{{mask}}.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        name=config["phenotype"]["name"],
+        seed=config["seed"],
+        code=code("phenotype.baselines"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/fit_baselines.py"
+
+
+rule score_test:
+    input:
+        features=FEATURE_TABLE,
+        cross_validation=expand(
+            f"{MASK}/corrected/{{classifier}}/cross_validation.tsv",
+            classifier=CLASSIFIERS,
+            allow_missing=True,
+        ),
+        models=expand(
+            f"{MASK}/corrected/{{fitted}}/models.joblib", fitted=FITTED, allow_missing=True
+        ),
+    output:
+        choice=f"{MASK}/corrected/choice.tsv",
+        predictions=f"{MASK}/corrected/test_predictions.tsv",
+    log:
+        f"{RUN}/logs/score_test/{{mask}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/score_test/{{mask}}.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(10),
+    params:
+        name=config["phenotype"]["name"],
+        code=code("phenotype.choice", "phenotype.baselines"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/score_test.py"
 
 
 rule bootstrap_metrics:
     input:
-        predictions=expand(
-            f"{RUN}/phenotype/{{{{mask}}}}/{{{{protocol}}}}/{{classifier}}/predictions.tsv",
-            classifier=CLASSIFIERS,
-        ),
+        predictions=predictions_of_protocol,
         cross_validation=expand(
-            f"{RUN}/phenotype/{{{{mask}}}}/{{{{protocol}}}}/{{classifier}}/cross_validation.tsv",
+            f"{MASK}/{{protocol}}/{{classifier}}/cross_validation.tsv",
             classifier=CLASSIFIERS,
+            allow_missing=True,
         ),
     output:
-        metrics=f"{RUN}/phenotype/{{mask}}/{{protocol}}/metrics.tsv",
-        cross_validation=f"{RUN}/phenotype/{{mask}}/{{protocol}}/cross_validation.tsv",
+        metrics=f"{MASK}/{{protocol}}/metrics.tsv",
+        cross_validation=f"{MASK}/{{protocol}}/cross_validation.tsv",
     log:
         f"{RUN}/logs/bootstrap_metrics/{{mask}}/{{protocol}}.log",
     benchmark:

@@ -14,6 +14,15 @@ from livermet.provenance import PACKAGE, file_checksum
 TABLES, FIGURES = f"{RUN}/tables", f"{RUN}/figures"
 FACTS = f"{RUN}/cohort/facts.tsv"
 PHENOTYPE = f"{RUN}/phenotype/{PHENOTYPE_MASK}"
+# Under published every classifier scores the test set, under corrected the chosen one alone.
+PREDICTED = {
+    "published": [f"{PHENOTYPE}/published/{name}/predictions.tsv" for name in CLASSIFIERS],
+    "corrected": [f"{PHENOTYPE}/corrected/test_predictions.tsv"],
+}
+REFERENCE = f"{RUN}/phenotype/reference"
+# All classifiers score the same series; the corrected protocol's test series stand apart.
+SCORED = [f"{protocol}/{CLASSIFIERS[0]}/predictions.tsv" for protocol in PROTOCOLS]
+SCORED += ["corrected/test_predictions.tsv" for protocol in PROTOCOLS if protocol == "corrected"]
 REPORT_TABLES = [
     f"{TABLES}/{name}.csv"
     for name in (
@@ -24,6 +33,7 @@ REPORT_TABLES = [
         "tableS1_acquisition",
         "tableS2_cross_validation",
         "tableS3_weighted",
+        *(["masks"] if COMPARED else []),
     )
 ]
 # Scans that may stand as examples: test patients' with a reference, of the target cohort if any.
@@ -160,6 +170,42 @@ rule tabulate_classification:
         "../workflow/scripts/tabulate_classification.py"
 
 
+rule tabulate_masks:
+    input:
+        predicted_metrics=expand(f"{PHENOTYPE}/{{protocol}}/metrics.tsv", protocol=PROTOCOLS),
+        predicted_cross_validation=expand(
+            f"{PHENOTYPE}/{{protocol}}/cross_validation.tsv", protocol=PROTOCOLS
+        ),
+        predicted_scored=expand(f"{PHENOTYPE}/{{scored}}", scored=SCORED),
+        reference_metrics=expand(f"{REFERENCE}/{{protocol}}/metrics.tsv", protocol=PROTOCOLS),
+        reference_cross_validation=expand(
+            f"{REFERENCE}/{{protocol}}/cross_validation.tsv", protocol=PROTOCOLS
+        ),
+        reference_scored=expand(f"{REFERENCE}/{{scored}}", scored=SCORED),
+    output:
+        table=report(
+            f"{TABLES}/masks.csv",
+            caption="../workflow/report/masks.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/tabulate_masks.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_masks.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        model=FINAL_MODEL,
+        code=code("report.masks"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/tabulate_masks.py"
+
+
 rule draw_flow:
     input:
         exclusions=[] if FROM_TABLE else f"{RUN}/cohort/exclusions.tsv",
@@ -283,12 +329,10 @@ rule draw_failures:
     input:
         facts=FACTS,
         table_s2=f"{TABLES}/tableS2_cross_validation.csv",
-        predictions=expand(
-            f"{PHENOTYPE}/{{protocol}}/{{classifier}}/predictions.tsv",
-            protocol=PROTOCOLS,
-            classifier=CLASSIFIERS,
-        ),
+        choice=f"{PHENOTYPE}/corrected/choice.tsv" if "corrected" in PROTOCOLS else [],
+        predictions=[path for protocol in PROTOCOLS for path in PREDICTED[protocol]],
     output:
+        table=f"{TABLES}/failures.csv",
         png=f"{FIGURES}/figure5_failures.png",
         svg=report(
             f"{FIGURES}/figure5_failures.svg",
@@ -307,7 +351,7 @@ rule draw_failures:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
-        code=code("report.figures", "report.failures", "report.headlines"),
+        code=code("report.figures", "report.failures"),
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_failures.py"

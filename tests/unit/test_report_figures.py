@@ -151,10 +151,14 @@ def test_only_unweighted_ensembles_on_the_test_set_are_shown():
 
 
 def test_right_series_by_sample_type():
-    predictions = pd.DataFrame({"series": ["a", "b", "c"], "right": [True, False, True]})
-    types = pd.Series({"a": "biopsy", "b": "biopsy", "c": np.nan})
-    table = by_sample_type(predictions, types)
-    assert table.to_dict("records") == [{"sample_type": "biopsy", "series": 2, "right": 1}]
+    predictions = pd.DataFrame({"series": list("abcd"), "right": [True, False, True, True]})
+    predictions = predictions.assign(label=[1, 0, 0, 1], probability=[0.7, 0.7, 0.2, 0.9])
+    types = pd.Series({"a": "biopsy", "b": "biopsy", "c": np.nan, "d": "cfdna"})
+    table = by_sample_type(predictions, types).set_index("sample_type")
+    # One pair, tied; cfDNA has one class.
+    assert list(table.loc["biopsy"]) == [2, 1, 0.5, 0.5]
+    assert list(table.loc["cfdna", ["series", "right", "accuracy"]]) == [1, 1, 1.0]
+    assert np.isnan(table.loc["cfdna", "auc"])
 
 
 def test_roc_of_a_perfect_ranking_and_of_one_class():

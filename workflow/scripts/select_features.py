@@ -12,7 +12,7 @@ with job(snakemake) as log:
     if snakemake.wildcards.protocol == PUBLISHED:
         selection = published.select(table, params.lasso_alpha)
     else:
-        selection = corrected.select(table, params.lasso_target, params.seed)
+        selection = corrected.select(corrected.prepared(table), params.lasso_target, params.seed)
     for fold, chosen in selection.groupby("fold"):
         log.info("fold %s: %d features selected", fold, chosen["feature"].notna().sum())
     write_table(selection, snakemake.output.selection)

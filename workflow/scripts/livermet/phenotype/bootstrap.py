@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 METRICS = ("accuracy", "ppv", "npv", "sensitivity", "specificity", "f1", "auc")
+WITHIN_FOLDS = "within_fold_auc"
 PUBLISHED_SEED = 822
 
 
@@ -60,20 +61,29 @@ def patient_draws(patients: np.ndarray, studies: np.ndarray, draws: int, seed: i
 
 @dataclass(frozen=True)
 class Predictions:
-    """One model's predictions: label and predicted class (0 or 1), probability of the positive."""
+    """One model's predictions: label and predicted class (0 or 1), probability of the positive.
+
+    `fold`, where it is given, names the model of the ensemble that scored a series.
+    """
 
     label: np.ndarray
     predicted: np.ndarray
     probability: np.ndarray
+    fold: np.ndarray | None = None
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> "Predictions":
-        """Take the columns label, predicted and probability of a table."""
-        return cls(*(table[column].to_numpy() for column in ("label", "predicted", "probability")))
+        """Take the columns label, predicted, probability and, where there is one, fold."""
+        columns = [name for name in ("label", "predicted", "probability", "fold") if name in table]
+        return cls(*(table[column].to_numpy() for column in columns))
 
 
 def metrics_of_draws(counts: np.ndarray, predictions: Predictions) -> dict[str, np.ndarray]:
-    """Compute each of METRICS in each draw; `counts` is (draws, series), each result (draws,)."""
+    """Compute each of METRICS in each draw; `counts` is (draws, series), each result (draws,).
+
+    Predictions with folds have 'within_fold_auc' too: the AUC over the pairs whose two series were
+    scored by the same model. Probabilities of different folds' models need not share a scale.
+    """
     positive = predictions.label == 1
     called = predictions.predicted == 1
     true_positive = counts @ (positive & called)
@@ -81,19 +91,32 @@ def metrics_of_draws(counts: np.ndarray, predictions: Predictions) -> dict[str, 
     true_negative = counts @ (~positive & ~called)
     false_negative = counts @ (positive & ~called)
     correct = true_positive + true_negative
-    return {
+    pairs = _pairs(counts, positive, predictions.probability)
+    metrics = {
         "accuracy": _ratio(correct, correct + false_positive + false_negative),
         "ppv": _ratio(true_positive, true_positive + false_positive),
         "npv": _ratio(true_negative, true_negative + false_negative),
         "sensitivity": _ratio(true_positive, true_positive + false_negative),
         "specificity": _ratio(true_negative, true_negative + false_positive),
         "f1": _ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative),
-        "auc": _auc(counts, positive, predictions.probability),
+        "auc": _ratio(*pairs),
     }
+    if predictions.fold is not None:
+        by_fold = [
+            _pairs(counts[:, inside], positive[inside], predictions.probability[inside])
+            for inside in (predictions.fold == fold for fold in pd.unique(predictions.fold))
+        ]
+        metrics[WITHIN_FOLDS] = _ratio(*np.sum(by_fold, axis=0))
+    return metrics
 
 
-def _auc(counts: np.ndarray, positive: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Give the chance that a positive ranks above a negative, ties counting half (Mann-Whitney)."""
+def _pairs(
+    counts: np.ndarray, positive: np.ndarray, probability: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count twice the pairs in which a positive ranks above a negative, and twice all pairs.
+
+    A tie counts half, so that the ratio is the AUC (Mann-Whitney).
+    """
     order = np.argsort(probability, kind="stable")
     ranked = probability[order]
     level_starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
@@ -102,7 +125,7 @@ def _auc(counts: np.ndarray, positive: np.ndarray, probability: np.ndarray) -> n
     negatives = np.add.reduceat(weights * ~positive[order], level_starts, axis=1)
     below = np.cumsum(negatives, axis=1) - negatives
     twice_wins = (positives * (2 * below + negatives)).sum(axis=1)
-    return _ratio(twice_wins, 2 * positives.sum(axis=1) * negatives.sum(axis=1))
+    return twice_wins, 2 * positives.sum(axis=1) * negatives.sum(axis=1)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

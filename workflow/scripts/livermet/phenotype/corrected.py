@@ -1,41 +1,51 @@
 """Protocol 'corrected': patients as the unit, everything that learns inside the folds.
 
 The folds are the table's own (column fold), the ones that the segmentation networks were trained
-in, so that a held-out patient was held out of every stage. Inside each fold, from its training
-rows alone:
+in, so that a held-out patient was held out of every stage. Before them, facts of the table alone
+(`prepared`): lesions are counted as the mask has them, and a series measured in another voxel than
+the others is left out. Inside each fold, from its training rows alone:
 
 1. Scans without measurable lesions stay. `LesionFreeFiller` gives them stated values.
-2. Features are standardised.
+2. Features are standardised, and of features that say nearly the same (|Spearman's rho| above
+   REDUNDANT) the one that resembles all others least stays.
 3. LASSO, its alpha chosen by an inner cross-validation grouped by patient, regresses the score (or
    the class) on the features. It may select nothing, and that is a result: the fold's model is
    then the prevalence among its training series.
 4. The classifier learns from the selected features. Class weights are none, 'balanced', or the
    best of 12 for AUC or F1 in the inner folds, where steps 1 to 3 are repeated.
+5. The threshold is the one with the highest sensitivity + specificity (Youden, Cancer 1950) over
+   the inner folds' held-out rows; 0.5 where none is better than chance.
 
 A held-out series is scored by the model of its fold. A test series gets the mean probability of
-all folds' models, which is a true ensemble. Its calls are made at probability 0.5.
+all folds' models, which is a true ensemble, called at the mean of their thresholds.
 
 Series are weighted equally in fitting. A patient with many series therefore counts more there;
 every split and every interval has the patient as its unit.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LassoCV
+from sklearn.metrics import roc_curve
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from livermet.phenotype.bootstrap import Predictions, metrics_of_draws
 from livermet.phenotype.classifiers import (
+    THRESHOLD,
     Weight,
     corrected_classifier,
     positive_probability,
     positive_weight,
     sample_weights,
 )
+from livermet.phenotype.filling import CANDIDATES, LesionFreeFiller
 from livermet.phenotype.fits import (
     ALL_FOLDS,
     CORRECTED,
@@ -46,62 +56,53 @@ from livermet.phenotype.fits import (
     selection_table,
 )
 from livermet.phenotype.folds import folds_of, grouped_splits
-from livermet.phenotype.table import FEATURES, RADIOMIC_FEATURES
+from livermet.phenotype.table import LESION_COUNT
 
 INNER_FOLDS = 5
 # Nearest to 1 first, so that a tie keeps the milder weight.
 CANDIDATE_WEIGHTS = sorted(np.geomspace(0.1, 10, 12), key=lambda weight: abs(np.log(weight)))
-TREES_IN_SEARCH = 100
-
-# Lengths, areas, volumes, and sums over voxels, runs or zones: 0 where there is nothing to sum.
-EXTENT_FEATURES = frozenset(
-    f"original_{feature}"
-    for feature in (
-        "shape_LeastAxisLength",
-        "shape_MajorAxisLength",
-        "shape_MinorAxisLength",
-        "shape_Maximum2DDiameterColumn",
-        "shape_Maximum2DDiameterRow",
-        "shape_Maximum2DDiameterSlice",
-        "shape_Maximum3DDiameter",
-        "shape_MeshVolume",
-        "shape_SurfaceArea",
-        "shape_VoxelVolume",
-        "firstorder_Energy",
-        "firstorder_TotalEnergy",
-        "gldm_DependenceNonUniformity",
-        "gldm_GrayLevelNonUniformity",
-        "glrlm_GrayLevelNonUniformity",
-        "glrlm_RunLengthNonUniformity",
-        "glszm_GrayLevelNonUniformity",
-        "glszm_SizeZoneNonUniformity",
-    )
-)
-UNMEASURED = "No_Measured_Lesion"
-CANDIDATES = (*FEATURES, UNMEASURED)
+UNWEIGHTED, SEARCHED = "none", "searched"
+TREES_INSIDE = 100
+REDUNDANT = 0.9
 
 
-class LesionFreeFiller(TransformerMixin, BaseEstimator):
-    """Give stated values to the features of scans whose lesions could not be measured.
+@dataclass(frozen=True)
+class Settings:
+    """What the config decides: LASSO's target ('score' or 'class'), trees of a forest, the seed."""
 
-    Features of extent (EXTENT_FEATURES) are 0: no lesion has no volume. Every other feature, which
-    has no value without voxels, is the median of the training rows, and the added column
-    No_Measured_Lesion is 1, so that a model can tell the filled rows from the measured ones.
+    target: str
+    trees: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class FoldModel:
+    """A fitted model, the threshold above which it calls positive, and its positive weight."""
+
+    pipeline: Pipeline
+    threshold: float
+    weight: float
+
+    def probability(self, rows: pd.DataFrame) -> np.ndarray:
+        """Give the probability of the positive class of some rows."""
+        return positive_probability(self.pipeline, rows)
+
+
+Recipe = Callable[[pd.DataFrame], list[Pipeline]]
+
+
+def prepared(table: pd.DataFrame) -> pd.DataFrame:
+    """Count lesions as the mask has them, and leave out what was measured in another voxel.
+
+    Both need PyRadiomics' diagnostics in the table (`mask_lesions`, `voxel_mm`). Without them the
+    table stays as it is.
     """
-
-    def fit(self, features: pd.DataFrame, labels=None) -> "LesionFreeFiller":
-        """Learn the medians of the training rows."""
-        # A column that no training row has is of no use either way; 0 keeps it constant.
-        self.values_ = features[list(FEATURES)].median().fillna(0.0)
-        self.values_[[name for name in FEATURES if name in EXTENT_FEATURES]] = 0.0
-        return self
-
-    def transform(self, features: pd.DataFrame) -> pd.DataFrame:
-        """Fill what is missing; the result has the columns CANDIDATES."""
-        features = features[list(FEATURES)]
-        unmeasured = features[list(RADIOMIC_FEATURES)].isna().any(axis=1)
-        filled = features.astype(float).fillna(self.values_)
-        return pd.concat([filled, unmeasured.astype(float).rename(UNMEASURED)], axis=1)
+    counted = table.assign(
+        **{LESION_COUNT: table["mask_lesions"].fillna(table[LESION_COUNT]).astype(float)}
+    )
+    usual = table["voxel_mm"].mode()
+    odd = table["voxel_mm"].notna() & ~table["voxel_mm"].isin(usual[:1])
+    return counted[~odd]
 
 
 def select(table: pd.DataFrame, target: str, seed: int) -> pd.DataFrame:
@@ -109,7 +110,7 @@ def select(table: pd.DataFrame, target: str, seed: int) -> pd.DataFrame:
 
     `target` is 'score' or 'class', what LASSO regresses on the features.
     """
-    training = _training(table)
+    training = training_rows(table)
     return pd.concat(
         [
             select_in(training.iloc[inside], target, seed, fold)
@@ -121,19 +122,33 @@ def select(table: pd.DataFrame, target: str, seed: int) -> pd.DataFrame:
 
 def select_in(rows: pd.DataFrame, target: str, seed: int, fold: int | str) -> pd.DataFrame:
     """Select features from some training rows; alpha by inner folds grouped by patient."""
-    filled = LesionFreeFiller().fit_transform(rows)
     scaler = StandardScaler()
-    standardised = scaler.fit_transform(filled)
-    splits = grouped_splits(rows, INNER_FOLDS, seed)
+    standardised = scaler.fit_transform(LesionFreeFiller().fit_transform(rows))
+    kept = without_redundancy(standardised)
     outcome = rows["score" if target == "score" else "label"].to_numpy(dtype=float)
-    # Cyclic updates do not converge on features as alike as mesh and voxel volume; random ones do.
-    lasso = LassoCV(
-        cv=splits, eps=0.02, alphas=50, selection="random", random_state=seed, max_iter=10000
-    )
-    lasso.fit(np.asfortranarray(standardised), outcome)
+    lasso = LassoCV(cv=grouped_splits(rows, INNER_FOLDS, seed), eps=0.02, alphas=50, max_iter=10000)
+    lasso.fit(np.asfortranarray(standardised[:, kept]), outcome)
+    coefficients = np.zeros(len(CANDIDATES))
+    coefficients[kept] = lasso.coef_
     return selection_table(
-        CORRECTED, fold, lasso.alpha_, list(CANDIDATES), lasso.coef_ / scaler.scale_, scaler.scale_
+        CORRECTED, fold, lasso.alpha_, list(CANDIDATES), coefficients / scaler.scale_, scaler.scale_
     )
+
+
+def without_redundancy(features: np.ndarray) -> list[int]:
+    """Choose columns of (rows, features) no two of which have |Spearman's rho| above REDUNDANT.
+
+    Columns that resemble the others least, by their mean |rho|, come first. Constant columns have
+    no correlation and stay.
+    """
+    ranks = pd.DataFrame(features).rank().to_numpy()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        alike = np.nan_to_num(np.abs(np.corrcoef(ranks, rowvar=False)))
+    kept: list[int] = []
+    for column in np.argsort(alike.mean(axis=0), kind="stable"):
+        if (alike[column, kept] <= REDUNDANT).all():
+            kept.append(int(column))
+    return sorted(kept)
 
 
 def fit(
@@ -141,40 +156,122 @@ def fit(
     selection: pd.DataFrame,
     classifier: str,
     weightings: list[str],
-    trees: int,
-    target: str,
-    seed: int,
+    settings: Settings,
 ) -> Fit:
-    """Fit one model a fold, score its held-out rows, and score the test rows by their mean."""
-    training, testing = _training(table), table[table["group"] == "test"]
-    result = Fit(CORRECTED, classifier)
-    searched = [weighting for weighting in weightings if weighting in ("auc", "f1")]
-    found: dict[tuple[int, str], Weight] = {}
-    if searched:
-        for fold, (inside, _) in folds_of(training):
-            best = search_weights(training.iloc[inside], classifier, trees, target, seed)
-            found |= {(fold, metric): weight for metric, weight in best.items()}
-    for weighting in weightings:
-        models = []
-        for fold, (inside, outside) in folds_of(training):
-            rows, held_out = training.iloc[inside], training.iloc[outside]
-            weight = found.get((fold, weighting), None if weighting == "none" else "balanced")
-            features = selected(selection, fold)
-            model = fit_model(rows, features, classifier, weight, trees, seed)
-            models.append(model)
-            result.add_fold(
-                weighting,
-                positive_weight(weight, rows["label"].to_numpy()),
-                fold,
-                len(rows),
-                held_out,
-                probability(model, held_out),
-            )
-        result.models[weighting] = models
-        if len(testing):
-            mean = np.mean([probability(model, testing) for model in models], axis=0)
-            result.add_predictions(weighting, "test", ENSEMBLE, testing, mean)
+    """Fit and tune one model a fold and weighting, and score the fold's held-out rows."""
+
+    def models_of(rows: pd.DataFrame, fold: int) -> dict[str, FoldModel]:
+        return tuned(rows, selected(selection, fold), classifier, weightings, settings)
+
+    return fit_folds(table, classifier, weightings, models_of)
+
+
+def fit_untuned(table: pd.DataFrame, classifier: str, settings: Settings) -> Fit:
+    """Select and fit in each fold without class weights and with the threshold 0.5.
+
+    Its probabilities are those of `fit`, without the cost of tuning calls.
+    """
+
+    def models_of(rows: pd.DataFrame, fold: int) -> dict[str, FoldModel]:
+        (pipeline,) = recipe_of(classifier, [None], settings)(rows)
+        return {UNWEIGHTED: FoldModel(pipeline, THRESHOLD, 1.0)}
+
+    return fit_folds(table, classifier, [UNWEIGHTED], models_of)
+
+
+def fit_folds(
+    table: pd.DataFrame,
+    name: str,
+    weightings: list[str],
+    models_of: Callable[[pd.DataFrame, int], dict[str, FoldModel]],
+) -> Fit:
+    """Score each fold's held-out rows by the models that `models_of` makes of its training rows."""
+    training = training_rows(table)
+    result = Fit(CORRECTED, name, models={weighting: [] for weighting in weightings})
+    for fold, (inside, outside) in folds_of(training):
+        rows, held_out = training.iloc[inside], training.iloc[outside]
+        for weighting, model in models_of(rows, fold).items():
+            scores = model.probability(held_out), model.threshold
+            result.models[weighting].append(model)
+            result.add_fold(weighting, model.weight, fold, len(rows), held_out, *scores)
     return result
+
+
+def tuned(
+    rows: pd.DataFrame,
+    features: list[str],
+    classifier: str,
+    weightings: list[str],
+    settings: Settings,
+) -> dict[str, FoldModel]:
+    """Fit a model of some training rows for each weighting; weights and threshold by inner folds.
+
+    A model without features has nothing to tune and calls at 0.5.
+    """
+    labels = rows["label"].to_numpy()
+    candidates = candidate_weights(weightings)
+    weights = [weight for weights in candidates.values() for weight in weights]
+    inside = replace(settings, trees=min(settings.trees, TREES_INSIDE))
+    pooled = held_out_probabilities(rows, recipe_of(classifier, weights, inside), settings.seed)
+    thresholds = [youden_threshold(labels, probability) for probability in pooled]
+    models = {}
+    for weighting in weightings:
+        places = [weights.index(weight) for weight in candidates[_searched(weighting)]]
+        best = places[0]
+        if len(places) > 1:
+            best = _best(weighting, labels, pooled, thresholds, places)
+        pipeline = fit_model(rows, features, classifier, weights[best], settings)
+        threshold = thresholds[best] if features else THRESHOLD
+        models[weighting] = FoldModel(pipeline, threshold, positive_weight(weights[best], labels))
+    return models
+
+
+def candidate_weights(weightings: list[str]) -> dict[str, list[Weight]]:
+    """List the weights that each way of weighting chooses from; 'auc' and 'f1' share theirs."""
+    fixed: dict[str, list[Weight]] = {UNWEIGHTED: [None], "balanced": ["balanced"]}
+    searched: dict[str, list[Weight]] = {SEARCHED: [float(value) for value in CANDIDATE_WEIGHTS]}
+    return {name: (fixed | searched)[name] for name in dict.fromkeys(map(_searched, weightings))}
+
+
+def recipe_of(classifier: str, weights: list[Weight], settings: Settings) -> Recipe:
+    """Say how some rows become a model for each weight, selection of features included."""
+
+    def fit_rows(rows: pd.DataFrame) -> list[Pipeline]:
+        features = selected(select_in(rows, settings.target, settings.seed, ALL_FOLDS), ALL_FOLDS)
+        return [fit_model(rows, features, classifier, weight, settings) for weight in weights]
+
+    return fit_rows
+
+
+def held_out_probabilities(rows: pd.DataFrame, recipe: Recipe, seed: int) -> np.ndarray:
+    """Score each row by the models of the inner fold that holds its patient out: (models, rows)."""
+    splits = grouped_splits(rows, INNER_FOLDS, seed)
+    parts = [
+        [positive_probability(model, rows.iloc[outside]) for model in recipe(rows.iloc[inside])]
+        for inside, outside in splits
+    ]
+    pooled = np.empty((len(parts[0]), len(rows)))
+    for (_, outside), part in zip(splits, parts, strict=True):
+        pooled[:, outside] = part
+    return pooled
+
+
+def youden_threshold(labels: np.ndarray, probability: np.ndarray) -> float:
+    """Find the threshold with the highest sensitivity + specificity; 0.5 where none beats chance.
+
+    It lies halfway between two neighbouring probabilities; of equally good ones the highest.
+    """
+    if len(set(labels)) < 2:
+        return THRESHOLD
+    false_positive_rate, sensitivity, thresholds = roc_curve(
+        labels, probability, drop_intermediate=False
+    )
+    gain = sensitivity - false_positive_rate
+    best = int(np.argmax(gain))
+    # Differences of two ratios: rounding alone must not count as better than chance.
+    if gain[best] <= 1e-12 or best + 1 == len(thresholds):
+        return THRESHOLD
+    return float((thresholds[best] + thresholds[best + 1]) / 2)
 
 
 def fit_model(
@@ -182,8 +279,7 @@ def fit_model(
     features: list[str],
     classifier: str,
     weight: Weight,
-    trees: int,
-    seed: int,
+    settings: Settings,
 ) -> Pipeline:
     """Fit filler, scaler and classifier on some rows.
 
@@ -192,7 +288,7 @@ def fit_model(
     """
     labels = rows["label"].to_numpy()
     if features and len(set(labels)) == 2:
-        model: ClassifierMixin = corrected_classifier(classifier, trees, seed)
+        model: ClassifierMixin = corrected_classifier(classifier, settings.trees, settings.seed)
         options = {"classify__sample_weight": sample_weights(weight, labels)}
     else:
         model, options = DummyClassifier(strategy="prior"), {}
@@ -203,40 +299,44 @@ def fit_model(
             ("classify", model),
         ]
     )
-    return pipeline.fit(rows[list(FEATURES)], labels, **options)
+    return pipeline.fit(rows, labels, **options)
 
 
-def probability(model: Pipeline, rows: pd.DataFrame) -> np.ndarray:
-    """Give the probability of the positive class of some rows."""
-    return positive_probability(model, rows[list(FEATURES)])
+def score_test(
+    table: pd.DataFrame, models: list[FoldModel], name: str, weighting: str
+) -> pd.DataFrame:
+    """Score the test rows by the mean of the folds' models (fits.PREDICTION_COLUMNS)."""
+    testing = table[table["group"] == "test"]
+    result = Fit(CORRECTED, name)
+    if len(testing):
+        mean = np.mean([model.probability(testing) for model in models], axis=0)
+        threshold = float(np.mean([model.threshold for model in models]))
+        result.add_predictions(weighting, "test", ENSEMBLE, testing, mean, threshold)
+    return result.prediction_table()
 
 
-def search_weights(
-    rows: pd.DataFrame, classifier: str, trees: int, target: str, seed: int
-) -> dict[str, float]:
-    """Find the positive class's weights with the best AUC and the best F1 in the inner folds.
-
-    Selection is repeated in every inner fold; forests have at most TREES_IN_SEARCH trees here.
-    The inner folds' predictions are pooled.
-    """
-    pooled = np.empty((len(CANDIDATE_WEIGHTS), len(rows)))
-    for inside, outside in grouped_splits(rows, INNER_FOLDS, seed):
-        seen, held_out = rows.iloc[inside], rows.iloc[outside]
-        features = selected(select_in(seen, target, seed, ALL_FOLDS), ALL_FOLDS)
-        for row, weight in enumerate(CANDIDATE_WEIGHTS):
-            few = min(trees, TREES_IN_SEARCH)
-            model = fit_model(seen, features, classifier, float(weight), few, seed)
-            pooled[row, outside] = probability(model, held_out)
-    labels = rows["label"].to_numpy()
-    once = np.ones((1, len(rows)), dtype=np.int64)
-    scores = [
-        metrics_of_draws(once, Predictions(labels, called(values), values)) for values in pooled
-    ]
-    return {
-        metric: float(CANDIDATE_WEIGHTS[int(np.nanargmax([score[metric][0] for score in scores]))])
-        for metric in ("auc", "f1")
-    }
-
-
-def _training(table: pd.DataFrame) -> pd.DataFrame:
+def training_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Take the rows outside the test set."""
     return table[table["group"] != "test"]
+
+
+def _searched(weighting: str) -> str:
+    return SEARCHED if weighting in ("auc", "f1") else weighting
+
+
+def _best(
+    metric: str,
+    labels: np.ndarray,
+    pooled: np.ndarray,
+    thresholds: list[float],
+    places: list[int],
+) -> int:
+    """Find the first of some places whose held-out predictions have the best AUC or F1."""
+    once = np.ones((1, len(labels)), dtype=np.int64)
+    scores = [
+        metrics_of_draws(
+            once, Predictions(labels, called(pooled[place], thresholds[place]), pooled[place])
+        )[metric][0]
+        for place in places
+    ]
+    return places[int(np.nanargmax(scores))] if np.isfinite(scores).any() else places[0]

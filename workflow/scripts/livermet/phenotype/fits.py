@@ -1,11 +1,15 @@
 """What fitting a classifier under either protocol leaves behind: predictions, scores, models."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score, roc_auc_score
 
+from livermet.files import read_table, whole_file, write_table
 from livermet.phenotype.classifiers import THRESHOLD
 
 PUBLISHED, CORRECTED = "published", "corrected"
@@ -29,6 +33,7 @@ PREDICTION_COLUMNS = (
     "label",
     "score",
     "probability",
+    "threshold",
     "predicted",
 )
 FOLD_COLUMNS = (
@@ -42,6 +47,12 @@ FOLD_COLUMNS = (
     "f1",
     "auc",
 )
+# Names stay text, and the weighting 'none' is no missing value.
+AS_WRITTEN = {
+    "dtype": dict.fromkeys(["series", "study", "patient", "fold", "weighting"], str),
+    "keep_default_na": False,
+    "na_values": [""],
+}
 ENSEMBLE = "ensemble"
 ALL_FOLDS = "all"
 
@@ -61,7 +72,13 @@ class Fit:
     models: dict[str, list] = field(default_factory=dict)
 
     def add_predictions(
-        self, weighting: str, part: str, fold: int | str, rows: pd.DataFrame, probability
+        self,
+        weighting: str,
+        part: str,
+        fold: int | str,
+        rows: pd.DataFrame,
+        probability,
+        threshold: float = THRESHOLD,
     ) -> None:
         """Add the predictions of a fold's held-out rows or of the test rows."""
         facts = rows[["series", "study", "patient", "label", "score"]].assign(
@@ -71,7 +88,8 @@ class Fit:
             set=part,
             fold=fold,
             probability=np.asarray(probability, dtype=float),
-            predicted=called(probability),
+            threshold=threshold,
+            predicted=called(probability, threshold),
         )[list(PREDICTION_COLUMNS)]
         self.predictions.append(facts)
 
@@ -83,10 +101,11 @@ class Fit:
         training: int,
         rows: pd.DataFrame,
         probability,
+        threshold: float = THRESHOLD,
     ) -> None:
         """Score a fold on its held-out rows and keep their predictions."""
-        self.add_predictions(weighting, "validation", fold, rows, probability)
-        scores = f1(rows["label"], probability), auc(rows["label"], probability)
+        self.add_predictions(weighting, "validation", fold, rows, probability, threshold)
+        scores = f1(rows["label"], probability, threshold), auc(rows["label"], probability)
         facts = [self.protocol, self.model, weighting, weight, fold, training, len(rows), *scores]
         self.cross_validation.append(dict(zip(FOLD_COLUMNS, facts, strict=True)))
 
@@ -107,14 +126,29 @@ class Fit:
         return pd.DataFrame(self.cross_validation)
 
 
-def called(probability) -> np.ndarray:
-    """Call probabilities positive (1) or negative (0)."""
-    return (np.asarray(probability) > THRESHOLD).astype(int)
+def write_fits(
+    fits: list[Fit], predictions: str | Path, cross_validation: str | Path, models: str | Path
+) -> None:
+    """Write predictions and folds as tables, and the models as {model: {weighting: [models]}}."""
+    write_table(pd.concat([fit.prediction_table() for fit in fits]), predictions)
+    write_table(pd.concat([fit.cross_validation_table() for fit in fits]), cross_validation)
+    with whole_file(models) as beside:
+        joblib.dump({fit.model: fit.models for fit in fits}, beside, compress=3)
 
 
-def f1(label, probability) -> float:
-    """Compute F1 at the threshold; NaN where nothing is positive nor called so."""
-    return float(f1_score(label, called(probability), zero_division=np.nan))
+def read_rows(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """Read tables of predictions or of folds that `write_fits` wrote, one below the other."""
+    return pd.concat([read_table(path, **AS_WRITTEN) for path in paths], ignore_index=True)
+
+
+def called(probability, threshold: float = THRESHOLD) -> np.ndarray:
+    """Call probabilities above the threshold positive (1) and the others negative (0)."""
+    return (np.asarray(probability) > threshold).astype(int)
+
+
+def f1(label, probability, threshold: float = THRESHOLD) -> float:
+    """Compute F1 at a threshold; NaN where nothing is positive nor called so."""
+    return float(f1_score(label, called(probability, threshold), zero_division=np.nan))
 
 
 def auc(label, probability) -> float:

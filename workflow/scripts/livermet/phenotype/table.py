@@ -16,7 +16,10 @@ sample_type    Sample_Type         what the score was measured on, such as biops
 burden_ml      Burden_ml           volume of all lesions
 =============  ==================  ============================================================
 
-<name> is the phenotype's name in the config. The 108 features keep their names.
+<name> is the phenotype's name in the config. The 108 features keep their names. Two of
+PyRadiomics' diagnostics are read where a table has them: `mask_lesions`
+(diagnostics_Mask-original_VolumeNum), the mask's own count of lesions, and `voxel_mm`
+(diagnostics_Image-interpolated_Spacing), the voxel that the features were measured in.
 """
 
 from pathlib import Path
@@ -65,9 +68,9 @@ FEATURES = (*RADIOMIC_FEATURES, LESION_COUNT)
 
 GROUPS = ("train", "val", "test")
 MM3_PER_ML = 1000.0
-TEXTS = ("series", "study", "patient", "group", "sample_type")
-NUMBERS = ("score", "label", "fold", "burden_ml", *FEATURES)
-OPTIONAL = ("fold", "sample_type", "burden_ml")
+TEXTS = ("series", "study", "patient", "group", "sample_type", "voxel_mm")
+NUMBERS = ("score", "label", "fold", "burden_ml", "mask_lesions", *FEATURES)
+OPTIONAL = ("fold", "sample_type", "burden_ml", "mask_lesions", "voxel_mm")
 
 
 def read_feature_table(path: str | Path, name: str, complete: bool = False) -> pd.DataFrame:
@@ -109,7 +112,7 @@ def as_published_columns(table: pd.DataFrame, name: str) -> pd.DataFrame:
     file_names = _file_names(name)
     table = table.assign(status=np.where(table["label"] == 1, "positive", "negative"))
     head, tail = ["series", "study", "patient"], ["score", "status", "label", "group"]
-    own = ["fold", "sample_type", "burden_ml"]
+    own = list(OPTIONAL)
     ordered = table[[*head, *FEATURES, *tail, *own]]
     return ordered.rename(columns={**file_names, "status": f"{name}_Status"})
 
@@ -130,6 +133,8 @@ def _file_names(name: str) -> dict[str, str]:
         "fold": "Fold",
         "sample_type": "Sample_Type",
         "burden_ml": "Burden_ml",
+        "mask_lesions": "diagnostics_Mask-original_VolumeNum",
+        "voxel_mm": "diagnostics_Image-interpolated_Spacing",
     }
 
 
@@ -172,7 +177,7 @@ def _not_numbers(
     wrong_text = values.isna() & texts[numbers].notna()
     infinite = np.isinf(values)
     empty = values.isna() & ~wrong_text
-    empty[["fold", "burden_ml"]] = False
+    empty[[column for column in OPTIONAL if column in numbers]] = False
     may_be_empty = (values[LESION_COUNT] == 0) | (not complete)
     empty.loc[may_be_empty, list(RADIOMIC_FEATURES)] = False
     problems = []

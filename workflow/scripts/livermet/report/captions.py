@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 
 from livermet.report import words
+from livermet.report.statistics_captions import ALTERNATIVES as STATISTICS_ALTERNATIVES
+from livermet.report.statistics_captions import FIGURES as STATISTICS_FIGURES
+from livermet.report.statistics_captions import TABLES as STATISTICS_TABLES
 
 MONAI_MODELS = ("unet", "segresnet")
 TABLES = {
@@ -28,8 +31,8 @@ TABLES = {
         "move much from one scan to the next.",
     ),
     "table4_classification": (
-        "Table 4. Classification of test studies, without class weights",
-        "Mean and interval (2.5th to 97.5th percentile) of {draws} bootstrap draws. "
+        "Table 4. Classification of test studies",
+        "{test_rule} Mean and interval (2.5th to 97.5th percentile) of {draws} bootstrap draws. "
         "{interval_rule} A draw that leaves a score undefined (NPV where nothing is predicted "
         "negative) does not count for it.",
     ),
@@ -41,14 +44,14 @@ TABLES = {
     "tableS2_cross_validation": (
         "Table S2. Cross-validation",
         "F1 and AUC: mean (lowest to highest fold), a range over folds and not a confidence "
-        "interval. {validation_rule}",
+        "interval. {validation_rule}{within_rule}",
     ),
     "tableS3_weighted": (
         "Table S3. Classification of test studies, with class weights",
-        "As table 4, for models whose training weights the classes. 'balanced' weights a class by "
-        "the inverse of its frequency. {weight_rule}",
+        "As table 4, for the published protocol's models whose training weights the classes. "
+        "'balanced' weights a class by the inverse of its frequency. {weight_rule}{unscored_rule}",
     ),
-}
+} | STATISTICS_TABLES
 # (entry of the run, table): its caption where the run has nothing to put into it
 WITHOUT_CONTENT = {
     ("masks", "table3_segmentation"): "The masks were given, so that no model predicted and none "
@@ -88,13 +91,13 @@ FIGURES = {
     ),
     "figure5_failures": (
         "Figure 5. Where the classifier fails",
-        "For the model that cross-validation chose in each protocol, without class weights, on "
-        "every test series. From the left: {name} scores of right and wrong predictions; whether "
-        "the series of a study are predicted alike; share of right series by the sample that the "
-        "score was measured on; ROC curves of all models (a series is a point here, while table 4 "
-        "draws one series a study).",
+        "For the model that cross-validation chose in each protocol, on every test series. From "
+        "the left: {name} scores of right and wrong predictions; whether the series of a study are "
+        "predicted alike; share of right series by the sample that the score was measured on; ROC "
+        "curves of every model that scored the test set{rivals} (a series "
+        "is a point here, while table 4 draws one series a study).",
     ),
-}
+} | STATISTICS_FIGURES
 ALTERNATIVES = {
     "figure1_flow": "Flow diagram: series, studies and patients left after each exclusion, ending "
     "in the training and test sets; table 2 and the list of exclusions hold the same numbers.",
@@ -106,7 +109,7 @@ ALTERNATIVES = {
     "panel a protocol.",
     "figure5_failures": "A row a protocol: scores of right and wrong predictions, agreement of "
     "the series of a study, right predictions by sample type, and ROC curves.",
-}
+} | STATISTICS_ALTERNATIVES
 MATCHING_RULE = (
     "Lesions are connected components ({connectivity}-connectivity). A reference lesion is found "
     "if any voxel of it is predicted as lesion; a predicted lesion that touches no reference "
@@ -141,6 +144,23 @@ INTERVAL_RULES = {
     "narrow.",
     "corrected": "Corrected protocol: the mean is over such draws too, and the interval over draws "
     "of test patients with replacement.",
+}
+WITHIN_RULE = (
+    " The AUC within folds counts only pairs of series that the model of one fold has scored: "
+    "probabilities of different folds' models share no scale, which a pooled AUC takes for granted."
+)
+UNSCORED_RULE = (
+    " The corrected protocol's weighted models stand in table S2: they have not scored the test "
+    "set."
+)
+TEST_RULES = {
+    "published": "Published protocol: every model, without class weights.",
+    "corrected": "Corrected protocol: the test patients were scored once, by the model that "
+    "cross-validation chose (the mean of its fold models); no other model has seen them.",
+}
+THRESHOLD_RULES = {
+    "published": "where its predicted probability is above 0.5 (published protocol)",
+    "corrected": "where it is above a threshold tuned inside each fold (corrected protocol)",
 }
 VALIDATION_RULES = {
     "published": "Published protocol: folds are drawn over series, so that a patient's "
@@ -203,6 +223,7 @@ def words_of(settings: Mapping) -> dict[str, str]:
         f"{settings['target']} cohort too. "
     )
     weights = {"published": settings["published_weights"], "corrected": "corrected"}
+    corrected = "corrected" in settings["protocols"]
     return {
         "target": settings["target"],
         "name": settings["name"],
@@ -218,6 +239,10 @@ def words_of(settings: Mapping) -> dict[str, str]:
         "split_rule": split,
         "whole_cohort_rule": whole_cohort if settings["source"] else "",
         "weight_rule": " ".join(WEIGHT_RULES[weights[name]] for name in settings["protocols"]),
+        "test_rule": " ".join(TEST_RULES[name] for name in settings["protocols"]),
+        "within_rule": WITHIN_RULE if corrected else "",
+        "unscored_rule": UNSCORED_RULE if corrected else "",
+        "rivals": ", and of the volume and the number of lesions alone" if corrected else "",
         "interval_rule": " ".join(INTERVAL_RULES[name] for name in settings["protocols"]),
         "validation_rule": " ".join(VALIDATION_RULES[name] for name in settings["protocols"]),
     }

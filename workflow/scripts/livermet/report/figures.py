@@ -19,13 +19,20 @@ from livermet.errors import InputError
 from livermet.files import whole_file
 from livermet.report import words
 from livermet.report.examples import Example
+from livermet.report.feature_lists import feature_label, ranked_features
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, INK, GREY, PALE = "#56B4E9", "#CC79A7", "#22313f", "#6b7a88", "#eef2f5"
 CLASS_STYLE = {"positive": (VERMILION, "o"), "negative": (BLUE, "s")}
-LINE_STYLES = ((BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (PURPLE, ":"))
+LINE_STYLES = (
+    (BLUE, "-"),
+    (VERMILION, "--"),
+    (GREEN, "-."),
+    (PURPLE, ":"),
+    (ORANGE, (0, (6, 2, 1, 2, 1, 2))),
+    (SKY, (0, (1, 3))),
+)
 LIVER_WINDOW_HU = (-40.0, 160.0)
-SHOWN_FEATURES = 20
 FEWEST_ROWS = 5
 # inches from one box of the flow to the next
 FLOW_STEP = 1.1
@@ -304,13 +311,13 @@ def _box_and_points(ax: Axes, place: float, values: np.ndarray, color: str, mark
 def _spearman_text(result: pd.Series) -> str:
     if pd.isna(result["spearman_rho"]):
         return textwrap.fill(f"no correlation: {_reason(result, 'Spearman')}", 40)
-    return f"Spearman rho {result['spearman_rho']:.2f}, {p_text(result['spearman_p'])}"
+    return f"Spearman rho {result['spearman_rho']:.2f}, {words.p_text(result['spearman_p'])}"
 
 
 def _ranksum_text(result: pd.Series) -> str:
     if pd.isna(result["ranksum_p"]):
         return textwrap.fill(f"no rank-sum test: {_reason(result, 'rank-sum')}", 40)
-    return f"Wilcoxon rank-sum {p_text(result['ranksum_p'])}"
+    return f"Wilcoxon rank-sum {words.p_text(result['ranksum_p'])}"
 
 
 def _reason(result: pd.Series, test: str) -> str:
@@ -320,11 +327,6 @@ def _reason(result: pd.Series, test: str) -> str:
         return "too few values"
     told = dict(part.split(": ", 1) for part in str(reason).split("; ") if ": " in part)
     return told.get(test, str(reason))
-
-
-def p_text(p: float) -> str:
-    """Write a p value: 'p = 0.032', or 'p < 0.001'."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def features(selection: pd.DataFrame, protocols: list[str]) -> Figure:
@@ -359,32 +361,6 @@ def features(selection: pd.DataFrame, protocols: list[str]) -> Figure:
             for place, count in zip(places, rows["fits"], strict=True):
                 ax.text(end, place, f" {count}/{fits}", va="center", fontsize=8, color=GREY)
     return figure
-
-
-def ranked_features(selection: pd.DataFrame, protocol: str) -> tuple[pd.DataFrame, int]:
-    """Rank a protocol's selected features: feature, coefficient (mean), fits; and all fits' number.
-
-    Cross-validation folds count where there are any, or else the one fit on all training data.
-    """
-    rows = selection[selection["protocol"].eq(protocol)]
-    folds = rows[rows["fold"].astype(str).ne("all")]
-    rows = folds if len(folds) else rows
-    fits = rows["fold"].nunique()
-    chosen = rows[rows["feature"].notna() & rows["feature"].ne("")]
-    grouped = chosen.groupby("feature")["standardised_coefficient"]
-    table = grouped.agg(coefficient="mean", fits="size").reset_index()
-    weight = table["coefficient"].abs() * table["fits"]
-    order = weight.sort_values(ascending=False, kind="stable").index[:SHOWN_FEATURES]
-    return table.loc[order].reset_index(drop=True), fits
-
-
-def feature_label(feature: str) -> str:
-    """Write a PyRadiomics name for readers: 'ZoneVariance (glszm)'."""
-    parts = feature.split("_")
-    if len(parts) < 3:
-        return feature.replace("_", " ")
-    image, family, name = parts[0], parts[1], "_".join(parts[2:])
-    return f"{name} ({family if image == 'original' else f'{image} {family}'})"
 
 
 def failures(panels: dict[str, dict], name: str) -> Figure:

@@ -1,6 +1,7 @@
 """The run's results in a few numbers and sentences, computed from its tables."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -15,17 +16,39 @@ class Headline:
     label: str
 
 
-def chosen_models(cross_validation: pd.DataFrame) -> dict[str, str]:
-    """Name each protocol's model with the highest cross-validated AUC, without class weights.
+class Choice(NamedTuple):
+    """The model that cross-validation chose for a protocol, and its mean AUC over folds."""
 
-    The choice never looks at the test set. A protocol without any AUC takes its first model.
+    model: str
+    weighting: str
+    auc: float
+
+    @property
+    def name(self) -> str:
+        """The model's name for readers, with its class weights if it has any."""
+        weights = "" if self.weighting == "none" else words.value("weighting", self.weighting)
+        return words.model(self.model) + (f" (class weights: {weights})" if weights else "")
+
+
+def chosen_models(
+    cross_validation: pd.DataFrame, choice: pd.DataFrame | None = None
+) -> dict[str, Choice]:
+    """Name each protocol's model: the one with the highest cross-validated AUC.
+
+    The choice never looks at the test set. `choice` is the corrected protocol's own record of it
+    (model, weighting, auc, chosen); for any other protocol the models without class weights of
+    table S2 stand for choice, the first of them where none has an AUC.
     """
     rows = cross_validation[cross_validation["weighting"].eq("none")]
     rows = rows[rows["metric"].eq("auc")]
-    return {
-        protocol: group.sort_values("mean", ascending=False, kind="stable")["model"].iloc[0]
-        for protocol, group in rows.groupby("protocol", sort=False)
-    }
+    found = {}
+    for protocol, group in rows.groupby("protocol", sort=False):
+        best = group.sort_values("mean", ascending=False, kind="stable").iloc[0]
+        found[protocol] = Choice(best["model"], "none", best["mean"])
+    if choice is not None:
+        for row in choice[choice["chosen"]].itertuples():
+            found["corrected"] = Choice(row.model, row.weighting, row.auc)
+    return found
 
 
 def segmentation_headlines(table: pd.DataFrame, final: str, target: str) -> list[Headline]:
@@ -39,7 +62,7 @@ def segmentation_headlines(table: pd.DataFrame, final: str, target: str) -> list
         "lesion_sensitivity": "of lesions found",
         "false_positives_per_scan": "false positives per scan",
     }
-    return [Headline(_two(row[column]), label) for column, label in chosen.items()]
+    return [Headline(words.number(row[column]), label) for column, label in chosen.items()]
 
 
 def segmentation_sentences(table: pd.DataFrame, final: str | None, target: str) -> list[str]:
@@ -54,9 +77,10 @@ def segmentation_sentences(table: pd.DataFrame, final: str | None, target: str) 
     sentences = [
         f"On {row['scans']} {target} test scans of {_patients(row['patients'])} the final model "
         f"({words.model(final)}) found {_share(row['lesion_sensitivity'])} of the reference "
-        f"lesions, with {_two(row['false_positives_per_scan'])} false positives per scan; "
+        f"lesions, with {words.number(row['false_positives_per_scan'])} false positives per scan; "
         f"{_share(row['lesion_ppv'])} of the lesions that it drew match a reference lesion. "
-        f"Median Dice: lesions {_two(row['median_dice'])}, liver {_two(row['median_liver_dice'])}."
+        f"Median Dice: lesions {words.number(row['median_dice'])}, "
+        f"liver {words.number(row['median_liver_dice'])}."
     ]
     same = table[table["cohort"].eq(target) & table["test_set"].eq(row["test_set"])]
     if len(same) > 1:
@@ -66,8 +90,8 @@ def segmentation_sentences(table: pd.DataFrame, final: str | None, target: str) 
 
 def _best_of(scored: pd.DataFrame) -> str:
     """Name the models with the highest median lesion Dice, to the two decimals that are shown."""
-    shown = scored["median_dice"].map(_two)
-    highest = _two(scored["median_dice"].max())
+    shown = scored["median_dice"].map(words.number)
+    highest = words.number(scored["median_dice"].max())
     best = [words.model(name) for name in scored.loc[shown.eq(highest), "model"]]
     if len(best) == len(scored):
         return (
@@ -90,37 +114,36 @@ def _test_row(table: pd.DataFrame, model: str | None, target: str) -> pd.Series 
     return None if rows.empty else rows.iloc[0]
 
 
-def score(table: pd.DataFrame, protocol: str, model: str, metric: str) -> pd.Series | None:
-    """Find one score of a model without class weights in a long table; None where it is missing."""
+def score(table: pd.DataFrame, protocol: str, choice: Choice, metric: str) -> pd.Series | None:
+    """Find one score of a model in a long table; None where it is missing."""
     rows = table[
         table["protocol"].eq(protocol)
-        & table["model"].eq(model)
+        & table["model"].eq(choice.model)
         & table["metric"].eq(metric)
-        & table["weighting"].eq("none")
+        & table["weighting"].eq(choice.weighting)
     ]
     rows = rows[rows["mean"].notna()]
     return None if rows.empty else rows.iloc[0]
 
 
 def classification_headlines(
-    table: pd.DataFrame, chosen: dict[str, str], name: str
+    table: pd.DataFrame, chosen: dict[str, Choice], name: str
 ) -> list[Headline]:
     """Give the chosen model's test AUC of the last protocol, the corrected one where it was run."""
     for protocol in reversed(chosen):
         auc = score(table, protocol, chosen[protocol], "auc")
         if auc is not None:
             label = (
-                f"test AUC for {name} ({_two(auc['low'])} to {_two(auc['high'])}), "
+                f"test AUC for {name} ({words.spread(auc['low'], auc['high'])}), "
                 f"{protocol} protocol"
             )
-            return [Headline(_two(auc["mean"]), label)]
+            return [Headline(words.number(auc["mean"]), label)]
     return []
 
 
 def classification_sentences(
     test: pd.DataFrame,
-    cross_validation: pd.DataFrame,
-    chosen: dict[str, str],
+    chosen: dict[str, Choice],
     positive_studies: int,
     studies: int,
     name: str,
@@ -133,13 +156,11 @@ def classification_sentences(
     sentences = []
     for protocol, model in chosen.items():
         auc = score(test, protocol, model, "auc")
-        validated = score(cross_validation, protocol, model, "auc")
         choice = (
-            f"cross-validation gives no AUC, so that {words.model(model)}, the first model, stands "
-            "for it"
-            if validated is None
-            else f"cross-validation chose {words.model(model)} (mean AUC over folds "
-            f"{_two(validated['mean'])})"
+            f"cross-validation gives no AUC, so that {model.name}, the first model, stands for it"
+            if pd.isna(model.auc)
+            else f"cross-validation chose {model.name} (mean AUC over folds "
+            f"{words.number(model.auc)})"
         )
         if auc is None:
             sentences.append(
@@ -153,7 +174,7 @@ def classification_sentences(
         )
         sentences.append(
             f"{protocol.capitalize()} protocol: {choice}; on the test studies it ranks {name} with "
-            f"AUC {_two(auc['mean'])} ({_two(auc['low'])} to {_two(auc['high'])}){chance}."
+            f"AUC {words.estimate(auc['mean'], auc['low'], auc['high'])}{chance}."
         )
     if studies:
         share = positive_studies / studies
@@ -173,12 +194,8 @@ def burden_sentence(statistics: pd.DataFrame, name: str) -> str:
     row = rows.iloc[0]
     return (
         f"Tumour burden and {name} score: Spearman rho {row['spearman_rho']:.2f} "
-        f"({_p(row['spearman_p'])}) over {int(row['studies'])} studies."
+        f"({words.p_text(row['spearman_p'])}) over {int(row['studies'])} studies."
     )
-
-
-def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def _patients(count: int) -> str:
@@ -186,8 +203,4 @@ def _patients(count: int) -> str:
 
 
 def _share(value: float) -> str:
-    return words.MISSING if value != value else f"{100 * value:.0f}%"
-
-
-def _two(value: float) -> str:
-    return words.MISSING if value != value else f"{value:.2f}"
+    return words.MISSING if pd.isna(value) else f"{100 * value:.0f}%"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from livermet.cohort import study_names
 from livermet.phenotype.table import LESION_COUNT, measured
+from livermet.report import words
 
 FACTS = [
     "series",
@@ -38,8 +39,10 @@ SCORES = (
     "auc",
     "pooled_f1",
     "pooled_auc",
+    "within_fold_auc",
 )
 SCORE_COLUMNS = ["protocol", "model", "weighting", "metric", "mean", "low", "high"]
+CORRECTED = "corrected"
 PLACES = ("train", "test")
 CLASSES = ("positive", "negative")
 NOT_RECORDED = "not recorded"
@@ -287,14 +290,24 @@ def flow_of_facts(facts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([{"step": 0, "reason": "rows of the feature table"} | removed | left])
 
 
-def table4_classification(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Take the test scores of the models without class weights, in the paper's order of scores."""
-    return _scores(metrics[metrics["weighting"].eq("none")])
+def table4_classification(metrics: pd.DataFrame, choice: pd.DataFrame | None) -> pd.DataFrame:
+    """Take the test scores of the published models without class weights and of the chosen one.
+
+    `choice` is the corrected protocol's (model, weighting, chosen): only its model has scored the
+    test set, whatever its weighting. Scores stand in the paper's order.
+    """
+    shown = metrics["weighting"].eq("none") & metrics["protocol"].ne(CORRECTED)
+    if choice is not None:
+        chosen = choice.loc[choice["chosen"], ["model", "weighting"]]
+        models = pd.MultiIndex.from_frame(metrics[["model", "weighting"]])
+        is_chosen = models.isin(pd.MultiIndex.from_frame(chosen))
+        shown |= metrics["protocol"].eq(CORRECTED) & is_chosen
+    return _scores(metrics[shown])
 
 
 def table_s3_weighted(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Take the test scores of the models with class weights, in the paper's order of scores."""
-    return _scores(metrics[metrics["weighting"].ne("none")])
+    """Take the test scores of the published models with class weights, in the paper's order."""
+    return _scores(metrics[metrics["weighting"].ne("none") & metrics["protocol"].ne(CORRECTED)])
 
 
 def table_s2_cross_validation(cross_validation: pd.DataFrame) -> pd.DataFrame:
@@ -320,10 +333,7 @@ def wide_scores(table: pd.DataFrame) -> pd.DataFrame:
     """
     if table.empty:
         return pd.DataFrame(columns=["protocol", "model", "weighting"])
-    cells = [
-        "" if pd.isna(row.mean) else f"{row.mean:.2f} ({row.low:.2f} to {row.high:.2f})"
-        for row in table.itertuples(index=False)
-    ]
+    cells = [words.estimate(row.mean, row.low, row.high) for row in table.itertuples(index=False)]
     keys = ["protocol", "model", "weighting"]
     wide = table.assign(cell=cells).pivot_table(
         index=keys, columns="metric", values="cell", aggfunc="first", sort=False

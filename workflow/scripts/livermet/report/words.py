@@ -11,6 +11,9 @@ MODELS = {
     "LR": "logistic regression",
     "RF": "random forest",
     "XGB": "XGBoost",
+    "always_positive": "always positive",
+    "volume": "tumour volume alone",
+    "lesion_count": "number of lesions alone",
 }
 WEIGHTINGS = {
     "none": "none",
@@ -49,8 +52,44 @@ COLUMNS = {
     "auc": "AUC",
     "pooled_f1": "Pooled F1",
     "pooled_auc": "Pooled AUC",
+    "within_fold_auc": "AUC within folds",
     "file": "File",
     "state": "State",
+    "set": "Scored on",
+    "metric": "Score",
+    "baseline": "Baseline",
+    "step": "Step",
+    "correction": "Correction",
+    "repeats": "Repeats",
+    "mask": "Masks",
+    "source": "Printed in",
+    "note": "Note",
+    "reason": "Reason",
+    "p": "p",
+    "permutations": "Permutations",
+    "fits": "Fits",
+    "empty_fits": "Empty selections",
+    "resamples": "Resamples",
+    "feature": "Feature",
+    "class": "Class",
+    "candidates": "Candidates",
+    "criterion": "Criterion",
+    "required_patients": "Patients needed",
+    "required_events": "Positive patients needed",
+    "available_patients": "Patients there are",
+    "available_events": "Positive patients there are",
+    "assumed_auc": "Assumed AUC",
+    "prevalence": "Prevalence",
+    "cohorts": "Cohorts",
+    "printed": "Printed",
+    "ours": "Ours",
+    "optimised_for": "Optimised for",
+    "printed_weight": "Printed weight",
+    "found_weight": "Found weight",
+    "tuning_series": "Tuning series",
+    "tuning_patients": "Tuning patients",
+    "pairs": "Pairs",
+    "deterministic": "One thread",
 }
 VALUES = {
     "model": MODELS,
@@ -62,6 +101,19 @@ VALUES = {
         "reference": "none",
     },
     "statistic": {"cfdna": "cfDNA"},
+    "set": {"validation": "held out", "cross-validation": "cross-validation"},
+    "metric": {
+        "auc": "AUC",
+        "f1": "F1",
+        "ppv": "PPV",
+        "npv": "NPV",
+        "pooled_auc": "pooled AUC",
+        "pooled_f1": "pooled F1",
+        "within_fold_auc": "AUC within folds",
+    },
+    "baseline": MODELS,
+    "mask": MODELS | {"reference": "reference"},
+    "optimised_for": WEIGHTINGS,
 }
 DECIMALS = {"false_positives_per_scan": 2}
 MISSING = "\u2013"
@@ -88,3 +140,32 @@ def heading(column: str) -> str:
 def model(name: str | None) -> str:
     """Write a model's name for readers; a run without models has none."""
     return MODELS.get(name, name or "none")
+
+
+def value(column: str, name: str) -> str:
+    """Write a name that stands in a column for readers."""
+    return VALUES.get(column, {}).get(name, name)
+
+
+def number(figure: float, decimals: int = 2) -> str:
+    """Write a number with its decimals; a dash for what is missing, no sign before a zero."""
+    return MISSING if pd.isna(figure) else f"{figure:z.{decimals}f}"
+
+
+def spread(low: float, high: float, decimals: int = 2) -> str:
+    """Write an interval: '0.59 to 0.82'."""
+    return f"{number(low, decimals)} to {number(high, decimals)}"
+
+
+def estimate(mean: float, low: float, high: float, decimals: int = 2) -> str:
+    """Write '0.71 (0.59 to 0.82)'; the number alone without an interval, '' without a number."""
+    if pd.isna(mean):
+        return ""
+    if pd.isna(low) or pd.isna(high):
+        return number(mean, decimals)
+    return f"{number(mean, decimals)} ({spread(low, high, decimals)})"
+
+
+def p_text(p: float) -> str:
+    """Write a p value: 'p = 0.032', or 'p < 0.001'."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -1,0 +1,258 @@
+"""Validation: what the corrected protocol's numbers are worth, and what each correction does.
+
+Comes in: `radiomics/{mask}/features.csv` and `phenotype/{mask}/` (selections, predictions, the
+choice), of the mask that the study classifies by.
+Goes out: `results/<run>/tables/`: `baselines.csv` (models against trivial rules), `intervals.csv`
+(by series, study and patient), `repeated_cross_validation.csv` (over all patients),
+`permutation.csv` (the whole procedure under exchanged labels), `corrections.csv` (the ladder from
+the published to the corrected protocol) and `null_cohorts.csv` (both protocols on phantom tables
+without any relation to find).
+Repeats, parts of the permutations and parts of the null cohorts are jobs of their own.
+"""
+
+OF_TABLE = f"{RUN}/radiomics/{PHENOTYPE_MASK}/features.csv"
+CORRECTED = f"{RUN}/phenotype/{PHENOTYPE_MASK}/corrected"
+PUBLISHED = f"{RUN}/phenotype/{PHENOTYPE_MASK}/published"
+PERMUTATIONS = parts_of(config["phenotype"]["permutations"]["count"], 50, first=0)
+NULL_COHORTS = parts_of(config["phenotype"]["null_cohorts"], 10, first=1)
+
+
+wildcard_constraints:
+    part=r"\d+",
+    repeated=one_of(FITTED),
+
+
+rule compare_baselines:
+    input:
+        held_out=expand(f"{CORRECTED}/{{fitted}}/predictions.tsv", fitted=FITTED),
+        tested=[f"{CORRECTED}/test_predictions.tsv"],
+        choice=f"{CORRECTED}/choice.tsv",
+        published=published_predictions,
+    output:
+        baselines=report(
+            f"{RUN}/tables/baselines.csv",
+            caption="../workflow/report/baselines.rst",
+            category="Classification",
+        ),
+        intervals=report(
+            f"{RUN}/tables/intervals.csv",
+            caption="../workflow/report/intervals.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/compare_baselines.log",
+    benchmark:
+        f"{RUN}/benchmarks/compare_baselines.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        draws=config["phenotype"]["bootstrap_draws"],
+        seed=config["seed"],
+        code=code("phenotype.metrics", "phenotype.baselines"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/compare_baselines.py"
+
+
+rule repeat_cross_validation:
+    input:
+        features=OF_TABLE,
+    output:
+        predictions=f"{CORRECTED}/repeats/{{repeated}}.tsv",
+    log:
+        f"{RUN}/logs/repeat_cross_validation/{{repeated}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/repeat_cross_validation/{{repeated}}.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(240),
+    params:
+        name=config["phenotype"]["name"],
+        repeats=config["phenotype"]["repeats"],
+        folds=len(FOLDS),
+        trees=config["phenotype"]["trees"],
+        lasso_target=config["phenotype"]["lasso_target"],
+        seed=config["seed"],
+        code=code("phenotype.repeats"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/repeat_cross_validation.py"
+
+
+rule summarise_repeats:
+    input:
+        predictions=expand(f"{CORRECTED}/repeats/{{repeated}}.tsv", repeated=FITTED),
+    output:
+        summary=report(
+            f"{RUN}/tables/repeated_cross_validation.csv",
+            caption="../workflow/report/repeated_cross_validation.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/summarise_repeats.log",
+    benchmark:
+        f"{RUN}/benchmarks/summarise_repeats.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        draws=config["phenotype"]["bootstrap_draws"],
+        seed=config["seed"],
+        code=code("phenotype.repeats"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/summarise_repeats.py"
+
+
+rule permute_labels:
+    input:
+        features=OF_TABLE,
+    output:
+        aucs=f"{CORRECTED}/permutations/{{classifier}}/{{part}}.tsv",
+    log:
+        f"{RUN}/logs/permute_labels/{{classifier}}/{{part}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/permute_labels/{{classifier}}/{{part}}.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(240),
+    params:
+        name=config["phenotype"]["name"],
+        numbers=numbers_of_permutations,
+        folds=len(FOLDS),
+        trees=config["phenotype"]["trees"],
+        lasso_target=config["phenotype"]["lasso_target"],
+        seed=config["seed"],
+        code=code("phenotype.permutation"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/permute_labels.py"
+
+
+rule summarise_permutations:
+    input:
+        aucs=expand(
+            f"{CORRECTED}/permutations/{{classifier}}/{{part}}.tsv",
+            classifier=config["phenotype"]["permutations"]["classifiers"],
+            part=PERMUTATIONS,
+        ),
+    output:
+        summary=report(
+            f"{RUN}/tables/permutation.csv",
+            caption="../workflow/report/permutation.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/summarise_permutations.log",
+    benchmark:
+        f"{RUN}/benchmarks/summarise_permutations.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code("phenotype.permutation"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/summarise_permutations.py"
+
+
+rule correct_stepwise:
+    input:
+        features=OF_TABLE,
+        selection=f"{PUBLISHED}/selection.tsv",
+        published=expand(f"{PUBLISHED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),
+        held_out=expand(f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),
+        tested=f"{CORRECTED}/test_predictions.tsv",
+    output:
+        corrections=report(
+            f"{RUN}/tables/corrections.csv",
+            caption="../workflow/report/corrections.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/correct_stepwise.log",
+    benchmark:
+        f"{RUN}/benchmarks/correct_stepwise.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(120),
+    params:
+        name=config["phenotype"]["name"],
+        draws=config["phenotype"]["bootstrap_draws"],
+        trees=config["phenotype"]["trees"],
+        lasso_target=config["phenotype"]["lasso_target"],
+        seed=config["seed"],
+        code=code("phenotype.ladder"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/correct_stepwise.py"
+
+
+rule simulate_null:
+    output:
+        cohorts=f"{RUN}/phenotype/null/{{part}}.tsv",
+    log:
+        f"{RUN}/logs/simulate_null/{{part}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/simulate_null/{{part}}.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(60),
+    params:
+        seeds=seeds_of_null_cohorts,
+        folds=len(FOLDS),
+        draws=config["phenotype"]["bootstrap_draws"],
+        lasso_alpha=config["phenotype"]["lasso_alpha"],
+        lasso_target=config["phenotype"]["lasso_target"],
+        code=code("phenotype.null"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/simulate_null.py"
+
+
+rule summarise_null:
+    input:
+        cohorts=expand(f"{RUN}/phenotype/null/{{part}}.tsv", part=NULL_COHORTS),
+    output:
+        summary=report(
+            f"{RUN}/tables/null_cohorts.csv",
+            caption="../workflow/report/null_cohorts.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/summarise_null.log",
+    benchmark:
+        f"{RUN}/benchmarks/summarise_null.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code("phenotype.null"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/summarise_null.py"

@@ -1,0 +1,32 @@
+"""Rule correct_stepwise: the ladder from the published procedure to the corrected one."""
+
+from livermet.files import read_table, write_table
+from livermet.jobs import job
+from livermet.phenotype.baselines import BASELINES
+from livermet.phenotype.corrected import UNWEIGHTED, Settings
+from livermet.phenotype.fits import read_rows
+from livermet.phenotype.ladder import Protocols, climb, tabulate
+from livermet.phenotype.table import read_feature_table
+
+with job(snakemake) as log:
+    given, params = snakemake.input, snakemake.params
+    table = read_feature_table(given.features, params.name)
+    published, held_out = read_rows(given.published), read_rows(given.held_out)
+    tested = read_rows([given.tested])
+    trivial = tested["model"].isin(BASELINES)
+    chosen = tested.loc[~trivial, "model"]
+    model = chosen.iloc[0] if len(chosen) else held_out["model"].iloc[0]
+    protocols = Protocols(
+        published=published[published["weighting"] == UNWEIGHTED],
+        selection=read_table(given.selection, dtype={"fold": str}),
+        chosen=model,
+        held_out=held_out[(held_out["model"] == model) & (held_out["weighting"] == UNWEIGHTED)],
+        tested=tested[~trivial],
+        trivial=tested[trivial],
+    )
+    settings = Settings(params.lasso_target, params.trees, params.seed)
+    steps = climb(table, protocols, settings)
+    corrections = tabulate(steps, params.draws, params.seed)
+    for row in corrections.itertuples():
+        log.info("%d %s: test AUC %.3f (%s)", row.step, row.correction, row.auc, row.model)
+    write_table(corrections, snakemake.output.corrections)

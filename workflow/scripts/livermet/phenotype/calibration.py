@@ -1,0 +1,185 @@
+"""Calibration: whether predicted probabilities are the shares of positives that they claim to be.
+
+Slope and intercept are those of a logistic regression of the label on the probability's logit
+(Cox, Biometrika 1958; Steyerberg, Clinical Prediction Models, 2nd ed. 2019, chapter 15): the slope
+is 1 for probabilities that are as spread as they should be and below 1 for too extreme ones; the
+intercept (calibration in the large) is fitted with the slope held at 1, 0 for probabilities that
+are right on average and positive where they are too low. The Brier score is the mean squared
+difference of probability and label.
+
+Each study counts once: a series weighs 1 / (series of its study). Intervals draw patients with
+replacement and one series of each of their studies.
+"""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+
+from livermet.phenotype.baselines import ALWAYS_POSITIVE
+from livermet.phenotype.bootstrap import patient_draws
+from livermet.phenotype.corrected import UNWEIGHTED
+from livermet.phenotype.fits import PUBLISHED
+
+MODEL = ["protocol", "model", "weighting", "set"]
+# Logits of 0 and 1 are infinite. A forest of 1,000 trees tells no finer than about this.
+CLIP = 0.001
+DRAWS = 200
+BINS = 5
+
+# Of labels (0 or 1), probabilities and weights, all (series,): a number, infinite or NaN.
+Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+
+
+def judged(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Take the predictions whose probabilities are judged, of models without class weights.
+
+    Class weights shift probabilities by design. Under `published` only the test series count: of
+    the others most had their patient in training. 'Always positive' states no probability.
+    """
+    seen = (predictions["protocol"] == PUBLISHED) & (predictions["set"] != "test")
+    unweighted = predictions["weighting"] == UNWEIGHTED
+    return predictions[unweighted & ~seen & (predictions["model"] != ALWAYS_POSITIVE)]
+
+
+def study_weights(studies: np.ndarray) -> np.ndarray:
+    """Weigh each series by 1 / (series of its study)."""
+    _, study_of, series = np.unique(studies, return_inverse=True, return_counts=True)
+    return 1 / series[study_of]
+
+
+def calibrate(predictions: pd.DataFrame, seed: int, draws: int = DRAWS) -> pd.DataFrame:
+    """Measure the calibration of each model and set of some predictions (fits.PREDICTION_COLUMNS).
+
+    Columns: MODEL, series; slope, intercept and brier, each with _low and _high (2.5th and 97.5th
+    percentile of the draws); brier_prevalence, the Brier score of the set's own share of positives;
+    reason, why a number is empty. A draw in which the probabilities separate the classes has an
+    infinite slope and counts as such: a limit among those is empty.
+    """
+    rows = [
+        {**dict(zip(MODEL, names, strict=True)), **_calibration(model, seed, draws)}
+        for names, model in predictions.groupby(MODEL, sort=False)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _calibration(model: pd.DataFrame, seed: int, draws: int) -> dict:
+    model = model.sort_values("series")
+    label, probability = (model[name].to_numpy(dtype=float) for name in ("label", "probability"))
+    weights = study_weights(model["study"].to_numpy())
+    counts = patient_draws(model["patient"].to_numpy(), model["study"].to_numpy(), draws, seed)
+    facts, reasons = {"series": len(model)}, []
+    for name, measure in MEASURES.items():
+        value = measure(label, probability, weights)
+        if not np.isfinite(value):
+            reasons.append(f"{name}: {_why(label, probability)}")
+            continue
+        drawn = np.array([measure(label, probability, count) for count in counts])
+        low, high = _limits(drawn)
+        facts |= {name: value, f"{name}_low": low, f"{name}_high": high}
+        if not np.isfinite([low, high]).all():
+            endless = np.isinf(drawn).sum()
+            reasons.append(f"{name}'s interval: without a limit in {endless} of {draws} draws")
+    share = float(np.average(label, weights=weights))
+    return facts | {"brier_prevalence": share * (1 - share), "reason": "; ".join(reasons)}
+
+
+def slope(label: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> float:
+    """Fit the calibration slope; infinite where the probabilities separate the classes.
+
+    NaN where there is one class only, or one probability.
+    """
+    inside = weights > 0
+    label, logit, weights = label[inside], logits(probability[inside]), weights[inside]
+    if len(set(label)) < 2 or np.ptp(logit) == 0:
+        return np.nan
+    negative, positive = logit[label == 0], logit[label == 1]
+    # Also where the classes touch in one value: the likelihood then has no maximum either.
+    if negative.max() <= positive.min():
+        return np.inf
+    if positive.max() <= negative.min():
+        return -np.inf
+    return float(_logistic(label, sm.add_constant(logit), weights)[1])
+
+
+def intercept(label: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> float:
+    """Fit the intercept beside a slope of 1; infinite where all labels are the same."""
+    inside = weights > 0
+    label, logit, weights = label[inside], logits(probability[inside]), weights[inside]
+    if len(set(label)) < 2:
+        return np.inf if label[0] == 1 else -np.inf
+    return float(_logistic(label, np.ones(len(label)), weights, offset=logit)[0])
+
+
+def brier(label: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> float:
+    """Give the weighted mean squared difference of probability and label."""
+    return float(np.average((probability - label) ** 2, weights=weights))
+
+
+def logits(probability: np.ndarray) -> np.ndarray:
+    """Give the log odds of probabilities, which are kept CLIP away from 0 and 1."""
+    kept = np.clip(probability, CLIP, 1 - CLIP)
+    return np.log(kept / (1 - kept))
+
+
+def _logistic(label, design, weights, **options) -> np.ndarray:
+    model = sm.GLM(label, design, family=sm.families.Binomial(), freq_weights=weights, **options)
+    with warnings.catch_warnings():
+        # Of two patterns of series that nearly separate, the fit is right and its errors are not.
+        warnings.simplefilter("ignore")
+        return model.fit().params
+
+
+def _limits(drawn: np.ndarray) -> tuple[float, float]:
+    """Give the 2.5th and 97.5th percentile of the defined draws, infinite ones among them."""
+    defined = drawn[~np.isnan(drawn)]
+    if not len(defined):
+        return np.nan, np.nan
+    # A drawn value and none between two, since nothing lies between a number and infinity.
+    limits = np.percentile(defined, [2.5, 97.5], method="closest_observation")
+    return tuple(np.where(np.isinf(limits), np.nan, limits))
+
+
+def _why(label: np.ndarray, probability: np.ndarray) -> str:
+    if len(set(label)) < 2:
+        return "all series are of one class"
+    if np.ptp(logits(probability)) == 0:
+        return "every series has the same probability"
+    return "the probabilities separate the classes, so that it has no finite value"
+
+
+MEASURES: dict[str, Measure] = {"slope": slope, "intercept": intercept, "brier": brier}
+COLUMNS = [
+    *MODEL,
+    "series",
+    *(f"{name}{limit}" for name in MEASURES for limit in ("", "_low", "_high")),
+    "brier_prevalence",
+    "reason",
+]
+
+
+def calibration_curve(predictions: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
+    """Compare predicted with observed shares in bins of about as many studies each.
+
+    Bins end at quantiles of the weighted probabilities, as scikit-learn's calibration_curve has it
+    with equal weights; equal probabilities share a bin, so that there may be fewer. Columns: MODEL,
+    bin, predicted (mean probability), observed (share of positives), series, weight (studies).
+    """
+    rows = []
+    for names, model in predictions.groupby(MODEL, sort=False):
+        probability = model["probability"].to_numpy(dtype=float)
+        weights = study_weights(model["study"].to_numpy())
+        inner = np.arange(1, bins) / bins
+        edges = np.quantile(probability, inner, weights=weights, method="inverted_cdf")
+        place = np.searchsorted(np.unique(edges), probability)
+        for number, inside in enumerate(place == value for value in np.unique(place)):
+            weight = weights[inside]
+            means = (
+                float(np.average(values[inside], weights=weight))
+                for values in (probability, model["label"].to_numpy(dtype=float))
+            )
+            rows.append([*names, number, *means, int(inside.sum()), float(weight.sum())])
+    columns = [*MODEL, "bin", "predicted", "observed", "series", "weight"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,56 @@
+"""Stated values for the features of scans whose lesions could not be measured."""
+
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from livermet.phenotype.table import FEATURES, RADIOMIC_FEATURES
+
+# Lengths, areas, volumes, and sums over voxels, runs or zones: 0 where there is nothing to sum.
+EXTENT_FEATURES = frozenset(
+    f"original_{feature}"
+    for feature in (
+        "shape_LeastAxisLength",
+        "shape_MajorAxisLength",
+        "shape_MinorAxisLength",
+        "shape_Maximum2DDiameterColumn",
+        "shape_Maximum2DDiameterRow",
+        "shape_Maximum2DDiameterSlice",
+        "shape_Maximum3DDiameter",
+        "shape_MeshVolume",
+        "shape_SurfaceArea",
+        "shape_VoxelVolume",
+        "firstorder_Energy",
+        "firstorder_TotalEnergy",
+        "gldm_DependenceNonUniformity",
+        "gldm_GrayLevelNonUniformity",
+        "glrlm_GrayLevelNonUniformity",
+        "glrlm_RunLengthNonUniformity",
+        "glszm_GrayLevelNonUniformity",
+        "glszm_SizeZoneNonUniformity",
+    )
+)
+UNMEASURED = "No_Measured_Lesion"
+CANDIDATES = (*FEATURES, UNMEASURED)
+
+
+class LesionFreeFiller(TransformerMixin, BaseEstimator):
+    """Give stated values to the features of scans whose lesions could not be measured.
+
+    Features of extent (EXTENT_FEATURES) are 0: no lesion has no volume. Every other feature, which
+    has no value without voxels, is the median of the training rows, and the added column
+    No_Measured_Lesion is 1, so that a model can tell the filled rows from the measured ones.
+    """
+
+    def fit(self, features: pd.DataFrame, labels=None) -> "LesionFreeFiller":
+        """Learn the medians of the training rows."""
+        # A column that no training row has is of no use either way; 0 keeps it constant.
+        self.values_ = features[list(FEATURES)].median().fillna(0.0)
+        self.values_[[name for name in FEATURES if name in EXTENT_FEATURES]] = 0.0
+        return self
+
+    def transform(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Fill what is missing; the result has the columns CANDIDATES."""
+        features = features[list(FEATURES)]
+        unmeasured = features[list(RADIOMIC_FEATURES)].isna().any(axis=1)
+        filled = features.astype(float).fillna(self.values_)
+        return pd.concat([filled, unmeasured.astype(float).rename(UNMEASURED)], axis=1)

@@ -1,0 +1,320 @@
+"""The ladder: from the published procedure to the corrected one, one correction at a time.
+
+Each step keeps the corrections of the steps before it, so that what a step changes is what its
+correction does. The order is that of the list of faults in docs/reproduction.md. The first step is
+the published procedure itself, the last one the corrected protocol as it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from sklearn.base import ClassifierMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from livermet.phenotype import corrected
+from livermet.phenotype.baselines import ALWAYS_POSITIVE
+from livermet.phenotype.bootstrap import (
+    Predictions,
+    interval,
+    metrics_of_draws,
+    patient_draws,
+    published_draws,
+    study_draws,
+)
+from livermet.phenotype.choice import choose
+from livermet.phenotype.classifiers import CLASSIFIERS, THRESHOLD, published_classifier
+from livermet.phenotype.corrected import UNWEIGHTED, FoldModel, Settings, fit_folds, score_test
+from livermet.phenotype.fits import ALL_FOLDS, Fit, auc, f1, selected
+from livermet.phenotype.folds import folds_of, patient_strata
+from livermet.phenotype.table import FEATURES, LESION_COUNT, measured
+
+METRICS = ("auc", "f1", "accuracy")
+SERIES, PATIENT = "series", "patient"
+YES, NO, NOT_APPLICABLE = "yes", "no", "not applicable"
+
+
+@dataclass(frozen=True)
+class Step:
+    """The state after a correction: its model's predictions, and what an interval draws anew.
+
+    `made` says whether the correction changed anything here, `reason` why not, or what it added.
+    """
+
+    correction: str
+    model: str
+    held_out: pd.DataFrame
+    tested: pd.DataFrame
+    unit: str
+    made: str = YES
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Protocols:
+    """What the two protocols left behind, between which the ladder stands.
+
+    `published` holds the unweighted predictions of all classifiers, validation and test, and
+    `selection` the features of all training rows; `chosen`, `held_out` and `tested` are the
+    corrected protocol's model and its predictions; `trivial` those of 'always positive'.
+    """
+
+    published: pd.DataFrame
+    selection: pd.DataFrame
+    chosen: str
+    held_out: pd.DataFrame
+    tested: pd.DataFrame
+    trivial: pd.DataFrame
+
+
+def climb(table: pd.DataFrame, protocols: Protocols, settings: Settings) -> list[Step]:
+    """Make each correction in its turn; `table` is the feature table as it was read."""
+    complete = table[measured(table)]
+    headline = _headline(protocols.published)
+    steps = [_published(protocols.published, headline)]
+    if not _enough(complete):
+        end = Step(
+            "all corrections", protocols.chosen, protocols.held_out, protocols.tested, PATIENT
+        )
+        return [*steps, replace(end, reason="too few measured scans for the steps between")]
+
+    grouped = fit_folds(complete, headline, [UNWEIGHTED], _selected_once(protocols, settings))
+    steps.append(_with(steps[-1], "patients held out whole", held_out=grouped.prediction_table()))
+    steps.append(
+        _with(
+            steps[-1],
+            "mean of the folds' models, not one refitted model",
+            tested=_ensemble(complete, grouped, headline),
+        )
+    )
+    inside = _fit_inside(complete, headline, settings)
+    steps.append(
+        _with(
+            steps[-1],
+            "standardised, filtered and selected inside the folds",
+            held_out=inside.prediction_table(),
+            tested=_ensemble(complete, inside, headline),
+        )
+    )
+    steps.append(_with(steps[-1], "intervals by patient", unit=PATIENT))
+    steps.append(_with(steps[-1], "trivial rules beside the model", reason=_trivial(protocols)))
+    steps.append(
+        _chosen(steps[-1], "model chosen by cross-validation", complete, _fit_inside, settings)
+    )
+    counted = _counted_by_mask(complete)
+    steps.append(
+        _with(
+            steps[-1],
+            "lesions counted by the mask",
+            made=NOT_APPLICABLE,
+            reason="the count is the mask's own, or the table does not hold another",
+        )
+        if counted[LESION_COUNT].equals(complete[LESION_COUNT])
+        else _chosen(steps[-1], "lesions counted by the mask", counted, _fit_inside, settings)
+    )
+    steps.append(
+        _with(
+            steps[-1],
+            "lesions, not their union, as the unit of shape",
+            made=NO,
+            reason="the table measures the union of lesions; tables/reproducibility.csv holds the "
+            "ICC of each feature",
+        )
+    )
+    return steps + _last_steps(steps[-1], counted, table, protocols, settings)
+
+
+def _enough(table: pd.DataFrame) -> bool:
+    """Tell whether every fold's training rows hold two patients of each stratum."""
+    training = corrected.training_rows(table)
+    for _, (inside, _) in folds_of(training):
+        rows = training.iloc[inside]
+        patients = patient_strata(rows).groupby(rows["patient"]).first()
+        if patients.value_counts().reindex([0, 1], fill_value=0).min() < 2:
+            return False
+    return len(training) > 0
+
+
+def tabulate(steps: list[Step], draws: int, seed: int) -> pd.DataFrame:
+    """Score every step; one row a step, in order.
+
+    Columns: step, correction, made, reason, model; cv_auc, cv_f1, cv_accuracy (means over folds);
+    of the test studies auc, f1 and accuracy, each with _low, _high and _width of its interval.
+    """
+    rows = []
+    for number, step in enumerate(steps):
+        facts = [number, step.correction, step.made, step.reason, step.model]
+        rows.append([*facts, *_cross_validated(step.held_out), *_tested(step, draws, seed)])
+    columns = ["step", "correction", "made", "reason", "model", "cv_auc", "cv_f1", "cv_accuracy"]
+    of_test = [metric + part for metric in METRICS for part in ("", "_low", "_high", "_width")]
+    return pd.DataFrame(rows, columns=[*columns, *of_test])
+
+
+def _last_steps(
+    last: Step,
+    counted: pd.DataFrame,
+    table: pd.DataFrame,
+    protocols: Protocols,
+    settings: Settings,
+) -> list[Step]:
+    """Make the corrections after which the corrected protocol is complete."""
+    settings_stated = "libraries' settings as stated, threshold tuned inside the folds"
+    unmeasured = not measured(table).all()
+    other_voxel = len(corrected.prepared(table)) < len(table)
+    end = Step("", protocols.chosen, protocols.held_out, protocols.tested, PATIENT)
+    kept_words, voxel_words = "scans without measurable lesions kept", "one voxel size for all"
+    tuned = _chosen(last, settings_stated, counted, _fit_tuned, settings)
+    # The last correction that changes the table ends at the corrected protocol itself.
+    if not unmeasured and not other_voxel:
+        tuned = replace(end, correction=settings_stated)
+    kept = _with(tuned, kept_words, made=NOT_APPLICABLE, reason="every scan has its features")
+    if unmeasured:
+        kept = (
+            _chosen(tuned, kept_words, _counted_by_mask(table), _fit_tuned, settings)
+            if other_voxel
+            else replace(end, correction=kept_words)
+        )
+    voxel = _with(
+        kept, voxel_words, made=NOT_APPLICABLE, reason="no series is known to have another"
+    )
+    if other_voxel:
+        left_out = len(table) - len(corrected.prepared(table))
+        voxel = replace(end, correction=voxel_words, reason=f"{left_out} series left out")
+    segmentation = _with(
+        voxel,
+        "matching rule and intervals of table 3",
+        made=NOT_APPLICABLE,
+        reason="concerns segmentation, not classification",
+    )
+    return [tuned, kept, voxel, segmentation]
+
+
+def _with(step: Step, correction: str, **changes) -> Step:
+    return replace(step, **({"correction": correction, "made": YES, "reason": ""} | changes))
+
+
+def _headline(published: pd.DataFrame) -> str:
+    """Name the model with the best test AUC, which is how the paper chose its headline."""
+    tested = published[published["set"] == "test"]
+    aucs = {
+        name: auc(rows["label"], rows["probability"])
+        for name, rows in tested.groupby("model", sort=False)
+    }
+    return max(aucs, key=lambda name: np.nan_to_num(aucs[name]), default=CLASSIFIERS[0])
+
+
+def _published(published: pd.DataFrame, headline: str) -> Step:
+    rows = published[published["model"] == headline]
+    held_out, tested = (rows[rows["set"] == part] for part in ("validation", "test"))
+    return Step("published procedure", headline, held_out, tested, SERIES)
+
+
+def _selected_once(protocols: Protocols, settings: Settings) -> Callable:
+    features = selected(protocols.selection, ALL_FOLDS)
+    headline = _headline(protocols.published)
+
+    def models_of(rows: pd.DataFrame, fold: int) -> dict[str, FoldModel]:
+        model = _published_model(rows, features, headline, settings, "passthrough")
+        return {UNWEIGHTED: FoldModel(model, THRESHOLD, 1.0)}
+
+    return models_of
+
+
+def _fit_inside(table: pd.DataFrame, classifier: str, settings: Settings) -> Fit:
+    """Select inside the folds as the corrected protocol does; the classifier is still the paper's."""
+
+    def models_of(rows: pd.DataFrame, fold: int) -> dict[str, FoldModel]:
+        selection = corrected.select_in(rows, settings.target, settings.seed, fold)
+        features = selected(selection, fold)
+        model = _published_model(rows, features, classifier, settings, StandardScaler())
+        return {UNWEIGHTED: FoldModel(model, THRESHOLD, 1.0)}
+
+    return fit_folds(table, classifier, [UNWEIGHTED], models_of)
+
+
+def _fit_tuned(table: pd.DataFrame, classifier: str, settings: Settings) -> Fit:
+    selection = corrected.select(table, settings.target, settings.seed)
+    return corrected.fit(table, selection, classifier, [UNWEIGHTED], settings)
+
+
+def _published_model(rows, features, classifier, settings, scale) -> Pipeline:
+    labels = rows["label"].to_numpy()
+    model: ClassifierMixin = DummyClassifier(strategy="prior")
+    # No lesion in 'No_Measured_Lesion': complete rows alone come here.
+    features = [name for name in features if name in FEATURES]
+    if features and len(set(labels)) == 2:
+        model = published_classifier(classifier, None, settings.trees, labels)
+    columns = ColumnTransformer([("selected", scale, features)])
+    return Pipeline([("scale", columns), ("classify", model)]).fit(rows, labels)
+
+
+def _chosen(last: Step, correction: str, table: pd.DataFrame, fit: Callable, settings) -> Step:
+    """Fit all classifiers, and go on with the one whose mean AUC over the folds is best."""
+    fits = {name: fit(table, name, settings) for name in CLASSIFIERS}
+    folds = pd.concat([fitted.cross_validation_table() for fitted in fits.values()])
+    choice = choose(folds.reset_index(drop=True))
+    model = choice.loc[choice["chosen"], "model"].iloc[0]
+    return _with(
+        last,
+        correction,
+        model=model,
+        held_out=fits[model].prediction_table(),
+        tested=_ensemble(table, fits[model], model),
+    )
+
+
+def _ensemble(table: pd.DataFrame, fitted: Fit, model: str) -> pd.DataFrame:
+    return score_test(table, fitted.models[UNWEIGHTED], model, UNWEIGHTED)
+
+
+def _counted_by_mask(table: pd.DataFrame) -> pd.DataFrame:
+    return corrected.prepared(table.assign(voxel_mm=None))
+
+
+def _trivial(protocols: Protocols) -> str:
+    rows = protocols.trivial[protocols.trivial["model"] == ALWAYS_POSITIVE]
+    if rows.empty:
+        return ""
+    once = study_draws(rows["study"].to_numpy(), 1, 0)
+    scores = metrics_of_draws(once, Predictions.of(rows))
+    return (
+        f"always positive: accuracy {scores['accuracy'][0]:.2f}, F1 {scores['f1'][0]:.2f}, AUC 0.50"
+    )
+
+
+def _cross_validated(held_out: pd.DataFrame) -> list[float]:
+    """Give the means over folds of AUC, F1 and accuracy; a fold of one class has no AUC."""
+    folds = [
+        (
+            auc(rows["label"], rows["probability"]),
+            f1(rows["label"], rows["probability"], rows["threshold"]),
+            float((rows["label"] == rows["predicted"]).mean()),
+        )
+        for _, rows in held_out.groupby("fold")
+    ]
+    return list(pd.DataFrame(folds, columns=METRICS).mean())
+
+
+def _tested(step: Step, draws: int, seed: int) -> list[float]:
+    """Give mean, low, high and width of each metric of the test studies."""
+    rows = step.tested.sort_values("series")
+    if rows.empty:
+        return [np.nan] * 4 * len(METRICS)
+    studies, patients = rows["study"].to_numpy(), rows["patient"].to_numpy()
+    if step.unit == SERIES:
+        central = spread = published_draws(studies, draws)
+    else:
+        central = study_draws(studies, draws, seed)
+        spread = patient_draws(patients, studies, draws, seed)
+    facts = Predictions.of(rows.drop(columns="fold"))
+    centre, around = metrics_of_draws(central, facts), metrics_of_draws(spread, facts)
+    numbers = []
+    for metric in METRICS:
+        mean = interval(centre[metric])[0]
+        _, low, high, _ = interval(around[metric])
+        numbers += [mean, low, high, high - low]
+    return numbers

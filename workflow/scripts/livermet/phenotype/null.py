@@ -1,0 +1,121 @@
+"""Null cohorts: phantom feature tables whose labels have no relation to the features.
+
+What a procedure finds in them it would find in any cohort. Patients, studies and series are as in
+the paper: 50 patients with one to eight studies, most studies with two series, three quarters of
+the studies positive. Features of a patient are alike, of a study more so, and so are scores; that
+is what lets splits of series recognise patients.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from livermet.phenotype import corrected, published
+from livermet.phenotype.bootstrap import METRICS, WITHIN_FOLDS, Predictions, metrics_of_draws
+from livermet.phenotype.bootstrap import interval as percentiles
+from livermet.phenotype.corrected import UNWEIGHTED, Settings, score_test
+from livermet.phenotype.fits import CORRECTED, PUBLISHED
+from livermet.phenotype.folds import assign_folds
+from livermet.phenotype.metrics import draw_by
+from livermet.phenotype.table import FEATURES, LESION_COUNT
+
+TRAINING_PATIENTS, TEST_PATIENTS = 36, 14
+# Studies of a patient, as often as the paper's table has them.
+STUDIES = (1,) * 14 + (2,) * 6 + (3,) * 8 + (4,) * 4 + (5, 6, 7, 8)
+LATENT = 8
+POSITIVE_SHARE = 0.75
+TREES = 100
+CLASSIFIERS = ("LR", "RF")
+
+
+def null_table(seed: int, folds: int) -> pd.DataFrame:
+    """Make a phantom feature table without any relation of features and labels.
+
+    Columns as `livermet.phenotype.table.read_feature_table` gives them.
+    """
+    random = np.random.default_rng(seed)
+    rows = []
+    mixing = random.normal(size=(LATENT, len(FEATURES)))
+    # Raw radiomic features span many orders of magnitude.
+    scales = 10 ** random.uniform(-2, 6, size=len(FEATURES))
+    for patient in range(TRAINING_PATIENTS + TEST_PATIENTS):
+        latent_patient, score_patient = random.normal(size=LATENT), random.normal()
+        for study in range(random.choice(STUDIES)):
+            latent_study = latent_patient + 0.5 * random.normal(size=LATENT)
+            score = 0.2 * (0.7 * score_patient + 0.7 * random.normal())
+            for series in range(1 + (random.uniform() < 0.9)):
+                latent = latent_study + 0.2 * random.normal(size=LATENT)
+                values = np.exp(0.5 * (latent @ mixing / np.sqrt(LATENT))) * scales
+                rows.append([patient, study, series, score, *values])
+    table = pd.DataFrame(rows, columns=["patient", "study", "number", "score", *FEATURES])
+    table["patient"] = "P" + table["patient"].astype(str).str.zfill(2)
+    table["study"] = table["patient"] + "_" + table["study"].astype(str)
+    table["series"] = table["study"] + "_" + table.pop("number").astype(str)
+    table[LESION_COUNT] = random.poisson(5, len(table)) + 1.0
+    cut = table.drop_duplicates("study")["score"].quantile(1 - POSITIVE_SHARE)
+    table["score"] -= cut
+    table["label"] = (table["score"] > 0).astype(int)
+    tested = table["patient"] >= f"P{TRAINING_PATIENTS:02}"
+    table["group"] = np.where(tested, "test", "train")
+    table["fold"] = pd.array([pd.NA] * len(table), dtype="Int64")
+    table.loc[~tested, "fold"] = assign_folds(table[~tested], folds, seed)
+    empty = {"sample_type": None, "voxel_mm": None, "mask_lesions": np.nan}
+    return table.assign(**empty, burden_ml=table["original_shape_MeshVolume"])
+
+
+def simulate(seed: int, folds: int, draws: int, lasso_alpha: float, target: str) -> pd.DataFrame:
+    """Run both protocols on one null cohort, without class weights, forests of TREES trees.
+
+    Columns: seed, protocol, model, set (cross-validation or test), auc, low, high. Under published
+    low and high are the least and the greatest of its splits, and on the test set its interval by
+    series; under corrected they are intervals by patient, and the cross-validated AUC is the one
+    within folds.
+    """
+    table = null_table(seed, folds)
+    rows = []
+    selection = published.select(table, lasso_alpha)
+    for name in CLASSIFIERS:
+        fitted = published.fit(table, selection, name, [UNWEIGHTED], TREES)
+        aucs = fitted.cross_validation_table()["auc"]
+        facts = [seed, PUBLISHED, name]
+        rows.append([*facts, "cross-validation", aucs.mean(), aucs.min(), aucs.max()])
+        predictions = fitted.prediction_table()
+        tested = predictions[predictions["set"] == "test"]
+        rows.append([*facts, "test", *_auc_interval(tested, "series", draws, seed)])
+        fitted = corrected.fit_untuned(table, name, Settings(target, TREES, seed))
+        facts = [seed, CORRECTED, name]
+        held_out = fitted.prediction_table()
+        rows.append([*facts, "cross-validation", *_auc_interval(held_out, "patient", draws, seed)])
+        tested = score_test(table, fitted.models[UNWEIGHTED], name, UNWEIGHTED)
+        rows.append([*facts, "test", *_auc_interval(tested, "patient", draws, seed)])
+    columns = ["seed", "protocol", "model", "set", "auc", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def summarise_null(cohorts: pd.DataFrame) -> pd.DataFrame:
+    """Say what each procedure finds on average, and how often its interval covers 0.5.
+
+    Columns: protocol, model, set, cohorts, auc_mean, auc_low, auc_high (2.5th and 97.5th
+    percentile over cohorts), coverage with its exact binomial 95% interval (Clopper and Pearson,
+    Biometrika 1934). A cohort without an AUC does not count.
+    """
+    rows = []
+    for names, group in cohorts.dropna(subset="auc").groupby(
+        ["protocol", "model", "set"], sort=False
+    ):
+        covered = int(((group["low"] <= 0.5) & (group["high"] >= 0.5)).sum())
+        share = stats.binomtest(covered, len(group)).proportion_ci()
+        low, high = np.percentile(group["auc"], [2.5, 97.5])
+        facts = [len(group), group["auc"].mean(), low, high]
+        rows.append([*names, *facts, covered / len(group), share.low, share.high])
+    columns = ["protocol", "model", "set", "cohorts", "auc_mean", "auc_low", "auc_high"]
+    return pd.DataFrame(rows, columns=[*columns, "coverage", "coverage_low", "coverage_high"])
+
+
+def _auc_interval(rows: pd.DataFrame, unit: str, draws: int, seed: int) -> list[float]:
+    rows = rows.sort_values("series")
+    facts = Predictions.of(rows)
+    name = METRICS[-1] if rows["set"].iloc[0] == "test" else WITHIN_FOLDS
+    central = metrics_of_draws(draw_by("series", rows, draws, seed), facts)[name]
+    spread = metrics_of_draws(draw_by(unit, rows, draws, seed), facts)[name]
+    return [percentiles(central)[0], *percentiles(spread)[1:3]]

@@ -1,0 +1,90 @@
+"""Repeated nested cross-validation over all patients, the test set's included.
+
+The test set is one draw of few patients. Here every patient is held out once a repeat, by folds
+dealt anew each time, and everything that learns does so inside the folds. It chooses nothing.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from livermet.phenotype import corrected
+from livermet.phenotype.baselines import fit_baselines
+from livermet.phenotype.bootstrap import (
+    METRICS,
+    WITHIN_FOLDS,
+    Predictions,
+    interval,
+    metrics_of_draws,
+)
+from livermet.phenotype.corrected import UNWEIGHTED, Settings
+from livermet.phenotype.folds import grouped_splits
+from livermet.phenotype.metrics import draw_by
+
+TREES_REPEATED = 200
+
+
+def dealt_anew(table: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
+    """Make all rows training rows, in folds by patient dealt with this seed."""
+    places = np.empty(len(table), dtype=int)
+    for fold, (_, held_out) in enumerate(grouped_splits(table, folds, seed)):
+        places[held_out] = fold
+    return table.assign(group="train", fold=pd.array(places, dtype="Int64"))
+
+
+def repeat_cross_validation(
+    table: pd.DataFrame, classifier: str, folds: int, repeats: int, settings: Settings
+) -> pd.DataFrame:
+    """Score every series in each repeat by a model that has not seen its patient.
+
+    Repeat k deals the folds with seed settings.seed + k. Forests have at most TREES_REPEATED
+    trees. Columns: those of fits.PREDICTION_COLUMNS, and repeat.
+    """
+    settings = replace(settings, trees=min(settings.trees, TREES_REPEATED))
+    parts = []
+    for repeat in range(1, repeats + 1):
+        dealt = dealt_anew(table, folds, settings.seed + repeat)
+        selection = corrected.select(dealt, settings.target, settings.seed)
+        fitted = corrected.fit(dealt, selection, classifier, [UNWEIGHTED], settings)
+        parts.append(fitted.prediction_table().assign(repeat=repeat))
+    return pd.concat(parts, ignore_index=True)
+
+
+def repeat_baselines(table: pd.DataFrame, folds: int, repeats: int, seed: int) -> pd.DataFrame:
+    """Score every series by the baselines in the same folds as `repeat_cross_validation`."""
+    return pd.concat(
+        [
+            fitted.prediction_table().assign(repeat=repeat)
+            for repeat in range(1, repeats + 1)
+            for fitted in fit_baselines(dealt_anew(table, folds, seed + repeat), seed)
+        ],
+        ignore_index=True,
+    )
+
+
+def summarise_repeats(predictions: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
+    """Average each metric over the repeats, with its interval by patient.
+
+    A draw takes the same patients in every repeat. Columns: model, metric, mean, low, high,
+    repeat_low, repeat_high (the least and the greatest repeat), repeats, patients, studies, series.
+    """
+    rows = []
+    for name, model in predictions.groupby("model", sort=False):
+        repeats = [part.sort_values("series") for _, part in model.groupby("repeat")]
+        central = draw_by("series", repeats[0], draws, seed)
+        spread = draw_by("patient", repeats[0], draws, seed)
+        facts = [Predictions.of(part) for part in repeats]
+        counts = [repeats[0][unit].nunique() for unit in ("patient", "study", "series")]
+        centre, around = (
+            [metrics_of_draws(drawn, fact) for fact in facts] for drawn in (central, spread)
+        )
+        for metric in (*METRICS, WITHIN_FOLDS):
+            of_repeat = np.array([interval(values[metric])[0] for values in centre])
+            _, low, high, _ = interval(np.mean([values[metric] for values in around], axis=0))
+            extremes = of_repeat.min(), of_repeat.max()
+            rows.append(
+                [name, metric, of_repeat.mean(), low, high, *extremes, len(repeats), *counts]
+            )
+    columns = ["model", "metric", "mean", "low", "high", "repeat_low", "repeat_high", "repeats"]
+    return pd.DataFrame(rows, columns=[*columns, "patients", "studies", "series"])

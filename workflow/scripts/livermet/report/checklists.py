@@ -1,0 +1,201 @@
+"""The run's part of three checklists: CLEAR, METRICS and TRIPOD+AI, item by item.
+
+The items stand in checklists.yaml; what the run did about each comes from `livermet.report.evidence`
+and so from the run's own settings and tables. METRICS is scored too, as its authors do: weights of
+the items met over weights of the items whose conditions hold.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+import yaml
+
+from livermet.report.evidence import images, modelling, results, study
+from livermet.report.evidence.artifacts import AUTHORS, DONE, METHODS, STATES, Artifacts, Evidence
+
+ITEMS = Path(__file__).with_name("checklists.yaml")
+TEMPLATE = Path(__file__).with_name("checklists.html")
+REPORT_TEMPLATE = Path(__file__).with_name("template.html")
+MODULES = {"study": study, "images": images, "modelling": modelling, "results": results}
+COLUMNS = ["checklist", "item", "section", "topic", "done", "what", "where", "weight", "counted"]
+YES, NO, LEFT_OUT = "yes", "no", "left out"
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item of a checklist; `evidence` is 'module.function' or 'authors'.
+
+    METRICS' items have a weight and the numbers of the conditions under which they count.
+    """
+
+    item: str
+    section: str
+    topic: str
+    evidence: str
+    note: str = ""
+    weight: float | None = None
+    conditions: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """A checklist: its name, its full title, where it was published, its items in order."""
+
+    name: str
+    title: str
+    source: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the run did about an item; `counted` is how METRICS' score counts it, else ''."""
+
+    item: Item
+    evidence: Evidence
+    counted: str = ""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One of METRICS' five conditions: whether it holds for this run, and why."""
+
+    number: int
+    holds: bool
+    why: str
+
+
+def read_checklists() -> tuple[Checklist, ...]:
+    """Read the items of all checklists."""
+    content = yaml.safe_load(ITEMS.read_text())
+    return tuple(
+        Checklist(name, facts["title"], facts["source"], tuple(map(_item, facts["items"])))
+        for name, facts in content.items()
+    )
+
+
+def _item(facts: dict) -> Item:
+    own = {"item": str(facts["item"]), "conditions": tuple(facts.get("conditions", ()))}
+    return Item(**(facts | own))
+
+
+def judge_of(key: str) -> Callable[[Artifacts], Evidence]:
+    """Find the function behind 'module.function'; KeyError or AttributeError for an unknown one."""
+    module, function = key.split(".")
+    return getattr(MODULES[module], function)
+
+
+def answers(checklist: Checklist, run: Artifacts) -> list[Answer]:
+    """Say for each item what the run did, and for METRICS how the score counts it."""
+    hold = {condition.number for condition in conditions(run) if condition.holds}
+    return [
+        Answer(item, found, "" if item.weight is None else _counted(item, found, hold))
+        for item in checklist.items
+        for found in [_evidence(item, run)]
+    ]
+
+
+def _evidence(item: Item, run: Artifacts) -> Evidence:
+    if item.evidence == "authors":
+        return Evidence(AUTHORS, f"{item.note or 'The manuscript says it'}.")
+    return judge_of(item.evidence)(run)
+
+
+def _counted(item: Item, found: Evidence, hold: set[int]) -> str:
+    if not hold.issuperset(item.conditions):
+        return LEFT_OUT
+    return YES if found.done == DONE else NO
+
+
+def conditions(run: Artifacts) -> list[Condition]:
+    """Answer METRICS' conditions. What the run cannot know counts as held, against the score."""
+    automatic = {
+        "scans": "a network draws the masks",
+        "masks": "the masks were given as a human's",
+        "table": "not known of a finished feature table, and so counted against the score",
+    }
+    measured = "the features are those of lesions that someone or something outlined"
+    return [
+        Condition(1, True, f"Segmentation: yes, {measured}."),
+        Condition(
+            2,
+            run.entry != "masks",
+            f"Fully automatic segmentation: {'no' if run.entry == 'masks' else 'yes'}, "
+            f"{automatic[run.entry]}."
+            if run.entry != "table"
+            else f"Fully automatic segmentation: {automatic['table']}.",
+        ),
+        Condition(3, True, "Hand-crafted features: yes, PyRadiomics' by their names."),
+        Condition(4, True, "Tabular data: yes, one row of features a series."),
+        Condition(5, False, "End-to-end deep learning: no, so that item 17 is left out."),
+    ]
+
+
+def metrics_score(found: list[Answer]) -> float:
+    """Give METRICS' score in percent: weights of items met over weights of items that count."""
+    counts = [answer for answer in found if answer.counted in (YES, NO)]
+    met = sum(answer.item.weight for answer in counts if answer.counted == YES)
+    return 100 * met / sum(answer.item.weight for answer in counts)
+
+
+def table_of(checklist: Checklist, found: list[Answer]) -> pd.DataFrame:
+    """Lay out a checklist's answers, one row an item (columns COLUMNS)."""
+    rows = [
+        (
+            checklist.name,
+            answer.item.item,
+            answer.item.section,
+            answer.item.topic,
+            answer.evidence.done,
+            answer.evidence.what,
+            "; ".join(answer.evidence.where),
+            answer.item.weight,
+            answer.counted,
+        )
+        for answer in found
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def compose(filled: list[tuple[Checklist, list[Answer]]], run: Artifacts) -> dict:
+    """Give the page's content for `render`: counts, METRICS' score and every answer."""
+    return {
+        "run": run.settings["run"],
+        "phantoms": run.settings["phantoms"],
+        "entry": run.entry,
+        "parts": [_part(checklist, found, run) for checklist, found in filled],
+        "states": STATES,
+    }
+
+
+def _part(checklist: Checklist, found: list[Answer], run: Artifacts) -> dict:
+    states = Counter(answer.evidence.done for answer in found)
+    scored = any(answer.counted for answer in found)
+    return {
+        "key": re.sub(r"\W+", "-", checklist.name.lower()),
+        "checklist": checklist,
+        "answers": found,
+        "counts": [(state, states[state]) for state in STATES if states[state]],
+        "score": f"{metrics_score(found):.1f}" if scored else "",
+        "conditions": [condition.why for condition in conditions(run)] if scored else [],
+        "unjudged": [
+            f"{answer.item.item} ({answer.item.topic.lower()})"
+            for answer in found
+            if answer.counted == NO and answer.evidence.done == AUTHORS
+        ],
+    }
+
+
+def render(content: dict) -> str:
+    """Fill the template, in the report's own style; all text is escaped."""
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    style = re.search(r"<style>(.*?)</style>", REPORT_TEMPLATE.read_text(), re.DOTALL)[1]
+    template = environment.from_string(TEMPLATE.read_text())
+    return template.render(**content, style=style, project_files=METHODS.split("/")[0] + "/")

@@ -1,0 +1,126 @@
+"""The rules and checks that the page prints: how scores were made, and what could spoil them."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from livermet.leakage import leaks
+from livermet.report import captions, words
+from livermet.report.page import Table, plain_table
+from livermet.report.tables import kinds_of_classified, series_without_features
+
+
+def unmeasured(facts: pd.DataFrame, settings: Mapping) -> list[str]:
+    """Say how many classified series lack features, and what the run's protocols do with them."""
+    counts = series_without_features(facts)
+    if not counts.unmeasured:
+        return [f"All {counts.series} classified series that have a mask have every feature."]
+    treatments = {
+        "published": "the published protocol drops such series",
+        "corrected": "the corrected protocol keeps them, fills features of extent with 0 and "
+        "other missing ones with the median of the training series, and marks them as filled",
+    }
+    treated = "; ".join(treatments[name] for name in settings["protocols"])
+    return [
+        f"{counts.unmeasured} of {counts.series} classified series lack some or all features: in "
+        f"{counts.lesion_free} the mask holds no lesion, in "
+        f"{counts.unmeasured - counts.lesion_free} its lesions could not be measured in full. "
+        f"{treated[:1].upper()}{treated[1:]}."
+    ]
+
+
+def _prediction_rules(segmentation: pd.DataFrame, facts: pd.DataFrame) -> list[str]:
+    """Say which networks predict a scan, and where training and test features differ by it."""
+    models = set(segmentation["model"])
+    rules = []
+    if models - set(captions.MONAI_MODELS):
+        rules.append(
+            "nnU-Net: scans of patients that a model never saw are predicted by all its networks "
+            "together (ensemble), scans of its training patients by the network whose fold left "
+            "them out."
+        )
+    if models & set(captions.MONAI_MODELS):
+        rules.append(
+            "U-Net and SegResNet: one network each; scans of its training and validation patients "
+            "are not predicted."
+        )
+    kinds = kinds_of_classified(facts)
+    train, test = kinds["train"], kinds["test"]
+    if train.get("out_of_fold", 0) and test.get("ensemble", 0):
+        rules.append(
+            f"Of {sum(train.values())} classified training series {train['out_of_fold']} have "
+            f"their features from the mask of one network; of {sum(test.values())} test series "
+            f"{test['ensemble']} have theirs from the mask of several. Their features may differ "
+            "by that alone."
+        )
+    return rules
+
+
+def rules(
+    segmentation: pd.DataFrame, facts: pd.DataFrame, settings: Mapping, named: Mapping[str, str]
+) -> list[str]:
+    """Say how the run's scores are made; `segmentation` is table 3, `named` from `words_of`."""
+    told = [
+        "A patient has studies (CT dates) and a study has series (reconstructed volumes). A "
+        "patient has one place, test or one fold, for every task and every model.",
+    ]
+    if settings["entry"] == "scans":
+        told += [
+            named["matching_rule"],
+            named["empty_rule"],
+            *_prediction_rules(segmentation, facts),
+        ]
+    above = f"the {settings['name']} score is above {settings['positive_above']:g}"
+    thresholds = "; ".join(captions.THRESHOLD_RULES[name] for name in settings["protocols"])
+    classes = {"table": "The class of a series is that of the feature table"}
+    told += [
+        f"Intervals: {settings['draws']:,} bootstrap draws. {named['interval_rule']}",
+        f"Cross-validation. {named['validation_rule']}".strip(),
+        f"{classes.get(settings['entry'], f'The class is positive where {above}')}; a series is "
+        f"called positive {thresholds}.",
+        f"A dash ({words.MISSING}) stands where there is nothing to measure.",
+    ]
+    return told
+
+
+def checks(audit: pd.DataFrame, stale: pd.DataFrame, settings: Mapping) -> list[str]:
+    """Say what the leakage audit found, and which models' training cases have changed since."""
+    found = leaks(audit)
+    networks = audit[["task", "model", "fold"]].drop_duplicates()
+    outcome = " ".join(found) or "no patient is on both sides of any of the ledger's splits."
+    checks = [
+        f"Leakage audit: {audit['patient'].nunique()} patients against {len(networks)} "
+        f"trained models; {outcome}"
+    ]
+    if "published" in settings["protocols"]:
+        checks.append(
+            "The published protocol's own cross-validation splits series and not patients, as the "
+            "paper's does (table S2); the audit does not cover it."
+        )
+    if len(stale):
+        by_model = stale.groupby("model")["series"].nunique()
+        listed = ", ".join(
+            f"{words.model(name)} ({count} cases)" for name, count in by_model.items()
+        )
+        checks.append(
+            "Training cases have changed or been withdrawn since these models were trained: "
+            f"{listed}. Their results stand for the old cases; name a new training set to retrain."
+        )
+    elif settings["entry"] == "scans":
+        checks.append("Training cases: every model's cases are still those that it was trained on.")
+    if settings["entry"] == "masks":
+        checks.append("The masks were given (segmentation.source: reference); no model predicted.")
+    return checks
+
+
+def stale_table(stale: pd.DataFrame) -> Table | None:
+    """List the training cases that have changed, or nothing."""
+    if stale.empty:
+        return None
+    return plain_table(
+        "stale_cases",
+        "Training cases that have changed",
+        "Cases whose files differ from, or no longer are, those that the model was trained on.",
+        # The folds of a model share their cases.
+        stale[["model", "series", "file", "state"]].drop_duplicates(),
+    )

@@ -1,0 +1,17 @@
+"""Rule permute_labels: cross-validate the whole procedure under exchanged labels."""
+
+from livermet.files import write_table
+from livermet.jobs import job
+from livermet.phenotype.corrected import Settings
+from livermet.phenotype.permutation import permutation_aucs
+from livermet.phenotype.table import read_feature_table
+
+with job(snakemake) as log:
+    params, classifier = snakemake.params, snakemake.wildcards.classifier
+    table = read_feature_table(snakemake.input.features, params.name)
+    settings = Settings(params.lasso_target, params.trees, params.seed)
+    first, last = params.numbers
+    log.info("%s: permutations %d to %d", classifier, first, last)
+    numbers = range(first, last + 1)
+    aucs = permutation_aucs(table, classifier, params.folds, numbers, settings)
+    write_table(aucs.assign(model=classifier), snakemake.output.aucs)

@@ -1,0 +1,18 @@
+"""Rule repeat_cross_validation: nested cross-validation over all patients, again and again."""
+
+from livermet.files import write_table
+from livermet.jobs import job
+from livermet.phenotype.corrected import Settings, prepared
+from livermet.phenotype.repeats import repeat_baselines, repeat_cross_validation
+from livermet.phenotype.table import read_feature_table
+
+with job(snakemake) as log:
+    params, model = snakemake.params, snakemake.wildcards.repeated
+    table = prepared(read_feature_table(snakemake.input.features, params.name))
+    log.info("%s: %d repeats over %d patients", model, params.repeats, table["patient"].nunique())
+    if model == "baselines":
+        predictions = repeat_baselines(table, params.folds, params.repeats, params.seed)
+    else:
+        settings = Settings(params.lasso_target, params.trees, params.seed)
+        predictions = repeat_cross_validation(table, model, params.folds, params.repeats, settings)
+    write_table(predictions, snakemake.output.predictions)

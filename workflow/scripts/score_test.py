@@ -1,0 +1,27 @@
+"""Rule score_test: choose a model by cross-validation, and score the test set with it, once."""
+
+import joblib
+import pandas as pd
+
+from livermet.files import write_table
+from livermet.jobs import job
+from livermet.phenotype.baselines import BASELINES
+from livermet.phenotype.choice import choose
+from livermet.phenotype.corrected import UNWEIGHTED, prepared, score_test
+from livermet.phenotype.fits import read_rows
+from livermet.phenotype.table import read_feature_table
+
+with job(snakemake) as log:
+    table = prepared(read_feature_table(snakemake.input.features, snakemake.params.name))
+    choice = choose(read_rows(snakemake.input.cross_validation))
+    chosen = choice[choice["chosen"]].iloc[0]
+    log.info("chosen: %s (mean AUC over folds %.3f)", chosen["model"], chosen["auc"])
+    models = {}
+    for path in snakemake.input.models:
+        models |= joblib.load(path)
+    scored = [(chosen["model"], chosen["weighting"]), *((name, UNWEIGHTED) for name in BASELINES)]
+    predictions = pd.concat(
+        [score_test(table, models[name][weighting], name, weighting) for name, weighting in scored]
+    )
+    write_table(choice, snakemake.output.choice)
+    write_table(predictions, snakemake.output.predictions)

@@ -1,0 +1,14 @@
+"""Rule summarise_permutations: the observed AUC among those of exchanged labels."""
+
+import pandas as pd
+
+from livermet.files import read_table, write_table
+from livermet.jobs import job
+from livermet.phenotype.permutation import summarise_permutations
+
+with job(snakemake) as log:
+    aucs = pd.concat([read_table(path) for path in snakemake.input.aucs], ignore_index=True)
+    summary = summarise_permutations(aucs)
+    for row in summary.itertuples():
+        log.info("%s: AUC %.3f, p %.3f", row.model, row.observed, row.p)
+    write_table(summary, snakemake.output.summary)

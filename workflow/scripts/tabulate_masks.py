@@ -1,0 +1,30 @@
+"""Rule tabulate_masks: the classifiers' scores on predicted masks beside those on references."""
+
+import pandas as pd
+
+from livermet.files import read_table, write_table
+from livermet.jobs import job
+from livermet.report.masks import MaskScores, compare_masks
+
+
+def read(paths, **options):
+    """Read the tables of all protocols as one."""
+    # 'none' is a weighting here and no missing value.
+    options |= {"keep_default_na": False, "na_values": [""]}
+    return pd.concat([read_table(path, **options) for path in paths])
+
+
+with job(snakemake) as log:
+    names = {"usecols": ["protocol", "set", "series"], "dtype": str}
+    predicted, reference = (
+        MaskScores(
+            read(snakemake.input[f"{mask}_metrics"]),
+            read(snakemake.input[f"{mask}_cross_validation"]),
+            read(snakemake.input[f"{mask}_scored"], **names),
+        )
+        for mask in ("predicted", "reference")
+    )
+    table = compare_masks(predicted, reference, snakemake.params.model)
+    write_table(table, snakemake.output.table)
+    compared = table["difference"].notna()
+    log.info("%d of %d scores stand on both masks", compared.sum(), compared.size)

@@ -1,0 +1,23 @@
+"""Rule write_checklists: the run's part of CLEAR, METRICS and TRIPOD+AI, as a page and a table."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from livermet.files import read_table, whole_file, write_table
+from livermet.jobs import job
+from livermet.report.checklists import answers, compose, read_checklists, render, table_of
+from livermet.report.evidence.artifacts import Artifacts
+
+with job(snakemake) as log:
+    # 'none' is a weighting here and no missing value; a patient or fold may be named by a number.
+    options = {"keep_default_na": False, "na_values": [""], "dtype": {"patient": str, "fold": str}}
+    paths = map(Path, sorted(set(snakemake.input)))
+    run = Artifacts(
+        snakemake.params.settings, {path.stem: read_table(path, **options) for path in paths}
+    )
+    filled = [(checklist, answers(checklist, run)) for checklist in read_checklists()]
+    write_table(pd.concat([table_of(*one) for one in filled]), snakemake.output.table)
+    with whole_file(snakemake.output.page) as beside:
+        beside.write_text(render(compose(filled, run)))
+    log.info("%d items", sum(len(found) for _, found in filled))
