@@ -17,6 +17,7 @@ include: "rules/detection.smk"
 include: "rules/radiomics.smk"
 include: "rules/phenotype.smk"
 include: "rules/validation.smk"
+include: "rules/statistics.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
 
@@ -25,4 +26,5 @@ rule all:
     default_target: True
     input:
         report=f"{RUN}/report.html",
+        checklists=f"{RUN}/checklists.html",
         manifest=f"{RUN}/manifest.json",

@@ -19,6 +19,7 @@ from livermet.errors import InputError, stop_on
 from livermet.leakage import audit_roles, leaks
 from livermet.ledger import empty_ledger, lacking, read_ledger, unusable_sets
 from livermet.monai_models.settings import VALIDATION_FOLD, settings_of
+from livermet.phenotype.table import read_feature_table
 from livermet.provenance import code_hash, listing_digest, pinned_versions
 from livermet.sheets import (
     missing_files,
@@ -67,8 +68,9 @@ GPU = 0 if config["segmentation"]["device"] == "cpu" else 1
 
 
 def read_study():
-    """Read and check the sheets and the ledger, each against the other."""
+    """Read and check the sheets and the ledger, each against the other, or the feature table."""
     if FROM_TABLE:
+        read_feature_table(config["phenotype"]["table"], config["phenotype"]["name"], complete=True)
         return pd.DataFrame(columns=["patient", "cohort", "series"]), None, None, empty_ledger()
     sheets = config["sheets"]
     stop_on(missing_sheets(sheets["series"], sheets["molecular"], DATA_ROOT))

@@ -54,6 +54,7 @@ rule write_manifest:
         features=f"{RUN}/radiomics/{PHENOTYPE_MASK}/features.csv",
         records=MODEL_RECORDS,
         tables=REPORT_TABLES,
+        checklists=[f"{RUN}/checklists.html", f"{RUN}/tables/checklists.csv"],
     output:
         manifest=f"{RUN}/manifest.json",
     log:

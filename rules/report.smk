@@ -1,12 +1,14 @@
-"""Report: tables 1-4 and S1-S3, figures 1-5, and the one page that shows them.
+"""Report: tables 1-4 and S1-S3, figures 1-5, the ladder, and the one page that shows everything.
 
 Comes in: the sheet of series, the ledger's splits, `cohort/` (matching, exclusions, splits,
 acquisition, audit), `detection/{model}/scans.tsv`, `radiomics/{mask}/features.csv`, and
-`phenotype/{mask}/` (burden; per protocol metrics, cross-validation, selection, predictions).
+`phenotype/{mask}/` (burden; per protocol metrics, cross-validation, selection, predictions; the
+corrected protocol's choice), and the tables of the stages before, as far as the run has them.
 A run with given masks has no detection, one that begins with a feature table no images either:
 the tables then say so, and figure 2 is drawn only where there are images.
 Goes out: `results/<run>/cohort/facts.tsv` (what the report says of each series),
-`results/<run>/tables/*.csv`, `results/<run>/figures/*.{png,svg}`, `results/<run>/report.html`.
+`results/<run>/tables/*.csv`, `results/<run>/figures/*.{png,svg}`, `results/<run>/report.html` and
+`results/<run>/checklists.html` (CLEAR, METRICS and TRIPOD+AI, item by item).
 """
 
 from livermet.provenance import PACKAGE, file_checksum
@@ -19,10 +21,23 @@ PREDICTED = {
     "published": [f"{PHENOTYPE}/published/{name}/predictions.tsv" for name in CLASSIFIERS],
     "corrected": [f"{PHENOTYPE}/corrected/test_predictions.tsv"],
 }
+CHOICE = f"{PHENOTYPE}/corrected/choice.tsv" if "corrected" in PROTOCOLS else []
 REFERENCE = f"{RUN}/phenotype/reference"
 # All classifiers score the same series; the corrected protocol's test series stand apart.
 SCORED = [f"{protocol}/{CLASSIFIERS[0]}/predictions.tsv" for protocol in PROTOCOLS]
 SCORED += ["corrected/test_predictions.tsv" for protocol in PROTOCOLS if protocol == "corrected"]
+OF_CORRECTED = (
+    "baselines",
+    "intervals",
+    "repeated_cross_validation",
+    "permutation",
+    "calibration",
+    "decision_curve",
+    "stability",
+    "selection_summary",
+    "reproducibility",
+    "sample_size",
+)
 REPORT_TABLES = [
     f"{TABLES}/{name}.csv"
     for name in (
@@ -33,7 +48,12 @@ REPORT_TABLES = [
         "tableS1_acquisition",
         "tableS2_cross_validation",
         "tableS3_weighted",
+        "failures",
         *(["masks"] if COMPARED else []),
+        *(OF_CORRECTED if "corrected" in PROTOCOLS else []),
+        *(["corrections"] if {"published", "corrected"} <= set(PROTOCOLS) else []),
+        *(["null_cohorts"] if config["phenotype"]["null_cohorts"] else []),
+        *(["reproduction", "weight_search"] if config["phenotype"]["printed_values"] else []),
     )
 ]
 # Scans that may stand as examples: test patients' with a reference, of the target cohort if any.
@@ -48,6 +68,8 @@ REPORT_FIGURES = [
         "figure3_burden",
         "figure4_features",
         "figure5_failures",
+        *(["calibration", "reproducibility"] if "corrected" in PROTOCOLS else []),
+        *(["corrections"] if {"published", "corrected"} <= set(PROTOCOLS) else []),
     )
 ]
 PINNED = {
@@ -137,6 +159,7 @@ rule tabulate_classification:
         cross_validation=expand(
             f"{PHENOTYPE}/{{protocol}}/cross_validation.tsv", protocol=PROTOCOLS
         ),
+        choice=CHOICE,
     output:
         table4=report(
             f"{TABLES}/table4_classification.csv",
@@ -329,10 +352,14 @@ rule draw_failures:
     input:
         facts=FACTS,
         table_s2=f"{TABLES}/tableS2_cross_validation.csv",
-        choice=f"{PHENOTYPE}/corrected/choice.tsv" if "corrected" in PROTOCOLS else [],
+        choice=CHOICE,
         predictions=[path for protocol in PROTOCOLS for path in PREDICTED[protocol]],
     output:
-        table=f"{TABLES}/failures.csv",
+        table=report(
+            f"{TABLES}/failures.csv",
+            caption="../workflow/report/failures.rst",
+            category="Classification",
+        ),
         png=f"{FIGURES}/figure5_failures.png",
         svg=report(
             f"{FIGURES}/figure5_failures.svg",
@@ -357,6 +384,91 @@ rule draw_failures:
         "../workflow/scripts/draw_failures.py"
 
 
+rule draw_corrections:
+    input:
+        corrections=f"{TABLES}/corrections.csv",
+        baselines=f"{TABLES}/baselines.csv",
+    output:
+        png=f"{FIGURES}/corrections.png",
+        svg=report(
+            f"{FIGURES}/corrections.svg",
+            caption="../workflow/report/corrections_figure.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/draw_corrections.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_corrections.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code("report.corrections_figure"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_corrections.py"
+
+
+rule draw_calibration:
+    input:
+        curve=f"{PHENOTYPE}/calibration_curve.tsv",
+        decisions=f"{TABLES}/decision_curve.csv",
+        choice=CHOICE,
+    output:
+        png=f"{FIGURES}/calibration.png",
+        svg=report(
+            f"{FIGURES}/calibration.svg",
+            caption="../workflow/report/calibration_figure.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/draw_calibration.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_calibration.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code("report.calibration_figure"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_calibration.py"
+
+
+rule draw_reproducibility:
+    input:
+        reproducibility=f"{TABLES}/reproducibility.csv",
+        stability=f"{TABLES}/stability.csv",
+    output:
+        png=f"{FIGURES}/reproducibility.png",
+        svg=report(
+            f"{FIGURES}/reproducibility.svg",
+            caption="../workflow/report/reproducibility_figure.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/draw_reproducibility.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_reproducibility.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code("report.reproducibility_figure"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_reproducibility.py"
+
+
 rule write_report:
     input:
         tables=REPORT_TABLES,
@@ -365,6 +477,7 @@ rule write_report:
         burden=f"{PHENOTYPE}/burden.tsv",
         audit=f"{RUN}/cohort/leakage_audit.tsv",
         stale=f"{RUN}/cohort/stale_models.tsv",
+        choice=CHOICE,
     output:
         page=report(
             f"{RUN}/report.html",
@@ -398,6 +511,7 @@ rule write_report:
             "protocols": PROTOCOLS,
             "published_weights": config["phenotype"]["published_weights"],
             "phantoms": PHANTOMS is not None,
+            "checklists": "checklists.html",
             "versions": PINNED,
         },
         template=file_checksum(PACKAGE / "report" / "template.html"),
@@ -405,3 +519,60 @@ rule write_report:
         versions=pins("report"),
     script:
         "../workflow/scripts/write_report.py"
+
+
+rule write_checklists:
+    input:
+        tables=REPORT_TABLES,
+        facts=FACTS,
+        exclusions=[] if FROM_TABLE else f"{RUN}/cohort/exclusions.tsv",
+        audit=f"{RUN}/cohort/leakage_audit.tsv",
+        stale=f"{RUN}/cohort/stale_models.tsv",
+        choice=CHOICE,
+    output:
+        table=f"{TABLES}/checklists.csv",
+        page=report(
+            f"{RUN}/checklists.html",
+            caption="../workflow/report/checklists.rst",
+            category="Report",
+        ),
+    log:
+        f"{RUN}/logs/write_checklists.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_checklists.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        settings={
+            "run": config["run"],
+            "entry": "table" if FROM_TABLE else "masks" if FROM_REFERENCE else "scans",
+            "target": TARGET,
+            "name": config["phenotype"]["name"],
+            "phantoms": PHANTOMS is not None,
+            "models": MODELS,
+            "final_model": FINAL_MODEL,
+            "folds": len(FOLDS),
+            "window_days": config["matching"]["window_days"],
+            "positive_above": config["phenotype"]["positive_above"],
+            "protocols": PROTOCOLS,
+            "weightings": config["phenotype"]["weightings"],
+            "published_weights": config["phenotype"]["published_weights"],
+            "lasso_alpha": config["phenotype"]["lasso_alpha"],
+            "lasso_target": config["phenotype"]["lasso_target"],
+            "trees": config["phenotype"]["trees"],
+            "draws": config["phenotype"]["bootstrap_draws"],
+            "radiomics": config["radiomics"]["settings"],
+            "versions": PINNED,
+        },
+        files=[
+            file_checksum(PACKAGE / "report" / name)
+            for name in ("checklists.yaml", "checklists.html", "template.html")
+        ],
+        code=code("report.checklists"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/write_checklists.py"

@@ -10,6 +10,7 @@ import yaml
 
 from livermet.assign import assign_from_config
 from livermet.config import load_config
+from livermet.phenotype.table import FEATURES
 from livermet.sheets import MOLECULAR_COLUMNS, SERIES_COLUMNS
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,12 @@ class Study:
 
     def write_molecular(self, table: pd.DataFrame) -> None:
         table.to_csv(self.folder / "molecular.tsv", sep="\t", index=False)
+
+    def begin_with(self, table: pd.DataFrame) -> None:
+        """Let the study begin with a finished feature table."""
+        path = self.folder / "features.csv"
+        table.to_csv(path, index=False)
+        self.configure(phenotype={"table": str(path)})
 
     def plan(self, *options: str) -> subprocess.CompletedProcess:
         """Dry-run the study; options are snakemake's."""
@@ -97,6 +104,23 @@ def make_study(folder: Path, lits: int = 12, msclc: int = 20, **keys) -> Study:
         **keys,
     )
     return study
+
+
+def feature_table() -> pd.DataFrame:
+    """Make a finished feature table: 20 patients of one series each, four of them for test."""
+    rows = [
+        {
+            "File": f"s{n}",
+            "unique_scandate": f"d{n}",
+            "unique_pt": f"p{n}",
+            "Group": "test" if n < 4 else "train",
+            "NE_Score": 0.2 if n % 2 else -0.1,
+            "NE_Class": n % 2,
+        }
+        | dict.fromkeys(FEATURES, float(n))
+        for n in range(20)
+    ]
+    return pd.DataFrame(rows)
 
 
 def write_files(study: Study, row: dict) -> None:

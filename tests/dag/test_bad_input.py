@@ -1,10 +1,12 @@
 """Bad input ends the plan with one sentence, before any job, and never with a traceback."""
 
+import numpy as np
 import pandas as pd
 import pytest
-from study import Study, make_study
+from study import Study, feature_table, make_study
 
 from livermet.errors import InputError
+from livermet.phenotype.table import FEATURES
 
 
 def refusal(study) -> str:
@@ -109,3 +111,47 @@ def test_too_few_patients_of_a_stratum_for_the_folds(tmp_path):
     study = make_study(tmp_path, msclc=12)
     with pytest.raises(InputError, match="too few for 5 folds"):
         study.assign()
+
+
+def test_references_of_one_class_cannot_be_compared_with_predicted_masks(study):
+    samples = pd.read_csv(study.folder / "molecular.tsv", sep="\t")
+    odd = samples["patient"].str.removeprefix("M").astype(int) % 2 == 1
+    # Every second patient has a reference; of these none is negative any more.
+    study.write_molecular(samples.assign(score=samples["score"].where(~odd, 0.2)))
+    study.configure(phenotype={"compare_with_reference": True})
+    text = refusal(study)
+    assert "Of the series with a reference alone (phenotype.compare_with_reference): No" in text
+    assert "training series of the target cohort is negative" in text
+
+
+def test_a_feature_table_that_is_not_there(study):
+    study.configure(phenotype={"table": "features.csv"})
+    assert "There is no feature table at features.csv; put it there" in refusal(study)
+
+
+def test_a_feature_table_without_columns(study):
+    study.begin_with(feature_table().drop(columns=["Group", FEATURES[7]]))
+    text = refusal(study)
+    assert "features.csv has no column 'Group'" in text
+    assert f"lacks 1 of the 108 features: {FEATURES[7]}" in text
+
+
+def test_everything_wrong_with_a_feature_table_is_listed_at_once(study):
+    table = feature_table()
+    table.loc[4, FEATURES[0]] = np.nan
+    table.loc[5, FEATURES[1]] = np.inf
+    table.loc[7, "File"] = "s6"
+    table.loc[8, "unique_pt"] = "p0"
+    table.loc[4:, "NE_Class"] = 1
+    study.begin_with(table)
+    text = refusal(study)
+    for sentence in (
+        f"row 6 (series 's4'): {FEATURES[0]} is empty",
+        f"row 7 (series 's5'): {FEATURES[1]} is infinite",
+        "row 9: series 's6' stands in the table already",
+        "patient 'p0' has series in training and in the test set",
+        "every training series is positive",
+    ):
+        assert sentence in text
+    # Nothing but Snakemake's greeting stands before the first of them.
+    assert "rror" not in text[: text.index("row 6")]

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from study import feature_table
 
 from livermet.ledger import read_ledger
 
@@ -67,9 +68,7 @@ def test_given_masks_train_nothing(study):
 
 
 def test_a_feature_table_skips_the_images(study):
-    table = study.folder / "features.csv"
-    table.touch()
-    study.configure(phenotype={"table": str(table)})
+    study.begin_with(feature_table())
     jobs = planned(study.plan())
     assert not [name for name in jobs if name.startswith(("ingest", "train", "extract"))]
     assert jobs["write_report"] == 1
@@ -78,8 +77,12 @@ def test_a_feature_table_skips_the_images(study):
 @pytest.mark.parametrize("protocol", ["published", "corrected"])
 def test_one_protocol_alone(study, protocol):
     study.configure(phenotype={"protocols": [protocol]})
-    # Three classifiers of one protocol.
-    assert planned(study.plan())["fit_classifier"] == 3
+    jobs = planned(study.plan())
+    other = {"published": "corrected", "corrected": "published"}[protocol]
+    # Three classifiers of one protocol, and nothing that compares the two.
+    assert jobs[f"fit_{protocol}"] == 3
+    assert f"fit_{other}" not in jobs
+    assert "correct_stepwise" not in jobs
 
 
 def test_a_gpu_is_asked_for_unless_the_device_is_the_cpu(study):

@@ -27,6 +27,20 @@ TABLES = {
     "tableS1_acquisition",
     "tableS2_cross_validation",
     "tableS3_weighted",
+    "failures",
+    "masks",
+    "baselines",
+    "intervals",
+    "repeated_cross_validation",
+    "permutation",
+    "corrections",
+    "calibration",
+    "decision_curve",
+    "stability",
+    "selection_summary",
+    "reproducibility",
+    "sample_size",
+    "checklists",
 }
 
 

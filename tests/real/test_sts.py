@@ -52,7 +52,13 @@ def results(shared_data, root, outcome) -> Path:
         "split": {"test": {"source": 0, "target": 9}},
         "reference_labels": {"liver": None, "lesion": 1},
         "segmentation": {"source": "reference"},
-        "phenotype": {"name": "lung_metastasis", "positive_above": 0.5, "trees": 100},
+        "phenotype": {
+            "name": "lung_metastasis",
+            "positive_above": 0.5,
+            "trees": 100,
+            "repeats": 2,
+            "permutations": {"count": 10},
+        },
     }
     (folder / "sts.yaml").write_text(yaml.safe_dump(config))
     with pytest.MonkeyPatch.context() as patch:

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from . import statistics_phantoms as statistics
+
 CLASSIFIERS = ("LR", "RF", "XGB")
 METRICS = ("accuracy", "ppv", "npv", "sensitivity", "specificity", "f1", "auc")
 SETTINGS = {
@@ -21,6 +23,7 @@ SETTINGS = {
     "protocols": ["published", "corrected"],
     "published_weights": "printed",
     "phantoms": True,
+    "checklists": "checklists.html",
     "versions": {"pandas": "3.1.1", "matplotlib": "3.11.2"},
 }
 
@@ -265,25 +268,36 @@ def acquisition() -> pd.DataFrame:
     )
 
 
+def panels() -> dict:
+    """What figure 5 shows of the models that cross-validation chose without class weights."""
+    from livermet.report.failures import failure_panels
+    from livermet.report.headlines import chosen_models
+
+    types = facts().set_index("series")["sample_type"]
+    return failure_panels(predictions(), chosen_models(cross_validation()), types)
+
+
 def figures() -> dict:
     """Every figure of the made-up run, as functions that draw it."""
     from livermet.report import figures as drawn
-    from livermet.report.failures import failure_panel, predictions_on_test
-    from livermet.report.headlines import chosen_models
+    from livermet.report.calibration_figure import calibration
+    from livermet.report.corrections_figure import corrections
+    from livermet.report.reproducibility_figure import reproducibility
     from livermet.report.tables import studies_with_burden
 
-    tested = predictions_on_test(predictions())
-    types = facts().set_index("series")["sample_type"]
-    panels = {
-        protocol: failure_panel(tested[tested["protocol"].eq(protocol)], model, types)
-        for protocol, model in chosen_models(cross_validation()).items()
-    }
     return {
         "figure1_flow": lambda: drawn.flow(exclusions(), splits(), "mSCLC"),
         "figure2_segmentation": lambda: drawn.segmentation_examples(examples(), "nnU-Net"),
         "figure3_burden": lambda: drawn.burden(studies_with_burden(facts()), burden(), "NE"),
         "figure4_features": lambda: drawn.features(selection(), ["published", "corrected"]),
-        "figure5_failures": lambda: drawn.failures(panels, "NE"),
+        "figure5_failures": lambda: drawn.failures(panels(), "NE"),
+        "corrections": lambda: corrections(statistics.corrections(), statistics.baselines()),
+        "calibration": lambda: calibration(
+            statistics.calibration_curve(), statistics.decision_curve(), "random forest"
+        ),
+        "reproducibility": lambda: reproducibility(
+            statistics.reproducibility(), statistics.stability()
+        ),
     }
 
 
@@ -304,8 +318,15 @@ def examples() -> list:
     return made
 
 
+def choice() -> pd.DataFrame:
+    """Random forest with balanced weights stands first under corrected."""
+    return statistics.choice("RF", "balanced")
+
+
 def tables() -> dict[str, pd.DataFrame]:
+    """Every table of a run that has all parts: images, both protocols, printed values."""
     from livermet.report import tables as made
+    from livermet.report.failures import tabulate_failures
     from livermet.report.segmentation import table3_segmentation
 
     scored = pd.concat([scans("unet", ("single", "single")), scans()])
@@ -313,8 +334,10 @@ def tables() -> dict[str, pd.DataFrame]:
         "table1_cohort": made.table1_cohort(facts(), ["LiTS", "mSCLC"], "mSCLC", "NE"),
         "table2_splits": made.table2_splits(splits()),
         "table3_segmentation": table3_segmentation(scored, facts(), "mSCLC"),
-        "table4_classification": made.table4_classification(scores()),
+        "table4_classification": made.table4_classification(scores(), choice()),
         "tableS1_acquisition": made.table_s1_acquisition(acquisition()),
         "tableS2_cross_validation": made.table_s2_cross_validation(cross_validation()),
         "tableS3_weighted": made.table_s3_weighted(scores()),
+        "failures": tabulate_failures(panels()),
+        **statistics.tables(),
     }

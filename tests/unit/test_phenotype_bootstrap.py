@@ -59,6 +59,28 @@ def test_every_metric_of_every_draw_is_scikit_learns(seed, positive_share):
         np.testing.assert_allclose(ours[metric], expected, rtol=0, atol=1e-12, err_msg=metric)
 
 
+def test_auc_within_folds_is_scikit_learns_of_each_fold_weighted_by_its_pairs():
+    random = np.random.default_rng(7)
+    label = np.array([0, 1] * 10)
+    probability = random.uniform(size=20).round(1)
+    fold = np.repeat([0, 1, 2, 3], 5)
+    draws = random.integers(0, 20, size=(40, 12))
+    counts = np.array([np.bincount(draw, minlength=20) for draw in draws])
+    facts = Predictions(label, label, probability, fold)
+    expected = []
+    for draw in draws:
+        inside = [draw[fold[draw] == number] for number in range(4)]
+        pairs = [label[rows].sum() * (1 - label[rows]).sum() for rows in inside]
+        areas = [
+            sklearn_metrics.roc_auc_score(label[rows], probability[rows])
+            for rows, count in zip(inside, pairs, strict=True)
+            if count
+        ]
+        expected.append(np.average(areas, weights=[count for count in pairs if count]))
+    found = metrics_of_draws(counts, facts)["within_fold_auc"]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
 def test_a_case_counted_by_hand():
     # 3 positives (2 called), 2 negatives (1 called): TP 2, FN 1, FP 1, TN 1. Of 6 pairs the
     # positive ranks higher in 3 (0.9 over both, 0.6 over 0.3), ties in 1 (0.6 with 0.6): 3.5 / 6.
@@ -124,6 +146,7 @@ def scored(protocol, **columns):
             "model": "LR",
             "weighting": "none",
             "set": "test",
+            "fold": 0,
             "series": ["a", "b", "c", "d", "e"],
             "study": ["s0", "s0", "s1", "s2", "s3"],
             "patient": ["P0", "P0", "P1", "P2", "P3"],
@@ -150,7 +173,7 @@ def test_published_interval_knows_one_uncertain_series_only():
     # P0 is right or wrong by the series drawn; all else is right: accuracy 1 or 3/4, never less.
     assert (rows.at["accuracy", "low"], rows.at["accuracy", "high"]) == (0.75, 1.0)
     assert rows.at["specificity", "low"] == 1.0
-    assert set(rows["unit"]) == {"study"}
+    assert set(rows["unit"]) == {"series"}
     assert (rows["draws"] == 400).all()
 
 
@@ -192,7 +215,7 @@ def test_folds_are_summarised_and_pooled_where_each_series_was_held_out_once():
     rows = rows.set_index("metric")[["mean", "low", "high"]]
     assert list(rows.loc["f1"]) == [0.75, 0.5, 1.0]
     assert list(rows.loc["auc"]) == [0.75, 0.75, 0.75]
-    assert list(rows.index) == ["f1", "auc", "pooled_f1", "pooled_auc"]
+    assert list(rows.index) == ["f1", "auc", "pooled_f1", "pooled_auc", "within_fold_auc"]
     published = scored("published", set="validation")
     assert "pooled_auc" not in list(
         summarise_folds(folds.assign(protocol="published"), published, 100, 0)["metric"]

@@ -8,7 +8,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from livermet.phenotype import corrected
 from livermet.phenotype.bootstrap import Predictions, metrics_of_draws
 from livermet.phenotype.classifiers import sample_weights
-from livermet.phenotype.corrected import EXTENT_FEATURES, UNMEASURED, LesionFreeFiller
+from livermet.phenotype.corrected import Settings, without_redundancy, youden_threshold
+from livermet.phenotype.filling import EXTENT_FEATURES, UNMEASURED, LesionFreeFiller
 from livermet.phenotype.fits import selected
 from livermet.phenotype.folds import folds_of
 from livermet.phenotype.table import FEATURES
@@ -29,7 +30,14 @@ def selection(table):
 
 
 def fit(table, selection, classifier="LR", weightings=("none",), trees=20):
-    return corrected.fit(table, selection, classifier, list(weightings), trees, "score", SEED)
+    settings = Settings("score", trees, SEED)
+    return corrected.fit(table, selection, classifier, list(weightings), settings)
+
+
+def scored(table, fitted):
+    """Held-out and test predictions of a fit without class weights."""
+    tested = corrected.score_test(table, fitted.models["none"], fitted.model, "none")
+    return pd.concat([fitted.prediction_table(), tested])
 
 
 def pooled_auc(fitted):
@@ -40,14 +48,16 @@ def pooled_auc(fitted):
 
 
 def test_no_patient_is_on_both_sides_of_a_fold(table, selection):
-    predictions = fit(table, selection).prediction_table()
-    held_out = predictions[predictions["set"] == "validation"]
+    fitted = fit(table, selection)
+    held_out = fitted.prediction_table()
+    assert set(held_out["set"]) == {"validation"}
     training = table[table["group"] != "test"]
     assert sorted(held_out["series"]) == sorted(training["series"])
     places = held_out.set_index("series")["fold"].astype(int)
     assert (places == training.set_index("series")["fold"].astype(int)[places.index]).all()
     assert held_out.groupby("patient")["fold"].nunique().eq(1).all()
-    assert not set(held_out["patient"]) & set(predictions[predictions["set"] == "test"]["patient"])
+    tested = corrected.score_test(table, fitted.models["none"], "LR", "none")
+    assert not set(held_out["patient"]) & set(tested["patient"])
 
 
 def test_the_signal_is_selected_in_every_fold_and_found(table, selection):
@@ -86,9 +96,8 @@ def test_a_held_out_row_changes_nothing_in_its_folds_selection_and_model(table, 
         assert left.equals(right) == (same == 2)
     before, after = fit(table, selection).models["none"], fit(spoiled, again).models["none"]
     rows = table[table["group"] == "test"]
-    np.testing.assert_array_equal(
-        corrected.probability(before[2], rows), corrected.probability(after[2], rows)
-    )
+    np.testing.assert_array_equal(before[2].probability(rows), after[2].probability(rows))
+    assert before[2].threshold == after[2].threshold
 
 
 def test_a_folds_model_is_scikit_learns_on_standardised_features(table, selection):
@@ -102,7 +111,7 @@ def test_a_folds_model_is_scikit_learns_on_standardised_features(table, selectio
     )
     held_out = training.iloc[outside]
     np.testing.assert_allclose(
-        corrected.probability(model, held_out),
+        model.probability(held_out),
         expected.predict_proba(scaler.transform(held_out[features]))[:, 1],
         atol=1e-9,
     )
@@ -111,10 +120,11 @@ def test_a_folds_model_is_scikit_learns_on_standardised_features(table, selectio
 def test_the_ensemble_is_the_mean_of_the_fold_models(table, selection):
     fitted = fit(table, selection)
     testing = table[table["group"] == "test"]
-    by_fold = [corrected.probability(model, testing) for model in fitted.models["none"]]
-    predictions = fitted.prediction_table()
-    tested = predictions[predictions["set"] == "test"]
+    models = fitted.models["none"]
+    by_fold = [model.probability(testing) for model in models]
+    tested = corrected.score_test(table, models, "LR", "none")
     assert len(by_fold) == 5
+    assert tested["threshold"].to_numpy() == pytest.approx(np.mean([m.threshold for m in models]))
     np.testing.assert_allclose(tested["probability"], np.mean(by_fold, axis=0), atol=1e-15)
     assert np.ptp(by_fold, axis=0).max() > 0.01
 
@@ -170,7 +180,7 @@ def test_scans_without_lesions_are_scored(table):
     unmeasured = table.index[[0, 5, 40, 41]]
     emptied = made.without_lesions(table, unmeasured)
     selection = corrected.select(emptied, "score", SEED)
-    predictions = fit(emptied, selection, "RF").prediction_table()
+    predictions = scored(emptied, fit(emptied, selection, "RF"))
     assert set(emptied["series"]) == set(predictions["series"])
     assert predictions["probability"].notna().all()
 
@@ -179,8 +189,9 @@ def test_a_cohort_in_which_no_lesion_was_found(table):
     emptied = made.without_lesions(table, table.index)
     selection = corrected.select(emptied, "score", SEED)
     assert selection["feature"].isna().all()
-    predictions = fit(emptied, selection).prediction_table()
+    predictions = scored(emptied, fit(emptied, selection))
     assert set(emptied["series"]) == set(predictions["series"])
+    assert (predictions["threshold"] == 0.5).all()
 
 
 def test_balanced_weights_are_scikit_learns():
@@ -194,14 +205,53 @@ def test_balanced_weights_are_scikit_learns():
 def test_weights_are_searched_inside_each_fold():
     table = made.feature_table(patients=18, test_patients=4, folds=2)
     selection = corrected.select(table, "score", SEED)
-    scores = fit(table, selection, "LR", ["none", "f1"]).cross_validation_table()
-    training = table[(table["group"] != "test") & (table["fold"] != 1)]
-    weights = corrected.search_weights(training, "LR", 20, "score", SEED)
-    assert set(weights) == {"auc", "f1"}
-    assert all(0.1 <= weight <= 10.001 for weight in weights.values())
-    by_fold = scores.set_index(["weighting", "fold"])["positive_weight"]
-    assert by_fold["f1", 1] == weights["f1"]
-    assert list(by_fold["none"]) == [1.0, 1.0]
+    scores = fit(table, selection, "LR", ["none", "f1", "auc"]).cross_validation_table()
+    weights = scores.set_index(["weighting", "fold"])["positive_weight"]
+    assert list(weights["none"]) == [1.0, 1.0]
+    candidates = [float(weight) for weight in corrected.CANDIDATE_WEIGHTS]
+    assert len(candidates) <= 12
+    assert (min(candidates), max(candidates)) == (0.1, 10)
+    assert {*weights["f1"], *weights["auc"]} <= set(candidates)
+    # Rows held out of fold 1 decide nothing about its weights.
+    spoiled = table.copy()
+    spoiled.loc[spoiled["fold"] == 1, "label"] = 1
+    again = fit(spoiled, selection, "LR", ["f1"]).cross_validation_table()
+    assert again.set_index("fold").at[1, "positive_weight"] == weights["f1", 1]
+
+
+def test_threshold_is_youdens():
+    # At 0.6 and above: sensitivity 2/3, specificity 1, and no other cut has a higher sum.
+    labels = np.array([1, 1, 1, 0, 0])
+    probability = np.array([0.9, 0.6, 0.2, 0.4, 0.3])
+    assert youden_threshold(labels, probability) == pytest.approx(0.5)
+    assert youden_threshold(labels, probability / 10) == pytest.approx(0.05)
+    # Worse than chance at every cut, constant, or of one class: nothing to tune on.
+    assert youden_threshold(np.array([0, 1, 1]), np.array([0.9, 0.2, 0.1])) == 0.5
+    assert youden_threshold(labels, np.full(5, 0.7)) == 0.5
+    assert youden_threshold(np.ones(5), probability) == 0.5
+
+
+def test_of_features_that_say_the_same_one_stays():
+    random = np.random.default_rng(0)
+    one, other = random.normal(size=(2, 60))
+    # A monotone copy has rho 1 with its original; noise of a tenth leaves it above 0.9.
+    features = np.column_stack([one, other, np.exp(one), one + 0.1 * random.normal(size=60)])
+    kept = without_redundancy(features)
+    assert len(kept) == 2
+    assert 1 in kept
+    constant = np.column_stack([np.ones(60), one, np.zeros(60)])
+    assert without_redundancy(constant) == [0, 1, 2]
+
+
+def test_what_the_table_itself_tells_is_corrected_first(table):
+    told = table.assign(mask_lesions=table["Num_Lesions"] - 1.0, voxel_mm="(1.0, 1.0, 1.0)")
+    told.loc[told.index[3], "voxel_mm"] = "(1.0, 1.0, 5.0)"
+    prepared = corrected.prepared(told)
+    assert list(prepared.index) == [row for row in table.index if row != 3]
+    assert (prepared["Num_Lesions"] == table["Num_Lesions"].loc[prepared.index] - 1).all()
+    untold = corrected.prepared(table)
+    assert len(untold) == len(table)
+    assert (untold["Num_Lesions"] == table["Num_Lesions"]).all()
 
 
 @pytest.mark.parametrize("classifier", ["LR", "RF", "XGB"])

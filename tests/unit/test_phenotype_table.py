@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -117,6 +121,23 @@ def test_patient_in_two_folds(tmp_path, raw):
     )
 
 
+@pytest.mark.parametrize(
+    ("fold", "words"),
+    [(0.5, "Fold is 0.5; number the folds from 0."), (np.inf, "Fold is infinite")],
+)
+def test_a_fold_that_is_no_number_of_a_fold(tmp_path, raw, fold, words):
+    last = raw.index[-1]
+    raw["Fold"] = raw["Fold"].astype(float)
+    raw.loc[last, "Fold"] = fold
+    assert any(f"row {last + 2}" in s and words in s for s in sentences(tmp_path, raw))
+
+
+def test_one_fold_for_all(tmp_path, raw):
+    raw.loc[raw["Group"] == "train", "Fold"] = 0
+    (sentence,) = sentences(tmp_path, raw)
+    assert "all training patients stand in one Fold" in sentence
+
+
 def test_study_of_two_patients(tmp_path, raw):
     raw.loc[raw.index[-1], "unique_scandate"] = raw["unique_scandate"].iloc[-3]
     raw.loc[raw.index[-1], "unique_pt"] = "P99"
@@ -132,6 +153,20 @@ def test_no_table_at_all(tmp_path):
     (tmp_path / "features.csv").write_text("")
     with pytest.raises(InputError, match="is not a table of comma separated values"):
         read_feature_table(tmp_path / "features.csv", "NE")
+
+
+def test_a_table_that_is_not_there_or_is_a_folder(tmp_path):
+    with pytest.raises(InputError, match="There is no feature table at"):
+        read_feature_table(tmp_path / "features.csv", "NE")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_feature_table(tmp_path, "NE")
+
+
+def test_a_workflow_reads_tables_without_scikit_learn():
+    """Where rules have their own environments, the one of the workflow has none of theirs."""
+    reading = "import livermet.phenotype.table, sys; sys.exit('sklearn' in sys.modules)"
+    environment = {"PYTHONPATH": str(Path(radiomics.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", reading], check=True, env=environment)
 
 
 def test_scans_without_lesions_are_no_error(tmp_path):

@@ -4,6 +4,8 @@ import pytest
 import SimpleITK as sitk
 
 from livermet.errors import InputError
+from livermet.report.calibration_figure import calibration, of_model
+from livermet.report.corrections_figure import always_positive, corrections
 from livermet.report.examples import (
     fullest_slice,
     ranked_scans,
@@ -16,16 +18,20 @@ from livermet.report.failures import (
     roc_points,
     series_agreement,
 )
-from livermet.report.figures import (
+from livermet.report.feature_lists import (
+    by_class,
+    family,
     feature_label,
-    p_text,
+    most_selected,
     ranked_features,
-    save,
-    segmentation_examples,
 )
-from livermet.report.headlines import chosen_models
+from livermet.report.figures import save, segmentation_examples
+from livermet.report.headlines import Choice, chosen_models
+from livermet.report.reproducibility_figure import reproducibility
+from livermet.report.words import p_text
 
 from . import report_phantoms as made
+from . import statistics_phantoms as statistics
 
 
 @pytest.mark.parametrize("name", made.figures())
@@ -122,7 +128,13 @@ def test_the_model_is_chosen_by_cross_validation():
     table = made.cross_validation()
     best = table["model"].eq("LR") & table["metric"].eq("auc") & table["protocol"].eq("corrected")
     table.loc[best & table["weighting"].eq("none"), "mean"] = 0.99
-    assert chosen_models(table) == {"published": "XGB", "corrected": "LR"}
+    models = {protocol: choice.model for protocol, choice in chosen_models(table).items()}
+    assert models == {"published": "XGB", "corrected": "LR"}
+    # The corrected protocol's own record decides where there is one, whatever the weighting.
+    chosen = chosen_models(table, statistics.choice("RF", "balanced"))
+    assert chosen["published"].model == "XGB"
+    assert chosen["corrected"] == ("RF", "balanced", 0.6)
+    assert chosen["corrected"].name == "random forest with class weights 'balanced'"
 
 
 def test_agreement_of_series_is_counted_by_study():
@@ -182,3 +194,111 @@ def test_words_in_figures():
     assert feature_label("original_glszm_ZoneVariance") == "ZoneVariance (glszm)"
     assert feature_label("Num_Lesions") == "Num Lesions"
     assert (p_text(0.0321), p_text(0.0001)) == ("p = 0.032", "p < 0.001")
+
+
+def texts(figure) -> list[str]:
+    """Every text of a figure, subfigures included."""
+    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
+
+
+def test_the_ladder_shows_widths_reasons_and_where_the_model_changes():
+    written = texts(corrections(statistics.corrections(), statistics.baselines()))
+    # Steps 0 to 3 are 0.24 wide in each of three panels.
+    assert written.count("0.24") == 3 * 4
+    assert any("(logistic regression)" in text for text in written)
+    assert sum("(random forest)" in text for text in written) == 1
+    assert "not made: the table has one mask a scan" in written
+    assert any(text.startswith("does not apply: no scan was segmented") for text in written)
+    assert "rule 'always positive', test studies" in written
+
+
+def test_the_trivial_rule_is_that_of_the_test_studies():
+    assert always_positive(statistics.baselines()) == {"auc": 0.5, "f1": 0.87, "accuracy": 0.77}
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_the_ladder_is_drawn_of_no_step_and_of_one(rows):
+    drawn = corrections(statistics.corrections()[:rows], statistics.baselines()[:0])
+    drawn.draw_without_rendering()
+    written = texts(drawn)
+    assert ("no correction was computed" in written) == (rows == 0)
+    assert "rule 'always positive', test studies" not in written
+
+
+def test_the_ladder_is_drawn_where_the_test_set_gives_no_score():
+    steps = statistics.corrections()
+    steps[[name for name in steps if name.startswith(("auc", "f1", "accuracy", "cv_"))]] = np.nan
+    corrections(steps, statistics.baselines()).draw_without_rendering()
+
+
+def test_calibration_is_that_of_the_chosen_model_alone():
+    curve = statistics.calibration_curve()
+    other = curve.assign(model="LR", weighting="none")
+    chosen = of_model(pd.concat([other, curve]), Choice("RF", "balanced", 0.6))
+    assert len(chosen) == len(curve)
+    assert set(chosen["model"]) == {"RF"}
+    written = texts(calibration(chosen, statistics.decision_curve(), "random forest"))
+    assert "142 held-out series" in written
+    assert "40 test series" in written
+
+
+@pytest.mark.parametrize("part", ["validation", None])
+def test_calibration_is_drawn_without_test_series_and_without_any(part):
+    curve, decisions = statistics.calibration_curve(), statistics.decision_curve()
+    curve, decisions = (table[table["set"].eq(part)] for table in (curve, decisions))
+    drawn = calibration(curve, decisions, "random forest")
+    drawn.draw_without_rendering()
+    written = texts(drawn)
+    assert ("no predictions to draw" in written) == (part is None)
+    assert written.count("no net benefit to draw") == (1 if part else 2)
+
+
+def test_net_benefit_stays_in_sight_where_calling_all_falls_without_end():
+    drawn = calibration(statistics.calibration_curve(), statistics.decision_curve(), "any")
+    low, high = drawn.axes[1].get_ylim()
+    assert -0.3 < low < 0 < 0.74 < high < 0.9
+
+
+def test_features_are_sorted_by_class_and_icc():
+    table = pd.DataFrame(
+        {
+            "feature": ["original_shape_A", "original_glcm_B", "original_shape_C", "Num_Lesions"],
+            "icc": [0.2, 0.5, 0.9, np.nan],
+        }
+    )
+    ordered = by_class(table)
+    assert list(ordered["feature"]) == [
+        "original_shape_C",
+        "original_shape_A",
+        "original_glcm_B",
+        "Num_Lesions",
+    ]
+    assert list(ordered["family"]) == ["shape", "shape", "glcm", "lesions"]
+    assert family("No_Measured_Lesion") == "lesions"
+    assert feature_label("No_Measured_Lesion") == "No Measured Lesion"
+
+
+def test_the_most_selected_features_were_selected_at_least_once():
+    counts = pd.DataFrame({"feature": list("abc"), "selected": [0, 2, 5], "resamples": 10})
+    assert list(most_selected(counts)["feature"]) == ["c", "b"]
+
+
+def test_reproducibility_counts_good_features_below_each_class():
+    written = texts(reproducibility(statistics.reproducibility(), statistics.stability()))
+    table = by_class(statistics.reproducibility())
+    shape = table[table["family"].eq("shape")]
+    assert f"shape\n{(shape['icc'] >= 0.75).sum()}/14" in written
+    assert "ICC(1,1)" in written
+    first = statistics.reproducibility().loc[0, "icc"]
+    assert any(f"82 of 100, ICC {first:.2f}" in text for text in written)
+
+
+def test_reproducibility_is_drawn_without_pairs_and_without_selections():
+    reliability = statistics.reproducibility().assign(icc=np.nan, low=np.nan, high=np.nan)
+    drawn = reproducibility(reliability, statistics.stability().assign(selected=0))
+    drawn.draw_without_rendering()
+    written = texts(drawn)
+    assert "No feature has an ICC: too few studies with two reconstructions." in written
+    assert "No half of the training patients gave any feature." in written
+    nothing = reproducibility(reliability[:0], statistics.stability()[:0])
+    nothing.draw_without_rendering()

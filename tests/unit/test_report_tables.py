@@ -226,7 +226,7 @@ def test_table3_says_in_one_row_that_masks_were_given():
 
 def test_scores_are_parted_by_weighting_and_ordered_as_in_the_paper():
     shuffled = made.scores(protocols=("published",)).sample(frac=1, random_state=0)
-    table = table4_classification(shuffled)
+    table = table4_classification(shuffled, None)
     columns = ["protocol", "model", "weighting", "metric", "mean", "low", "high"]
     assert list(table.columns) == columns
     assert len(table) == 21
@@ -237,8 +237,19 @@ def test_scores_are_parted_by_weighting_and_ordered_as_in_the_paper():
     assert set(weighted["weighting"]) == {"balanced"}
 
 
+def test_of_the_corrected_protocol_only_the_chosen_model_stands_in_table_4():
+    # As it is where only that model was scored, and where the others' rows are there too.
+    table = table4_classification(made.scores(), made.choice())
+    corrected = table[table["protocol"].eq("corrected")]
+    assert set(zip(corrected["model"], corrected["weighting"], strict=True)) == {("RF", "balanced")}
+    published = table[table["protocol"].eq("published")]
+    assert set(published["weighting"]) == {"none"}
+    assert set(published["model"]) == set(made.CLASSIFIERS)
+    assert set(table_s3_weighted(made.scores())["protocol"]) == {"published"}
+
+
 def test_wide_scores_show_means_with_intervals_and_leave_undefined_ones_empty():
-    wide = wide_scores(table4_classification(made.scores(protocols=("published",))))
+    wide = wide_scores(table4_classification(made.scores(protocols=("published",)), None))
     assert list(wide.columns) == ["protocol", "model", *made.METRICS]
     rows = wide.set_index("model")
     assert rows.loc["LR", "accuracy"] == "0.55 (0.35 to 0.75)"

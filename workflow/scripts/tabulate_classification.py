@@ -10,13 +10,17 @@ from livermet.report.tables import (
     table_s3_weighted,
 )
 
+# 'none' is a weighting here and no missing value.
+AS_WRITTEN = {"keep_default_na": False, "na_values": [""]}
+
 with job(snakemake) as log:
+    given, output = snakemake.input, snakemake.output
     metrics, validated = (
-        # 'none' is a weighting here and no missing value.
-        pd.concat([read_table(path, keep_default_na=False, na_values=[""]) for path in paths])
-        for paths in (snakemake.input.metrics, snakemake.input.cross_validation)
+        pd.concat([read_table(path, **AS_WRITTEN) for path in paths])
+        for paths in (given.metrics, given.cross_validation)
     )
-    write_table(table4_classification(metrics), snakemake.output.table4)
-    write_table(table_s2_cross_validation(validated), snakemake.output.table_s2)
-    write_table(table_s3_weighted(metrics), snakemake.output.table_s3)
+    choice = read_table(given.choice, **AS_WRITTEN) if given.choice else None
+    write_table(table4_classification(metrics, choice), output.table4)
+    write_table(table_s2_cross_validation(validated), output.table_s2)
+    write_table(table_s3_weighted(metrics), output.table_s3)
     log.info("%d test scores, %d cross-validated scores", len(metrics), len(validated))

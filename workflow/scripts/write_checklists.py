@@ -11,7 +11,8 @@ from livermet.report.evidence.artifacts import Artifacts
 
 with job(snakemake) as log:
     # 'none' is a weighting here and no missing value; a patient or fold may be named by a number.
-    options = {"keep_default_na": False, "na_values": [""], "dtype": {"patient": str, "fold": str}}
+    texts = dict.fromkeys(("patient", "place", "fold"), str)
+    options = {"keep_default_na": False, "na_values": [""], "dtype": texts}
     paths = map(Path, sorted(set(snakemake.input)))
     run = Artifacts(
         snakemake.params.settings, {path.stem: read_table(path, **options) for path in paths}

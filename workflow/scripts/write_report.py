@@ -18,6 +18,7 @@ with job(snakemake) as log:
         burden=read_table(inputs.burden),
         audit=read_table(inputs.audit, dtype=str, keep_default_na=False),
         stale=read_table(inputs.stale, dtype=str),
+        choice=read_table(inputs.choice, **options) if inputs.choice else None,
     )
     page = render(compose(results, snakemake.params.settings))
     with whole_file(snakemake.output.page) as beside:

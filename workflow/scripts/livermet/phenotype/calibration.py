@@ -17,6 +17,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 
 from livermet.phenotype.baselines import ALWAYS_POSITIVE
 from livermet.phenotype.bootstrap import patient_draws
@@ -92,25 +94,39 @@ def slope(label: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> fl
     NaN where there is one class only, or one probability.
     """
     inside = weights > 0
-    label, logit, weights = label[inside], logits(probability[inside]), weights[inside]
-    if len(set(label)) < 2 or np.ptp(logit) == 0:
+    label, logits, weights = label[inside], clipped_logits(probability[inside]), weights[inside]
+    if len(set(label)) < 2 or np.ptp(logits) == 0:
         return np.nan
-    negative, positive = logit[label == 0], logit[label == 1]
+    negative, positive = logits[label == 0], logits[label == 1]
     # Also where the classes touch in one value: the likelihood then has no maximum either.
     if negative.max() <= positive.min():
         return np.inf
     if positive.max() <= negative.min():
         return -np.inf
-    return float(_logistic(label, sm.add_constant(logit), weights)[1])
+    family = sm.families.Binomial()
+    model = sm.GLM(label, sm.add_constant(logits), family=family, freq_weights=weights)
+    with warnings.catch_warnings():
+        # Where few series keep the classes from being separated, only the errors are in doubt.
+        warnings.simplefilter("ignore")
+        return float(model.fit().params[1])
 
 
 def intercept(label: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> float:
-    """Fit the intercept beside a slope of 1; infinite where all labels are the same."""
+    """Fit the intercept beside a slope of 1; infinite where all labels are the same.
+
+    It makes the mean probability the share of positives. Iterated least squares need not converge
+    on logits as far apart as those of CLIP, while this root always lies between two known values.
+    """
     inside = weights > 0
-    label, logit, weights = label[inside], logits(probability[inside]), weights[inside]
+    label, logits, weights = label[inside], clipped_logits(probability[inside]), weights[inside]
     if len(set(label)) < 2:
         return np.inf if label[0] == 1 else -np.inf
-    return float(_logistic(label, np.ones(len(label)), weights, offset=logit)[0])
+    share = np.average(label, weights=weights)
+
+    def excess(shift: float) -> float:
+        return float(np.average(expit(logits + shift), weights=weights)) - share
+
+    return brentq(excess, logit(share) - logits.max() - 1, logit(share) - logits.min() + 1)
 
 
 def brier(label: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> float:
@@ -118,18 +134,9 @@ def brier(label: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> fl
     return float(np.average((probability - label) ** 2, weights=weights))
 
 
-def logits(probability: np.ndarray) -> np.ndarray:
+def clipped_logits(probability: np.ndarray) -> np.ndarray:
     """Give the log odds of probabilities, which are kept CLIP away from 0 and 1."""
-    kept = np.clip(probability, CLIP, 1 - CLIP)
-    return np.log(kept / (1 - kept))
-
-
-def _logistic(label, design, weights, **options) -> np.ndarray:
-    model = sm.GLM(label, design, family=sm.families.Binomial(), freq_weights=weights, **options)
-    with warnings.catch_warnings():
-        # Of two patterns of series that nearly separate, the fit is right and its errors are not.
-        warnings.simplefilter("ignore")
-        return model.fit().params
+    return logit(np.clip(probability, CLIP, 1 - CLIP))
 
 
 def _limits(drawn: np.ndarray) -> tuple[float, float]:
@@ -145,7 +152,7 @@ def _limits(drawn: np.ndarray) -> tuple[float, float]:
 def _why(label: np.ndarray, probability: np.ndarray) -> str:
     if len(set(label)) < 2:
         return "all series are of one class"
-    if np.ptp(logits(probability)) == 0:
+    if np.ptp(clipped_logits(probability)) == 0:
         return "every series has the same probability"
     return "the probabilities separate the classes, so that it has no finite value"
 

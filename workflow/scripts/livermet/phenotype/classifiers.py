@@ -7,24 +7,33 @@ import pandas as pd
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
 CLASSIFIERS = ("LR", "RF", "XGB")
 # A probability above it is called positive; one that equals it is not, as scikit-learn does.
 THRESHOLD = 0.5
 
+# gblinear's updater 'shotgun' races between threads; one thread gives one answer.
+ONE_THREAD: Mapping = {"n_jobs": 1}
+
 Weight = float | str | None
 
 
 def published_classifier(
-    name: str, weight: Weight, trees: int, labels: np.ndarray, search: bool = False
+    name: str,
+    weight: Weight,
+    trees: int,
+    labels: np.ndarray,
+    search: bool = False,
+    boosting: Mapping = ONE_THREAD,
 ) -> ClassifierMixin:
     """Make a classifier as the authors' code does; the text calls these values 'defaults'.
 
     `weight` is None, 'balanced' or the weight of the positive class beside 1 for the negative.
     `search` gives the logistic regression the C that the authors' search of weights uses.
-    Gradient boosting has linear base learners (gblinear): it is a regularised linear model. Its
-    default updater 'shotgun' races between threads, so one thread is what makes it repeatable.
+    Gradient boosting has linear base learners (gblinear): it is a regularised linear model.
+    `boosting` says how XGBoost computes: n_jobs, updater.
     """
     by_class: Mapping | str | None = {0: 1, 1: weight} if isinstance(weight, float) else weight
     if name == "LR":
@@ -36,14 +45,16 @@ def published_classifier(
             class_weight=by_class,
         )
     if name == "RF":
-        return RandomForestClassifier(
-            n_estimators=trees, min_samples_leaf=2, random_state=200, class_weight=by_class
-        )
+        forest = RandomForestClassifier(n_estimators=trees, min_samples_leaf=2, random_state=200)
+        # Class weights weigh the samples inside each tree, as in the authors' scikit-learn. From
+        # 1.9 on a forest's own class_weight draws the bootstrap samples instead (#31529).
+        forest.estimator = DecisionTreeClassifier(class_weight=by_class)
+        return forest
     return XGBClassifier(
         booster="gblinear",
         tree_method="hist",
         seed=100,
-        n_jobs=1,
+        **boosting,
         # It warns that linear base learners have no use for a tree method.
         verbosity=0,
         scale_pos_weight=positive_weight(weight, labels),

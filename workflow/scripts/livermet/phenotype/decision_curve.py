@@ -10,9 +10,19 @@ import numpy as np
 import pandas as pd
 
 from livermet.phenotype.calibration import MODEL, study_weights
+from livermet.phenotype.fits import CORRECTED
 
 THRESHOLDS = np.arange(1, 100) / 100
 COLUMNS = [*MODEL, "threshold", "net_benefit", "call_all", "call_none"]
+
+
+def of_chosen(predictions: pd.DataFrame, choice: pd.DataFrame) -> pd.DataFrame:
+    """Take the corrected protocol's predictions by the model that cross-validation chose.
+
+    `choice` is as choice.choose gives it.
+    """
+    chosen = choice.loc[choice["chosen"], ["model", "weighting"]]
+    return predictions[predictions["protocol"] == CORRECTED].merge(chosen)
 
 
 def decision_curve(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Stated values for the features of scans whose lesions could not be measured."""
 
+import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -50,7 +51,9 @@ class LesionFreeFiller(TransformerMixin, BaseEstimator):
 
     def transform(self, features: pd.DataFrame) -> pd.DataFrame:
         """Fill what is missing; the result has the columns CANDIDATES."""
-        features = features[list(FEATURES)]
-        unmeasured = features[list(RADIOMIC_FEATURES)].isna().any(axis=1)
-        filled = features.astype(float).fillna(self.values_)
-        return pd.concat([filled, unmeasured.astype(float).rename(UNMEASURED)], axis=1)
+        values = features[list(FEATURES)].to_numpy(dtype=float)
+        missing = np.isnan(values)
+        filled = np.where(missing, self.values_.to_numpy(), values)
+        unmeasured = missing[:, : len(RADIOMIC_FEATURES)].any(axis=1)
+        columns = np.column_stack([filled, unmeasured.astype(float)])
+        return pd.DataFrame(columns, index=features.index, columns=list(CANDIDATES))

@@ -225,7 +225,7 @@ def _selected_once(protocols: Protocols, settings: Settings) -> Callable:
 
 
 def _fit_inside(table: pd.DataFrame, classifier: str, settings: Settings) -> Fit:
-    """Select inside the folds as the corrected protocol does; the classifier is still the paper's."""
+    """Select inside the folds as the corrected protocol does, for the classifier of the paper."""
 
     def models_of(rows: pd.DataFrame, fold: int) -> dict[str, FoldModel]:
         selection = corrected.select_in(rows, settings.target, settings.seed, fold)

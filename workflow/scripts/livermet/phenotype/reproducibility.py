@@ -44,10 +44,9 @@ def choose_pairs(rows: pd.DataFrame, thickness: pd.Series) -> tuple[str, Pairs]:
     the thinnest and the thickest. Otherwise ICC(1,1) with the first two series by name.
     """
     rows = rows[measured(rows)].sort_values("series")
-    known = rows.assign(thickness=rows["series"].map(thickness)).dropna(subset="thickness")
-    known = known.sort_values("thickness", kind="stable")
-    thin, thick = (_one_a_study(known, place) for place in (0, -1))
-    differ = thick["thickness"] > thin["thickness"]
+    known = rows["series"].map(thickness).dropna().sort_values(kind="stable")
+    thin, thick = (_one_a_study(rows.loc[known.index], place) for place in (0, -1))
+    differ = thick["series"].map(thickness) > thin["series"].map(thickness)
     if differ.sum() >= FEWEST_PAIRS:
         return AGREEMENT, (thin[differ], thick[differ])
     first, second = (_one_a_study(rows, place) for place in (0, 1))

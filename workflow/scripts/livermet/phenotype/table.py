@@ -28,7 +28,6 @@ import numpy as np
 import pandas as pd
 
 from livermet.errors import InputError, stop_on
-from livermet.phenotype.folds import assign_folds
 
 _FEATURES_BY_CLASS = {
     "shape": "Elongation Flatness LeastAxisLength MajorAxisLength Maximum2DDiameterColumn "
@@ -97,6 +96,9 @@ def import_table(path: str | Path, name: str, folds: int, seed: int) -> pd.DataF
     Where it names no folds, its training patients are dealt into `folds` folds, stratified by
     whether a patient has a negative study. Where it has no burden, the mesh volume stands for it.
     """
+    # Imported here: while a workflow is parsed, tables are read without scikit-learn.
+    from livermet.phenotype.folds import assign_folds
+
     table = read_feature_table(path, name, complete=True)
     training = table["group"] != "test"
     if table.loc[training, "fold"].isna().all():
@@ -145,6 +147,16 @@ def _read(path: str | Path, name: str) -> pd.DataFrame:
         raw = pd.read_csv(path, dtype=texts, low_memory=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a table of comma separated values: {error}.") from None
+    except FileNotFoundError:
+        raise InputError(
+            f"There is no feature table at {path}; put it there, or name another one "
+            "(phenotype.table)."
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); name a table of comma separated values "
+            "(phenotype.table)."
+        ) from None
     lacking = [
         file_names[column]
         for column in file_names
@@ -213,6 +225,11 @@ def _odd_values(path: str | Path, table: pd.DataFrame, name: str) -> list[str]:
             f"{path}, row {row + 2}: Group is '{table['group'].iloc[row]}'; write train, val or "
             "test."
         )
+    whole = np.isfinite(table["fold"]) & (table["fold"] >= 0) & (table["fold"] % 1 == 0)
+    for row in np.flatnonzero(~whole & np.isfinite(table["fold"])):
+        problems.append(
+            f"{path}, row {row + 2}: Fold is {table['fold'].iloc[row]:g}; number the folds from 0."
+        )
     for row in np.flatnonzero(~table["label"].isin([0, 1]) & table["label"].notna()):
         problems.append(
             f"{path}, row {row + 2}: {name}_Class is {table['label'].iloc[row]:g}; write 1 for "
@@ -248,10 +265,15 @@ def _odd_groups(path: str | Path, table: pd.DataFrame) -> list[str]:
     with_fold = table.loc[~testing & table["fold"].notna()]
     for patient, folds in with_fold.groupby("patient")["fold"].unique().items():
         if len(folds) > 1:
+            named = _some([f"{fold:g}" for fold in sorted(folds)])
             problems.append(
-                f"{path}: patient '{patient}' stands in folds {_some(sorted(map(int, folds)))}; a "
-                "patient has one fold."
+                f"{path}: patient '{patient}' stands in folds {named}; a patient has one fold."
             )
+    if with_fold["fold"].nunique() == 1:
+        problems.append(
+            f"{path}: all training patients stand in one Fold; deal them into several, or leave "
+            "the column out."
+        )
     without = table.loc[~testing & table["fold"].isna(), "series"]
     if len(with_fold) and len(without):
         problems.append(

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from livermet.report.figures import BLUE, GREY, INK, ORANGE, VERMILION
+from livermet.report.headlines import Choice
 
 SETS = {"validation": ("held-out series", BLUE, "o"), "test": ("test series", VERMILION, "s")}
 # Marker area in points squared of the largest bin.
@@ -26,6 +27,15 @@ def calibration(curve: pd.DataFrame, decisions: pd.DataFrame, model: str) -> Fig
         _decisions(ax, rows, color)
         ax.set_title(f"Decisions, {part_name}")
     return figure
+
+
+def of_model(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """Take the corrected protocol's rows of the chosen model."""
+    return table[
+        table["protocol"].eq("corrected")
+        & table["model"].eq(choice.model)
+        & table["weighting"].eq(choice.weighting)
+    ]
 
 
 def _calibration(ax: Axes, curve: pd.DataFrame) -> None:

@@ -156,7 +156,8 @@ UNSCORED_RULE = (
 TEST_RULES = {
     "published": "Published protocol: every model, without class weights.",
     "corrected": "Corrected protocol: the test patients were scored once, by the model that "
-    "cross-validation chose (the mean of its fold models); no other model has seen them.",
+    "cross-validation chose (the mean of its fold models), and by no other classifier of the "
+    "protocol.",
 }
 THRESHOLD_RULES = {
     "published": "where its predicted probability is above 0.5 (published protocol)",

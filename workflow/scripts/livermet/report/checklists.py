@@ -1,8 +1,8 @@
 """The run's part of three checklists: CLEAR, METRICS and TRIPOD+AI, item by item.
 
-The items stand in checklists.yaml; what the run did about each comes from `livermet.report.evidence`
-and so from the run's own settings and tables. METRICS is scored too, as its authors do: weights of
-the items met over weights of the items whose conditions hold.
+The items stand in checklists.yaml; what the run did about each comes from
+`livermet.report.evidence` and so from the run's own settings and tables. METRICS is scored too, as
+its authors do: weights of the items met over weights of the items whose conditions hold.
 """
 
 import re
@@ -191,11 +191,19 @@ def _part(checklist: Checklist, found: list[Answer], run: Artifacts) -> dict:
     }
 
 
+def label_of(place: str) -> str:
+    """Name a place for readers: 'report: cohort', or the file without its folder."""
+    if place.startswith("report.html#"):
+        return place.replace("report.html#", "report: ")
+    return place if place.endswith("/") else place.rsplit("/", 1)[-1]
+
+
 def render(content: dict) -> str:
     """Fill the template, in the report's own style; all text is escaped."""
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
+    environment.filters["label_of"] = label_of
     style = re.search(r"<style>(.*?)</style>", REPORT_TEMPLATE.read_text(), re.DOTALL)[1]
     template = environment.from_string(TEMPLATE.read_text())
     return template.render(**content, style=style, project_files=METHODS.split("/")[0] + "/")

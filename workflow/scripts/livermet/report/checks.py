@@ -32,28 +32,28 @@ def unmeasured(facts: pd.DataFrame, settings: Mapping) -> list[str]:
 def _prediction_rules(segmentation: pd.DataFrame, facts: pd.DataFrame) -> list[str]:
     """Say which networks predict a scan, and where training and test features differ by it."""
     models = set(segmentation["model"])
-    rules = []
+    told = []
     if models - set(captions.MONAI_MODELS):
-        rules.append(
+        told.append(
             "nnU-Net: scans of patients that a model never saw are predicted by all its networks "
             "together (ensemble), scans of its training patients by the network whose fold left "
             "them out."
         )
     if models & set(captions.MONAI_MODELS):
-        rules.append(
+        told.append(
             "U-Net and SegResNet: one network each; scans of its training and validation patients "
             "are not predicted."
         )
     kinds = kinds_of_classified(facts)
     train, test = kinds["train"], kinds["test"]
     if train.get("out_of_fold", 0) and test.get("ensemble", 0):
-        rules.append(
+        told.append(
             f"Of {sum(train.values())} classified training series {train['out_of_fold']} have "
             f"their features from the mask of one network; of {sum(test.values())} test series "
             f"{test['ensemble']} have theirs from the mask of several. Their features may differ "
             "by that alone."
         )
-    return rules
+    return told
 
 
 def rules(
@@ -88,12 +88,12 @@ def checks(audit: pd.DataFrame, stale: pd.DataFrame, settings: Mapping) -> list[
     found = leaks(audit)
     networks = audit[["task", "model", "fold"]].drop_duplicates()
     outcome = " ".join(found) or "no patient is on both sides of any of the ledger's splits."
-    checks = [
+    told = [
         f"Leakage audit: {audit['patient'].nunique()} patients against {len(networks)} "
         f"trained models; {outcome}"
     ]
     if "published" in settings["protocols"]:
-        checks.append(
+        told.append(
             "The published protocol's own cross-validation splits series and not patients, as the "
             "paper's does (table S2); the audit does not cover it."
         )
@@ -102,15 +102,15 @@ def checks(audit: pd.DataFrame, stale: pd.DataFrame, settings: Mapping) -> list[
         listed = ", ".join(
             f"{words.model(name)} ({count} cases)" for name, count in by_model.items()
         )
-        checks.append(
+        told.append(
             "Training cases have changed or been withdrawn since these models were trained: "
             f"{listed}. Their results stand for the old cases; name a new training set to retrain."
         )
     elif settings["entry"] == "scans":
-        checks.append("Training cases: every model's cases are still those that it was trained on.")
+        told.append("Training cases: every model's cases are still those that it was trained on.")
     if settings["entry"] == "masks":
-        checks.append("The masks were given (segmentation.source: reference); no model predicted.")
-    return checks
+        told.append("The masks were given (segmentation.source: reference); no model predicted.")
+    return told
 
 
 def stale_table(stale: pd.DataFrame) -> Table | None:

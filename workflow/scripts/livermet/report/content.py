@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from livermet.leakage import leaks
-from livermet.report import captions, words
+from livermet.report import captions, checks, findings
 from livermet.report.headlines import (
     burden_sentence,
     chosen_models,
@@ -15,12 +14,9 @@ from livermet.report.headlines import (
     segmentation_headlines,
     segmentation_sentences,
 )
-from livermet.report.page import Picture, Section, Table, picture, plain_table, table
-from livermet.report.tables import (
-    classes_of_test_studies,
-    kinds_of_classified,
-    series_without_features,
-)
+from livermet.report.layouts import PARTS, lay_out
+from livermet.report.page import Picture, Section, Table, picture, table
+from livermet.report.tables import classes_of_test_studies
 
 SECTIONS = {
     "cohort": ("Cohort and acquisition", ("table1_cohort", "tableS1_acquisition")),
@@ -29,15 +25,60 @@ SECTIONS = {
         ("table3_segmentation", "figure2_segmentation"),
     ),
     "burden": ("Tumour burden", ("figure3_burden",)),
+    "ladder": ("Published against corrected", ("figure_corrections", "corrections")),
+    "printed": (
+        "Reproduction of the printed numbers",
+        (
+            "reproduction",
+            "reproduction_differences",
+            "reproduction_not_possible",
+            "weight_search",
+        ),
+    ),
     "classification": (
         "Classification",
         (
             "table4_classification",
-            "figure4_features",
-            "figure5_failures",
+            "baselines",
+            "intervals",
             "tableS2_cross_validation",
+            "repeated_cross_validation",
+            "permutation",
+            "figure_calibration",
+            "calibration",
+            "figure5_failures",
+            "failures",
             "tableS3_weighted",
         ),
+    ),
+    "features": (
+        "Features and sample size",
+        (
+            "figure4_features",
+            "selection_summary",
+            "figure_reproducibility",
+            "reproducibility",
+            "stability",
+            "sample_size",
+        ),
+    ),
+    "without_signal": ("Cohorts without signal", ("null_cohorts",)),
+    "two_masks": ("Predicted and reference masks", ("masks",)),
+}
+IMAGES_FIRST = ("cohort", "segmentation", "burden", "classification", "features", "ladder")
+ORDERS = {
+    "scans": (*IMAGES_FIRST, "two_masks", "without_signal", "printed"),
+    "masks": (*IMAGES_FIRST, "without_signal", "printed"),
+    # What is left of a finished table's printed numbers is what such a run is for.
+    "table": (
+        "ladder",
+        "printed",
+        "classification",
+        "features",
+        "without_signal",
+        "burden",
+        "cohort",
+        "segmentation",
     ),
 }
 FLOW = ("figure1_flow", "table2_splits")
@@ -48,7 +89,8 @@ class Results:
     """What a run made: tables and figures (SVG) by file name without suffix, and its checks.
 
     `facts` is the table of every series; `burden` the phenotype stage's statistics; `audit` the
-    leakage audit and `stale` the training cases that have changed (model, series, file, state).
+    leakage audit and `stale` the training cases that have changed (model, series, file, state);
+    `choice` the corrected protocol's record of its chosen model, None without that protocol.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -57,53 +99,78 @@ class Results:
     burden: pd.DataFrame
     audit: pd.DataFrame
     stale: pd.DataFrame
+    choice: pd.DataFrame | None = None
 
 
 def compose(results: Results, settings: Mapping) -> dict:
     """Give the page's content for `livermet.report.page.render`.
 
     `settings` is what `livermet.report.captions.words_of` takes, and phantoms, run,
-    positive_above and versions. A table or figure that the run did not make is left out.
+    positive_above, checklists (a file beside the page, or None) and versions. A table or figure
+    that the run did not make is left out, and so is a section without any.
     """
     named = captions.words_of(settings)
-    name, target, final = settings["name"], settings["target"], settings["final_model"]
-    scores = results.tables["table4_classification"]
-    chosen = chosen_models(results.tables["tableS2_cross_validation"])
-    segmentation = results.tables["table3_segmentation"]
-    headlines = [
-        *segmentation_headlines(segmentation, final, target),
-        *classification_headlines(scores, chosen, name),
-    ]
-    sentences = [
-        *segmentation_sentences(segmentation, final, target),
-        burden_sentence(results.burden, name),
-        *classification_sentences(
-            scores,
-            results.tables["tableS2_cross_validation"],
-            chosen,
-            *classes_of_test_studies(results.facts),
-            name,
-        ),
+    tables = results.tables
+    chosen = chosen_models(tables["tableS2_cross_validation"], results.choice)
+    order = ORDERS[settings["entry"]]
+    sentences = _sentences(results, settings, chosen)
+    segmentation = tables["table3_segmentation"]
+    introductions = {"classification": checks.unmeasured(results.facts, settings)}
+    sections = [
+        Section(
+            key,
+            SECTIONS[key][0],
+            introductions.get(key, []),
+            _items(SECTIONS[key][1], results, named, settings),
+        )
+        for key in order
     ]
     return {
         "run": settings["run"],
-        "name": name,
+        "name": settings["name"],
         "phantoms": settings["phantoms"],
         "flow": _items(FLOW, results, named, settings),
-        "headlines": headlines,
-        "sentences": sentences,
-        "sections": [
-            Section(
-                key,
-                title,
-                _unmeasured(results.facts, settings) if key == "classification" else [],
-                _items(keys, results, named, settings),
-            )
-            for key, (title, keys) in SECTIONS.items()
+        "headlines": [
+            *segmentation_headlines(segmentation, settings["final_model"], settings["target"]),
+            *classification_headlines(tables["table4_classification"], chosen, settings["name"]),
+            *findings.finding_headlines(tables, chosen),
         ],
-        "rules": [*_rules(results, settings, named), *_checks(results, settings)],
-        "stale": _stale_table(results.stale),
+        "sentences": [sentence for key in order for sentence in sentences.get(key, [])],
+        "sections": [section for section in sections if section.items],
+        "rules": [
+            *checks.rules(segmentation, results.facts, settings, named),
+            *checks.checks(results.audit, results.stale, settings),
+        ],
+        "stale": checks.stale_table(results.stale),
+        "checklists": settings["checklists"],
         "versions": settings["versions"],
+    }
+
+
+def _sentences(results: Results, settings: Mapping, chosen: Mapping) -> dict[str, list[str]]:
+    """Give the results in brief, by the section that shows where they come from."""
+    tables, name = results.tables, settings["name"]
+    studies = classes_of_test_studies(results.facts)
+    return {
+        "segmentation": segmentation_sentences(
+            tables["table3_segmentation"], settings["final_model"], settings["target"]
+        ),
+        "burden": [burden_sentence(results.burden, name)],
+        "ladder": findings.correction_sentences(tables),
+        "printed": findings.reproduction_sentences(tables),
+        "classification": [
+            *classification_sentences(tables["table4_classification"], chosen, *studies, name),
+            *findings.baseline_sentences(tables, chosen),
+            *findings.optimism_sentences(tables, chosen),
+            *findings.permutation_sentences(tables),
+        ],
+        "features": [
+            *findings.selection_sentences(tables),
+            *findings.reproducibility_sentences(tables),
+            *findings.sample_size_sentences(tables),
+        ],
+        "without_signal": findings.null_sentences(tables),
+        "two_masks": findings.mask_sentences(tables, chosen),
     }
 
 
@@ -113,121 +180,13 @@ def _items(
     items: list[Table | Picture] = []
     mark = " Made from phantoms." if settings["phantoms"] else ""
     for key in keys:
-        if key in results.figures:
-            title, caption, alternative = captions.figure_words(key, named)
+        # figure_corrections.svg would say it twice: the file has the table's name.
+        file = key.removeprefix("figure_")
+        if key.startswith("figure") and file in results.figures:
+            title, caption, alternative = captions.figure_words(file, named)
             figure_words = (title, caption + mark, alternative)
-            items.append(picture(key, results.figures[key], figure_words))
-        elif key in results.tables:
+            items.append(picture(key, results.figures[file], figure_words))
+        elif not key.startswith("figure") and PARTS.get(key, key) in results.tables:
             title, caption = captions.table_words(key, settings["entry"], named)
-            items.append(table(key, title, caption + mark, results.tables[key]))
+            items.append(table(key, title, caption + mark, *lay_out(key, results.tables)))
     return items
-
-
-def _unmeasured(facts: pd.DataFrame, settings: Mapping) -> list[str]:
-    """Say how many classified series lack features, and what the run's protocols do with them."""
-    counts = series_without_features(facts)
-    if not counts.unmeasured:
-        return [f"All {counts.series} classified series that have a mask have every feature."]
-    treatments = {
-        "published": "the published protocol drops such series",
-        "corrected": "the corrected protocol keeps them, fills features of extent with 0 and "
-        "other missing ones with the median of the training series, and marks them as filled",
-    }
-    treated = "; ".join(treatments[name] for name in settings["protocols"])
-    return [
-        f"{counts.unmeasured} of {counts.series} classified series lack some or all features: in "
-        f"{counts.lesion_free} the mask holds no lesion, in "
-        f"{counts.unmeasured - counts.lesion_free} its lesions could not be measured in full. "
-        f"{treated[:1].upper()}{treated[1:]}."
-    ]
-
-
-def _prediction_rules(results: Results) -> list[str]:
-    """Say which networks predict a scan, and where training and test features differ by it."""
-    models = set(results.tables["table3_segmentation"]["model"])
-    rules = []
-    if models - set(captions.MONAI_MODELS):
-        rules.append(
-            "nnU-Net: scans of patients that a model never saw are predicted by all its networks "
-            "together (ensemble), scans of its training patients by the network whose fold left "
-            "them out."
-        )
-    if models & set(captions.MONAI_MODELS):
-        rules.append(
-            "U-Net and SegResNet: one network each; scans of its training and validation patients "
-            "are not predicted."
-        )
-    kinds = kinds_of_classified(results.facts)
-    train, test = kinds["train"], kinds["test"]
-    if train.get("out_of_fold", 0) and test.get("ensemble", 0):
-        rules.append(
-            f"Of {sum(train.values())} classified training series {train['out_of_fold']} have "
-            f"their features from the mask of one network; of {sum(test.values())} test series "
-            f"{test['ensemble']} have theirs from the mask of several. Their features may differ "
-            "by that alone."
-        )
-    return rules
-
-
-def _rules(results: Results, settings: Mapping, named: Mapping[str, str]) -> list[str]:
-    rules = [
-        "A patient has studies (CT dates) and a study has series (reconstructed volumes). A "
-        "patient has one place, test or one fold, for every task and every model.",
-    ]
-    if settings["entry"] == "scans":
-        rules += [
-            named["matching_rule"],
-            named["empty_rule"],
-            *_prediction_rules(results),
-        ]
-    above = f"the {settings['name']} score is above {settings['positive_above']:g}"
-    classes = {"table": "The class of a series is that of the feature table"}
-    rules += [
-        f"Intervals: {settings['draws']:,} bootstrap draws. {named['interval_rule']}",
-        f"Cross-validation. {named['validation_rule']}".strip(),
-        f"{classes.get(settings['entry'], f'The class is positive where {above}')}; a series is "
-        "called positive where its predicted probability is above 0.5.",
-        f"A dash ({words.MISSING}) stands where there is nothing to measure.",
-    ]
-    return rules
-
-
-def _checks(results: Results, settings: Mapping) -> list[str]:
-    found = leaks(results.audit)
-    networks = results.audit[["task", "model", "fold"]].drop_duplicates()
-    outcome = " ".join(found) or "no patient is on both sides of any of the ledger's splits."
-    checks = [
-        f"Leakage audit: {results.audit['patient'].nunique()} patients against {len(networks)} "
-        f"trained models; {outcome}"
-    ]
-    if "published" in settings["protocols"]:
-        checks.append(
-            "The published protocol's own cross-validation splits series and not patients, as the "
-            "paper's does (table S2); the audit does not cover it."
-        )
-    if len(results.stale):
-        by_model = results.stale.groupby("model")["series"].nunique()
-        listed = ", ".join(
-            f"{words.model(name)} ({count} cases)" for name, count in by_model.items()
-        )
-        checks.append(
-            "Training cases have changed or been withdrawn since these models were trained: "
-            f"{listed}. Their results stand for the old cases; name a new training set to retrain."
-        )
-    elif settings["entry"] == "scans":
-        checks.append("Training cases: every model's cases are still those that it was trained on.")
-    if settings["entry"] == "masks":
-        checks.append("The masks were given (segmentation.source: reference); no model predicted.")
-    return checks
-
-
-def _stale_table(stale: pd.DataFrame) -> Table | None:
-    if stale.empty:
-        return None
-    return plain_table(
-        "stale_cases",
-        "Training cases that have changed",
-        "Cases whose files differ from, or no longer are, those that the model was trained on.",
-        # The folds of a model share their cases.
-        stale[["model", "series", "file", "state"]].drop_duplicates(),
-    )

@@ -14,7 +14,7 @@ from livermet.report.figures import BLUE, GREY, INK, ORANGE, PALE
 METRICS = {"auc": "AUC", "f1": "F1", "accuracy": "Accuracy"}
 # A step's height in inches, and how far its two markers stand from its middle, in steps.
 STEP_HEIGHT, APART = 0.47, 0.17
-LABEL_WIDTH, REASON_WIDTH = 38, 100
+LABEL_WIDTH, REASON_WIDTH = 38, 115
 TRIVIAL = {"color": INK, "linewidth": 1.1, "linestyle": (0, (5, 2.7))}
 NOT_MADE = {"no": "not made", "not applicable": "does not apply"}
 
@@ -70,12 +70,14 @@ def _limits(steps: pd.DataFrame, trivial: dict[str, float]) -> tuple[float, floa
 
 def _panel(ax: Axes, steps: pd.DataFrame, metric: str, trivial: float | None) -> None:
     made = steps[_made(steps)]
-    for place in made.index[::2]:
+    for place in made.index[made.index % 2 == 0]:
         ax.axhspan(place - 0.5, place + 0.5, color=PALE, lw=0, zorder=0)
     if trivial is not None:
         ax.vlines([trivial] * len(made), made.index - 0.5, made.index + 0.5, **TRIVIAL, zorder=1)
     mean, low, high = (made[name].astype(float) for name in _names(metric))
-    ax.plot(mean, made.index - APART, color=BLUE, lw=0.8, alpha=0.4, zorder=2)
+    # The path stops at a step that was not made, where its reason stands.
+    path = mean.reindex(steps.index)
+    ax.plot(path, path.index - APART, color=BLUE, lw=0.8, alpha=0.4, zorder=2)
     ax.hlines(made.index - APART, low, high, color=BLUE, lw=2, zorder=3)
     ax.scatter(mean, made.index - APART, color=BLUE, s=34, zorder=4)
     validated = made[f"cv_{metric}"].astype(float)

@@ -18,12 +18,18 @@ COMPARED = {"always_positive": "f1", "volume": "auc", "lesion_count": "auc"}
 SETS = {"cross-validation": "in cross-validation", "test": "on the test studies"}
 
 
+def _known(tables: Tables, name: str, column: str) -> pd.DataFrame:
+    """Take the rows of a table that have a value in a column; none where the table is missing."""
+    return tables[name].dropna(subset=column) if name in tables else pd.DataFrame()
+
+
 def correction_sentences(tables: Tables) -> list[str]:
     """Say where the ladder begins and ends, and how many of its steps could be made."""
-    steps = tables.get("corrections", pd.DataFrame(columns=["made", "auc"]))
-    made = steps[steps["made"].eq("yes") & steps["auc"].notna()]
+    scored = _known(tables, "corrections", "auc")
+    made = scored[scored["made"].eq("yes")] if len(scored) else scored
     if len(made) < 2:
         return []
+    steps = tables["corrections"]
     first, last = made.iloc[0], made.iloc[-1]
     corrected = int(steps["made"].eq("yes").sum()) - 1
     scores = ", ".join(
@@ -55,7 +61,7 @@ def optimism_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str
     ]["mean"].dropna()
     ends = [] if same.empty else [f"{words.number(same.iloc[0])} for the same classifier"]
     if published.model != corrected.model and pd.notna(corrected.auc):
-        ends.append(f"{words.number(corrected.auc)} for the chosen one ({corrected.name})")
+        ends.append(f"{words.number(corrected.auc)} for {corrected.name}, which is chosen")
     if not ends:
         return []
     return [
@@ -67,14 +73,13 @@ def optimism_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str
 
 def permutation_sentences(tables: Tables) -> list[str]:
     """Give the permutation test's p for each classifier that it was made for."""
-    table = tables.get("permutation", pd.DataFrame(columns=["p"]))
     return [
         f"Permutation test of the whole procedure with {words.model(row.model)}: "
         f"{row.permutations:.0f} times the labels were exchanged between patients, which gives a "
         "cross-validated AUC of "
         f"{words.estimate(row.null_mean, row.null_low, row.null_high)}; the true labels give "
         f"{words.number(row.observed)}, {words.p_text(row.p)}."
-        for row in table[table["p"].notna()].itertuples()
+        for row in _known(tables, "permutation", "p").itertuples()
     ]
 
 
@@ -95,35 +100,31 @@ def baseline_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str
         here = rows[rows["set"].eq(part)]
         if len(here):
             told = "; ".join(_against(row) for row in here.itertuples())
-            sentences.append(f"Against the baselines {where}, {model.name} scores {told}.")
+            sentences.append(
+                f"Does {model.name} beat the baselines {where} (difference, interval by patient)? "
+                f"{told}."
+            )
     return sentences
 
 
 def _against(row) -> str:
-    """Write 'AUC 0.61 against 0.50 ('always positive'; difference ...: not shown to be better)'."""
-    verdict = "not shown to be better"
-    if row.low > 0:
-        verdict = "better"
-    elif row.high < 0:
-        verdict = "worse"
-    difference = words.estimate(row.difference, row.low, row.high)
+    """Write "'always positive' F1 -0.01 (-0.11 to 0.09), not shown"."""
+    verdict = "yes" if row.low > 0 else "it is worse" if row.high < 0 else "not shown"
     return (
-        f"{words.value('metric', row.metric)} {words.number(row.mean)} against "
-        f"{words.number(row.baseline_mean)} of '{words.model(row.baseline)}', difference "
-        f"{difference}: {verdict}"
+        f"'{words.model(row.baseline)}' {words.value('metric', row.metric)} "
+        f"{words.estimate(row.difference, row.low, row.high)}, {verdict}"
     )
 
 
 def sample_size_sentences(tables: Tables) -> list[str]:
     """Set the patients that Riley's criteria ask for beside those there are."""
-    table = tables.get("sample_size", pd.DataFrame(columns=["required_patients"]))
-    table = table[table["required_patients"].notna()]
+    table = _known(tables, "sample_size", "required_patients")
+    if table.empty:
+        return []
     needed = [
         f"{rows['required_patients'].max():,.0f} patients for {name}"
         for name, rows in table.groupby("candidates", sort=False)
     ]
-    if not needed:
-        return []
     first = table.iloc[0]
     return [
         f"Sample size: to develop a model with an AUC of {words.number(first['assumed_auc'])}, "
@@ -134,14 +135,13 @@ def sample_size_sentences(tables: Tables) -> list[str]:
 
 def reproducibility_sentences(tables: Tables) -> list[str]:
     """Count the features on which two reconstructions of a study agree."""
-    table = tables.get("reproducibility", pd.DataFrame(columns=["icc"]))
-    known = table[table["icc"].notna()]
+    known = _known(tables, "reproducibility", "icc")
     if known.empty:
         return []
     good, poor = int((known["icc"] >= GOOD).sum()), int((known["icc"] < POOR).sum())
-    first = known.iloc[0]
+    first, features = known.iloc[0], len(tables["reproducibility"])
     return [
-        f"Reconstructions: {good} of {len(table)} features have an {first['form']} of {GOOD} or "
+        f"Reconstructions: {good} of {features} features have an {first['form']} of {GOOD} or "
         f"more between two series of one study, {poor} less than {POOR} "
         f"({known['pairs'].max():.0f} pairs of {known['patients'].max():.0f} training patients)."
     ]
@@ -149,8 +149,7 @@ def reproducibility_sentences(tables: Tables) -> list[str]:
 
 def selection_sentences(tables: Tables) -> list[str]:
     """Count the fits in which LASSO selected nothing."""
-    table = tables.get("selection_summary", pd.DataFrame(columns=["protocol"]))
-    rows = table[table["protocol"].eq("corrected")]
+    rows = _known(tables, "selection_summary", "fits")
     return [
         f"Empty selections: in {row.empty_fits:.0f} of {row.fits:.0f} fits of the corrected "
         "protocol LASSO selects no feature"
@@ -160,32 +159,35 @@ def selection_sentences(tables: Tables) -> list[str]:
             else "."
         )
         for row in rows.itertuples()
-        if row.fits
+        if row.protocol == "corrected"
     ]
 
 
 def null_sentences(tables: Tables) -> list[str]:
     """Say what each protocol finds in cohorts without any signal."""
-    table = tables.get("null_cohorts", pd.DataFrame(columns=["protocol", "auc_mean"]))
-    known = table[table["auc_mean"].notna()]
-    sentences = []
+    known = _known(tables, "null_cohorts", "auc_mean")
+    if known.empty:
+        return []
+    told = []
     for protocol, rows in known.groupby("protocol", sort=False):
         validated = rows[rows["set"].eq("cross-validation")]
         tested = rows[rows["set"].eq("test")]
-        if validated.empty or tested.empty:
-            continue
-        aucs = _listed(
-            f"{words.number(row.auc_mean)} ({words.model(row.model)})"
-            for row in validated.itertuples()
-        )
-        covered = _listed(f"{100 * share:.0f}%" for share in tested["coverage"])
-        sentences.append(
-            f"Without any signal ({rows['cohorts'].max():.0f} phantom cohorts whose labels have "
-            f"nothing to do with the features) the {protocol} protocol's cross-validated AUC is "
-            f"{aucs} on average, where 0.50 is right; its intervals on the test studies cover 0.5 "
-            f"in {covered} of the cohorts."
-        )
-    return sentences
+        if len(validated) and len(tested):
+            aucs = _listed(
+                f"{words.number(row.auc_mean)} ({words.model(row.model)})"
+                for row in validated.itertuples()
+            )
+            covered = _listed(f"{100 * share:.0f}%" for share in tested["coverage"])
+            told.append(
+                f"the {protocol} protocol cross-validates at AUC {aucs} on average, and its "
+                f"intervals on the test studies cover 0.5 in {covered} of them"
+            )
+    if not told:
+        return []
+    return [
+        f"Without any signal, in {known['cohorts'].max():.0f} phantom cohorts whose labels have "
+        f"nothing to do with the features: {'; '.join(told)}. Right would be 0.50 and 95%."
+    ]
 
 
 def _listed(parts: Iterable[str]) -> str:
@@ -199,24 +201,22 @@ def mask_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str]:
     if "masks" not in tables or not chosen:
         return []
     table, protocol = tables["masks"], list(chosen)[-1]
-    rows = table[
-        table["protocol"].eq(protocol)
-        & table["set"].eq("test")
-        & table["metric"].eq("auc")
-        & table["mean"].notna()
-    ]
+    rows = table[table["protocol"].eq(protocol) & table["metric"].eq("auc")]
+    rows = rows[rows["set"].eq("test") & rows["weighting"].eq(chosen[protocol].weighting)]
+    rows = rows[rows["mean"].notna()]
+    predicted = rows[rows["mask"].ne("reference") & rows["model"].eq(chosen[protocol].model)]
     reference = rows[rows["mask"].eq("reference")]
-    predicted = rows[rows["mask"].ne("reference")]
-    model = chosen[protocol].model
-    if protocol == "published":
-        reference, predicted = (part[part["model"].eq(model)] for part in (reference, predicted))
+    # Under corrected the reference masks' own cross-validation may have chosen another model.
+    same = reference[reference["model"].eq(chosen[protocol].model)]
+    reference = same if len(same) else reference
     if reference.empty or predicted.empty:
         return []
-    theirs, ours = reference.iloc[0], predicted.iloc[0]
+    ours, theirs = predicted.iloc[0], reference.iloc[0]
     return [
-        f"Cost of segmentation errors ({protocol} protocol): test AUC {_auc(ours)} on predicted "
-        f"masks ({ours['series']:.0f} series) and {_auc(theirs)} on reference masks "
-        f"({theirs['series']:.0f} series)."
+        f"Errors of segmentation ({protocol} protocol): test AUC {_auc(ours)} with "
+        f"{words.model(ours['model'])} on predicted masks ({ours['series']:.0f} series), "
+        f"{_auc(theirs)} with {words.model(theirs['model'])} on reference masks "
+        f"({theirs['series']:.0f} series, {theirs['shared_series']:.0f} of them in both)."
     ]
 
 
@@ -226,7 +226,7 @@ def _auc(row: pd.Series) -> str:
 
 def reproduction_sentences(tables: Tables) -> list[str]:
     """Count the printed numbers that come out again."""
-    table = tables.get("reproduction", pd.DataFrame(columns=["agreement"]))
+    table = _known(tables, "reproduction", "agreement")
     if table.empty:
         return []
     counts = table["agreement"].value_counts()
@@ -246,17 +246,16 @@ def finding_headlines(tables: Tables, chosen: Mapping[str, Choice]) -> list[Head
     headlines = []
     corrected = chosen.get("corrected")
     if corrected and pd.notna(corrected.auc):
-        label = f"cross-validated AUC, corrected protocol ({corrected.name})"
+        label = f"cross-validated AUC, corrected protocol: {corrected.name}"
         headlines.append(Headline(words.number(corrected.auc), label))
-    permuted = tables.get("permutation", pd.DataFrame(columns=["p"])).dropna(subset="p")
+    permuted = _known(tables, "permutation", "p")
     if len(permuted):
         row = permuted.iloc[0]
-        label = f"permutation test, {words.model(row['model'])}"
-        headlines.append(Headline(words.p_text(row["p"]), label))
-    agreement = tables.get("reproduction", pd.DataFrame(columns=["agreement"]))["agreement"]
-    possible = int(agreement.ne("not reproducible").sum())
-    if possible:
-        agree = int(agreement.isin(["two decimals", "within 0.01"]).sum())
+        label = f"p of the permutation test, {words.model(row['model'])}"
+        headlines.append(Headline(words.p_text(row["p"]).removeprefix("p").lstrip(" ="), label))
+    printed = _known(tables, "reproduction", "agreement")
+    if len(printed) and (possible := printed["agreement"].ne("not reproducible").sum()):
+        agree = printed["agreement"].isin(["two decimals", "within 0.01"]).sum()
         label = "printed numbers that come out again within 0.01"
         headlines.append(Headline(f"{agree} of {possible}", label))
     return headlines

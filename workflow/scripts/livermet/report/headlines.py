@@ -26,8 +26,10 @@ class Choice(NamedTuple):
     @property
     def name(self) -> str:
         """The model's name for readers, with its class weights if it has any."""
-        weights = "" if self.weighting == "none" else words.value("weighting", self.weighting)
-        return words.model(self.model) + (f" (class weights: {weights})" if weights else "")
+        name = words.model(self.model)
+        if self.weighting == "none":
+            return name
+        return f"{name} with class weights '{words.value('weighting', self.weighting)}'"
 
 
 def chosen_models(
@@ -46,9 +48,14 @@ def chosen_models(
         best = group.sort_values("mean", ascending=False, kind="stable").iloc[0]
         found[protocol] = Choice(best["model"], "none", best["mean"])
     if choice is not None:
-        for row in choice[choice["chosen"]].itertuples():
-            found["corrected"] = Choice(row.model, row.weighting, row.auc)
+        found["corrected"] = corrected_choice(choice)
     return found
+
+
+def corrected_choice(choice: pd.DataFrame) -> Choice:
+    """Take the chosen row of the corrected protocol's record (model, weighting, auc, chosen)."""
+    row = choice[choice["chosen"]].iloc[0]
+    return Choice(row["model"], row["weighting"], row["auc"])
 
 
 def segmentation_headlines(table: pd.DataFrame, final: str, target: str) -> list[Headline]:

@@ -19,6 +19,8 @@ from livermet.report.feature_lists import (
 from livermet.report.tables import wide_scores
 
 MAIN_METRICS = ("auc", "f1", "accuracy")
+WITHIN_FOLDS = "within_fold_auc"
+BASELINES = ("always_positive", "volume", "lesion_count")
 SHOWN_FEATURES = 10
 UNITS = {"series": "By series", "study": "By study", "patient": "By patient"}
 MODEL = ["protocol", "model", "weighting"]
@@ -31,51 +33,69 @@ AGREEMENT = {
 
 
 def corrections(table: pd.DataFrame) -> pd.DataFrame:
-    """Show the ladder: for each score mean, interval and its width; reasons below the words."""
+    """Show the ladder: for each score mean with interval, its width, and the cross-validated mean.
+
+    A step that was not made has its reason and no numbers; a model's name stands where it changes.
+    """
+    made = table["made"].eq("yes")
+    numbers = table.where(made)
+    changes = numbers["model"].notna() & numbers["model"].ne(numbers["model"].ffill().shift())
     shown = table[["step"]].copy()
     shown["correction"] = [
-        row.correction if row.made == "yes" else f"{row.correction} (not made: {row.reason})"
-        for row in table.fillna({"reason": "no reason given"}).itertuples()
+        _step_words(row, changed)
+        for row, changed in zip(table.fillna({"reason": ""}).itertuples(), changes, strict=True)
     ]
-    shown["model"] = table["model"]
     for metric in MAIN_METRICS:
-        name = words.value("metric", metric)
-        shown[name] = _estimates(table, metric, f"{metric}_low", f"{metric}_high")
-        shown[f"{name}, width"] = _numbers(table[f"{metric}_width"])
-        shown[f"{name}, cross-validated"] = _numbers(table[f"cv_{metric}"])
+        name = words.heading(metric)
+        shown[name] = _estimates(numbers, metric, f"{metric}_low", f"{metric}_high")
+        shown[f"{name}, width"] = _numbers(numbers[f"{metric}_width"])
+        shown[f"{name}, cross-validated"] = _numbers(numbers[f"cv_{metric}"])
     return shown
 
 
-def baselines(table: pd.DataFrame) -> pd.DataFrame:
-    """Show one row a baseline and set: the model's score beside the baseline's, and the difference.
+def _step_words(row, model_changes: bool) -> str:
+    state = {"yes": "", "not applicable": "does not apply"}.get(row.made, "not made")
+    notes = [": ".join(filter(None, [state, row.reason]))]
+    notes += [words.model(row.model)] if model_changes else []
+    told = "; ".join(filter(None, notes))
+    return f"{row.correction} ({told})" if told else row.correction
 
-    The columns are those of one model where the table holds one.
-    """
-    keys = [*_keys(table), "set", "baseline"]
-    return _beside(
-        table.assign(
-            score=_numbers(table["mean"]) + " / " + _numbers(table["baseline_mean"]),
-            difference=_estimates(table, "difference", "low", "high"),
-        ),
-        keys,
-        {"score": "", "difference": ", difference"},
+
+def baselines(table: pd.DataFrame) -> pd.DataFrame:
+    """Show, a row a model, set and baseline, both scores and their difference."""
+    cells = table.assign(
+        both=_numbers(table["mean"]) + " / " + _numbers(table["baseline_mean"]),
+        difference=_estimates(table, "difference", "low", "high"),
     )
+    keys = [*_keys(table), "set", "baseline"]
+    return _by_metric(cells, keys, {"both": "", "difference": ", difference"})
 
 
 def intervals(table: pd.DataFrame) -> pd.DataFrame:
-    """Show the main scores, a column for each unit that was drawn."""
-    table = table[table["metric"].isin(MAIN_METRICS)]
-    cells = table.assign(cell=_estimates(table, "mean", "low", "high"))
-    keys = [*_keys(table), "set", "metric"]
-    return _pivoted(cells, keys, "unit", "cell", UNITS)
+    """Show the models' main scores, a column for each unit that was drawn.
+
+    On held-out series the AUC is the one within folds.
+    """
+    pooled = table["set"].eq("validation") & table["metric"].eq("auc")
+    main = table["metric"].isin([WITHIN_FOLDS, *MAIN_METRICS])
+    rows = table[main & ~pooled & ~table["model"].isin(BASELINES)]
+    cells = rows.assign(cell=_estimates(rows, "mean", "low", "high"))
+    return _across(cells, [*_keys(rows), "set", "metric"], "unit", UNITS)
 
 
 def repeated_cross_validation(table: pd.DataFrame) -> pd.DataFrame:
-    """Show the mean over repeats with its interval by patient, and the range over repeats."""
-    shown = table[["model", "metric"]].copy()
-    shown["Mean"] = _estimates(table, "mean", "low", "high")
-    shown["Lowest to highest repeat"] = _spreads(table, "repeat_low", "repeat_high")
-    return shown.join(table[["repeats", "patients", "studies", "series"]])
+    """Show each score's mean over repeats, its interval by patient, and its range over repeats.
+
+    The AUC is the one within folds.
+    """
+    rows = table[table["metric"].isin([WITHIN_FOLDS, "f1", "accuracy"])]
+    cells = rows.assign(
+        cell=_estimates(rows, "mean", "low", "high"),
+        repeats_range=_spreads(rows, "repeat_low", "repeat_high"),
+    )
+    keys = ["model", "repeats", "patients", "studies", "series"]
+    shown = _by_metric(cells, keys, {"cell": "", "repeats_range": ", repeats"})
+    return shown[["model", *shown.columns.drop(keys), *keys[1:]]]
 
 
 def permutation(table: pd.DataFrame) -> pd.DataFrame:
@@ -150,13 +170,51 @@ def null_cohorts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def masks(table: pd.DataFrame) -> pd.DataFrame:
-    """Show the main scores of each protocol on predicted and on reference masks, row below row."""
-    table = table[table["metric"].isin(MAIN_METRICS)]
-    cells = table.assign(cell=_estimates(table, "mean", "low", "high"))
-    keys = ["protocol", "set", "mask", "model", "weighting", "series"]
-    order = {name: words.value("metric", name) for name in MAIN_METRICS}
-    shown = _pivoted(cells, keys, "metric", "cell", order)
-    return shown.sort_values(["protocol", "set"], ascending=[False, True], kind="stable")
+    """Show each model's main scores on predicted masks, and beside them those on the reference.
+
+    Of the models with class weights only those that the corrected protocol chose.
+    """
+    tested = table["protocol"].eq("corrected") & table["set"].eq("test")
+    shown = table["weighting"].eq("none") | tested
+    rows = table[table["metric"].isin(MAIN_METRICS) & shown]
+    beside = rows["mask"].map(lambda name: ", reference" if name == "reference" else "")
+    cells = rows.assign(
+        column=rows["metric"].map(words.heading) + beside,
+        cell=_estimates(rows, "mean", "low", "high"),
+    )
+    keys = [*_keys(rows), "set"]
+    order = [words.heading(name) + end for name in MAIN_METRICS for end in ("", ", reference")]
+    wide = _across(cells, keys, "column", {name: name for name in order})
+    counts = rows.assign(column="Series" + beside, cell=rows["series"])
+    names = {name: name for name in ("Series", "Series, reference")}
+    return wide.merge(_across(counts, keys, "column", names), on=keys)
+
+
+def failures(table: pd.DataFrame) -> pd.DataFrame:
+    """Show the numbers behind figure 5, a column a protocol, without the scores' extremes."""
+    rows = table[~table["measure"].isin(["median", "min", "max"])]
+    counted = rows["measure"].isin(["series", "studies", "right"])
+    groups = rows["group"].map(lambda name: words.value("sample_type", name))
+    cells = rows.assign(
+        Of=rows["part"].map(PARTS_OF_FIGURE_5) + groups.radd(": ").replace(": all", ""),
+        Measure=rows["measure"].replace(MEASURES_OF_FIGURE_5),
+        cell=_numbers(rows["value"]).where(~counted, rows["value"].map("{:.0f}".format)),
+    )
+    models = rows.drop_duplicates("protocol").set_index("protocol")["model"]
+    columns = {name: f"{name}: {words.model(model)}" for name, model in models.items()}
+    return _across(cells, ["Of", "Measure"], "protocol", columns)
+
+
+def weight_search(table: pd.DataFrame) -> pd.DataFrame:
+    """Show the printed and the found weight, each with its AUC and F1 on the tuning split."""
+    shown = table[["model", "optimised_for"]].copy()
+    for name in ("printed", "found"):
+        weight = f"{name.capitalize()} weight"
+        shown[weight] = _numbers(table[f"{name}_weight"])
+        for metric in ("auc", "f1"):
+            title = f"its {words.value('metric', metric)}"
+            shown[f"{weight}: {title}"] = _numbers(table[f"{name}_{metric}"])
+    return shown.join(table[["tuning_series", "tuning_patients"]])
 
 
 def reproduction(table: pd.DataFrame) -> pd.DataFrame:
@@ -189,6 +247,13 @@ def reproduction_not_possible(table: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
+PARTS_OF_FIGURE_5 = {
+    "score_right": "series called right",
+    "score_wrong": "series called wrong",
+    "agreement": "studies",
+    "sample_type": "samples",
+}
+MEASURES_OF_FIGURE_5 = {"mean": "mean score", "auc": "AUC", "right": "series called right"}
 # Names of tables as the page has them: how their files are shown.
 LAYOUTS: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "table4_classification": wide_scores,
@@ -205,6 +270,8 @@ LAYOUTS: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "stability": stability,
     "sample_size": sample_size,
     "null_cohorts": null_cohorts,
+    "failures": failures,
+    "weight_search": weight_search,
     "masks": masks,
     "reproduction": reproduction,
     "reproduction_differences": reproduction_differences,
@@ -215,6 +282,18 @@ PARTS = {
     "reproduction_differences": "reproduction",
     "reproduction_not_possible": "reproduction",
 }
+
+
+def lay_out(
+    key: str, tables: Mapping[str, pd.DataFrame]
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Give what the page shows of a table, and the whole table for download.
+
+    A part of another table has nothing of its own to download.
+    """
+    whole = tables[PARTS.get(key, key)]
+    shown = whole if whole.empty or key not in LAYOUTS else LAYOUTS[key](whole)
+    return shown, None if key in PARTS else whole
 
 
 def _keys(table: pd.DataFrame) -> list[str]:
@@ -245,21 +324,24 @@ def _any_text(values: pd.Series) -> bool:
     return bool(values.fillna("").astype(str).ne("").any())
 
 
-def _pivoted(
-    cells: pd.DataFrame, keys: list[str], across: str, value: str, names: Mapping[str, str]
+def _across(
+    cells: pd.DataFrame, keys: list[str], column: str, names: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Set the values of one column side by side, in the order and by the words of `names`."""
-    wide = cells.pivot_table(index=keys, columns=across, values=value, aggfunc="first", sort=False)
+    """Set `cell` side by side for the values of a column, in the order and words of `names`."""
+    wide = cells.pivot_table(index=keys, columns=column, values="cell", aggfunc="first", sort=False)
     chosen = [name for name in names if name in wide]
     return wide[chosen].rename(columns=names).reset_index().rename_axis(columns=None)
 
 
-def _beside(cells: pd.DataFrame, keys: list[str], parts: Mapping[str, str]) -> pd.DataFrame:
+def _by_metric(cells: pd.DataFrame, keys: list[str], parts: Mapping[str, str]) -> pd.DataFrame:
     """Set the parts of each main score side by side: columns 'AUC', 'AUC, difference'."""
-    shown = None
-    for metric in MAIN_METRICS:
-        rows = cells[cells["metric"].eq(metric)].set_index(keys)
-        named = {part: words.value("metric", metric) + end for part, end in parts.items()}
-        columns = rows[list(named)].rename(columns=named)
-        shown = columns if shown is None else shown.join(columns, how="outer", sort=False)
-    return shown.reset_index()
+    wide = cells.pivot_table(
+        index=keys, columns="metric", values=list(parts), aggfunc="first", sort=False
+    )
+    columns = [
+        wide[part, metric].rename(words.heading(metric) + end)
+        for metric in (WITHIN_FOLDS, *MAIN_METRICS)
+        for part, end in parts.items()
+        if (part, metric) in wide
+    ]
+    return pd.concat([pd.DataFrame(index=wide.index), *columns], axis=1).reset_index()

@@ -2,17 +2,15 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jinja2
 import pandas as pd
 
 from livermet.report import words
-from livermet.report.tables import wide_scores
 
 TEMPLATE = Path(__file__).with_name("template.html")
-LONG_TABLES = ("table4_classification", "tableS2_cross_validation", "tableS3_weighted")
 
 
 @dataclass(frozen=True)
@@ -58,12 +56,15 @@ def picture(key: str, svg: bytes, words_of_figure: tuple[str, str, str]) -> Pict
     return Picture(key, *words_of_figure, source)
 
 
-def table(key: str, title: str, caption: str, frame: pd.DataFrame) -> Table:
-    """Lay out a table of the run for readers; the CSV can be downloaded from the page itself."""
-    shown = wide_scores(frame) if key in LONG_TABLES else frame
+def table(
+    key: str, title: str, caption: str, shown: pd.DataFrame, whole: pd.DataFrame | None
+) -> Table:
+    """Lay out a table of the run for readers; `whole` can be downloaded from the page itself."""
     made = plain_table(key, title, caption, shown)
-    csv = base64.b64encode(frame.to_csv(index=False).encode()).decode()
-    return Table(**vars(made) | {"download": f"data:text/csv;base64,{csv}"})
+    if whole is None:
+        return made
+    csv = base64.b64encode(whole.to_csv(index=False).encode()).decode()
+    return replace(made, download=f"data:text/csv;base64,{csv}")
 
 
 def plain_table(key: str, title: str, caption: str, frame: pd.DataFrame) -> Table:

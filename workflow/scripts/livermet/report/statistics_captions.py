@@ -6,9 +6,9 @@ TABLES = {
         "Each step keeps the corrections above it. AUC, F1 and accuracy are of the test studies, "
         "with their interval and its width; from the step 'intervals by patient' on the interval "
         "is over draws of patients, before it over draws of one series a study. Cross-validated "
-        "scores are means over folds, of the step's own folds. The test set is scored at every "
-        "step to show what a correction does; it has chosen nothing but the published procedure's "
-        "own model.",
+        "scores are means over the step's own folds. The published procedure's model is the one "
+        "with the best test AUC, which is how the article chose it; below, the test set is scored "
+        "to show what a correction does and chooses nothing.",
     ),
     "baselines": (
         "Baselines",
@@ -70,8 +70,8 @@ TABLES = {
         "Sample size",
         "Patients that Riley et al. (BMJ 2020;368:m441) ask for to develop a model with the "
         "assumed AUC, criterion by criterion; a patient counts as positive by the share of "
-        "positive studies. For all candidate features, and as if only as many as one fold selected had ever "
-        "been looked at, which asks for too few.",
+        "positive studies. For all candidate features, and as if only as many as one fold selected "
+        "had ever been looked at, which asks for too few.",
     ),
     "null_cohorts": (
         "Cohorts without any signal",
@@ -83,9 +83,10 @@ TABLES = {
     ),
     "masks": (
         "Predicted against reference masks",
-        "The same patients, features and protocols, on the final model's masks and on the human "
-        "reference. The difference is what errors of segmentation cost, and that scans without a "
-        "reference are missing from one of the two.",
+        "The same protocols on features of the final model's masks and on those of reference "
+        "masks. What differs is what errors of segmentation cost, and that series without a "
+        "reference are missing on one side (the file counts the shared ones). Under corrected each "
+        "side's own cross-validation chooses the model for its test set.",
     ),
     "failures": (
         "The numbers of figure 5",
@@ -126,10 +127,11 @@ FIGURES = {
     "calibration": (
         "Calibration and decisions",
         "The corrected protocol's chosen model on held-out training series and on test series. "
-        "Left: share of positives by predicted probability, in bins, each study counting once "
-        "(the number is the bin's series); a perfectly calibrated model lies on the diagonal. "
-        "Right: net benefit (Vickers and Elkin, Med Decis Making 2006) of acting above a threshold, against calling "
-        "all or none positive: the model is of use only where its line is above both.",
+        "Left: share of positives by predicted probability, in bins, each study counting once (the "
+        "number is the bin's series); a perfectly calibrated model lies on the diagonal. Right: "
+        "net benefit (Vickers and Elkin, Med Decis Making 2006) of acting above a threshold, "
+        "against calling all or none positive: the model is of use only where its line is above "
+        "both.",
     ),
     "reproducibility": (
         "Reproducibility and stability of features",

@@ -84,8 +84,6 @@ COLUMNS = {
     "printed": "Printed",
     "ours": "Ours",
     "optimised_for": "Optimised for",
-    "printed_weight": "Printed weight",
-    "found_weight": "Found weight",
     "tuning_series": "Tuning series",
     "tuning_patients": "Tuning patients",
     "pairs": "Pairs",
@@ -101,6 +99,7 @@ VALUES = {
         "reference": "none",
     },
     "statistic": {"cfdna": "cfDNA"},
+    "sample_type": {"cfdna": "cfDNA"},
     "set": {"validation": "held out", "cross-validation": "cross-validation"},
     "metric": {
         "auc": "AUC",

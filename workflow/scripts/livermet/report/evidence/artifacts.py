@@ -7,6 +7,7 @@ from functools import wraps
 import pandas as pd
 
 from livermet.report import words
+from livermet.report.headlines import Choice, chosen_models
 
 DONE, PARTLY, NOT_DONE = "done", "partly", "not done"
 AUTHORS, NOT_APPLICABLE = "for the authors", "not applicable"
@@ -39,7 +40,7 @@ class Evidence:
 class Artifacts:
     """What a run left behind: its settings, and its tables by file name without suffix.
 
-    settings: run, entry (scans, masks or table), source, target, name, phantoms, models,
+    settings: run, entry (scans, masks or table), target, name, phantoms, models,
     final_model, folds, window_days, positive_above, protocols, weightings, lasso_alpha,
     lasso_target, trees, draws, radiomics (PyRadiomics' settings) and versions.
     """
@@ -125,6 +126,16 @@ def sentences(*parts: str) -> str:
     return " ".join(filter(None, parts))
 
 
+def capital(text: str) -> str:
+    """Begin a text with a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def without_unit(name: str) -> str:
+    """Take the unit off a characteristic's name: 'age, years' becomes 'age'."""
+    return name.split(",")[0]
+
+
 def is_true(values: pd.Series) -> pd.Series:
     """Read a column of truth values that may have come as text."""
     return values.astype(str).str.lower().isin(["true", "1", "1.0"])
@@ -149,10 +160,9 @@ def of_place(rows: pd.DataFrame, place: str) -> str:
     )
 
 
-def chosen_model(run: Artifacts) -> str | None:
-    """Name the corrected protocol's one model that scored the test set."""
-    table = run.table("table4_classification")
-    if table is None:
+def choice_of(run: Artifacts, protocol: str) -> Choice | None:
+    """Name the model that cross-validation chose for a protocol; None where nothing tells it."""
+    validation = run.table("tableS2_cross_validation")
+    if validation is None:
         return None
-    models = table.loc[table["protocol"].eq("corrected"), "model"].unique()
-    return models[0] if len(models) == 1 else None
+    return chosen_models(validation, run.table("choice")).get(protocol)

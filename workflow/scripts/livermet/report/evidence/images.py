@@ -14,9 +14,9 @@ from livermet.report.evidence.artifacts import (
     NOT_APPLICABLE,
     NOT_DONE,
     PARTLY,
-    SETS,
     Artifacts,
     Evidence,
+    capital,
     counted,
     csv,
     from_images,
@@ -103,7 +103,7 @@ def segmentation_reliability(run: Artifacts) -> Evidence:
     rows = masks[masks["metric"].eq("auc") & masks["mean"].notna()]
     rows = rows[rows["protocol"].eq(run.settings["protocols"][-1]) & rows["set"].eq("test")]
     compared = [
-        f"{words.model(row['mask'])} {with_interval(row)}"
+        f"{words.value('mask', row['mask'])} {with_interval(row)}"
         for _, row in rows.drop_duplicates("mask").iterrows()
     ]
     return Evidence(
@@ -192,9 +192,10 @@ def discretisation(run: Artifacts) -> Evidence:
     return Evidence(DONE, what, (METHODS, MANIFEST))
 
 
-@from_images
 def image_types(run: Artifacts) -> Evidence:
     """Say that only the original image is used."""
+    if run.entry == "table":
+        return Evidence(PARTLY, "By the feature table's column names the original image alone.")
     return Evidence(DONE, "The original image alone; no filter, no wavelets.", (METHODS,))
 
 
@@ -215,7 +216,7 @@ def feature_classes(run: Artifacts) -> Evidence:
     classes = pd.Series(RADIOMIC_FEATURES).str.split("_").str[1].value_counts(sort=False)
     counts = listed(f"{name} {number}" for name, number in classes.items())
     by_name = ", by the feature table's column names" if run.entry == "table" else ""
-    return Evidence(DONE, f"{counts}; and the number of lesions{by_name}.", (METHODS,))
+    return Evidence(DONE, f"{capital(counts)}; and the number of lesions{by_name}.", (METHODS,))
 
 
 def feature_count(run: Artifacts) -> Evidence:

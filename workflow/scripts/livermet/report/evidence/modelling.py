@@ -12,7 +12,8 @@ from livermet.report.evidence.artifacts import (
     PARTLY,
     Artifacts,
     Evidence,
-    chosen_model,
+    capital,
+    choice_of,
     csv,
     lacking,
     listed,
@@ -76,7 +77,7 @@ def selection(run: Artifacts) -> Evidence:
     text = "; ".join(found)
     return Evidence(
         DONE,
-        f"{text[:1].upper()}{text[1:]}.",
+        f"{capital(text)}.",
         ("report.html#figure4_features", csv("selection_summary"), METHODS),
     )
 
@@ -100,7 +101,7 @@ def algorithms(run: Artifacts) -> Evidence:
     return Evidence(
         DONE,
         sentences(
-            f"{names[:1].upper()}{names[1:]} (linear base learners; forests of "
+            f"{capital(names)} (linear base learners; forests of "
             f"{run.settings['trees']:,} trees), by {run.version('scikit-learn')} and "
             f"{run.version('xgboost')}.",
             *(ensemble[name] for name in run.settings["protocols"]),
@@ -156,27 +157,16 @@ def model_choice(run: Artifacts) -> Evidence:
             "choice; the page names the one with the highest cross-validated AUC.",
             ("report.html#results",),
         )
-    model, validation = chosen_model(run), run.table("tableS2_cross_validation")
-    if model is None or validation is None:
-        return lacking(run, "cross-validated and test scores")
-    auc = _auc(validation, model)
+    choice = choice_of(run, "corrected")
+    if choice is None:
+        return lacking(run, "cross-validated scores")
     return Evidence(
         DONE,
-        f"Of {listed(words.model(name) for name in CLASSIFIERS)}, without class weights, the one "
-        f"with the highest mean AUC over folds: {words.model(model)} ({two(auc)}). The test set "
+        f"Of {listed(words.model(name) for name in CLASSIFIERS)} the one "
+        f"with the highest mean AUC over folds: {choice.name} ({two(choice.auc)}). The test set "
         "has no part in the choice.",
         ("report.html#results", csv("tableS2_cross_validation")),
     )
-
-
-def _auc(table: pd.DataFrame, model: str) -> float:
-    rows = table[
-        table["protocol"].eq("corrected")
-        & table["model"].eq(model)
-        & table["weighting"].eq("none")
-        & table["metric"].eq("auc")
-    ]
-    return rows["mean"].iloc[0] if len(rows) else float("nan")
 
 
 def threshold(run: Artifacts) -> Evidence:
@@ -197,13 +187,13 @@ def threshold(run: Artifacts) -> Evidence:
 def prediction_calculation(run: Artifacts) -> Evidence:
     """Say how test predictions come from the fitted models."""
     how = {
-        "published": "published: by the one model of all training series",
-        "corrected": f"corrected: the mean probability of the {run.settings['folds']} fold models",
+        "published": "published, by the one model of all training series",
+        "corrected": f"corrected, the mean probability of the {run.settings['folds']} fold models",
     }
     protocols = run.settings["protocols"]
     return Evidence(
         DONE,
-        f"Test series, {'; '.join(how[name] for name in protocols)}. The models are stored.",
+        f"Test series: {'; '.join(how[name] for name in protocols)}. The models are stored.",
         (f"phenotype/{_mask(run)}/", METHODS),
     )
 

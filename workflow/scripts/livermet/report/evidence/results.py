@@ -10,7 +10,8 @@ from livermet.report.evidence.artifacts import (
     SETS,
     Artifacts,
     Evidence,
-    chosen_model,
+    capital,
+    choice_of,
     classified,
     counted,
     csv,
@@ -20,10 +21,11 @@ from livermet.report.evidence.artifacts import (
     two,
     with_interval,
 )
-from livermet.report.evidence.modelling import CLASSIFIERS
-from livermet.report.headlines import chosen_models, score
+from livermet.report.headlines import score
 
 GOOD_ICC, POOR_ICC = 0.75, 0.5
+# Net benefits that are equal but for the last digits are no gain.
+ROUNDING = 1e-9
 BASELINES = {
     "always_positive": "always positive",
     "volume": "tumour volume",
@@ -94,13 +96,14 @@ def measures(run: Artifacts) -> Evidence:
     table = run.table("table4_classification")
     if table is None:
         return lacking(run, "test scores")
-    scores = listed(words.COLUMNS.get(name, name) for name in table["metric"].unique())
+    scores = listed(words.value("metric", name) for name in table["metric"].unique())
     plots = [
         name
         for name, source in (
             ("calibration (slope, intercept, Brier score)", "calibration"),
             ("decision curve", "decision_curve"),
             ("permutation test", "permutation"),
+            ("phantom cohorts without signal", "null_cohorts"),
         )
         if run.table(source) is not None
     ]
@@ -109,8 +112,8 @@ def measures(run: Artifacts) -> Evidence:
     return Evidence(
         DONE if run.table("calibration") is not None else PARTLY,
         sentences(
-            f"{scores}; ROC curves.",
-            f"{'; '.join(plots)}." if plots else "Neither calibration nor clinical utility.",
+            f"{capital(scores)}; ROC curves.",
+            f"{capital(listed(plots))}." if plots else "Neither calibration nor clinical utility.",
             "Why these is for the authors.",
         ),
         ("report.html#classification", *where),
@@ -170,29 +173,25 @@ def calibration(run: Artifacts) -> Evidence:
     ]
     return Evidence(
         DONE,
-        f"{words.model(known['model'].iloc[0])}, {known['protocol'].iloc[0]}, on "
+        f"{capital(words.model(known['model'].iloc[0]))}, {known['protocol'].iloc[0]}, on "
         f"{'; on '.join(parts)}.",
         (csv("calibration"),),
     )
 
 
 def _of_last_protocol(run: Artifacts, table: pd.DataFrame) -> pd.DataFrame:
-    """Take one model's rows without class weights: that which the last protocol stands for."""
-    rows = table[table["weighting"].eq("none") & table["model"].isin(CLASSIFIERS)]
+    """Take the rows of one model: the choice of the last protocol that the table holds."""
     for protocol in reversed(run.settings["protocols"]):
-        here = rows[rows["protocol"].eq(protocol)]
-        if len(here):
-            model = _model_of(run, protocol)
-            own = here[here["model"].eq(model)]
-            return own if len(own) else here[here["model"].eq(here["model"].iloc[0])]
-    return rows.iloc[:0]
-
-
-def _model_of(run: Artifacts, protocol: str) -> str | None:
-    validation = run.table("tableS2_cross_validation")
-    if protocol == "corrected" and (model := chosen_model(run)):
-        return model
-    return None if validation is None else chosen_models(validation).get(protocol)
+        choice = choice_of(run, protocol)
+        if choice is not None:
+            rows = table[
+                table["protocol"].eq(protocol)
+                & table["model"].eq(choice.model)
+                & table["weighting"].eq(choice.weighting)
+            ]
+            if len(rows):
+                return rows
+    return table.iloc[:0]
 
 
 def non_radiomic(run: Artifacts) -> Evidence:
@@ -250,7 +249,7 @@ def _net_benefit(run: Artifacts, table: pd.DataFrame) -> str:
     parts = []
     for name, here in rows.groupby("set", sort=False):
         simple = here[["call_all", "call_none"]].max(axis=1)
-        better = int((here["net_benefit"] > simple).sum())
+        better = int((here["net_benefit"] > simple + ROUNDING).sum())
         parts.append(f"at {better} of {len(here)} thresholds on {SETS.get(name, name)}")
     return (
         f"Net benefit above calling everybody and above calling nobody: {listed(parts)}."
@@ -293,15 +292,12 @@ def performance(run: Artifacts) -> Evidence:
         return lacking(run, "cross-validated and test scores")
     parts = []
     for protocol in run.settings["protocols"]:
-        model = _model_of(run, protocol)
-        inside, outside = (
-            score(table, protocol, model, "auc") if model else None for table in (validation, test)
-        )
-        if inside is not None:
-            tested = "none" if outside is None else with_interval(outside)
+        choice = choice_of(run, protocol)
+        if choice is not None and not pd.isna(choice.auc):
+            tested = score(test, protocol, choice, "auc")
             parts.append(
-                f"{protocol}, {words.model(model)}: {two(inside['mean'])} over folds, {tested} on "
-                "test patients"
+                f"{protocol}, {choice.name}: {two(choice.auc)} over folds, "
+                f"{words.MISSING if tested is None else with_interval(tested)} on test patients"
             )
     repeated = run.table("repeated_cross_validation")
     more = [] if repeated is None else [_repeated(repeated)]

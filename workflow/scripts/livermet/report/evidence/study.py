@@ -1,5 +1,7 @@
 """Evidence of the study's design and data: who was included, split, described and left out."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from livermet.leakage import leaks
@@ -17,12 +19,12 @@ from livermet.report.evidence.artifacts import (
     counted,
     csv,
     from_images,
-    is_true,
     lacking,
     listed,
     of_place,
     sentences,
     two,
+    without_unit,
 )
 from livermet.report.tables import NOT_RECORDED, kinds_of_classified, series_without_features
 
@@ -96,14 +98,14 @@ def participant_flow(run: Artifacts) -> Evidence:
         )
     begin = steps.iloc[0]
     removed = [
-        f"{counted(step['removed_series'], 'series', 'series')} of "
-        f"{counted(step['removed_patients'], 'lost patient')} ({step['reason']})"
+        f"{counted(step['removed_series'], 'series', 'series')} and "
+        f"{counted(step['removed_patients'], 'patient')} ({step['reason']})"
         for _, step in steps.iloc[1:].iterrows()
     ]
     return Evidence(
         DONE,
         f"From {counted(begin['left_series'], 'series', 'series')} of "
-        f"{counted(begin['left_patients'], 'patient')} leave {listed(removed)}. {left}",
+        f"{counted(begin['left_patients'], 'patient')} leave: {'; '.join(removed)}. {left}",
         (*where, "cohort/exclusions.tsv"),
     )
 
@@ -182,12 +184,16 @@ def acquisition(run: Artifacts) -> Evidence:
     return Evidence(
         PARTLY if missing else DONE,
         sentences(
-            f"Read from the headers: {listed(recorded) if recorded else 'spacing alone'}.",
-            f"Not recorded in some or all series: {listed(missing)}." if missing else "",
+            f"Read from the headers: {_names(recorded) if recorded else 'spacing alone'}.",
+            f"Not recorded in some or all series: {_names(missing)}." if missing else "",
             "Contrast medium and the patients' preparation are for the authors.",
         ),
         ("report.html#cohort", csv("tableS1_acquisition")),
     )
+
+
+def _names(characteristics: Iterable[str]) -> str:
+    return listed(map(without_unit, characteristics))
 
 
 def outcome(run: Artifacts) -> Evidence:
@@ -236,10 +242,11 @@ def missing_data(run: Artifacts) -> Evidence:
         "others with the training median, and marks them",
     }
     rules = "; ".join(treated[name] for name in run.settings["protocols"])
+    measurable = "" if run.entry == "table" else " with a mask"
     return Evidence(
         DONE,
         f"{counts.unmeasured} of {counted(counts.series, 'classified series', 'classified series')}"
-        f" with a mask lack features, {counts.lesion_free} because the mask holds no lesion; "
+        f"{measurable} lack features, {counts.lesion_free} because the mask holds no lesion; "
         f"{rules}.",
         ("report.html#classification", FACTS, METHODS),
     )
@@ -272,13 +279,13 @@ def characteristics(run: Artifacts) -> Evidence:
     table = run.table("table1_cohort")
     if table is None:
         return lacking(run, "characteristics")
-    described = [name for name in table["characteristic"].unique()]
+    described = list(table["characteristic"].unique())
     absent = [name for name in ("age, years", "sex") if name not in described]
     return Evidence(
         PARTLY,
         sentences(
-            f"By cohort, set and class: {listed(described)}.",
-            f"Not known to the run: {listed(absent)}." if absent else "",
+            f"By cohort, set and class: {_names(described)}.",
+            f"Not known to the run: {_names(absent)}." if absent else "",
             "The groups are not compared by tests.",
         ),
         ("report.html#cohort", csv("table1_cohort")),
@@ -302,8 +309,8 @@ def differences(run: Artifacts) -> Evidence:
         sentences(
             f"Median tumour burden: {listed(burden)}.",
             f"Masks (series) by: {'; '.join(made)}." if made else "",
-            "Table 1 sets the two beside each other; setting and eligibility are the same, since "
-            "both sets are of one cohort. Nothing is tested.",
+            "" if run.entry == "table" else "Both are of one cohort, by the same criteria.",
+            "Table 1 sets the two beside each other, without tests.",
         ),
         (csv("table1_cohort"), "report.html#rules"),
     )
@@ -359,9 +366,9 @@ def data_preparation(run: Artifacts) -> Evidence:
         return lacking(run, "the series")
     return Evidence(
         PARTLY,
-        f"All {counted(len(facts), 'series', 'series')} passed the checks of ingest (gaps, tilt, "
-        "copies, uneven spacing, the reference's grid), which are the same for everybody. Groups "
-        "of people are not compared.",
+        f"All {counted(len(facts), 'series', 'series')} went through the checks of ingest (gaps, "
+        "tilt, copies, uneven spacing, the reference's grid), which are the same for everybody. "
+        "Groups of people are not compared.",
         ("cohort/acquisition.tsv", METHODS),
     )
 
@@ -376,7 +383,8 @@ def poor_input(run: Artifacts) -> Evidence:
     )
     return Evidence(
         PARTLY,
-        f"{refused}, each with a sentence or a mark. How to act on them in care is for the authors.",
+        f"{refused}, each with a sentence or a mark. How to act on them in care is for the "
+        "authors.",
         (METHODS,),
     )
 

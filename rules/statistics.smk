@@ -1,0 +1,119 @@
+"""Statistics: calibration, decisions, reproducibility and stability of features, sample size.
+
+Comes in: `radiomics/{mask}/features.csv`, `phenotype/{mask}/` (selections, predictions, the
+choice) of the mask that the study classifies by, and, where there are images, how each series was
+acquired (`cohort/acquisition.tsv`).
+Goes out: `phenotype/{mask}/calibration_curve.tsv` and `results/<run>/tables/`: `calibration.csv`,
+`decision_curve.csv` (of the chosen model), `reproducibility.csv` (of every feature between two
+reconstructions of one study), `stability.csv` and `selection_summary.csv` (of the corrected
+protocol's selection over halves of the training patients) and `sample_size.csv` (patients that so
+many features would need). Only `reproducibility.csv` does without the corrected protocol.
+"""
+
+
+rule calibrate_models:
+    input:
+        published=published_predictions,
+        held_out=expand(f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),
+        tested=f"{CORRECTED}/test_predictions.tsv",
+        choice=f"{CORRECTED}/choice.tsv",
+    output:
+        calibration=report(
+            f"{RUN}/tables/calibration.csv",
+            caption="../workflow/report/calibration.rst",
+            category="Classification",
+        ),
+        decisions=report(
+            f"{RUN}/tables/decision_curve.csv",
+            caption="../workflow/report/decision_curve.rst",
+            category="Classification",
+        ),
+        curve=f"{RUN}/phenotype/{PHENOTYPE_MASK}/calibration_curve.tsv",
+    log:
+        f"{RUN}/logs/calibrate_models.log",
+    benchmark:
+        f"{RUN}/benchmarks/calibrate_models.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        seed=config["seed"],
+        code=code("phenotype.calibration", "phenotype.decision_curve"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/calibrate_models.py"
+
+
+rule measure_reproducibility:
+    input:
+        features=OF_TABLE,
+        acquisition=[] if FROM_TABLE else f"{RUN}/cohort/acquisition.tsv",
+    output:
+        reproducibility=report(
+            f"{RUN}/tables/reproducibility.csv",
+            caption="../workflow/report/reproducibility.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/measure_reproducibility.log",
+    benchmark:
+        f"{RUN}/benchmarks/measure_reproducibility.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        name=config["phenotype"]["name"],
+        draws=config["phenotype"]["bootstrap_draws"],
+        seed=config["seed"],
+        code=code("phenotype.reproducibility"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/measure_reproducibility.py"
+
+
+rule assess_selection:
+    input:
+        features=OF_TABLE,
+        corrected=f"{CORRECTED}/selection.tsv",
+        published=[f"{PUBLISHED}/selection.tsv"] if "published" in PROTOCOLS else [],
+    output:
+        stability=report(
+            f"{RUN}/tables/stability.csv",
+            caption="../workflow/report/stability.rst",
+            category="Classification",
+        ),
+        summary=report(
+            f"{RUN}/tables/selection_summary.csv",
+            caption="../workflow/report/selection_summary.rst",
+            category="Classification",
+        ),
+        sample_size=report(
+            f"{RUN}/tables/sample_size.csv",
+            caption="../workflow/report/sample_size.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/assess_selection.log",
+    benchmark:
+        f"{RUN}/benchmarks/assess_selection.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(30),
+    params:
+        name=config["phenotype"]["name"],
+        lasso_target=config["phenotype"]["lasso_target"],
+        assumed_auc=config["phenotype"]["assumed_auc"],
+        seed=config["seed"],
+        code=code("phenotype.stability", "phenotype.sample_size"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/assess_selection.py"

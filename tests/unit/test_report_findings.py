@@ -1,0 +1,103 @@
+"""Sentences about the statistics, each from a phantom table whose numbers it has to repeat."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from livermet.report import findings
+from livermet.report.headlines import Choice
+
+from . import statistics_phantoms as statistics
+
+CHOSEN = {"published": Choice("LR", "none", 0.68), "corrected": Choice("RF", "balanced", 0.6)}
+ALL = [
+    findings.correction_sentences,
+    findings.permutation_sentences,
+    findings.sample_size_sentences,
+    findings.reproducibility_sentences,
+    findings.selection_sentences,
+    findings.null_sentences,
+    findings.reproduction_sentences,
+    lambda tables: findings.baseline_sentences(tables, CHOSEN),
+    lambda tables: findings.mask_sentences(tables, {"corrected": Choice("RF", "none", 0.6)}),
+]
+
+
+@pytest.fixture
+def tables():
+    return statistics.tables()
+
+
+def test_the_ladder_is_told_from_its_first_to_its_last_step_that_was_made(tables):
+    (told,) = findings.correction_sentences(tables)
+    assert "9 of 12 corrections made" in told
+    # Step 9 lies 9 * 0.012 below step 0.
+    assert "AUC from 0.70 to 0.59" in told
+    assert "0.24 wide at the beginning and 0.54 at the end" in told
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.01, 0.2, "yes"), (-0.1, 0.1, "not shown"), (-0.2, -0.01, "it is worse")],
+)
+def test_a_baseline_is_beaten_where_the_interval_lies_above_zero(tables, low, high, verdict):
+    rows = tables["baselines"]
+    chosen = rows["set"].eq("test") & rows["baseline"].eq("volume") & rows["metric"].eq("auc")
+    rows.loc[chosen, ["difference", "low", "high"]] = (low + high) / 2, low, high
+    held_out, tested = findings.baseline_sentences(tables, CHOSEN)
+    assert "in cross-validation" in held_out
+    difference = f"{(low + high) / 2:z.2f} ({low:.2f} to {high:.2f})"
+    assert f"'tumour volume alone' AUC {difference}, {verdict}" in tested
+    # The trivial rule ranks nothing: F1 is what it is compared by.
+    assert "'always positive' F1 -0.01 (-0.11 to 0.09), not shown" in tested
+
+
+def test_optimism_is_that_of_the_same_classifier_and_of_the_chosen_one():
+    validated = pd.DataFrame(
+        {"protocol": ["published", "corrected"], "model": "LR", "weighting": "none"}
+        | {"metric": "auc", "mean": [0.68, 0.52]}
+    )
+    tables = {"tableS2_cross_validation": validated}
+    (told,) = findings.optimism_sentences(tables, CHOSEN)
+    assert "logistic regression an AUC of 0.68" in told
+    assert "0.52 for the same classifier and 0.60 for random forest" in told
+    assert findings.optimism_sentences(tables, {"corrected": CHOSEN["corrected"]}) == []
+
+
+def test_p_needed_patients_empty_selections_and_good_features_are_told(tables):
+    assert "p = 0.313" in findings.permutation_sentences(tables)[0]
+    (needed,) = findings.sample_size_sentences(tables)
+    assert "15,620 patients for 108 candidates and 434 patients for 3 selected" in needed
+    assert "there are 36 training patients" in needed
+    assert "in 3 of 5 fits" in findings.selection_sentences(tables)[0]
+    good = (statistics.reproducibility()["icc"] >= 0.75).sum()
+    assert f"{good} of 108 features" in findings.reproducibility_sentences(tables)[0]
+
+
+def test_null_cohorts_masks_and_printed_numbers_are_told(tables):
+    (null,) = findings.null_sentences(tables)
+    assert "published protocol cross-validates at AUC 0.66 (logistic regression)" in null
+    assert "cover 0.5 in 90% of them" in null
+    (cost,) = findings.mask_sentences(tables, {"corrected": Choice("RF", "none", 0.6)})
+    assert "0.60 (0.40 to 0.80) with random forest on predicted masks" in cost
+    assert "0.65 (0.45 to 0.85) with random forest on reference masks" in cost
+    (printed,) = findings.reproduction_sentences(tables)
+    assert "Of 4 printed numbers" in printed
+    assert "2 come out again at two decimals, 1 more within 0.01 and 1 do not" in printed
+    assert "1 cannot be had" in printed
+
+
+@pytest.mark.parametrize("say", ALL)
+def test_missing_tables_and_missing_numbers_are_no_reason_to_stop(say, tables):
+    assert say({}) == []
+    assert say({name: table[:0] for name, table in tables.items()}) == []
+    for table in tables.values():
+        floats = table.select_dtypes("float").columns
+        table[floats] = np.nan
+    assert not any("nan" in sentence.split() for sentence in say(tables))
+
+
+def test_headlines_are_few_and_computed(tables):
+    numbers = [headline.number for headline in findings.finding_headlines(tables, CHOSEN)]
+    assert numbers == ["0.60", "0.313", "3 of 4"]
+    assert findings.finding_headlines({}, {}) == []

@@ -1,0 +1,32 @@
+"""Rule assess_selection: is the selection stable, and are there patients enough to select from."""
+
+import pandas as pd
+
+from livermet.files import read_table, write_table
+from livermet.jobs import job
+from livermet.phenotype.corrected import prepared
+from livermet.phenotype.sample_size import plan_sample_size
+from livermet.phenotype.stability import (
+    resample_selections,
+    summarise_selections,
+    tabulate_stability,
+)
+from livermet.phenotype.table import read_feature_table
+
+with job(snakemake) as log:
+    given, params, outputs = snakemake.input, snakemake.params, snakemake.output
+    table = prepared(read_feature_table(given.features, params.name))
+    corrected = read_table(given.corrected)
+    others = [read_table(path) for path in given.published]
+    log.info("selecting from halves of the training patients")
+    chosen = resample_selections(table, params.lasso_target, params.seed)
+    log.info(
+        "%d halves, %.1f features on average",
+        len(chosen),
+        chosen.to_numpy().sum() / max(len(chosen), 1),
+    )
+    write_table(tabulate_stability(chosen), outputs.stability)
+    summary = summarise_selections(pd.concat([*others, corrected]), chosen)
+    write_table(summary, outputs.summary)
+    plan = plan_sample_size(table, corrected, params.assumed_auc)
+    write_table(plan, outputs.sample_size)

@@ -1,0 +1,26 @@
+"""Rule calibrate_models: are probabilities right, and what are decisions by them worth."""
+
+from livermet.files import write_table
+from livermet.jobs import job
+from livermet.phenotype.calibration import calibrate, calibration_curve, judged
+from livermet.phenotype.decision_curve import decision_curve, of_chosen
+from livermet.phenotype.fits import read_rows
+
+with job(snakemake) as log:
+    given, outputs = snakemake.input, snakemake.output
+    predictions = judged(read_rows([*given.published, *given.held_out, given.tested]))
+    calibration = calibrate(predictions, snakemake.params.seed)
+    for row in calibration.itertuples():
+        log.info(
+            "%s %s, %s: slope %.2f, Brier score %.3f %s",
+            row.protocol,
+            row.model,
+            row.set,
+            row.slope,
+            row.brier,
+            row.reason,
+        )
+    write_table(calibration, outputs.calibration)
+    write_table(calibration_curve(predictions), outputs.curve)
+    chosen = of_chosen(predictions, read_rows([given.choice]))
+    write_table(decision_curve(chosen), outputs.decisions)

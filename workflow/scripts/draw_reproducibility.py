@@ -1,0 +1,13 @@
+"""Rule draw_reproducibility: agreement of reconstructions, and what LASSO keeps choosing."""
+
+from livermet.files import read_table
+from livermet.jobs import job
+from livermet.report.figures import save
+from livermet.report.reproducibility_figure import reproducibility
+
+with job(snakemake) as log:
+    reliability = read_table(snakemake.input.reproducibility)
+    stability = read_table(snakemake.input.stability)
+    output = snakemake.output
+    save(lambda: reproducibility(reliability, stability), output.png, output.svg)
+    log.info("%d features with an ICC", reliability["icc"].notna().sum())
