@@ -1,8 +1,11 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 CONFIG ?= config/demo.yaml
+# The published analysis: the authors' feature table, and SEARCH=1 for their search of class weights.
+TABLE ?= ../shared/data/paper/Final_ResampledClassificationData.csv
+PUBLISHED := published$(if $(SEARCH),_searched)
 
-.PHONY: setup demo assign test lint format bench
+.PHONY: setup demo published table assign test lint format bench
 
 setup: .venv/installed
 
@@ -14,6 +17,13 @@ setup: .venv/installed
 demo: setup
 	$(BIN)/snakemake --configfile config/demo.yaml
 	@echo "The report: results/demo/report.html"
+
+published: table setup
+	$(BIN)/snakemake --config "phenotype={table: '$(TABLE)'}" --configfile config/published.yaml $(if $(SEARCH),config/published_searched.yaml)
+	@echo "The report: results/$(PUBLISHED)/report.html; every printed number beside ours: results/$(PUBLISHED)/tables/reproduction.csv"
+
+table:
+	@test -f "$(TABLE)" || { echo "There is no feature table at $(TABLE). Its authors publish it with the article (doi:10.4274/dir.2025.253310, data availability) as Final_ResampledClassificationData.csv; get it and type: make published TABLE=path/to/Final_ResampledClassificationData.csv"; exit 1; }
 
 assign: setup
 	PYTHONPATH=workflow/scripts $(BIN)/python -m livermet.assign --configfile $(CONFIG)

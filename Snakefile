@@ -18,6 +18,7 @@ include: "rules/radiomics.smk"
 include: "rules/phenotype.smk"
 include: "rules/validation.smk"
 include: "rules/statistics.smk"
+include: "rules/reproduction.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
 

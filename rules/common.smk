@@ -5,6 +5,7 @@ read and checked here, while the workflow is parsed, so that a dry run finds wha
 Goes out: names in capitals and functions for the rule files; no rule stands here.
 """
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -62,6 +63,9 @@ PHENOTYPE_MASK = "table" if FROM_TABLE else "reference" if FROM_REFERENCE else F
 # Predicted masks' phenotype stage has that of the reference masks beside it.
 COMPARED = bool(MODELS) and config["phenotype"]["compare_with_reference"]
 PROTOCOLS = config["phenotype"]["protocols"]
+# Whether an article's printed numbers stand beside the run's, and its class weights are searched.
+REPRODUCED = bool(config["phenotype"]["printed_values"]) and "published" in PROTOCOLS
+SEARCHED = config["phenotype"]["published_weights"] == "searched"
 CLASSIFIERS = ("LR", "RF", "XGB")
 # 'auto' takes a GPU where there is one, so the job has to be sent where one may be.
 GPU = 0 if config["segmentation"]["device"] == "cpu" else 1
@@ -359,7 +363,7 @@ def lesions_of_mask(wildcards):
 
 def found_weights(wildcards):
     """Give the class weights that the published protocol's own search found, if it is to use them."""
-    if config["phenotype"]["published_weights"] == "printed":
+    if not SEARCHED:
         return []
     return f"{RUN}/phenotype/{wildcards.mask}/published/{wildcards.classifier}/weights.tsv"
 
@@ -383,6 +387,34 @@ def parts_of(count, size, first):
     """Cut the numbers from `first` to `count` into parts: {part: [its first, its last]}."""
     starts = range(first, count + 1, size)
     return {str(part): [start, min(start + size - 1, count)] for part, start in enumerate(starts)}
+
+
+# The 200 weights of the published search, in parts; a forest takes as long as 30 other models.
+WEIGHTS = {
+    classifier: parts_of(200, 25 if classifier == "RF" else 200, first=1)
+    for classifier in CLASSIFIERS
+}
+
+
+def numbers_of_weights(wildcards):
+    """Give the first and the last class weight of a part of the published search."""
+    return WEIGHTS[wildcards.classifier][wildcards.part]
+
+
+def parts_of_search(wildcards):
+    """List the parts of a classifier's search of class weights."""
+    folder = f"{RUN}/phenotype/{wildcards.mask}/published/{wildcards.classifier}/weights"
+    return [f"{folder}/{part}.tsv" for part in WEIGHTS[wildcards.classifier]]
+
+
+def pin_kernel():
+    """Compute with the kernel that the article's logistic regression comes out with.
+
+    OpenBLAS otherwise takes the CPU's newest one; a kernel that the CPU lacks would crash.
+    """
+    facts = Path("/proc/cpuinfo")
+    if facts.exists() and "avx2" in facts.read_text():
+        os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 
 
 def numbers_of_permutations(wildcards):

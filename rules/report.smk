@@ -53,7 +53,8 @@ REPORT_TABLES = [
         *(OF_CORRECTED if "corrected" in PROTOCOLS else []),
         *(["corrections"] if {"published", "corrected"} <= set(PROTOCOLS) else []),
         *(["null_cohorts"] if config["phenotype"]["null_cohorts"] else []),
-        *(["reproduction", "weight_search"] if config["phenotype"]["printed_values"] else []),
+        *(["reproduction"] if REPRODUCED else []),
+        *(["weight_search"] if REPRODUCED and SEARCHED else []),
     )
 ]
 # Scans that may stand as examples: test patients' with a reference, of the target cohort if any.

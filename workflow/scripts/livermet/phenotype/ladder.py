@@ -113,7 +113,7 @@ def climb(table: pd.DataFrame, protocols: Protocols, settings: Settings) -> list
             made=NOT_APPLICABLE,
             reason="the count is the mask's own, or the table does not hold another",
         )
-        if counted[LESION_COUNT].equals(complete[LESION_COUNT])
+        if (counted[LESION_COUNT] == complete[LESION_COUNT]).all()
         else _chosen(steps[-1], "lesions counted by the mask", counted, _fit_inside, settings)
     )
     steps.append(

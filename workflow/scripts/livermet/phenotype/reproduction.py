@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_info
 
 from livermet.phenotype import published
 from livermet.phenotype.burden import ALL
@@ -263,14 +264,11 @@ def _notes(row) -> Iterator[str]:
     if row.source == "table S2" and row.statistic in ("low", "high"):
         yield "least or greatest of five splits, no interval"
     if row.agreement == APART and (row.model, row.weighting) == ("LR", "auc"):
-        yield (
-            "the printed weight lowers the positives, and sensitivity with it; the printed scores "
-            "are those of a weight above 1"
-        )
-    if row.agreement != EXACT and pd.notna(row.range_low):
+        yield "the printed weight lowers sensitivity; the printed scores are of a weight above 1"
+    elif row.agreement != EXACT and pd.notna(row.range_low):
         yield _range_note(row)
-    if row.agreement != EXACT and row.model == "RF":
-        yield "depends on the versions of the libraries"
+    elif row.agreement != EXACT and row.model == "RF":
+        yield "differs between versions of scikit-learn"
     if row.metric == "lesions":
         yield f"counted in the mask; the feature {LESION_COUNT} is one higher in every row"
     if row.source == "exclusions":
@@ -285,7 +283,65 @@ def _range_note(row) -> str:
     place = f"printed {'inside' if inside else 'outside'} the range of {row.repeats:.0f}"
     if row.model == "XGB":
         return f"{place} repeats of the racing updater"
-    return (
-        f"{place} kernels of the linear algebra library; the solver stops short of its optimum on "
-        "unscaled features"
+    return f"{place} kernels; on unscaled features the solver stops short of its optimum"
+
+
+def repeat_xgboost(
+    table: pd.DataFrame,
+    selection: pd.DataFrame,
+    weightings: list[str],
+    draws: int,
+    repeats: int,
+    threads: int,
+) -> Iterator[pd.DataFrame]:
+    """Give XGBoost's numbers of each repeat with some threads, and of the updater without a race.
+
+    KEYS, kind ('repeat' or 'deterministic'), answer (the repeat's number, or the updater), value.
+    """
+    racing = [("repeat", str(number + 1), {"n_jobs": threads}) for number in range(repeats)]
+    settled = ("deterministic", "coord_descent", {"n_jobs": 1, "updater": "coord_descent"})
+    for kind, answer, boosting in [*racing, settled]:
+        # Trees belong to the forest alone.
+        fit = published.fit(table, selection, "XGB", weightings, trees=1, boosting=boosting)
+        yield scores_of_fit(fit, draws).assign(kind=kind, answer=answer)
+
+
+def repeat_logistic_regression(
+    table: pd.DataFrame, selection: pd.DataFrame, weightings: list[str], draws: int
+) -> pd.DataFrame:
+    """Give the logistic regression's numbers under this process's kernel of linear algebra.
+
+    Columns as `repeat_xgboost`; answer names the kernel.
+    """
+    fit = published.fit(table, selection, "LR", weightings, trees=1)
+    return scores_of_fit(fit, draws).assign(kind="repeat", answer=kernel())
+
+
+def kernel() -> str:
+    """Name the kernel that NumPy's linear algebra library computes with, as the library does."""
+    libraries = threadpool_info()
+    kernels = [facts.get("architecture") for facts in libraries if facts["user_api"] == "blas"]
+    return next(filter(None, kernels), "unknown")
+
+
+def compare_weights(found: dict[str, pd.DataFrame], table: pd.DataFrame) -> pd.DataFrame:
+    """Set the printed class weights beside the best of a search: one row a classifier and metric.
+
+    `found` holds each classifier's search (weight, auc, f1). Columns: model, optimised_for,
+    printed_weight, found_weight, found_auc, found_f1, printed_auc, printed_f1 (scores of the found
+    and of the printed weight on the tuning split), tuning_series, tuning_patients.
+    """
+    tuning = published.tuning_rows(table)
+    rows = []
+    for (classifier, metric), printed in published.PRINTED_WEIGHTS.items():
+        search = found[classifier]
+        best = published.best_weight(search, metric)
+        row = {"model": classifier, "optimised_for": metric}
+        row |= {"printed_weight": printed, "found_weight": best}
+        for name, weight in (("found", best), ("printed", printed)):
+            scores = search[np.isclose(search["weight"], weight)].iloc[0]
+            row |= {f"{name}_auc": scores["auc"], f"{name}_f1": scores["f1"]}
+        rows.append(row)
+    return pd.DataFrame(rows).assign(
+        tuning_series=len(tuning), tuning_patients=tuning["patient"].nunique()
     )

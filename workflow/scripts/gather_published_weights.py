@@ -1,0 +1,11 @@
+"""Rule gather_published_weights: the parts of a classifier's search of class weights in one."""
+
+import pandas as pd
+
+from livermet.files import read_table, write_table
+from livermet.jobs import job
+
+with job(snakemake) as log:
+    weights = pd.concat([read_table(path) for path in snakemake.input.parts])
+    log.info("%d weights", len(weights))
+    write_table(weights.sort_values("weight"), snakemake.output.weights)
