@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from livermet.cohort import match_samples, unusable_for_classes
 from livermet.config import check_config, in_order
 from livermet.errors import InputError, stop_on
+from livermet.kernels import pin_kernel
 from livermet.leakage import audit_roles, leaks
 from livermet.ledger import empty_ledger, lacking, read_ledger, unusable_sets
 from livermet.monai_models.settings import VALIDATION_FOLD, settings_of
@@ -405,16 +406,6 @@ def parts_of_search(wildcards):
     """List the parts of a classifier's search of class weights."""
     folder = f"{RUN}/phenotype/{wildcards.mask}/published/{wildcards.classifier}/weights"
     return [f"{folder}/{part}.tsv" for part in WEIGHTS[wildcards.classifier]]
-
-
-def pin_kernel():
-    """Compute with the kernel that the article's logistic regression comes out with.
-
-    OpenBLAS otherwise takes the CPU's newest one; a kernel that the CPU lacks would crash.
-    """
-    facts = Path("/proc/cpuinfo")
-    if facts.exists() and "avx2" in facts.read_text():
-        os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 
 
 def numbers_of_permutations(wildcards):

@@ -14,7 +14,7 @@ KERNELS = ("Nehalem", "Sandybridge", "Haswell")
 XGBOOST_REPEATS = 20
 
 if REPRODUCED:
-    pin_kernel()
+    pin_kernel(os.environ)
 
 
 wildcard_constraints:

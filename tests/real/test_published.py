@@ -190,7 +190,7 @@ def test_logistic_regression_with_class_weights(compare, pinned, table, selectio
         numbers = reproduction.scores_of_fit(fit, DRAWS).set_index(["metric", "statistic"])["value"]
         sensitivity[weight] = numbers["sensitivity", "mean"]
     assert sensitivity[0.25] < 0.35
-    assert sensitivity[4.0] == 1
+    assert sensitivity[4.0] > 0.95
 
 
 def test_figure_5_as_found(compare, pinned):
