@@ -40,8 +40,9 @@ def test_voxels_that_share_an_edge_are_one_lesion_by_18_neighbours():
     assert lesion_components(edge, connectivity=6).max() == 2
 
 
-def test_liver_voxels_are_no_lesions():
+def test_neither_liver_nor_background_is_a_lesion():
     assert lesion_components(array_of_lesions()).max() == 0
+    assert lesion_components(array_of_lesions(liver=False)).max() == 0
 
 
 def test_lesions_are_numbered_by_volume_then_by_first_voxel():
@@ -127,5 +128,3 @@ def test_pairs_are_those_of_a_loop_over_all_lesions(seed):
     ]
     found = overlapping_pairs(one, other)
     assert list(found.itertuples(index=False, name=None)) == expected
-
-

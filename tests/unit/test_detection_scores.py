@@ -83,6 +83,13 @@ def test_both_empty_is_dice_1():
     assert list(measured.matching["false_positives"]) == [0]
 
 
+def test_maps_without_any_label_have_results_too():
+    nothing = label_map(liver=False)
+    assert measure_scan(nothing, nothing).scores.lesion_dice == 1
+    assert measure_scan(nothing, None).scores.predicted_lesions == 0
+    assert counts(measure_scan(nothing, label_map(LEFT)).scores) == (1, 0, 0, 0, 0)
+
+
 def test_prediction_only_is_dice_0_and_false_positives():
     scores = measure_scan(label_map(LEFT, FAR), label_map()).scores
     assert counts(scores) == (0, 0, 2, 0, 2)
@@ -142,7 +149,6 @@ def test_a_minimum_size_filters_the_prediction_and_not_the_reference():
 def test_different_grids_end_with_a_sentence():
     with pytest.raises(InputError, match="different grids"):
         measure_scan(label_map(spacing=(1, 1, 2)), label_map())
-
 
 
 def test_overlap_scores_by_hand():

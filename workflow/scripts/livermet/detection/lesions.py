@@ -19,9 +19,10 @@ def labelled_box(*maps: np.ndarray) -> tuple[slice, slice, slice]:
 
     Projections along the axes, so that no map is copied; a box without voxels where there is none.
     """
-    seen_from_above = np.maximum.reduce([labels.max(axis=0) for labels in maps])
-    heights = np.maximum.reduce([labels.max(axis=(1, 2)) for labels in maps])
-    lines = (heights, seen_from_above.max(axis=1), seen_from_above.max(axis=0))
+    seen_from_above = np.maximum.reduce([labels.max(axis=0, initial=0) for labels in maps])
+    heights = np.maximum.reduce([labels.max(axis=(1, 2), initial=0) for labels in maps])
+    rows, columns = (seen_from_above.max(axis=axis, initial=0) for axis in (1, 0))
+    lines = (heights, rows, columns)
     ends = [np.flatnonzero(line)[[0, -1]] if line.any() else (0, -1) for line in lines]
     return tuple(slice(int(first), int(last) + 1) for first, last in ends)
 
@@ -37,6 +38,8 @@ def lesion_components(
     """
     lesions = np.zeros(labels.shape, np.uint32)
     box = labelled_box(labels)
+    if not labels[box].size:
+        return lesions
     components, found = cc3d.connected_components(
         labels[box] == LESION, connectivity=connectivity, return_N=True
     )
