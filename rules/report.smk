@@ -55,6 +55,7 @@ REPORT_TABLES = [
         *(["null_cohorts"] if config["phenotype"]["null_cohorts"] else []),
         *(["reproduction"] if REPRODUCED else []),
         *(["weight_search"] if REPRODUCED and SEARCHED else []),
+        *(DETECTION_TABLES if MODELS else []),
     )
 ]
 # Scans that may stand as examples: test patients' with a reference, of the target cohort if any.
@@ -148,6 +149,8 @@ rule tabulate_segmentation:
     params:
         target=TARGET,
         masks_given=FROM_REFERENCE,
+        draws=config["detection"]["bootstrap_draws"],
+        seed=config["seed"],
         code=code("report.segmentation"),
         versions=pins("lesions"),
     script:
