@@ -509,6 +509,7 @@ rule write_report:
             "folds": len(FOLDS),
             "connectivity": config["detection"]["connectivity"],
             "minimum_lesion_voxels": config["detection"]["minimum_lesion_voxels"],
+            "matching": config["detection"]["matching"][0],
             "draws": config["phenotype"]["bootstrap_draws"],
             "window_days": config["matching"]["window_days"],
             "positive_above": config["phenotype"]["positive_above"],
