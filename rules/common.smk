@@ -63,6 +63,9 @@ FINAL_MODEL = config["segmentation"]["final_model"] if MODELS else None
 PHENOTYPE_MASK = "table" if FROM_TABLE else "reference" if FROM_REFERENCE else FINAL_MODEL
 # Predicted masks' phenotype stage has that of the reference masks beside it.
 COMPARED = bool(MODELS) and config["phenotype"]["compare_with_reference"]
+PROBABILITIES = bool(MODELS) and config["segmentation"]["lesion_probability"]
+# What makes a lesion, wherever lesions are counted.
+COMPONENTS = {key: config["detection"][key] for key in ("connectivity", "minimum_lesion_voxels")}
 PROTOCOLS = config["phenotype"]["protocols"]
 # Whether an article's printed numbers stand beside the run's, and its class weights are searched.
 REPRODUCED = bool(config["phenotype"]["printed_values"]) and "published" in PROTOCOLS
@@ -305,6 +308,16 @@ def prediction_path(model, series):
     return f"{RUN}/predictions/{model}/{prediction_kind(model, series)}/{series}.nii.gz"
 
 
+def probability_path(model, series):
+    """Give the path of a model's lesion probabilities for a series."""
+    return f"{RUN}/probabilities/{model}/{prediction_kind(model, series)}/{series}.nii.gz"
+
+
+def probability_paths(model, names):
+    """List the paths of a model's lesion probabilities for some series, where they are saved."""
+    return [probability_path(model, series) for series in names] if PROBABILITIES else []
+
+
 def predicted_series(model):
     """List the series that a model predicts, in the sheet's order."""
     return [series for series in SERIES.index if prediction_kind(model, series)]
@@ -325,16 +338,21 @@ def reference_of_series(wildcards):
     return reference(wildcards.series) if has_reference(wildcards.series) else []
 
 
-def scans_of_model(wildcards):
-    """List the scores of every scan that a model predicts."""
-    folder = f"{RUN}/detection/{wildcards.model}/series"
-    return [f"{folder}/{series}.scan.tsv" for series in predicted_series(wildcards.model)]
+def probability_of_series(wildcards):
+    """Give the lesion probabilities of the series in question, where they are saved and used."""
+    if not PROBABILITIES or not has_reference(wildcards.series):
+        return []
+    return probability_path(wildcards.model, wildcards.series)
 
 
-def lesions_of_model(wildcards):
-    """List the lesion tables of every scan that a model predicts."""
-    folder = f"{RUN}/detection/{wildcards.model}/series"
-    return [f"{folder}/{series}.lesions.tsv" for series in predicted_series(wildcards.model)]
+def detection_of_model(name):
+    """Make the function that lists a model's detection tables of one kind, one a scan."""
+
+    def of_model(wildcards):
+        folder = f"{RUN}/detection/{wildcards.model}/series"
+        return [f"{folder}/{series}.{name}.tsv" for series in predicted_series(wildcards.model)]
+
+    return of_model
 
 
 def labels_of_series(wildcards):

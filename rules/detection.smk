@@ -1,20 +1,34 @@
 """Detection: the lesions of every prediction, and their scores where there is a reference.
 
-Comes in: `predictions/{model}/{kind}/{series}.nii.gz` of the series that a model predicts, and
+Comes in: `predictions/{model}/{kind}/{series}.nii.gz` of the series that a model predicts, its
+lesion probabilities where `segmentation.lesion_probability` saves them, and
 `series/{series}/reference.nii.gz` of those whose lesions a human segmented.
-Goes out: `results/<run>/detection/{model}/`: `series/{series}.scan.tsv` (counts, Dice, volumes) and
-`{series}.lesions.tsv` (one row a lesion of either side), collected as `scans.tsv` and
-`lesions.tsv`. Without a reference the columns that need one are empty.
+Goes out: `results/<run>/detection/{model}/series/{series}.*.tsv`: scan (counts, Dice, distances,
+volumes), lesions (one row a lesion of either side), matching (counts, one row a rule), groups
+(scores of matched lesions, one row a rule and group), froc (counts, one row a rule and threshold),
+each collected as `detection/{model}/{scans,lesions,matching,groups,froc}.tsv`. Without a reference
+the columns that need one are empty, and the last three have no rows. And, over the cohorts,
+`results/<run>/tables/detection_*.csv`.
 """
+
+DETECTION = f"{RUN}/detection/{{model}}"
+DETECTION_TABLES = [
+    f"detection_{name}"
+    for name in ("scores", "sizes", "burden", "lesion_free", "comparison", "froc")
+]
 
 
 rule measure_detection:
     input:
         prediction=prediction_of_series,
+        probability=probability_of_series,
         reference=reference_of_series,
     output:
-        scan=f"{RUN}/detection/{{model}}/series/{{series}}.scan.tsv",
-        lesions=f"{RUN}/detection/{{model}}/series/{{series}}.lesions.tsv",
+        scan=f"{DETECTION}/series/{{series}}.scan.tsv",
+        lesions=f"{DETECTION}/series/{{series}}.lesions.tsv",
+        matching=f"{DETECTION}/series/{{series}}.matching.tsv",
+        groups=f"{DETECTION}/series/{{series}}.groups.tsv",
+        froc=f"{DETECTION}/series/{{series}}.froc.tsv",
     log:
         f"{RUN}/logs/measure_detection/{{model}}/{{series}}.log",
     benchmark:
@@ -27,8 +41,9 @@ rule measure_detection:
         runtime=minutes(10),
     params:
         kind=kind_of_series,
-        settings=config["detection"],
-        code=code("detection"),
+        settings=COMPONENTS
+        | {key: config["detection"][key] for key in ("matching", "surface_tolerance_mm")},
+        code=code("detection.scores", "detection.froc"),
         versions=pins("lesions"),
     script:
         "../workflow/scripts/measure_detection.py"
@@ -36,11 +51,17 @@ rule measure_detection:
 
 rule collect_detection:
     input:
-        scans=scans_of_model,
-        lesions=lesions_of_model,
+        scans=detection_of_model("scan"),
+        lesions=detection_of_model("lesions"),
+        matching=detection_of_model("matching"),
+        groups=detection_of_model("groups"),
+        froc=detection_of_model("froc"),
     output:
-        scans=f"{RUN}/detection/{{model}}/scans.tsv",
-        lesions=f"{RUN}/detection/{{model}}/lesions.tsv",
+        scans=f"{DETECTION}/scans.tsv",
+        lesions=f"{DETECTION}/lesions.tsv",
+        matching=f"{DETECTION}/matching.tsv",
+        groups=f"{DETECTION}/groups.tsv",
+        froc=f"{DETECTION}/froc.tsv",
     log:
         f"{RUN}/logs/collect_detection/{{model}}.log",
     benchmark:
@@ -56,3 +77,40 @@ rule collect_detection:
         versions=pins("lesions"),
     script:
         "../workflow/scripts/collect_detection.py"
+
+
+rule score_detection:
+    input:
+        facts=f"{RUN}/cohort/facts.tsv",
+        scans=expand(f"{DETECTION}/scans.tsv", model=MODELS),
+        lesions=expand(f"{DETECTION}/lesions.tsv", model=MODELS),
+        matching=expand(f"{DETECTION}/matching.tsv", model=MODELS),
+        groups=expand(f"{DETECTION}/groups.tsv", model=MODELS),
+        froc=expand(f"{DETECTION}/froc.tsv", model=MODELS),
+    output:
+        scores=f"{RUN}/tables/detection_scores.csv",
+        sizes=f"{RUN}/tables/detection_sizes.csv",
+        burden=f"{RUN}/tables/detection_burden.csv",
+        lesion_free=f"{RUN}/tables/detection_lesion_free.csv",
+        comparison=f"{RUN}/tables/detection_comparison.csv",
+        froc=f"{RUN}/tables/detection_froc.csv",
+    log:
+        f"{RUN}/logs/score_detection.log",
+    benchmark:
+        f"{RUN}/benchmarks/score_detection.tsv"
+    conda:
+        "../envs/lesions.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(20),
+    params:
+        target=TARGET,
+        rules=config["detection"]["matching"],
+        lesion_free=list(SERIES.index[SERIES["lesions_read"] == "absent"]) if MODELS else [],
+        draws=config["detection"]["bootstrap_draws"],
+        seed=config["seed"],
+        code=code("detection.cohort", "detection.comparison", "detection.froc"),
+        versions=pins("lesions"),
+    script:
+        "../workflow/scripts/score_detection.py"

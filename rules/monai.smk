@@ -6,7 +6,8 @@ stop the run before a training begins; for predictions the CT of every series wh
 networks have not seen.
 Goes out: `results/<run>/monai/{model}/`: model.pt, model.json (cases and their checksums, settings,
 versions, validation Dice), training.tsv; `predictions/{model}/single/{series}.nii.gz` (0
-background, 1 liver, 2 lesion, on the CT's grid).
+background, 1 liver, 2 lesion, on the CT's grid); with `segmentation.lesion_probability` their
+lesion probabilities times 255 at the same place below `probabilities/`.
 """
 
 from livermet.monai_models.settings import SHAPES, settings_of, split_by_fold
@@ -90,6 +91,7 @@ for model in MONAI_MODELS:
                     ct=[ct(series) for series in series_of_job],
                 output:
                     prediction=[prediction_path(model, series) for series in series_of_job],
+                    probability=probability_paths(model, series_of_job),
                 log:
                     f"{RUN}/logs/predict_monai/{model}/{batch}.log",
                 benchmark:

@@ -5,7 +5,8 @@ Comes in: ingested volumes and references, the ledger's places, training sets an
 Goes out, below `results/<run>/nnunet/` in nnU-Net's own layout: raw/<dataset>/dataset.json, which
 points at the volumes; preprocessed/<dataset>/ with fingerprint, plan, splits and cases;
 results/<dataset>/.../fold_<k>/ with checkpoint_final.pth and model.json. And
-`results/<run>/predictions/<model>/<kind>/<series>.nii.gz`.
+`results/<run>/predictions/<model>/<kind>/<series>.nii.gz`; with `segmentation.lesion_probability`
+its lesion probabilities times 255 at the same place below `probabilities/`.
 Steps: describe, split, plan (the base's plan is moved to the fine-tuning dataset), preprocess,
 train, fine-tune each fold from the base's same fold, predict by batches.
 
@@ -313,6 +314,7 @@ for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:
                     description=f"{nnunet_preprocessed}/dataset.json",
                 output:
                     predictions=[prediction_path(nnunet_model, series) for series in nnunet_series],
+                    probabilities=probability_paths(nnunet_model, nnunet_series),
                 log:
                     f"{RUN}/logs/predict_{nnunet_model}/{kind}_{batch}.log",
                 benchmark:

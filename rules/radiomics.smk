@@ -26,7 +26,7 @@ rule extract_radiomics:
         mem_mb=memory(4000),
         runtime=minutes(60),
     params:
-        components=config["detection"],
+        components=COMPONENTS,
         per_lesion=config["radiomics"]["per_lesion"],
         settings=config["radiomics"]["settings"],
         code=code("radiomics"),

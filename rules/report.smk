@@ -55,6 +55,7 @@ REPORT_TABLES = [
         *(["null_cohorts"] if config["phenotype"]["null_cohorts"] else []),
         *(["reproduction"] if REPRODUCED else []),
         *(["weight_search"] if REPRODUCED and SEARCHED else []),
+        *(DETECTION_TABLES if MODELS else []),
     )
 ]
 # Scans that may stand as examples: test patients' with a reference, of the target cohort if any.
@@ -148,6 +149,8 @@ rule tabulate_segmentation:
     params:
         target=TARGET,
         masks_given=FROM_REFERENCE,
+        draws=config["detection"]["bootstrap_draws"],
+        seed=config["seed"],
         code=code("report.segmentation"),
         versions=pins("lesions"),
     script:
@@ -506,6 +509,7 @@ rule write_report:
             "folds": len(FOLDS),
             "connectivity": config["detection"]["connectivity"],
             "minimum_lesion_voxels": config["detection"]["minimum_lesion_voxels"],
+            "matching": config["detection"]["matching"][0],
             "draws": config["phenotype"]["bootstrap_draws"],
             "window_days": config["matching"]["window_days"],
             "positive_above": config["phenotype"]["positive_above"],

@@ -17,6 +17,7 @@ SETTINGS = {
     "folds": 5,
     "connectivity": 26,
     "minimum_lesion_voxels": 3,
+    "matching": "any_overlap",
     "draws": 1000,
     "window_days": 92,
     "positive_above": 0.0,

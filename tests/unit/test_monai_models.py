@@ -16,7 +16,7 @@ from livermet.monai_models.networks import (
     load_network,
     save_state,
 )
-from livermet.monai_models.prediction import predict_labels
+from livermet.monai_models.prediction import predict_scan
 from livermet.monai_models.settings import Settings, settings_of, split_by_fold
 from livermet.monai_models.training import Patches, dice, fingerprint_of, train
 from livermet.monai_models.volumes import (
@@ -350,10 +350,15 @@ def test_prediction_lies_on_the_grid_of_its_ct(model, tmp_path):
     hu, _ = phantom(0, (5, 21, 17))
     ct = image(hu, spacing=(0.8, 0.8, 5.0), direction=DIRECTIONS["oblique and flipped"])
     write_image(ct, tmp_path / "ct.nii.gz")
-    labels = predict_labels(network, loaded, tmp_path / "ct.nii.gz", CPU)
-    assert grid_difference(labels, ct) == ""
-    assert labels.GetPixelID() == sitk.sitkUInt8
+    labels, probability = predict_scan(network, loaded, tmp_path / "ct.nii.gz", CPU)
+    for answer in (labels, probability):
+        assert grid_difference(answer, ct) == ""
+        assert answer.GetPixelID() == sitk.sitkUInt8
     assert set(np.unique(array_of(labels))) <= {0, 1, 2}
+    # The most probable of three classes has a third at least, and half makes it the most probable.
+    lesion, times_255 = array_of(labels) == 2, array_of(probability)
+    assert (times_255[lesion] >= 85).all()
+    assert (times_255[~lesion] <= 128).all()
 
 
 def test_probabilities_sum_to_one_and_volumes_may_be_smaller_than_a_patch():

@@ -414,6 +414,13 @@ def test_ensemble_is_the_argmax_of_the_folds_mean_logits(run, trained):
     assert alone.max() <= 2
     # Two equal networks have the mean of one.
     assert np.array_equal(alone, predictor.segment(ct, [0, 1]))
+    labels, probability = predictor.segment_with_probability(ct, [0])
+    assert np.array_equal(labels, alone)
+    assert probability.shape == labels.shape
+    assert probability.dtype == np.uint8
+    # The most probable of three classes has a third at least, and half makes it the most probable.
+    assert (probability[labels == 2] >= 85).all()
+    assert (probability[labels != 2] <= 128).all()
 
 
 def test_checkpoint_that_cannot_be_written_leaves_the_older_one(run, trained):

@@ -24,6 +24,23 @@ def test_no_cell_is_undefined(name):
     assert (whole is None) == (name in PARTS)
 
 
+def test_table_3_has_its_intervals_in_the_scores_cells():
+    table = pd.DataFrame(
+        {
+            "model": ["unet", "nnunet"],
+            "lesion_ppv": [0.5, float("nan")],
+            "lesion_ppv_low": [0.25, float("nan")],
+            "lesion_ppv_high": [0.75, float("nan")],
+        }
+    )
+    shown, whole = lay_out("table3_segmentation", {"table3_segmentation": table})
+    assert shown.to_dict("list") == {
+        "model": ["unet", "nnunet"],
+        "lesion_ppv": ["0.50 (0.25 to 0.75)", ""],
+    }
+    assert whole is table
+
+
 @pytest.mark.parametrize("name", STATISTICS)
 def test_a_table_without_rows_is_shown_without_rows(name):
     tables = {key: table[:0] for key, table in made.tables().items()}

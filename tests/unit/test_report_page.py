@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from livermet.report.captions import FIGURES, TABLES
+from livermet.report.captions import FIGURES, TABLES, words_of
 from livermet.report.content import Results, compose
 from livermet.report.headlines import segmentation_sentences
 from livermet.report.page import render
@@ -286,3 +286,15 @@ def test_captions_say_who_scored_the_test_set_and_how_calls_are_made(page):
     assert "the test patients were scored once, by the model that cross-validation chose" in text
     assert "above a threshold tuned inside each fold (corrected protocol)" in text
     assert "above 0.5 (published protocol)" in text
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("any_overlap", "A reference lesion is found if any voxel of it is predicted as lesion"),
+        ("iou_0.5", "by decreasing IoU while it is at least 0.5; any other"),
+        ("lits", "as in the LiTS challenge"),
+    ],
+)
+def test_table_3_tells_the_rule_of_matching(rule, told):
+    assert told in words_of(made.SETTINGS | {"matching": rule})["matching_rule"]

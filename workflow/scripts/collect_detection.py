@@ -1,4 +1,4 @@
-"""Rule collect_detection: one table of scans and one of lesions for a model."""
+"""Rule collect_detection: one table of each kind for a model, of all scans that it predicts."""
 
 import pandas as pd
 
@@ -6,14 +6,14 @@ from livermet.files import read_table, write_table
 from livermet.jobs import job
 
 with job(snakemake) as log:
-    # As text, so that every value passes as it was written.
-    scans, lesions = (
-        pd.concat(
-            [read_table(path, dtype=str, keep_default_na=False) for path in paths],
+    for name, path in snakemake.output.items():
+        # As text, so that every value passes as it was written.
+        table = pd.concat(
+            [
+                read_table(part, dtype=str, keep_default_na=False)
+                for part in getattr(snakemake.input, name)
+            ],
             ignore_index=True,
         )
-        for paths in (snakemake.input.scans, snakemake.input.lesions)
-    )
-    log.info("%d scans with %d lesions", len(scans), len(lesions))
-    write_table(scans, snakemake.output.scans)
-    write_table(lesions, snakemake.output.lesions)
+        log.info("%s: %d rows", name, len(table))
+        write_table(table, path)

@@ -6,7 +6,7 @@ import torch
 from livermet.images import write_image
 from livermet.jobs import job
 from livermet.monai_models.networks import device_of, load_network
-from livermet.monai_models.prediction import predict_labels
+from livermet.monai_models.prediction import predict_scan
 
 with job(snakemake) as log:
     torch.set_num_threads(snakemake.threads)
@@ -14,6 +14,13 @@ with job(snakemake) as log:
     device = device_of(snakemake.resources.device)
     network, settings = load_network(snakemake.input.model, device)
     pairs = list(zip(snakemake.input.ct, snakemake.output.prediction, strict=True))
+    probabilities = dict(
+        # None of them where they are not saved.
+        zip(snakemake.output.prediction, snakemake.output.probability, strict=False)
+    )
     for done, (ct, prediction) in enumerate(pairs, start=1):
-        write_image(predict_labels(network, settings, ct, device), prediction)
+        labels, probability = predict_scan(network, settings, ct, device)
+        write_image(labels, prediction)
+        if prediction in probabilities:
+            write_image(probability, probabilities[prediction])
         log.info("%d of %d: %s", done, len(pairs), prediction)

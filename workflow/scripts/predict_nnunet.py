@@ -19,7 +19,16 @@ with job(snakemake) as log:
     )
     series_folds = snakemake.params.series_folds
     jobs = zip(series_folds.items(), snakemake.input.cts, snakemake.output.predictions, strict=True)
+    probabilities = dict(
+        # None of them where they are not saved.
+        zip(snakemake.output.predictions, snakemake.output.probabilities, strict=False)
+    )
     for done, ((series, folds), ct, path) in enumerate(jobs, start=1):
-        labels = predictor.segment(ct, folds)
-        write_image(on_grid_of(labels, read_image(ct)), path)
+        grid = read_image(ct)
+        if path in probabilities:
+            labels, probability = predictor.segment_with_probability(ct, folds)
+            write_image(on_grid_of(probability, grid), probabilities[path])
+        else:
+            labels = predictor.segment(ct, folds)
+        write_image(on_grid_of(labels, grid), path)
         log.info("segmented %s (%d of %d)", series, done, len(series_folds))

@@ -11,7 +11,9 @@ with job(snakemake) as log:
     facts = read_table(snakemake.input.facts, dtype=texts)
     if snakemake.input.scans:
         scans = pd.concat([read_table(path, dtype=texts) for path in snakemake.input.scans])
-        table = table3_segmentation(scans, facts, snakemake.params.target)
+        table = table3_segmentation(
+            scans, facts, snakemake.params.target, snakemake.params.draws, snakemake.params.seed
+        )
     elif snakemake.params.masks_given:
         table = table3_of_given_masks(facts)
     else:

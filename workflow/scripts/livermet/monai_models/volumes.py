@@ -12,7 +12,14 @@ import numpy as np
 import SimpleITK as sitk
 
 from livermet.errors import InputError
-from livermet.images import array_of, grid_difference, on_grid_of, read_image
+from livermet.images import (
+    LESION,
+    array_of,
+    grid_difference,
+    on_grid_of,
+    probability_bytes,
+    read_image,
+)
 
 LOWEST_HU = -1024
 
@@ -81,12 +88,25 @@ def labels_on_ct_grid(probabilities: np.ndarray, grid: sitk.Image, ct: sitk.Imag
     """
     best = labels = None
     for label, probability in enumerate(probabilities):
-        image = on_grid_of(np.ascontiguousarray(probability, dtype=np.float32), grid)
-        resampled = resample(image, ct, sitk.sitkLinear)
-        on_ct = array_of(resampled)
+        on_ct = _on_ct_grid(probability, grid, ct)
         if best is None:
             best, labels = on_ct.copy(), np.zeros(on_ct.shape, np.uint8)
         else:
             labels[on_ct > best] = label
             np.maximum(best, on_ct, out=best)
     return on_grid_of(labels, ct)
+
+
+def lesion_probability_on_ct_grid(
+    probabilities: np.ndarray, grid: sitk.Image, ct: sitk.Image
+) -> sitk.Image:
+    """Give every CT voxel's lesion probability times 255, as a uint8 image on the CT's grid.
+
+    `probabilities` (class, z, y, x) lie on a network's grid; interpolated linearly.
+    """
+    return on_grid_of(probability_bytes(_on_ct_grid(probabilities[LESION], grid, ct)), ct)
+
+
+def _on_ct_grid(probability: np.ndarray, grid: sitk.Image, ct: sitk.Image) -> np.ndarray:
+    image = on_grid_of(np.ascontiguousarray(probability, dtype=np.float32), grid)
+    return array_of(resample(image, ct, sitk.sitkLinear))

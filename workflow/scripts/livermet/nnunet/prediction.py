@@ -13,6 +13,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
+from livermet.images import LESION, probability_bytes
 from livermet.nnunet.layout import CONFIGURATION, TRAINER
 
 
@@ -69,20 +70,33 @@ class FoldPredictor:
 
         The logits of the folds are averaged, as in nnU-Net's ensembles.
         """
+        return self._on_ct_grid(ct, folds, return_probabilities=False).astype(np.uint8)
+
+    def segment_with_probability(
+        self, ct: str | Path, folds: Iterable[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Give labels as `segment` does, and each voxel's lesion probability times 255 (uint8).
+
+        Needs memory for the probabilities of all classes on the volume's own grid, twice.
+        """
+        labels, probabilities = self._on_ct_grid(ct, folds, return_probabilities=True)
+        return labels.astype(np.uint8), probability_bytes(probabilities[LESION])
+
+    def _on_ct_grid(self, ct: str | Path, folds: Iterable[int], return_probabilities: bool):
         preprocessor = self.configuration.preprocessor_class(verbose=False)
         image, _, properties = preprocessor.run_case(
             [str(ct)], None, self.plans, self.configuration, self.description
         )
         logits = self._mean_logits(torch.from_numpy(image), list(folds))
-        labels = convert_predicted_logits_to_segmentation_with_correct_shape(
+        return convert_predicted_logits_to_segmentation_with_correct_shape(
             logits,
             self.plans,
             self.configuration,
             self.labels,
             properties,
+            return_probabilities=return_probabilities,
             num_threads_torch=torch.get_num_threads(),
         )
-        return labels.astype(np.uint8)
 
     @torch.inference_mode()
     def _mean_logits(self, image: torch.Tensor, folds: list[int]) -> torch.Tensor:

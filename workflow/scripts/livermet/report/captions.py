@@ -27,8 +27,8 @@ TABLES = {
         "all reference lesions, PPV predicted lesions that match of all predicted lesions, both "
         "pooled over scans; Dice is the median over scans. {empty_rule} "
         "{whole_cohort_rule}Rows 'out of fold' score training patients by the one network of the "
-        "{folds} that did not see them. The printed numbers have no interval: with few scans they "
-        "move much from one scan to the next.",
+        "{folds} that did not see them. In brackets the 2.5th to 97.5th percentile of bootstrap "
+        "draws of patients, all of whose scans are drawn together; Ty et al. give no intervals.",
     ),
     "table4_classification": (
         "Table 4. Classification of test studies",
@@ -111,9 +111,20 @@ ALTERNATIVES = {
     "the series of a study, right predictions by sample type, and ROC curves.",
 } | STATISTICS_ALTERNATIVES
 MATCHING_RULE = (
-    "Lesions are connected components ({connectivity}-connectivity). A reference lesion is found "
-    "if any voxel of it is predicted as lesion; a predicted lesion that touches no reference "
+    "Lesions are connected components ({connectivity}-connectivity). {rule}; any other predicted "
     "lesion is a false positive{minimum}."
+)
+# By the first rule of detection.matching.
+RULES = {
+    "any_overlap": "A reference lesion is found if any voxel of it is predicted as lesion, and a "
+    "predicted lesion matches if any voxel of it is reference lesion",
+    "one_to_one": "Reference and predicted lesions match in pairs, such that the sum of their IoU "
+    "is the largest",
+    "lits": "Lesions match as in the LiTS challenge: those that one lesion of the other side joins "
+    "are merged, and merged lesions match if their IoU is above 0.5",
+}
+IOU_RULE = (
+    "Reference and predicted lesions match in pairs, by decreasing IoU while it is at least {iou}"
 )
 EMPTY_RULE = (
     "A scan without lesions in reference and prediction has Dice 1 and no entry in sensitivity; "
@@ -189,9 +200,10 @@ def words_of(settings: Mapping) -> dict[str, str]:
     """Fill the words that the captions leave open, from the run's settings.
 
     `settings`: source, target, name, entry (scans, masks or table), final_model, folds,
-    connectivity, minimum_lesion_voxels, draws, window_days, protocols, published_weights (printed
-    or searched).
+    connectivity, minimum_lesion_voxels, matching (the rule of table 3), draws, window_days,
+    protocols, published_weights (printed or searched).
     """
+    iou = IOU_RULE.format(iou=settings["matching"].removeprefix("iou_"))
     smallest = settings["minimum_lesion_voxels"]
     minimum = f"; predicted lesions under {smallest} voxels are ignored" if smallest > 1 else ""
     masks = {
@@ -234,7 +246,9 @@ def words_of(settings: Mapping) -> dict[str, str]:
         "example_rule": examples.get(settings["entry"], ""),
         "flow_rule": flows.get(settings["entry"], matched),
         "matching_rule": MATCHING_RULE.format(
-            connectivity=settings["connectivity"], minimum=minimum
+            connectivity=settings["connectivity"],
+            rule=RULES.get(settings["matching"], iou),
+            minimum=minimum,
         ),
         "empty_rule": EMPTY_RULE,
         "split_rule": split,

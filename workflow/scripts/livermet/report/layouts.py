@@ -61,6 +61,14 @@ def _step_words(row, model_changes: bool) -> str:
     return f"{row.correction} ({told})" if told else row.correction
 
 
+def segmentation(table: pd.DataFrame) -> pd.DataFrame:
+    """Show table 3's scores with their intervals in one cell, where there are intervals."""
+    scores = [name.removesuffix("_low") for name in table if name.endswith("_low")]
+    cells = {name: _estimates(table, name, f"{name}_low", f"{name}_high") for name in scores}
+    ends = [f"{name}_{end}" for name in scores for end in ("low", "high")]
+    return table.drop(columns=ends).assign(**cells)
+
+
 def baselines(table: pd.DataFrame) -> pd.DataFrame:
     """Show, a row a model, set and baseline, both scores and their difference."""
     cells = table.assign(
@@ -256,6 +264,7 @@ PARTS_OF_FIGURE_5 = {
 MEASURES_OF_FIGURE_5 = {"mean": "mean score", "auc": "AUC", "right": "series called right"}
 # Names of tables as the page has them: how their files are shown.
 LAYOUTS: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "table3_segmentation": segmentation,
     "table4_classification": wide_scores,
     "tableS2_cross_validation": wide_scores,
     "tableS3_weighted": wide_scores,

@@ -2,11 +2,8 @@
 
 import pandas as pd
 
-from livermet.detection import summarise
+from livermet.detection.cohort import SUMMARY_SCORES, sets_of_scans, summarise, with_reference
 
-ALL_OF_COHORT = "whole cohort"
-TEST_PATIENTS = "test patients"
-OUT_OF_FOLD = "training, out of fold"
 COLUMNS = [
     "model",
     "cohort",
@@ -20,45 +17,29 @@ COLUMNS = [
     "lesion_sensitivity",
     "lesion_ppv",
 ]
+INTERVAL_COLUMNS = [f"{score}_{end}" for score in SUMMARY_SCORES for end in ("low", "high")]
 
 
-def table3_segmentation(scans: pd.DataFrame, facts: pd.DataFrame, target: str) -> pd.DataFrame:
+def table3_segmentation(
+    scans: pd.DataFrame, facts: pd.DataFrame, target: str, draws: int = 0, seed: int = 0
+) -> pd.DataFrame:
     """Score each model on the test patients of each cohort, as the paper's table 3, and beyond.
 
     `scans` are the detection stage's scan tables of all models, one row a scan and model; `facts`
     give a series its patient, cohort and place (train or test). Only scans with a reference count.
-    A model without out-of-fold scans in the target cohort never trained on it, so the whole cohort
-    is its test set too. Out-of-fold scans of training patients stand in rows of their own.
-    The scores are those of `livermet.detection.summarise`.
+    The sets are those of `livermet.detection.cohort.sets_of_scans`, the scores and their intervals
+    (with `draws` above 0) those of `summarise`.
     """
-    scored = scans[scans["has_reference"].astype(bool)].merge(
-        facts[["series", "patient", "cohort", "place"]], on="series", validate="many_to_one"
-    )
+    columns = COLUMNS + (INTERVAL_COLUMNS if draws else [])
     rows = [
-        row
-        for _, of_model in scored.groupby("model", sort=False)
-        for cohort in sorted(of_model["cohort"].unique(), key=lambda name: (name == target, name))
-        for row in _rows_of_cohort(of_model[of_model["cohort"].eq(cohort)], cohort, target)
+        summarise(chosen.scans, chosen.cohort, draws, seed).assign(
+            test_set=chosen.test_set,
+            kind="+".join(sorted(chosen.scans["kind"].unique())),
+            patients=chosen.scans["patient"].nunique(),
+        )[columns]
+        for chosen in sets_of_scans(with_reference(scans), facts, target)
     ]
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
-
-
-def _rows_of_cohort(scans: pd.DataFrame, cohort: str, target: str) -> list[pd.DataFrame]:
-    held_out = scans["kind"].eq("out_of_fold")
-    sets = {TEST_PATIENTS: scans[scans["place"].eq("test") & ~held_out]}
-    if cohort == target and not held_out.any():
-        sets[ALL_OF_COHORT] = scans
-    if held_out.any():
-        sets[OUT_OF_FOLD] = scans[held_out]
-    return [
-        summarise(chosen, cohort).assign(
-            test_set=name,
-            kind="+".join(sorted(chosen["kind"].unique())),
-            patients=chosen["patient"].nunique(),
-        )[COLUMNS]
-        for name, chosen in sets.items()
-        if len(chosen)
-    ]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)
 
 
 def table3_of_given_masks(facts: pd.DataFrame) -> pd.DataFrame:

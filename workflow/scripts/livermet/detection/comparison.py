@@ -1,0 +1,113 @@
+"""Paired comparison of models on the patients and scans that all of them were scored on.
+
+A patient is one pair: the mean over the patient's scans (sensitivity: pooled over them), since
+scans of one patient are not independent. Wilcoxon's signed-rank test on the differences (zero
+differences are dropped, as Wilcoxon did; exact up to 50 patients without ties), Holm's correction
+over the pairs of models within a cohort, set and score.
+"""
+
+from itertools import combinations, groupby
+
+import numpy as np
+import pandas as pd
+from scipy.stats import wilcoxon
+from statsmodels.stats.multitest import multipletests
+
+from livermet.detection.cohort import ScanSet
+
+SCORES = (
+    "lesion_dice",
+    "liver_dice",
+    "lesion_surface_dice",
+    "lesion_assd_mm",
+    "lesion_hd95_mm",
+    "false_positives",
+    "false_positive_ml",
+)
+SENSITIVITY = "sensitivity"
+COLUMNS = (
+    "cohort",
+    "test_set",
+    "metric",
+    "model",
+    "other",
+    "patients",
+    "scans",
+    "model_median",
+    "other_median",
+    "median_difference",
+    "statistic",
+    "p",
+    "p_holm",
+)
+
+
+def comparison_table(sets: list[ScanSet]) -> pd.DataFrame:
+    """Compare each pair of models in each cohort's set: COLUMNS; medians are over patients.
+
+    The sets' scans have references. `median_difference` is the median of model minus other.
+    Patients without a value by either model (a distance where nothing is predicted) are left out of
+    that pair. p is 1 where no two values differ.
+    """
+    named = sorted(sets, key=lambda one: (one.cohort, one.test_set))
+    rows = []
+    for (cohort, test_set), members in groupby(named, lambda one: (one.cohort, one.test_set)):
+        tables = _common_scans(list(members))
+        values = {model: _of_patients(scans) for model, scans in tables.items()}
+        for metric in (*SCORES, SENSITIVITY):
+            family = [
+                {
+                    "cohort": cohort,
+                    "test_set": test_set,
+                    "metric": metric,
+                    "model": one,
+                    "other": other,
+                    "scans": len(tables[one]),
+                    **_compare(values[one][metric], values[other][metric]),
+                }
+                for one, other in combinations(tables, 2)
+            ]
+            rows += _corrected(family)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _common_scans(sets: list[ScanSet]) -> dict[str, pd.DataFrame]:
+    """Give each model's rows of the scans that every model of the set has."""
+    tables = {one.model: one.scans.set_index("series") for one in sets}
+    common = set.intersection(*(set(table.index) for table in tables.values()))
+    return {model: table.loc[sorted(common)] for model, table in tables.items()}
+
+
+def _of_patients(scans: pd.DataFrame) -> pd.DataFrame:
+    lesions = ["detected_lesions", "reference_lesions"]
+    numbers = scans[[*SCORES, *lesions]].astype(float).groupby(scans["patient"])
+    values = numbers[list(SCORES)].mean()
+    sums = numbers[lesions].sum()
+    values[SENSITIVITY] = sums[lesions[0]] / sums[lesions[1]].where(sums[lesions[1]] > 0)
+    return values
+
+
+def _compare(one: pd.Series, other: pd.Series) -> dict:
+    pairs = pd.DataFrame({"one": one, "other": other}).dropna()
+    # Rounded, so that differences that are equal but for their last digit stay tied.
+    difference = (pairs["one"] - pairs["other"]).round(9)
+    statistic, p = np.nan, np.nan
+    if len(pairs):
+        statistic, p = (0.0, 1.0) if difference.eq(0).all() else wilcoxon(difference)
+    return {
+        "patients": len(pairs),
+        "model_median": pairs["one"].median(),
+        "other_median": pairs["other"].median(),
+        "median_difference": difference.median(),
+        "statistic": float(statistic),
+        "p": float(p),
+    }
+
+
+def _corrected(family: list[dict]) -> list[dict]:
+    """Add Holm's correction; pairs without a test are no part of the family."""
+    tested = [row for row in family if not np.isnan(row["p"])]
+    corrected = multipletests([row["p"] for row in tested], method="holm")[1] if tested else []
+    for row, p in zip(tested, corrected, strict=True):
+        row["p_holm"] = float(p)
+    return family

@@ -1,0 +1,103 @@
+"""Lesions of a label map: connected components of label 2, their measures and their overlaps.
+
+Arrays are in SimpleITK's order (z, y, x); patient coordinates are mm in DICOM's axes (x to the
+patient's left, y to the back, z to the head), which are those of SimpleITK.
+"""
+
+from collections.abc import Sequence
+
+import cc3d
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+
+from livermet.images import LESION, voxel_volume_ml
+
+
+def labelled_box(*maps: np.ndarray) -> tuple[slice, slice, slice]:
+    """Give the smallest box that holds every labelled voxel of label maps of one shape.
+
+    Projections along the axes, so that no map is copied; a box without voxels where there is none.
+    """
+    seen_from_above = np.maximum.reduce([labels.max(axis=0, initial=0) for labels in maps])
+    heights = np.maximum.reduce([labels.max(axis=(1, 2), initial=0) for labels in maps])
+    rows, columns = (seen_from_above.max(axis=axis, initial=0) for axis in (1, 0))
+    lines = (heights, rows, columns)
+    ends = [np.flatnonzero(line)[[0, -1]] if line.any() else (0, -1) for line in lines]
+    return tuple(slice(int(first), int(last) + 1) for first, last in ends)
+
+
+def lesion_components(
+    labels: np.ndarray, connectivity: int = 26, minimum_voxels: int = 1
+) -> np.ndarray:
+    """Number the lesions of a label map 1 to n by decreasing volume; 0 elsewhere.
+
+    labels: (z, y, x), 0 background, 1 liver, 2 lesion. connectivity: 6 (faces), 18 (and edges) or
+    26 (and corners). Lesions of equal volume are ordered by their first voxel in (z, y, x) order.
+    Components of fewer than `minimum_voxels` voxels are left out.
+    """
+    lesions = np.zeros(labels.shape, np.uint32)
+    box = labelled_box(labels)
+    if not labels[box].size:
+        return lesions
+    components, found = cc3d.connected_components(
+        labels[box] == LESION, connectivity=connectivity, return_N=True
+    )
+    flat = components.ravel()
+    places = np.flatnonzero(flat)
+    voxels = np.bincount(flat[places], minlength=found + 1)[1:]
+    first = np.empty(found, np.int64)
+    # Where an index repeats, NumPy keeps the value that was assigned last.
+    first[flat[places[::-1]].astype(np.int64) - 1] = places[::-1]
+    order = np.lexsort((first, -voxels))
+    kept = order[voxels[order] >= minimum_voxels]
+    numbers = np.zeros(found + 1, lesions.dtype)
+    numbers[kept + 1] = np.arange(1, len(kept) + 1)
+    lesions[box] = numbers[components]
+    return lesions
+
+
+def lesion_table(
+    components: np.ndarray, grid: sitk.Image, corner: Sequence[int] = (0, 0, 0)
+) -> pd.DataFrame:
+    """Measure each lesion of a component map that lies on an image's grid, or is a part of it.
+
+    components: (z, y, x), 0 or a lesion's number 1 to n; its first voxel is the grid's voxel
+    `corner` (z, y, x). One row a lesion: lesion, voxels, volume_ml, diameter_mm (of the sphere of
+    equal volume), x_mm, y_mm, z_mm (centroid in patient coordinates).
+    """
+    voxels, centroids = np.zeros(0, np.int64), np.zeros((0, 3))
+    if components.any():
+        measures = cc3d.statistics(components)
+        voxels = measures["voxel_counts"][1:].astype(np.int64)
+        index = (measures["centroids"][1:] + np.asarray(corner))[:, ::-1]
+        centroids = [
+            grid.TransformContinuousIndexToPhysicalPoint(point) for point in index.tolist()
+        ]
+    volume_ml = voxels * voxel_volume_ml(grid)
+    table = pd.DataFrame(
+        {
+            "lesion": np.arange(1, len(voxels) + 1),
+            "voxels": voxels,
+            "volume_ml": volume_ml,
+            "diameter_mm": np.cbrt(6000.0 * volume_ml / np.pi),
+        }
+    )
+    table[["x_mm", "y_mm", "z_mm"]] = np.reshape(centroids, (-1, 3))
+    return table
+
+
+def overlapping_pairs(reference: np.ndarray, prediction: np.ndarray) -> pd.DataFrame:
+    """Count the shared voxels of each pair of a reference and a predicted lesion that overlap.
+
+    Both are component maps of one shape. One pass over the voxels of both, however many lesions.
+    Columns reference, prediction (lesion numbers) and voxels; one row a pair, sorted by it.
+    """
+    reference, prediction = reference.ravel(), prediction.ravel()
+    shared = np.flatnonzero((reference != 0) & (prediction != 0))
+    columns = int(prediction.max(initial=0)) + 1
+    joint = reference[shared].astype(np.int64) * columns + prediction[shared]
+    pairs, voxels = np.unique(joint, return_counts=True)
+    return pd.DataFrame(
+        {"reference": pairs // columns, "prediction": pairs % columns, "voxels": voxels}
+    )

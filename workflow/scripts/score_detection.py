@@ -1,0 +1,46 @@
+"""Rule score_detection: what detection found, over the cohorts, with intervals over patients."""
+
+import pandas as pd
+
+from livermet.detection.cohort import (
+    burden_table,
+    lesion_free_table,
+    score_table,
+    sets_of_scans,
+    size_table,
+    with_reference,
+)
+from livermet.detection.comparison import comparison_table
+from livermet.detection.froc import froc_table
+from livermet.files import read_table, write_table
+from livermet.jobs import job
+
+
+def read_all(paths: list[str]) -> pd.DataFrame:
+    """Join the tables of all models."""
+    texts = {"series": str, "references": str, "predictions": str}
+    return pd.concat([read_table(path, dtype=texts) for path in paths], ignore_index=True)
+
+
+with job(snakemake) as log:
+    facts = read_table(snakemake.input.facts, dtype={"series": str, "patient": str})
+    scans = read_all(snakemake.input.scans)
+    target, rules = snakemake.params.target, snakemake.params.rules
+    draws = {"draws": snakemake.params.draws, "seed": snakemake.params.seed}
+    scored = list(sets_of_scans(with_reference(scans), facts, target))
+    log.info("%d sets of scans with a reference", len(scored))
+    tables = {
+        "scores": score_table(
+            scored, read_all(snakemake.input.matching), read_all(snakemake.input.groups), **draws
+        ),
+        "sizes": size_table(scored, read_all(snakemake.input.lesions), rules, **draws),
+        "burden": burden_table(scored, **draws),
+        "lesion_free": lesion_free_table(
+            list(sets_of_scans(scans, facts, target)), snakemake.params.lesion_free, **draws
+        ),
+        "comparison": comparison_table(scored),
+        "froc": froc_table(scored, read_all(snakemake.input.froc), **draws),
+    }
+    for name, table in tables.items():
+        log.info("%s: %d rows", name, len(table))
+        write_table(table, getattr(snakemake.output, name))
