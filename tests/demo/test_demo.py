@@ -41,6 +41,12 @@ TABLES = {
     "reproducibility",
     "sample_size",
     "checklists",
+    "detection_scores",
+    "detection_sizes",
+    "detection_burden",
+    "detection_lesion_free",
+    "detection_comparison",
+    "detection_froc",
 }
 
 
