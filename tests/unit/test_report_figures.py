@@ -228,7 +228,9 @@ def test_the_ladder_is_drawn_of_no_step_and_of_one(rows):
 def test_the_ladder_is_drawn_where_the_test_set_gives_no_score():
     steps = statistics.corrections()
     steps[[name for name in steps if name.startswith(("auc", "f1", "accuracy", "cv_"))]] = np.nan
-    corrections(steps, statistics.baselines()).draw_without_rendering()
+    drawn = corrections(steps, statistics.baselines())
+    drawn.draw_without_rendering()
+    assert any("published procedure" in text for text in texts(drawn))
 
 
 def test_calibration_is_that_of_the_chosen_model_alone():
