@@ -29,7 +29,7 @@ rule extract_radiomics:
         components=COMPONENTS,
         per_lesion=config["radiomics"]["per_lesion"],
         settings=config["radiomics"]["settings"],
-        code=code("radiomics"),
+        code=code("radiomics.scans"),
         versions=pins("radiomics"),
     script:
         "../workflow/scripts/extract_radiomics.py"
@@ -55,7 +55,7 @@ rule collect_radiomics:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
-        code=code("radiomics"),
+        code=code("radiomics.tables"),
         versions=pins("radiomics"),
     script:
         "../workflow/scripts/collect_radiomics.py"

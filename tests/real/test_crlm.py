@@ -12,7 +12,7 @@ from livermet.assign import assign_from_config
 from livermet.config import load_config
 from livermet.files import read_table
 from livermet.images import grid_difference, read_image
-from livermet.radiomics import FEATURES
+from livermet.radiomics.features import FEATURES
 
 SERIES = "crlm_1004"
 

@@ -6,7 +6,13 @@ import SimpleITK as sitk
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
 from livermet.images import read_image
-from livermet.radiomics import COUNT, FEATURE_CLASSES, FEATURES, feature_extractor, mask_features
+from livermet.radiomics.features import (
+    FEATURE_CLASSES,
+    FEATURES,
+    feature_extractor,
+    mask_features,
+)
+from livermet.radiomics.scans import COUNT
 
 # The settings that PyRadiomics' baseline tables name, where they differ from its defaults.
 BASELINE_SETTINGS = {

@@ -11,7 +11,7 @@ import yaml
 from livermet.assign import assign_from_config
 from livermet.config import load_config
 from livermet.files import read_table
-from livermet.radiomics import FEATURES
+from livermet.radiomics.features import FEATURES
 from livermet.sheets import MOLECULAR_COLUMNS, SERIES_COLUMNS
 
 

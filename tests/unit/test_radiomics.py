@@ -7,14 +7,9 @@ import SimpleITK as sitk
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
 from livermet.errors import InputError
-from livermet.radiomics import (
-    COUNT,
-    FEATURES,
-    feature_extractor,
-    feature_table,
-    mask_features,
-    scan_features,
-)
+from livermet.radiomics.features import FEATURES, feature_extractor, mask_features
+from livermet.radiomics.scans import COUNT, scan_features
+from livermet.radiomics.tables import feature_table
 
 SETTINGS = {"resampledPixelSpacing": [1, 1, 1], "binWidth": 25}
 SHAPE = (8, 12, 14)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.radiomics import feature_table
+from livermet.radiomics.tables import feature_table
 
 with job(snakemake) as log:
     # As text, so that every value passes as it was written.

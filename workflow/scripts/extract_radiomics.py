@@ -5,7 +5,7 @@ import SimpleITK as sitk
 from livermet.files import write_table
 from livermet.images import read_image
 from livermet.jobs import job
-from livermet.radiomics import LESION_COLUMNS, UNION_COLUMNS, scan_features
+from livermet.radiomics.scans import LESION_COLUMNS, UNION_COLUMNS, scan_features
 
 with job(snakemake) as log:
     # ITK would take every core of the machine.
