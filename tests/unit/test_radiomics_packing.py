@@ -2,16 +2,11 @@ import numpy as np
 import pytest
 from radiomics import getFeatureClasses
 
-from livermet.radiomics.extractor import BINNED, TEXTURES, _images
+from livermet.radiomics.extractor import BINNED, TEXTURES, images
 from livermet.radiomics.packing import packed
 
 SETTINGS = {"label": 1, "distances": [1], "binWidth": 1, "force2D": False}
-
-
-class Grid:
-    @staticmethod
-    def GetSpacing():  # noqa: N802
-        return (1.0, 1.0, 1.0)
+ISOTROPIC = (1.0, 1.0, 1.0)
 
 
 def levels(shape, seed=0):
@@ -42,7 +37,7 @@ def both_ways(mask, seed=0):
     """Each texture class of the mask as it stands by PyRadiomics, and of its parts side by side."""
     values = np.where(mask, levels(mask.shape, seed), 0)
     as_it_stands, side_by_side = (
-        _images(*pair, Grid) for pair in ((values, mask), packed(values, mask))
+        images(*pair, ISOTROPIC) for pair in ((values, mask), packed(values, mask))
     )
     for name in TEXTURES:
         expected = getFeatureClasses()[name](*as_it_stands, **SETTINGS).execute()

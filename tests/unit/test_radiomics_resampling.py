@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 from livermet.detection.lesions import labelled_box
 from livermet.radiomics.resampling import (
     MARGIN,
+    Geometry,
     SplineVolume,
     resample,
     resampled_grid,
@@ -41,19 +42,26 @@ def scattered(shape, box):
 def ours(image, mask, spacing):
     box = labelled_box(mask)
     grid = resampled_grid(image, box, spacing, 5)
-    return resample(SplineVolume(image), mask[box], box, grid)
+    return grid, *resample(SplineVolume(image), mask[box], box, grid)
 
 
 def of_pyradiomics(image, mask, spacing):
     label = sitk.GetImageFromArray(mask.astype(np.uint32))
     label.CopyInformation(image)
     settings = {"interpolator": "sitkBSpline", "padDistance": 5}
-    return resampleImage(image, label, resampledPixelSpacing=spacing, **settings)
+    hu, inside = resampleImage(image, label, resampledPixelSpacing=spacing, **settings)
+    return Geometry.of(hu), sitk.GetArrayFromImage(hu), sitk.GetArrayFromImage(inside) == 1
 
 
-def same(one, other):
-    facts = ("GetSize", "GetSpacing", "GetOrigin", "GetDirection", "GetPixelID")
-    return all(getattr(one, fact)() == getattr(other, fact)() for fact in facts)
+def assert_same(found, expected):
+    """Compare grid, mask and the mask's voxels, to the last bit."""
+    for fact in ("size", "spacing", "origin", "direction"):
+        np.testing.assert_array_equal(getattr(found[0], fact), getattr(expected[0], fact))
+    inside = expected[2]
+    assert inside.any()
+    np.testing.assert_array_equal(found[2], inside)
+    assert found[1].dtype == expected[1].dtype
+    np.testing.assert_array_equal(found[1][inside], expected[1][inside])
 
 
 INNER = np.s_[60:75, 70:95, 65:100]
@@ -81,14 +89,7 @@ def test_every_voxel_is_that_of_pyradiomics_to_the_last_bit(case, direction):
         # Its spacing is kept along every axis.
         assert resampled_grid(image, labelled_box(mask), new, 5) is None
         return
-    found, expected = ours(image, mask, new), of_pyradiomics(image, mask, new)
-    assert same(found[0], expected[0])
-    assert same(found[1], expected[1])
-    inside = sitk.GetArrayFromImage(expected[1])
-    assert inside.any()
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(found[1]), inside)
-    hu, hu_of_itk = (sitk.GetArrayFromImage(pair[0])[inside == 1] for pair in (found, expected))
-    np.testing.assert_array_equal(hu, hu_of_itk)
+    assert_same(ours(image, mask, new), of_pyradiomics(image, mask, new))
 
 
 @pytest.mark.parametrize("new", [[3, 3, 4], [0, 0, 0], [1, 1, 1]])
@@ -102,20 +103,15 @@ def test_a_grid_whose_spacing_stays_is_none(new):
 def test_every_type_of_ct(kind):
     shape, spacing, new, box = CASES["thick to 1 mm"]
     image, mask = ct(shape, spacing, kind=kind), scattered(shape, box)
-    found, expected = ours(image, mask, new), of_pyradiomics(image, mask, new)
-    inside = sitk.GetArrayFromImage(expected[1]) == 1
-    hu, hu_of_itk = (sitk.GetArrayFromImage(pair[0])[inside] for pair in (found, expected))
-    assert hu.dtype == hu_of_itk.dtype
-    np.testing.assert_array_equal(hu, hu_of_itk)
+    assert_same(ours(image, mask, new), of_pyradiomics(image, mask, new))
 
 
 def test_a_flat_ct_stays_within_a_hu():
     # ITK cuts whole numbers off: 60 HU everywhere become 60 or 59 by the last digit of a sum.
     shape, spacing, new, box = CASES["thick to 1 mm"]
     image, mask = ct(shape, spacing, hu=60), scattered(shape, box)
-    for hu, inside in (ours(image, mask, new), of_pyradiomics(image, mask, new)):
-        values = sitk.GetArrayFromImage(hu)[sitk.GetArrayFromImage(inside) == 1]
-        assert set(np.unique(values)) <= {59, 60}
+    for _, hu, inside in (ours(image, mask, new), of_pyradiomics(image, mask, new)):
+        assert set(np.unique(hu[inside])) <= {59, 60}
 
 
 def test_masks_of_one_volume_share_its_spline():
@@ -126,10 +122,7 @@ def test_masks_of_one_volume_share_its_spline():
         mask = scattered(shape, box)
         own = labelled_box(mask)
         grid = resampled_grid(image, own, new, 5)
-        found, alone = resample(volume, mask[own], own, grid), ours(image, mask, new)
-        for one, other in zip(found, alone, strict=True):
-            arrays = map(sitk.GetArrayFromImage, (one, other))
-            np.testing.assert_array_equal(*arrays)
+        assert_same((grid, *resample(volume, mask[own], own, grid)), ours(image, mask, new))
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 3), (4, 9, 17), (18, 19, 20), (2 * MARGIN, 40, 30)])

@@ -6,6 +6,8 @@ computed once, or not: voxels are binned once, intensities stand in a row withou
 them, and a scattered mask's parts stand side by side (`packing`). The shape class is `shape.Shape`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import SimpleITK as sitk
 from radiomics import getFeatureClasses
@@ -29,7 +31,14 @@ class Binned:
         return matrix
 
 
-BINNED = {name: type(name, (Binned, getFeatureClasses()[name]), {}) for name in TEXTURES}
+def _binned(feature_class: type) -> type:
+    # The module's name is that of the class's log, which PyRadiomics' verbosity rules.
+    return type(
+        feature_class.__name__, (Binned, feature_class), {"__module__": feature_class.__module__}
+    )
+
+
+BINNED = {name: _binned(getFeatureClasses()[name]) for name in TEXTURES}
 FIRST_ORDER = getFeatureClasses()["firstorder"]
 
 
@@ -74,7 +83,7 @@ class Extractor(RadiomicsFeatureExtractor):
         inside = sitk.GetArrayViewFromImage(mask) == kwargs["label"]
         # In the order of their places, so that sums are PyRadiomics' to the last bit.
         voxels = sitk.GetArrayViewFromImage(image)[inside]
-        first_order = FIRST_ORDER(*_images(_row(voxels), None, image), **kwargs)
+        first_order = FIRST_ORDER(*images(_row(voxels), None, image.GetSpacing()), **kwargs)
         found = {}
         if "firstorder" in self.enabledFeatures:
             found |= _named(imageTypeName, "firstorder", first_order.execute())
@@ -84,7 +93,7 @@ class Extractor(RadiomicsFeatureExtractor):
             levels[inside] = first_order.discretizedImageArray.ravel()
             # Further neighbours than the next would meet across the gap between two parts.
             smaller = packed(levels, inside) if kwargs["distances"] == [1] else None
-            pair = _images(*(smaller or (levels, inside)), image)
+            pair = images(*(smaller or (levels, inside)), image.GetSpacing())
             for name in textures:
                 found |= _named(imageTypeName, name, BINNED[name](*pair, **kwargs).execute())
         return found
@@ -94,14 +103,18 @@ def _row(voxels: np.ndarray) -> np.ndarray:
     return voxels.reshape(1, 1, -1)
 
 
-def _images(
-    values: np.ndarray, inside: np.ndarray | None, grid: sitk.Image
+def images(
+    values: np.ndarray, inside: np.ndarray | None, spacing_mm: Sequence[float]
 ) -> tuple[sitk.Image, sitk.Image]:
-    """Make images with a grid's spacing; without a mask, every voxel is inside."""
-    mask = np.ones(values.shape, np.uint8) if inside is None else inside.astype(np.uint8)
+    """Make images of values and a mask (z, y, x); without a mask, every voxel is inside.
+
+    spacing_mm in (x, y, z). No feature depends on where the images lie.
+    """
+    # PyRadiomics' own type of a mask.
+    mask = np.ones(values.shape, np.uint32) if inside is None else inside.astype(np.uint32)
     made = sitk.GetImageFromArray(values), sitk.GetImageFromArray(mask)
     for image in made:
-        image.SetSpacing(grid.GetSpacing())
+        image.SetSpacing(tuple(spacing_mm))
     return made
 
 

@@ -18,7 +18,7 @@ from radiomics.imageoperations import checkMask
 from livermet.detection.lesions import labelled_box
 from livermet.errors import InputError
 from livermet.images import on_grid_of
-from livermet.radiomics.extractor import FEATURE_CLASSES, Extractor
+from livermet.radiomics.extractor import FEATURE_CLASSES, Extractor, images
 from livermet.radiomics.resampling import Box, SplineVolume, resample, resampled_grid
 
 FEATURES = tuple(
@@ -79,16 +79,9 @@ def region_features(
     CT are best given the same volume, which is prefiltered once.
     """
     values = dict.fromkeys(FEATURES, float("nan"))
-    if not inside.any():
-        return values, "no voxels in this mask"
-    cropped = _crop(volume.ct, box)
-    mask = on_grid_of(inside.astype(np.uint32), cropped)
-    try:
-        # Refuses what the resampled mask would be refused for too, without resampling the CT.
-        checkMask(cropped, mask, **{**extractor.settings, "minimumROISize": None})
-    except ValueError as error:
-        return values, str(error)
-    image, mask = _on_final_grid(volume, inside, box, (cropped, mask), extractor)
+    if refusal := _refusal(inside, extractor):
+        return values, refusal
+    image, mask = _on_final_grid(volume, inside, box, extractor)
     with warnings.catch_warnings():
         # Means over no voxel pairs: the reason names these features once.
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -101,30 +94,42 @@ def region_features(
     return values, "; ".join([*reasons, *_undefined(found)])
 
 
+def _refusal(inside: np.ndarray, extractor: Extractor) -> str:
+    """Say why PyRadiomics would refuse a mask in any voxel size, in its own words; or ''."""
+    if not inside.any():
+        return "no voxels in this mask"
+    # Its checks look at a mask's box alone.
+    box = np.zeros([min(size, 2) for size in inside.shape], np.uint32)
+    box[(0, 0, 0)] = box[(-1, -1, -1)] = 1
+    image = sitk.GetImageFromArray(box)
+    try:
+        checkMask(image, image, **{**extractor.settings, "minimumROISize": None})
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def _on_final_grid(
-    volume: SplineVolume,
-    inside: np.ndarray,
-    box: Box,
-    cropped: tuple[sitk.Image, sitk.Image],
-    extractor: Extractor,
+    volume: SplineVolume, inside: np.ndarray, box: Box, extractor: Extractor
 ) -> tuple[sitk.Image, sitk.Image]:
-    """Give CT and mask on the grid that the settings ask for, normalised if they ask for that."""
+    """Give CT and mask in the voxels that the settings ask for, normalised if they ask for that."""
     if extractor.needs_whole_volume:
         whole = np.zeros(volume.ct.GetSize()[::-1], np.uint32)
         whole[box] = inside
         return extractor.loadImage(
             volume.ct, on_grid_of(whole, volume.ct), None, **extractor.settings
         )
-    if not extractor.spacing_mm:
-        return cropped
-    padding = extractor.settings["padDistance"]
-    grid = resampled_grid(volume.ct, box, extractor.spacing_mm, padding)
-    return resample(volume, inside, box, grid) if grid else cropped
-
-
-def _crop(image: sitk.Image, box: Box) -> sitk.Image:
-    z, y, x = box
-    return image[x, y, z]
+    spacing_mm = extractor.spacing_mm
+    grid = spacing_mm and resampled_grid(
+        volume.ct, box, spacing_mm, extractor.settings["padDistance"]
+    )
+    if not grid:
+        return images(volume.hu[box], inside, volume.ct.GetSpacing())
+    hu, resampled = resample(volume, inside, box, grid)
+    if resampled.any():
+        own = labelled_box(resampled)
+        hu, resampled = hu[own], resampled[own]
+    return images(hu, resampled, grid.spacing)
 
 
 def _class_by_class(

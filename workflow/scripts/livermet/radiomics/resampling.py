@@ -84,14 +84,6 @@ class Geometry:
         found += to_index[:, 1] * from_origin[:, 1:2]
         return found + to_index[:, 2] * from_origin[:, 2:]
 
-    def image(self, array: np.ndarray) -> sitk.Image:
-        """Make an image of a (z, y, x) array on this grid."""
-        made = sitk.GetImageFromArray(array)
-        made.SetSpacing(self.spacing.tolist())
-        made.SetOrigin(self.origin.tolist())
-        made.SetDirection(self.direction)
-        return made
-
 
 def resampled_grid(
     volume: sitk.Image, box: Box, spacing_mm: Sequence[float], padding: int
@@ -125,7 +117,8 @@ class SplineVolume:
         self.ct = ct
         self.geometry = Geometry.of(ct)
         # A view is enough while the image lives, which this object sees to.
-        self._hu = sitk.GetArrayViewFromImage(ct)
+        self.hu = sitk.GetArrayViewFromImage(ct)
+        self.kind = self.hu.dtype
         self._first = np.zeros(3, int)
         self._coefficients = np.zeros((0, 0, 0))
 
@@ -137,10 +130,10 @@ class SplineVolume:
         end = np.array([edge.stop for edge in reach])
         if (first >= self._first).all() and (end <= self._first + self._coefficients.shape).all():
             return
-        self._first, self._coefficients = first, spline_coefficients(self._hu, tuple(reach))
+        self._first, self._coefficients = first, spline_coefficients(self.hu, tuple(reach))
 
     def _edges(self, box: Box) -> list[tuple[slice, int]]:
-        return list(zip(box, self._hu.shape, strict=True))
+        return list(zip(box, self.hu.shape, strict=True))
 
     def at(self, positions: np.ndarray) -> np.ndarray:
         """Interpolate at continuous indices (3, n; x, y, z) in the prepared box, in HU.
@@ -155,11 +148,10 @@ class SplineVolume:
         for start in range(0, len(places), CHUNK):
             chunk = places[start : start + CHUNK]
             found[chunk] = self._evaluate(positions[:, chunk])
-        kind = self._hu.dtype
-        if np.issubdtype(kind, np.integer):
-            limits = np.iinfo(kind)
+        if np.issubdtype(self.kind, np.integer):
+            limits = np.iinfo(self.kind)
             found = np.clip(found, limits.min, limits.max)
-        return found.astype(kind)
+        return found.astype(self.kind)
 
     def _evaluate(self, positions: np.ndarray) -> np.ndarray:
         axes = []
@@ -343,8 +335,8 @@ def nearest_mask(mask: np.ndarray, corner: np.ndarray, lines: ScanLines) -> np.n
 
 def resample(
     volume: SplineVolume, mask: np.ndarray, box: Box, grid: Geometry
-) -> tuple[sitk.Image, sitk.Image]:
-    """Resample a mask, and the CT at the mask's voxels; both images lie on `grid`.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Resample the CT at a mask's voxels, and the mask: HU and bool, (z, y, x) of the whole grid.
 
     `mask` (z, y, x) is the part of the mask in `box`, which is the smallest that holds it. The CT
     is 0 outside of the resampled mask.
@@ -354,8 +346,7 @@ def resample(
     inside = nearest_mask(mask, corner, lines)
     line, place = np.nonzero(inside)
     volume.prepare(box)
-    hu = np.zeros(inside.shape, sitk.GetArrayViewFromImage(volume.ct).dtype)
+    hu = np.zeros(inside.shape, volume.kind)
     hu[line, place] = volume.at(lines.positions(line, place))
-    shape = tuple(reversed(grid.size.tolist()))
-    # PyRadiomics' own type of a mask.
-    return grid.image(hu.reshape(shape)), grid.image(inside.reshape(shape).astype(np.uint32))
+    shape = grid.size[::-1]
+    return hu.reshape(shape), inside.reshape(shape)

@@ -18,8 +18,8 @@ from radiomics.shape import RadiomicsShape
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
 
-# Up to here all pairs are quicker than a hull; the vertices of a ball of 3 mm at 1 mm.
-FEW_VERTICES = 1_000
+# Up to here PyRadiomics' comparison of all pairs is quicker; a ball of 18 mm at 1 mm.
+FEW_VERTICES = 4_000
 FEW_POINTS = 200
 CORNERS = tuple(product((0, 1), repeat=3))
 
