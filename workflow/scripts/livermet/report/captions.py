@@ -6,6 +6,7 @@ from livermet.report import words
 from livermet.report.detection_captions import ALTERNATIVES as DETECTION_ALTERNATIVES
 from livermet.report.detection_captions import FIGURES as DETECTION_FIGURES
 from livermet.report.detection_captions import TABLES as DETECTION_TABLES
+from livermet.report.detection_captions import detection_words
 from livermet.report.statistics_captions import ALTERNATIVES as STATISTICS_ALTERNATIVES
 from livermet.report.statistics_captions import FIGURES as STATISTICS_FIGURES
 from livermet.report.statistics_captions import TABLES as STATISTICS_TABLES
@@ -257,9 +258,7 @@ def words_of(settings: Mapping) -> dict[str, str]:
             minimum=minimum,
         ),
         "empty_rule": EMPTY_RULE,
-        "first_rule": words.rule(settings["matching"]),
-        "tolerance": f"{settings['surface_tolerance_mm']:g}",
-        "final": words.model(settings["final_model"]),
+        **detection_words(settings),
         "split_rule": split,
         "whole_cohort_rule": whole_cohort if settings["source"] else "",
         "weight_rule": " ".join(WEIGHT_RULES[weights[name]] for name in settings["protocols"]),

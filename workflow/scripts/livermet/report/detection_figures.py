@@ -63,8 +63,10 @@ def froc(table: pd.DataFrame, rule: str) -> Figure:
         for threshold, marker in MARKED_THRESHOLDS.items()
     ]
     if panels:
-        figure.legend(handles=_keys(rows, marker=False), loc="outside lower left", ncols=4)
-        figure.legend(handles=marks, loc="outside lower right", ncols=3)
+        close = {"columnspacing": 1.4, "handletextpad": 0.5}
+        models = _keys(rows, marker=False)
+        figure.legend(handles=models, loc="outside lower left", ncols=4, **close)
+        figure.legend(handles=marks, loc="outside lower right", ncols=3, **close)
     return figure
 
 

@@ -33,22 +33,26 @@ def rule_sentences(tables: Tables, final: str | None, target: str) -> list[str]:
     rows = _of_final(tables, "detection_scores", final, target)
     if rows.empty:
         return []
-    scores = rows[rows["rule"].notna()].pivot(index="rule", columns="metric", values="value")
-    known = scores.reindex(columns=["sensitivity", "ppv"]).dropna(subset="sensitivity")
-    if len(known) < 2:
+    found, right = (
+        rows[rows["metric"].eq(metric)].set_index("rule")["value"]
+        for metric in ("sensitivity", "ppv")
+    )
+    if len(found) < 2:
         return []
-    ordered = known.sort_values("sensitivity", kind="stable")
-    most, least = ordered.iloc[-1], ordered.iloc[0]
-    if most["sensitivity"] == least["sensitivity"]:
+    most, least = found.idxmax(), found.idxmin()
+    if found[most] == found[least]:
         return [
-            f"Rule of matching: by each of {len(known)} rules the final model finds "
-            f"{_share(most['sensitivity'])} of the lesions."
+            f"Rule of matching: by each of {len(found)} rules the final model finds "
+            f"{_share(found[most])} of the lesions."
         ]
+    loosest, strictest = (
+        f"{_share(found[rule])} of the lesions by the {how} ({words.rule(rule)}; PPV "
+        f"{words.number(right.get(rule, float('nan')))})"
+        for rule, how in ((most, "loosest"), (least, "strictest"))
+    )
     return [
-        f"Rule of matching: the final model finds {_share(most['sensitivity'])} of the lesions by "
-        f"the loosest ({words.rule(most.name)}; PPV {words.number(most['ppv'])}) and "
-        f"{_share(least['sensitivity'])} by the strictest ({words.rule(least.name)}; PPV "
-        f"{words.number(least['ppv'])}) of {len(known)} rules, from the same masks."
+        f"Rule of matching: the final model finds {loosest} and {strictest} of {len(found)} rules, "
+        "from the same masks."
     ]
 
 
@@ -60,10 +64,10 @@ def size_sentences(tables: Tables, final: str | None, target: str) -> list[str]:
     rows = of_first_rule(rows)
     rows = rows[rows["reference_lesions"] > 0]
     told = ", ".join(
-        f"{row.detected_lesions:.0f} of {row.reference_lesions:.0f} of {row.diameter_mm} mm"
+        f"{row.detected_lesions:.0f} of {row.reference_lesions:.0f} at {row.diameter_mm} mm"
         for row in rows.itertuples()
     )
-    return [f"Size: the final model finds {told}."] if told else []
+    return [f"Lesions by diameter: the final model finds {told}."] if told else []
 
 
 def lesion_free_sentences(tables: Tables, final: str | None, target: str) -> list[str]:
@@ -97,7 +101,7 @@ def comparison_sentences(tables: Tables, final: str | None, target: str) -> list
         return [
             f"Models compared on {patients}: none of {pairs} differs in any of "
             f"{rows['metric'].nunique()} scores after Holm's correction (smallest p "
-            f"{rows['p_holm'].min():.3f}); so few patients may hide a difference."
+            f"{rows['p_holm'].min():.3f}), which does not show that they are alike."
         ]
     told = "; ".join(
         f"{words.model(one)} and {words.model(other)} in "

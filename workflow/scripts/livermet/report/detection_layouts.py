@@ -11,6 +11,7 @@ from livermet.report import words
 
 TEST_PATIENTS = "test patients"
 SET = ["cohort", "test_set", "model"]
+INTERVAL = ("value", "low", "high")
 SIZED_SET = [*SET, "patients", "scans"]
 # Scores of whole scans and of groups of matched lesions.
 OVERLAP_AND_DISTANCE = {
@@ -31,7 +32,7 @@ BURDEN = {
 }
 LESION_FREE = {
     "predicted_ml": "Predicted volume, ml",
-    "predicted_ml_sd": "its SD, ml",
+    "predicted_ml_sd": "SD, ml",
     "predicted_lesions": "Predicted lesions",
     "scans_with_prediction": "Scans with any",
 }
@@ -53,16 +54,15 @@ def scores(table: pd.DataFrame) -> pd.DataFrame:
     rows = of_test_patients(_by_set(table))
     rows = rows[rows["rule"].notna() & ~rows["metric"].str.startswith("median_")]
     names = {rule: words.rule(rule) for rule in rows["rule"].unique()}
-    return _across(_with_cells(rows), [*SET, "metric"], "rule", names)
+    return _across(_with_cells(rows), ["model", *_set_of(rows), "metric"], "rule", names)
 
 
 def distances(table: pd.DataFrame) -> pd.DataFrame:
-    """Show the medians of the scores of whole scans, and how many scans have a distance."""
+    """Show the medians of the lesions' scores on whole scans, and how many have a distance."""
     names = {f"median_lesion_{score}": name for score, name in OVERLAP_AND_DISTANCE.items()}
-    names = {"median_liver_dice": "Liver Dice", **names}
     rows = _by_set(table[table["rule"].isna()])
     measured = rows[rows["metric"].eq("median_lesion_assd_mm")]
-    shown = _across(_with_cells(rows), [*SET, "scans"], "metric", names)
+    shown = _across(_with_cells(rows), SET, "metric", names)
     return shown.merge(measured[[*SET, "number"]].rename(columns={"number": "With distance"}))
 
 
@@ -113,7 +113,7 @@ def comparison(table: pd.DataFrame) -> pd.DataFrame:
     ]
     first, second = rows["model"].map(words.model), rows["other"].map(words.model)
     rows = rows.assign(cell=cells, difference=first + " minus " + second)
-    keys = ["cohort", "test_set", "difference"]
+    keys = [*_set_of(rows), "difference"]
     rows["patients"] = rows.groupby(keys)["patients"].transform("max")
     return _across(rows, [*keys, "patients"], "metric", COMPARED)
 
@@ -160,19 +160,35 @@ def of_first_rule(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["rule"].eq(rules.iloc[0])] if len(rules) else table[:0]
 
 
+def _set_of(rows: pd.DataFrame) -> list[str]:
+    """Name the columns of a set of scans: the cohort alone where all are of test patients."""
+    return ["cohort"] if rows["test_set"].eq(TEST_PATIENTS).all() else ["cohort", "test_set"]
+
+
 def _by_set(table: pd.DataFrame) -> pd.DataFrame:
-    """Put the models of a set of scans together, sets in the order in which they appear."""
-    place = table.groupby(["cohort", "test_set"], sort=False).ngroup()
-    return table.iloc[place.argsort(kind="stable")]
+    """Put cohorts, their sets and the models of a set together, as they appear in the table."""
+    places = pd.DataFrame(
+        {name: pd.factorize(table[name])[0] for name in SET[:2]}, index=table.index
+    )
+    return table.loc[places.sort_values(SET[:2], kind="stable").index]
 
 
 def _with_cells(rows: pd.DataFrame) -> pd.DataFrame:
-    numbers = rows[["value", "low", "high"]].astype(float)
-    return rows.assign(cell=[words.estimate(*row) for row in numbers.itertuples(index=False)])
+    """Write each number with its interval; millimetres with one decimal."""
+    cells = [
+        words.estimate(value, low, high, 1 if metric.endswith("_mm") else 2)
+        for metric, value, low, high in zip(
+            rows["metric"], *(rows[name].astype(float) for name in INTERVAL), strict=True
+        )
+    ]
+    return rows.assign(cell=cells)
 
 
 def _across(rows: pd.DataFrame, keys: list[str], column: str, names: Mapping) -> pd.DataFrame:
-    """Set `cell` side by side for the values of a column, in the order and words of `names`."""
-    wide = rows.pivot_table(index=keys, columns=column, values="cell", aggfunc="first", sort=False)
-    chosen = [name for name in names if name in wide]
-    return wide[chosen].rename(columns=names).reset_index().rename_axis(columns=None)
+    """Set `cell` side by side for the values of a column, in the order and words of `names`.
+
+    Rows stay in the order in which their keys appear.
+    """
+    wide = rows.pivot_table(index=keys, columns=column, values="cell", aggfunc="first")
+    chosen = wide[[name for name in names if name in wide]].rename(columns=names).reset_index()
+    return rows[keys].drop_duplicates().merge(chosen.rename_axis(columns=None), on=keys)
