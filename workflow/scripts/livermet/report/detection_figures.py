@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from livermet.report import words
-from livermet.report.figures import BLUE, GREEN, GREY, INK, ORANGE, VERMILION
+from livermet.report.figures import BLUE, GREEN, GREY, INK, ORANGE, VERMILION, volume_axis
 
 # Colour, line, marker.
 MODEL_STYLE = {
@@ -27,8 +27,6 @@ MARKED_THRESHOLDS = {0.1: "v", 0.5: "o", 0.9: "^"}
 MOST_COLUMNS = 3
 # How far the models of one size stand from each other, in sizes.
 APART = 0.17
-# Scales are linear up to here (ml, or false positives per scan), so that 0 has its place.
-LINEAR_UP_TO = 1.0
 DASHED = (0, (5, 2.7))
 # Line, and colour of the interval's band.
 LIMITS = {
@@ -37,6 +35,7 @@ LIMITS = {
     "upper_limit_ml": (DASHED, GREY),
 }
 SMALL = {"fontsize": 8.5, "color": GREY}
+DOTS = {"color": VERMILION, "s": 24, "alpha": 0.65, "lw": 0, "zorder": 3}
 
 
 def froc(table: pd.DataFrame, rule: str) -> Figure:
@@ -83,20 +82,20 @@ def sensitivity_by_size(table: pd.DataFrame, rule: str) -> Figure:
         here = _of_set(rows, cohort, test_set)
         sizes = list(here["diameter_mm"].unique())
         lesions = here.groupby("diameter_mm", sort=False)["reference_lesions"]
-        ax.set_xticks(range(len(sizes)), [f"{name} mm\n{_count(n)}" for name, n in lesions])
+        told = [f"{size} mm\n{_counted(numbers, 'lesion')}" for size, numbers in lesions]
+        ax.set_xticks(range(len(sizes)), told, fontsize=9)
         for model, scored in here.dropna(subset="value").groupby("model", sort=False):
             color, _, marker = MODEL_STYLE[model]
             shift = APART * (models.index(model) - (len(models) - 1) / 2)
             places = scored["diameter_mm"].map(sizes.index) + shift
             ax.vlines(places, scored["low"], scored["high"], color=color, lw=1.8, alpha=0.5)
             ax.scatter(places, scored["value"], color=color, marker=marker, s=32, zorder=3)
-        if scored_nothing := here["value"].isna().all():
+        if here["value"].isna().all():
             _say(ax, "no reference lesion in this set")
         _title(ax, cohort, test_set)
         ax.set(ylabel="sensitivity", ylim=(-0.03, 1.03), xlim=(-0.6, len(sizes) - 0.4))
         ax.set_axisbelow(True)
-        if not scored_nothing:
-            ax.grid(axis="y", color=GREY, alpha=0.2)
+        ax.grid(axis="y", color=GREY, alpha=0.2)
     if panels:
         figure.legend(handles=_keys(rows, line=False), loc="outside lower center", ncols=4)
     return figure
@@ -120,21 +119,20 @@ def agreement_of_burden(scans: pd.DataFrame, limits: pd.DataFrame) -> Figure:
         predicted, reference = here["predicted_burden_ml"], here["reference_burden_ml"]
         of_set = _of_set(limits, cohort, test_set).set_index("metric")
         _limits(left, of_set)
-        left.scatter((predicted + reference) / 2, predicted - reference, **_dots())
-        left.set(xlabel="mean of both (ml)", ylabel="prediction - reference (ml)")
-        _volume_scale(left, "x")
-        left.set_yscale("symlog", linthresh=LINEAR_UP_TO)
+        left.scatter((predicted + reference) / 2, predicted - reference, **DOTS)
         left.margins(y=0.1)
-        _plain_numbers(left.yaxis)
+        left.set(xlabel="mean of both (ml)", ylabel="prediction - reference (ml)")
         size = f"{_counted(len(here), 'scan')}: {_bias_and_limits(of_set)}"
         _title(left, cohort, test_set, size)
-        highest = max(predicted.max(), reference.max(), LINEAR_UP_TO)
-        right.plot([0, 2 * highest], [0, 2 * highest], color=GREY, lw=0.8, zorder=0)
-        right.scatter(reference, predicted, **_dots())
+        highest = 1.5 * max(predicted.max(), reference.max(), 1)
+        right.plot([0, highest], [0, highest], color=GREY, lw=0.8, zorder=0)
+        right.scatter(reference, predicted, **DOTS)
         right.set(xlabel="reference (ml)", ylabel="prediction (ml)")
-        for axis in "xy":
-            _volume_scale(right, axis, highest)
-        right.set_aspect("equal")
+        for ax in (left, right):
+            volume_axis(ax.xaxis, ax.set_xscale)
+            volume_axis(ax.yaxis, ax.set_yscale)
+        left.set_xlim(left=-0.1)
+        right.set(xlim=(-0.1, highest), ylim=(-0.1, highest), aspect="equal")
     keys = [
         Line2D([], [], color=INK, lw=1.2, label="bias"),
         Line2D([], [], color=INK, lw=1.2, ls=DASHED, label="limits of agreement"),
@@ -146,10 +144,8 @@ def agreement_of_burden(scans: pd.DataFrame, limits: pd.DataFrame) -> Figure:
 
 
 def _curves(ax: Axes, points: pd.DataFrame) -> None:
-    ax.set_xscale("symlog", linthresh=LINEAR_UP_TO)
-    _plain_numbers(ax.xaxis)
-    highest = points[["value_fp", "high_fp"]].max().max()
-    ax.set_xlim(-0.05, max(1.25 * highest, LINEAR_UP_TO))
+    volume_axis(ax.xaxis, ax.set_xscale)
+    ax.set_xlim(-0.05, max(1.25 * points[["value_fp", "high_fp"]].max().max(), 1))
     if points["value"].isna().all():
         _say(ax, "no reference lesion in this set")
         return
@@ -189,22 +185,6 @@ def _bias_and_limits(limits: pd.DataFrame) -> str:
     return f"bias {words.number(bias)} ml, limits {words.spread(low, high)} ml"
 
 
-def _dots() -> dict:
-    return {"color": VERMILION, "s": 24, "alpha": 0.65, "lw": 0, "zorder": 3}
-
-
-def _volume_scale(ax: Axes, axis: str, highest: float | None = None) -> None:
-    """Make an axis linear up to 1 ml and logarithmic above, from just below 0."""
-    set_scale, set_limits = getattr(ax, f"set_{axis}scale"), getattr(ax, f"set_{axis}lim")
-    set_scale("symlog", linthresh=LINEAR_UP_TO)
-    set_limits(-0.1, None if highest is None else 1.5 * highest)
-    _plain_numbers(getattr(ax, f"{axis}axis"))
-
-
-def _plain_numbers(axis) -> None:
-    axis.set_major_formatter(lambda value, _: f"{value:g}")
-
-
 def _panels(rows: pd.DataFrame, nothing: str) -> tuple[Figure, list[tuple[Axes, str, str]]]:
     """Make a panel a set of scans; without any the figure says `nothing`."""
     sets = list(rows[["cohort", "test_set"]].drop_duplicates().itertuples(index=False, name=None))
@@ -241,12 +221,7 @@ def _title(ax: Axes, cohort: str, test_set: str, size: str = "") -> None:
 
 
 def _sizes(rows: pd.DataFrame) -> str:
-    scans, patients = (rows[unit].unique() for unit in ("scans", "patients"))
-    return f"{_counted(scans, 'scan')} of {_counted(patients, 'patient')}"
-
-
-def _count(lesions: Iterable[int]) -> str:
-    return _counted(pd.unique(pd.Series(lesions)), "lesion")
+    return f"{_counted(rows['scans'], 'scan')} of {_counted(rows['patients'], 'patient')}"
 
 
 def _counted(numbers: int | Iterable[int], unit: str) -> str:

@@ -13,5 +13,5 @@ LITS_CHALLENGE = pd.DataFrame(
         ("MICCAI 2018", 0.739, None),
         ("any of the three", None, 0.963),
     ],
-    columns=["event", "lesion_dice", "liver_dice"],
+    columns=["event", "best_lesion_dice", "best_liver_dice"],
 )

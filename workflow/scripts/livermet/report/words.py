@@ -92,8 +92,8 @@ COLUMNS = {
     "deterministic": "One thread",
     "difference": "Difference",
     "event": "Event",
-    "lesion_dice": "Best lesion Dice",
-    "liver_dice": "Best liver Dice",
+    "best_lesion_dice": "Best lesion Dice",
+    "best_liver_dice": "Best liver Dice",
 }
 VALUES = {
     "model": MODELS,
