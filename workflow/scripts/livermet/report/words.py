@@ -93,6 +93,7 @@ COLUMNS = {
     "difference": "Difference",
     "event": "Event",
     "best_lesion_dice": "Best lesion Dice",
+    "best_lesion_sensitivity": "Best lesion sensitivity",
     "best_liver_dice": "Best liver Dice",
 }
 VALUES = {
