@@ -18,6 +18,7 @@ from livermet.detection.cohort import (
     TEST_PATIENTS,
 )
 from livermet.detection.scores import OVERLAP_SCORES, SURFACE_SCORES
+from livermet.detection.thresholds import THRESHOLDS
 
 RULES = ("any_overlap", "iou_0.5")
 # Model, cohort, set, patients, scans; in the order of the stage, a model after the other.
@@ -165,7 +166,7 @@ def froc() -> pd.DataFrame:
     """Sensitivity falls from 0.95 with the threshold, false positives with its square."""
     rows = []
     for one in SETS:
-        for threshold in curves.THRESHOLDS:
+        for threshold in THRESHOLDS:
             for rule, share in zip(RULES, (1.0, 0.5), strict=True):
                 undefined = one[1] == "LiTS"
                 value = share * (1 - threshold) * (0.9 + _better(one[0]))
