@@ -47,13 +47,13 @@ def reproducibility(reliability: pd.DataFrame, stability: pd.DataFrame) -> Figur
     """
     compared = side_by_side(reliability)
     often = most_selected(stability)
-    heights = [3.3] * len(compared) + [0.55 + 0.25 * max(len(often), FEWEST_ROWS)]
+    heights = [3.3 * max(len(compared), 1), 0.55 + 0.25 * max(len(often), FEWEST_ROWS)]
     figure = Figure(figsize=(11.5, 0.9 + sum(heights)), layout="constrained")
     # Parts of their own, so that the long names below do not narrow the panels above.
-    parts = figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0.05, squeeze=False)
-    *upper, lower = parts.ravel()
-    for part, (comparison, rows) in zip(upper, compared.items(), strict=True):
-        _reliability(part.subplots(), rows, *PANELS[comparison])
+    upper, lower = figure.subfigures(2, 1, height_ratios=heights, hspace=0.05)
+    panels = upper.subplots(len(compared), 1, squeeze=False).ravel() if compared else []
+    for panel, (comparison, rows) in zip(panels, compared.items(), strict=True):
+        _reliability(panel, rows, *PANELS[comparison])
     iccs = [rows.set_index("feature")["icc"] for rows in compared.values()]
     _frequency(lower.subplots(), often, iccs)
     return figure
