@@ -19,7 +19,7 @@ import pandas as pd
 import SimpleITK as sitk
 from scipy.ndimage import distance_transform_edt
 
-from livermet.detection import lesion_components
+from livermet.detection.lesions import labelled_box, lesion_components
 from livermet.images import LESION, array_of, on_grid_of, voxel_volume_ml
 from livermet.radiomics.features import FEATURES, feature_extractor, mask_features
 from livermet.radiomics.scans import COUNT, refuse_other_grid
@@ -84,20 +84,24 @@ def perturbed_features(
     are NaN. Raises InputError where the grids differ.
     """
     refuse_other_grid(ct, labels)
-    components = lesion_components(array_of(labels), connectivity, minimum_lesion_voxels)
+    whole, spacing_mm = array_of(labels), ct.GetSpacing()[::-1]
+    reach_mm = REACH * perturbations.contour_sd_mm
+    box = widened(labelled_box(whole), reach_mm, spacing_mm, whole.shape)
+    components = lesion_components(whole[box], connectivity, minimum_lesion_voxels)
     numbers = range(1, perturbations.count + 1)
     if not components.any():
         rows = [{COUNT: 0, "burden_ml": 0.0, "reason": "no lesions"} for _ in numbers]
     else:
         extractor = feature_extractor(settings)
-        reach_mm = REACH * perturbations.contour_sd_mm
-        near = surroundings(components, ct.GetSpacing()[::-1], reach_mm)
+        near = surroundings(components, spacing_mm, reach_mm)
         rows = []
         for number in numbers:
             random = generator(seed, series, number)
             field = gaussian_field(near.centres_mm, perturbations.correlation_mm, random)
             mask = displaced(components, near, perturbations.contour_sd_mm * field)
-            values, reason = mask_features(ct, on_grid_of(mask.astype(np.uint8), ct), extractor)
+            inside = np.zeros(whole.shape, np.uint8)
+            inside[box] = mask
+            values, reason = mask_features(ct, on_grid_of(inside, ct), extractor)
             row = {
                 COUNT: int(lesion_components(mask * np.uint8(LESION), connectivity).max()),
                 "burden_ml": np.count_nonzero(mask) * voxel_volume_ml(ct),
@@ -129,13 +133,9 @@ def surroundings(
     them; the volume's edge is none either. Each lesion is looked at in its own box.
     """
     voxels, distances = [np.zeros(0, np.int64)], [np.zeros(0)]
-    margins = [int(np.ceil(reach_mm / length)) + 1 for length in spacing_mm]
     boxes = cc3d.statistics(components)["bounding_boxes"][1:] if components.any() else []
     for tight in boxes:
-        box = tuple(
-            slice(max(edge.start - margin, 0), min(edge.stop + margin, size))
-            for edge, margin, size in zip(tight, margins, components.shape, strict=True)
-        )
+        box = widened(tight, reach_mm, spacing_mm, components.shape)
         inside = components[box] > 0
         if inside.all():
             continue
@@ -150,6 +150,17 @@ def surroundings(
     flat, first = np.unique(flat[order], return_index=True)
     centres = np.column_stack(np.unravel_index(flat, components.shape)) * np.asarray(spacing_mm)
     return Surroundings(flat, components.ravel()[flat], centres, mm[order][first])
+
+
+def widened(
+    box: Sequence[slice], reach_mm: float, spacing_mm: Sequence[float], shape: Sequence[int]
+) -> tuple[slice, ...]:
+    """Widen a box by a distance and one voxel more on every side, as far as the volume goes."""
+    margins = [int(np.ceil(reach_mm / length)) + 1 for length in spacing_mm]
+    return tuple(
+        slice(max(edge.start - margin, 0), min(edge.stop + margin, size))
+        for edge, margin, size in zip(box, margins, shape, strict=True)
+    )
 
 
 def signed_distances(inside: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
