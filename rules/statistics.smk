@@ -8,7 +8,8 @@ Goes out: `phenotype/{mask}/calibration_curve.tsv` and `results/<run>/tables/`: 
 `decision_curve.csv` (of the chosen model), `reproducibility.csv` (of every feature between two
 reconstructions of one study and between perturbed masks of one series), `stability.csv` and
 `selection_summary.csv` (of the corrected protocol's selection over halves of the training
-patients) and `sample_size.csv` (patients that so many features would need). Only `reproducibility.csv` does without the corrected protocol.
+patients) and `sample_size.csv` (patients that so many features would need). Only
+`reproducibility.csv` does without the corrected protocol.
 """
 
 

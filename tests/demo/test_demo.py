@@ -150,7 +150,7 @@ def test_features_of_training_series_are_compared_between_perturbed_masks(demo_r
     assert masks["median_dice"].between(0.3, 0.99).all()
     page = (demo_run.results / "report.html").read_text()
     assert "standard deviation of 3 mm" in page
-    assert "matched lesions lie" in page
+    assert "matched lesions from the reference" in page
 
 
 def test_nothing_that_names_a_patient_leaves_the_raw_data(demo_run):

@@ -97,12 +97,14 @@ def test_moved_contours_stand_beside_the_final_models_own_distance(tables):
     row = {"model": "nnunet", "cohort": "mSCLC", "test_set": "test patients", "number": 12}
     row |= {"rule": "any_overlap", "metric": "median_matched_assd_mm"}
     scores = pd.DataFrame([row | {"value": 1.52, "low": 1.1, "high": 2.04}])
+    held_out = scores.assign(test_set="training, out of fold", number=30, value=1.6)
     others = [scores.assign(model="unet"), scores.assign(rule="lits"), scores.assign(cohort="LiTS")]
-    beside = tables | {"detection_scores": pd.concat([*others, scores])}
+    beside = tables | {"detection_scores": pd.concat([*others, scores, held_out])}
     (told,) = findings.contour_sentences(beside, settings)
     assert told.endswith(
-        "On test patients the final model's matched lesions lie 1.52 (1.10 to 2.04) mm from the "
-        "reference (median ASSD of 12 matches)."
+        "Median ASSD of the final model's matched lesions from the reference: "
+        "1.52 (1.10 to 2.04) mm (test patients, 12 matches); "
+        "1.60 (1.10 to 2.04) mm (training, out of fold, 30 matches)."
     )
     assert findings.contour_sentences({}, settings) == []
 

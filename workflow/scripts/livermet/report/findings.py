@@ -182,12 +182,15 @@ def contour_sentences(tables: Tables, settings: Mapping) -> list[str]:
             & scores["rule"].eq(settings["matching"])
             & scores["metric"].eq("median_matched_assd_mm")
         ]
-    sentence += "".join(
-        f" On {row.test_set} the final model's matched lesions lie "
-        f"{words.estimate(row.value, row.low, row.high)} mm from the reference (median ASSD of "
-        f"{row.number} matches)."
+    distances = [
+        f"{words.estimate(row.value, row.low, row.high)} mm ({row.test_set}, {row.number} matches)"
         for row in scores.itertuples()
-    )
+    ]
+    if distances:
+        sentence += (
+            " Median ASSD of the final model's matched lesions from the reference: "
+            f"{'; '.join(distances)}."
+        )
     return [sentence]
 
 
