@@ -4,7 +4,9 @@ Comes in: `series/{series}/ct.nii.gz` and a label map on its grid, a model's pre
 human reference (wildcard `mask`: a model's name or 'reference'); `cohort/matching.tsv`.
 Goes out: `results/<run>/radiomics/{mask}/`: `series/{series}.union.tsv` (107 features of the union
 of lesions and their count) and `{series}.lesions.tsv` (one row a lesion), collected as
-`lesions.tsv` and, with the molecular results in the authors' column names, `features.csv`.
+`lesions.tsv` and, with the molecular results in the authors' column names, `features.csv`; of
+the training series that classifiers learn from, `series/{series}.perturbed.tsv` (features of the
+union in masks whose contour is moved at random).
 """
 
 
@@ -33,6 +35,33 @@ rule extract_radiomics:
         versions=pins("radiomics"),
     script:
         "../workflow/scripts/extract_radiomics.py"
+
+
+rule perturb_lesions:
+    input:
+        ct=f"{RUN}/series/{{series}}/ct.nii.gz",
+        labels=labels_of_series,
+    output:
+        table=f"{RUN}/radiomics/{{mask}}/series/{{series}}.perturbed.tsv",
+    log:
+        f"{RUN}/logs/perturb_lesions/{{mask}}/{{series}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/perturb_lesions/{{mask}}/{{series}}.tsv"
+    conda:
+        "../envs/radiomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(60),
+    params:
+        components=COMPONENTS,
+        settings=config["radiomics"]["settings"],
+        perturbations=PERTURBATIONS,
+        seed=config["seed"],
+        code=code("radiomics.perturbation"),
+        versions=pins("radiomics"),
+    script:
+        "../workflow/scripts/perturb_lesions.py"
 
 
 rule collect_radiomics:

@@ -15,6 +15,7 @@ import yaml
 from livermet.assign import rules_of
 from livermet.cohort import match_samples, patient_strata
 from livermet.config import load_config
+from livermet.files import read_table
 from livermet.images import grid_difference, read_image
 from livermet.ledger import assign, empty_ledger, read_ledger
 from livermet.sheets import read_molecular, read_series
@@ -147,6 +148,24 @@ def test_no_patient_is_in_two_folds_or_in_training_and_test_of_the_classifiers(d
     audit = demo_run.table("cohort/leakage_audit.tsv")
     assert {"segmentation", "classification"} == set(audit["task"])
     assert not (audit["role"].eq("train") & audit["place"].eq("test")).any()
+
+
+def test_features_of_training_series_are_compared_between_perturbed_masks(demo_run):
+    features = demo_run.table("radiomics/nnunet_finetuned/features.csv")
+    folder = demo_run.results / "radiomics" / "nnunet_finetuned" / "series"
+    perturbed = {
+        path.name.split(".")[0]: read_table(path) for path in folder.glob("*.perturbed.tsv")
+    }
+    assert set(perturbed) == set(features.loc[features["Group"].eq("train"), "File"])
+    assert all(table["perturbation"].tolist() == [1, 2] for table in perturbed.values())
+    icc = demo_run.table("tables/reproducibility.csv")
+    masks = icc[icc["comparison"].eq("perturbed masks")]
+    assert len(icc) == 2 * len(masks) == 2 * 108
+    assert set(masks["ratings"]) == {2}
+    assert masks["median_dice"].between(0.3, 0.99).all()
+    page = (demo_run.results / "report.html").read_text()
+    assert "standard deviation of 3 mm" in page
+    assert "matched lesions from the reference" in page
 
 
 def test_nothing_that_names_a_patient_leaves_the_raw_data(demo_run):

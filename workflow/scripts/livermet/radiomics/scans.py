@@ -41,11 +41,7 @@ def scan_features(
     Num_Lesions is 0; without `per_lesion` the lesions' features are NaN. Raises InputError where
     the grids differ.
     """
-    if difference := grid_difference(ct, labels):
-        raise InputError(
-            f"CT and label map lie on different grids: {difference}; "
-            "run the ingest or the prediction of this series again."
-        )
+    refuse_other_grid(ct, labels)
     extractor = feature_extractor(settings)
     volume = SplineVolume(ct)
     whole = array_of(labels)
@@ -84,3 +80,12 @@ def scan_features(
         pd.DataFrame([union_row], columns=list(UNION_COLUMNS[1:])),
         pd.DataFrame(rows, columns=list(LESION_COLUMNS[1:])),
     )
+
+
+def refuse_other_grid(ct: sitk.Image, labels: sitk.Image) -> None:
+    """Raise InputError where a CT and its label map lie on different grids."""
+    if difference := grid_difference(ct, labels):
+        raise InputError(
+            f"CT and label map lie on different grids: {difference}; "
+            "run the ingest or the prediction of this series again."
+        )

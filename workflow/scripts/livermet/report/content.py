@@ -189,6 +189,7 @@ def _sentences(results: Results, settings: Mapping, chosen: Mapping) -> dict[str
         "features": [
             *findings.selection_sentences(tables),
             *findings.reproducibility_sentences(tables),
+            *findings.contour_sentences(tables, settings),
             *findings.sample_size_sentences(tables),
         ],
         "without_signal": findings.null_sentences(tables),

@@ -73,6 +73,7 @@ COLUMNS = {
     "empty_fits": "Empty selections",
     "resamples": "Resamples",
     "feature": "Feature",
+    "comparison": "Between",
     "class": "Class",
     "candidates": "Candidates",
     "criterion": "Criterion",

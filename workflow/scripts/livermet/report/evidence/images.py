@@ -16,6 +16,7 @@ from livermet.report.evidence.artifacts import (
     PARTLY,
     Artifacts,
     Evidence,
+    agreement,
     capital,
     counted,
     csv,
@@ -26,6 +27,7 @@ from livermet.report.evidence.artifacts import (
     two,
     with_interval,
 )
+from livermet.report.feature_lists import PERTURBED
 
 PYRADIOMICS = "pyradiomics-bhklab"
 # METRICS names slices of 5 mm and more, resampled to 1 mm, as what may be inappropriate.
@@ -118,10 +120,13 @@ def test_masks(run: Artifacts) -> Evidence:
 
 @from_images
 def segmentation_reliability(run: Artifacts) -> Evidence:
-    """Compare classification by predicted and by reference masks, where the run did."""
-    masks = run.table("masks")
-    if masks is None:
+    """Say how masks were varied: contours moved at random, reference beside predicted masks."""
+    masks, moved = run.table("masks"), agreement(run, PERTURBED)
+    unread = "No reader segmented twice."
+    if masks is None and not moved:
         return Evidence(NOT_DONE, "No scan was segmented twice, and no second mask was compared.")
+    if masks is None:
+        return Evidence(PARTLY, sentences(moved, unread), (csv("reproducibility"),))
     rows = masks[masks["metric"].eq("auc") & masks["mean"].notna()]
     rows = rows[rows["protocol"].eq(run.settings["protocols"][-1]) & rows["set"].eq("test")]
     compared = [
@@ -133,9 +138,10 @@ def segmentation_reliability(run: Artifacts) -> Evidence:
         sentences(
             "The same classification runs on predicted and on reference masks.",
             f"Test AUC by mask: {listed(compared)}." if compared else "",
-            "No reader segmented twice.",
+            moved,
+            unread,
         ),
-        (csv("masks"),),
+        (csv("masks"), csv("reproducibility")) if moved else (csv("masks"),),
     )
 
 
