@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from livermet.detection import lesion_components, lesion_table
+from livermet.detection.lesions import labelled_box, lesion_components, lesion_table
 from livermet.errors import InputError
 from livermet.images import array_of, grid_difference, on_grid_of
 from livermet.radiomics.features import FEATURES, feature_extractor, mask_features
+from livermet.radiomics.position import POSITION_COLUMNS, lesion_positions
 
 COUNT = "Num_Lesions"
 UNION_COLUMNS = ("series", *FEATURES, COUNT, "burden_ml", "reason")
-LESION_COLUMNS = ("series", "lesion", "volume_ml", *FEATURES, "reason")
+SIZE_COLUMNS = ("voxels", "volume_ml", "diameter_mm", "x_mm", "y_mm", "z_mm")
+LESION_COLUMNS = ("series", "lesion", *SIZE_COLUMNS, *POSITION_COLUMNS, *FEATURES, "reason")
 
 LOG = logging.getLogger("livermet")
 
@@ -31,9 +33,9 @@ def scan_features(
     ct in HU; labels 0 background, 1 liver, 2 lesion on the same grid. Lesions are numbered as
     detection does, those of fewer than `minimum_lesion_voxels` voxels left out. Returns the union
     (one row: the 107 features, Num_Lesions, burden_ml, reason) and the lesions (one row each:
-    lesion, volume_ml, the 107 features, reason). Without a lesion the union's features are NaN and
-    Num_Lesions is 0; without `per_lesion` the lesions' features are NaN. Raises InputError where
-    the grids differ.
+    lesion, its measures as detection has them, its place in the liver, the 107 features, reason).
+    Without a lesion the union's features are NaN and Num_Lesions is 0; without `per_lesion` the
+    lesions' features are NaN. Raises InputError where the grids differ.
     """
     if difference := grid_difference(ct, labels):
         raise InputError(
@@ -41,8 +43,12 @@ def scan_features(
             "run the ingest or the prediction of this series again."
         )
     extractor = feature_extractor(settings)
-    components = lesion_components(array_of(labels), connectivity, minimum_lesion_voxels)
-    lesions = lesion_table(components, ct)[["lesion", "volume_ml"]]
+    whole = array_of(labels)
+    components = lesion_components(whole, connectivity, minimum_lesion_voxels)
+    box = labelled_box(whole)
+    corner = [edge.start for edge in box]
+    lesions = lesion_table(components, ct)
+    lesions = lesion_positions(whole[box], components[box], lesions, ct, corner)
     if lesions.empty:
         union, reason = {}, "no lesions"
     else:
@@ -54,19 +60,19 @@ def scan_features(
         "burden_ml": float(lesions["volume_ml"].sum()),
         "reason": reason,
     }
-    rows = []
-    for lesion, volume_ml in lesions.itertuples(index=False):
+    features = []
+    for lesion, volume_ml in lesions[["lesion", "volume_ml"]].itertuples(index=False):
         if not per_lesion:
-            features, reason = {}, "not computed: radiomics, per_lesion is false"
+            values, reason = {}, "not computed: radiomics, per_lesion is false"
         elif len(lesions) == 1:
-            features = union
+            values = union
         else:
             LOG.info("lesion %d of %d, %.2f ml", lesion, len(lesions), volume_ml)
-            features, reason = mask_features(ct, _mask(components == lesion, ct), extractor)
-        rows.append({"lesion": lesion, "volume_ml": volume_ml, **features, "reason": reason})
+            values, reason = mask_features(ct, _mask(components == lesion, ct), extractor)
+        features.append({**values, "reason": reason})
     return (
         pd.DataFrame([union_row], columns=list(UNION_COLUMNS[1:])),
-        pd.DataFrame(rows, columns=list(LESION_COLUMNS[1:])),
+        lesions.join(pd.DataFrame(features, columns=[*FEATURES, "reason"])),
     )
 
 
