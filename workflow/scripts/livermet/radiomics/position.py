@@ -14,7 +14,7 @@ import SimpleITK as sitk
 from scipy.ndimage import binary_erosion, generate_binary_structure
 from scipy.spatial import cKDTree
 
-from livermet.detection.lesions import labelled_box
+from livermet.detection.lesions import labelled_box, lesion_boxes
 from livermet.images import BACKGROUND, LIVER, array_of
 
 FRACTIONS = ("right_to_left", "front_to_back", "feet_to_head")
@@ -92,7 +92,7 @@ def _depths(
     # Points on a lattice: splitting boxes in their middle is quicker than at medians.
     tree = cKDTree(surface, leafsize=32, balanced_tree=False, compact_nodes=False)
     distances, inside = [], []
-    for number, box in enumerate(cc3d.statistics(components)["bounding_boxes"][1:], start=1):
+    for number, box in enumerate(lesion_boxes(components), start=1):
         lesion = components[box] == number
         start = [edge.start for edge in box]
         # The nearest voxel to a point outside is one of the lesion's own surface.

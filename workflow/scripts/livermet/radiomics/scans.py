@@ -2,15 +2,21 @@
 
 import logging
 
-import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from livermet.detection.lesions import labelled_box, lesion_components, lesion_table
+from livermet.detection.lesions import (
+    labelled_box,
+    lesion_boxes,
+    lesion_components,
+    lesion_table,
+    moved_box,
+)
 from livermet.errors import InputError
-from livermet.images import array_of, grid_difference, on_grid_of
-from livermet.radiomics.features import FEATURES, feature_extractor, mask_features
+from livermet.images import array_of, grid_difference
+from livermet.radiomics.features import FEATURES, feature_extractor, region_features
 from livermet.radiomics.position import POSITION_COLUMNS, lesion_positions
+from livermet.radiomics.resampling import SplineVolume
 
 COUNT = "Num_Lesions"
 UNION_COLUMNS = ("series", *FEATURES, COUNT, "burden_ml", "reason")
@@ -43,17 +49,20 @@ def scan_features(
             "run the ingest or the prediction of this series again."
         )
     extractor = feature_extractor(settings)
+    volume = SplineVolume(ct)
     whole = array_of(labels)
-    components = lesion_components(whole, connectivity, minimum_lesion_voxels)
     box = labelled_box(whole)
+    components = lesion_components(whole[box], connectivity, minimum_lesion_voxels)
     corner = [edge.start for edge in box]
-    lesions = lesion_table(components, ct)
-    lesions = lesion_positions(whole[box], components[box], lesions, ct, corner)
+    lesions = lesion_table(components, ct, corner)
+    lesions = lesion_positions(whole[box], components, lesions, ct, corner)
     if lesions.empty:
         union, reason = {}, "no lesions"
     else:
         LOG.info("union of %d lesions, %.1f ml", len(lesions), lesions["volume_ml"].sum())
-        union, reason = mask_features(ct, _mask(components > 0, ct), extractor)
+        inside = components > 0
+        own = labelled_box(inside)
+        union, reason = region_features(volume, inside[own], moved_box(own, corner), extractor)
     union_row = {
         **union,
         COUNT: len(lesions),
@@ -61,20 +70,17 @@ def scan_features(
         "reason": reason,
     }
     features = []
-    for lesion, volume_ml in lesions[["lesion", "volume_ml"]].itertuples(index=False):
+    for lesion, own in zip(lesions.itertuples(), lesion_boxes(components), strict=True):
         if not per_lesion:
             values, reason = {}, "not computed: radiomics, per_lesion is false"
         elif len(lesions) == 1:
             values = union
         else:
-            LOG.info("lesion %d of %d, %.2f ml", lesion, len(lesions), volume_ml)
-            values, reason = mask_features(ct, _mask(components == lesion, ct), extractor)
+            LOG.info("lesion %d of %d, %.2f ml", lesion.lesion, len(lesions), lesion.volume_ml)
+            inside = components[own] == lesion.lesion
+            values, reason = region_features(volume, inside, moved_box(own, corner), extractor)
         features.append({**values, "reason": reason})
     return (
         pd.DataFrame([union_row], columns=list(UNION_COLUMNS[1:])),
         lesions.join(pd.DataFrame(features, columns=[*FEATURES, "reason"])),
     )
-
-
-def _mask(inside: np.ndarray, grid: sitk.Image) -> sitk.Image:
-    return on_grid_of(inside.astype(np.uint8), grid)
