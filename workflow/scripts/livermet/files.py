@@ -32,7 +32,7 @@ def write_table(table: pd.DataFrame, path: str | Path, provenance: str = "") -> 
 
     `provenance`, one line that says how its numbers were made, stands above the header after '# '.
     """
-    with whole_file(path) as beside, beside.open("w", newline="") as stream:
+    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as stream:
         if provenance:
             stream.write(f"{PROVENANCE_MARK}{provenance}\n")
         table.to_csv(stream, sep="," if str(path).endswith(".csv") else "\t", index=False)

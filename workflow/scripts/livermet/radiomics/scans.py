@@ -1,6 +1,7 @@
 """Features of a scan's lesions: of their union as in the paper, and of each by itself."""
 
 import logging
+from collections.abc import Sequence
 
 import pandas as pd
 import SimpleITK as sitk
@@ -16,12 +17,13 @@ from livermet.errors import InputError
 from livermet.images import array_of, grid_difference
 from livermet.radiomics.features import FEATURES, feature_extractor, region_features
 from livermet.radiomics.position import POSITION_COLUMNS, lesion_positions
-from livermet.radiomics.resampling import SplineVolume
+from livermet.radiomics.resampling import Box, SplineVolume, resampled_grid
 
 COUNT = "Num_Lesions"
 UNION_COLUMNS = ("series", *FEATURES, COUNT, "burden_ml", "reason")
 SIZE_COLUMNS = ("voxels", "volume_ml", "diameter_mm", "x_mm", "y_mm", "z_mm")
-LESION_COLUMNS = ("series", "lesion", *SIZE_COLUMNS, *POSITION_COLUMNS, *FEATURES, "reason")
+MEASURED_COLUMNS = ("voxel_mm", *FEATURES, "reason")
+LESION_COLUMNS = ("series", "lesion", *SIZE_COLUMNS, *POSITION_COLUMNS, *MEASURED_COLUMNS)
 
 LOG = logging.getLogger("livermet")
 
@@ -39,9 +41,10 @@ def scan_features(
     ct in HU; labels 0 background, 1 liver, 2 lesion on the same grid. Lesions are numbered as
     detection does, those of fewer than `minimum_lesion_voxels` voxels left out. Returns the union
     (one row: the 107 features, Num_Lesions, burden_ml, reason) and the lesions (one row each:
-    lesion, its measures as detection has them, its place in the liver, the 107 features, reason).
-    Without a lesion the union's features are NaN and Num_Lesions is 0; without `per_lesion` the
-    lesions' features are NaN. Raises InputError where the grids differ.
+    lesion, its measures as detection has them, its place in the liver, the voxel (x, y, z) that its
+    features are of, the 107 features, reason). Without a lesion the union's features are NaN and
+    Num_Lesions is 0; without `per_lesion` the lesions' features are NaN. Raises InputError where
+    the grids differ.
     """
     if difference := grid_difference(ct, labels):
         raise InputError(
@@ -79,8 +82,16 @@ def scan_features(
             LOG.info("lesion %d of %d, %.2f ml", lesion.lesion, len(lesions), lesion.volume_ml)
             inside = components[own] == lesion.lesion
             values, reason = region_features(volume, inside, moved_box(own, corner), extractor)
-        features.append({**values, "reason": reason})
+        voxel_mm = _voxel_mm(ct, moved_box(own, corner), extractor.spacing_mm)
+        features.append({"voxel_mm": voxel_mm, **values, "reason": reason})
     return (
         pd.DataFrame([union_row], columns=list(UNION_COLUMNS[1:])),
-        lesions.join(pd.DataFrame(features, columns=[*FEATURES, "reason"])),
+        lesions.join(pd.DataFrame(features, columns=list(MEASURED_COLUMNS))),
     )
+
+
+def _voxel_mm(ct: sitk.Image, box: Box, spacing_mm: Sequence[float] | None) -> str:
+    """Write the spacing that a mask in a box is measured in, as PyRadiomics' diagnostics do."""
+    grid = resampled_grid(ct, box, spacing_mm, padding=0) if spacing_mm else None
+    spacing = ct.GetSpacing() if grid is None else grid.spacing
+    return str(tuple(float(length) for length in spacing))

@@ -5,11 +5,11 @@ import pandas as pd
 from livermet.errors import InputError
 from livermet.radiomics.features import FEATURES
 from livermet.radiomics.position import POSITION_COLUMNS
-from livermet.radiomics.scans import COUNT, SIZE_COLUMNS
+from livermet.radiomics.scans import COUNT, MEASURED_COLUMNS, SIZE_COLUMNS
 
 COHORT_LESION_COLUMNS = (
     *("series", "lesion", *SIZE_COLUMNS, *POSITION_COLUMNS),
-    *("matched", "matched_lesions", *FEATURES, "reason"),
+    *("matched", "matched_lesions", *MEASURED_COLUMNS),
 )
 # Whose numbers a group of matched lesions holds: its own side's, and the other's.
 GROUP_SIDES = {
