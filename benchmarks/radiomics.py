@@ -17,6 +17,9 @@ import sys
 import time
 from pathlib import Path
 
+# This file's folder would come first, and this file for PyRadiomics, whose name it has.
+sys.path = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]
+
 import numpy as np
 import SimpleITK as sitk
 from radiomics import setVerbosity

@@ -43,7 +43,7 @@ rule measure_detection:
         kind=kind_of_series,
         settings=COMPONENTS
         | {key: config["detection"][key] for key in ("matching", "surface_tolerance_mm")},
-        code=code("detection.scores", "detection.froc"),
+        code=code("detection.scores", "detection.thresholds"),
         versions=pins("lesions"),
     script:
         "../workflow/scripts/measure_detection.py"
