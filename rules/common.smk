@@ -385,6 +385,19 @@ def lesions_of_mask(wildcards):
     return [f"{folder}/{series}.lesions.tsv" for series in masked_series(wildcards.mask)]
 
 
+def detection_of_mask(name):
+    """Make the function that gives detection's table of the mask in question, of one kind.
+
+    The reference's lesions are matched with the final model's; given masks have no detection.
+    """
+
+    def of_mask(wildcards):
+        model = FINAL_MODEL if wildcards.mask == "reference" else wildcards.mask
+        return f"{RUN}/detection/{model}/{name}.tsv" if model in MODELS else []
+
+    return of_mask
+
+
 def perturbed_of_mask(mask):
     """List the features in perturbed masks, one file a training series that classifiers see."""
     if FROM_TABLE or not PERTURBATIONS["count"]:

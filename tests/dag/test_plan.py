@@ -70,6 +70,7 @@ def test_given_masks_train_nothing(study):
     places = read_ledger(study.config["ledger"]).places
     segmented = [f"M{number}" for number in range(1, 20, 2)]
     assert jobs["perturb_lesions"] == sum(places[patient] != "test" for patient in segmented)
+    assert "collect_detection" not in jobs
     assert jobs["write_report"] == 1
 
 
@@ -82,6 +83,17 @@ def test_only_series_that_classifiers_learn_from_are_perturbed(study):
     assert planned(study.plan())["perturb_lesions"] == 2 * 15
     study.configure(radiomics={"perturbations": {"count": 0}})
     assert "perturb_lesions" not in planned(study.plan())
+
+
+@pytest.mark.parametrize("per_lesion", [True, False])
+def test_features_by_other_aggregations_are_of_single_lesions(study, per_lesion):
+    study.configure(radiomics={"per_lesion": per_lesion})
+    plan = study.plan().stdout
+    collected = re.search(r"rule collect_radiomics:.*?\n\n", plan, re.S).group()
+    assert "features.csv" in collected
+    assert ("features_sum.csv" in collected) == per_lesion
+    # A predicted mask's lesions are matched by detection.
+    assert "detection/nnunet_finetuned/groups.tsv" in collected
 
 
 def test_a_feature_table_skips_the_images(study):
