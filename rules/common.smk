@@ -67,6 +67,11 @@ PROBABILITIES = bool(MODELS) and config["segmentation"]["lesion_probability"]
 # What makes a lesion, wherever lesions are counted.
 COMPONENTS = {key: config["detection"][key] for key in ("connectivity", "minimum_lesion_voxels")}
 PROTOCOLS = config["phenotype"]["protocols"]
+# What the corrected protocol's features are of; the published one's are always of the union.
+AGGREGATION = config["phenotype"]["aggregation"] if "corrected" in PROTOCOLS else "union"
+if FROM_TABLE:
+    AGGREGATION = "table"
+BY_LESION = AGGREGATION not in ("table", "union")
 # Whether an article's printed numbers stand beside the run's, and its class weights are searched.
 REPRODUCED = bool(config["phenotype"]["printed_values"]) and "published" in PROTOCOLS
 SEARCHED = config["phenotype"]["published_weights"] == "searched"
@@ -378,6 +383,17 @@ def lesions_of_mask(wildcards):
     """List the features of single lesions, one file a target series."""
     folder = f"{RUN}/radiomics/{wildcards.mask}/series"
     return [f"{folder}/{series}.lesions.tsv" for series in masked_series(wildcards.mask)]
+
+
+def feature_table(mask, protocol):
+    """Give the feature table of a mask that a protocol learns from."""
+    by_lesion = BY_LESION and protocol == "corrected"
+    return f"{RUN}/radiomics/{mask}/features{f'_{AGGREGATION}' if by_lesion else ''}.csv"
+
+
+def features_of_protocol(wildcards):
+    """Give the feature table that the protocol in question learns from."""
+    return feature_table(wildcards.mask, wildcards.protocol)
 
 
 def found_weights(wildcards):

@@ -1,8 +1,8 @@
 """Statistics: calibration, decisions, reproducibility and stability of features, sample size.
 
-Comes in: `radiomics/{mask}/features.csv`, `phenotype/{mask}/` (selections, predictions, the
-choice) of the mask that the study classifies by, and, where there are images, how each series was
-acquired (`cohort/acquisition.tsv`).
+Comes in: the feature tables that the protocols learn from, `phenotype/{mask}/` (selections,
+predictions, the choice) of the mask that the study classifies by, and, where there are images, how
+each series was acquired (`cohort/acquisition.tsv`).
 Goes out: `phenotype/{mask}/calibration_curve.tsv` and `results/<run>/tables/`: `calibration.csv`,
 `decision_curve.csv` (of the chosen model), `reproducibility.csv` (of every feature between two
 reconstructions of one study), `stability.csv` and `selection_summary.csv` (of the corrected
@@ -49,7 +49,7 @@ rule calibrate_models:
 
 rule measure_reproducibility:
     input:
-        features=OF_TABLE,
+        features=[CORRECTED_FEATURES, *([PUBLISHED_FEATURES] if BY_LESION else [])],
         acquisition=[] if FROM_TABLE else f"{RUN}/cohort/acquisition.tsv",
     output:
         reproducibility=report(
@@ -69,6 +69,7 @@ rule measure_reproducibility:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
+        aggregations=[AGGREGATION, *(["union"] if BY_LESION else [])],
         draws=config["phenotype"]["bootstrap_draws"],
         seed=config["seed"],
         code=code("phenotype.reproducibility"),
@@ -79,7 +80,7 @@ rule measure_reproducibility:
 
 rule assess_selection:
     input:
-        features=OF_TABLE,
+        features=CORRECTED_FEATURES,
         corrected=f"{CORRECTED}/selection.tsv",
         published=[f"{PUBLISHED}/selection.tsv"] if "published" in PROTOCOLS else [],
     output:

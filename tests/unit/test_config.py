@@ -33,6 +33,21 @@ def test_the_projects_own_configs_pass(root, schema, overlay):
     check_config(load_config(files), schema)
 
 
+@pytest.mark.parametrize("aggregation", ["largest", "volume_weighted_mean", "sum"])
+def test_an_aggregation_of_lesions_needs_their_features(root, schema, aggregation):
+    config = load_config([root / "config" / "config.yaml"])
+    config["radiomics"] = config["radiomics"] | {"per_lesion": False}
+    config["phenotype"] = config["phenotype"] | {"aggregation": aggregation}
+    with pytest.raises(InputError) as caught:
+        check_config(config, schema)
+    (told,) = str(caught.value).splitlines()
+    assert f"'phenotype.aggregation' is '{aggregation}'" in told
+    assert "radiomics.per_lesion is false" in told
+    # Neither the union, nor the published protocol, nor a finished table asks for them.
+    for change in ({"aggregation": "union"}, {"protocols": ["published"]}, {"table": "a.csv"}):
+        check_config(config | {"phenotype": config["phenotype"] | change}, schema)
+
+
 def test_every_wrong_key_is_told_by_its_name(root, schema):
     config = load_config([root / "config" / "config.yaml"])
     config["split"] = config["split"] | {"folds": 1, "fold": 5}

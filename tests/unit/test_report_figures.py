@@ -287,7 +287,8 @@ def test_the_most_selected_features_were_selected_at_least_once():
 
 def test_reproducibility_counts_good_features_below_each_class():
     written = texts(reproducibility(statistics.reproducibility(), statistics.stability()))
-    table = by_class(statistics.reproducibility())
+    # What the corrected protocol learns from stands first, and is drawn alone.
+    table = by_class(statistics.reproducibility()[:108])
     shape = table[table["family"].eq("shape")]
     assert f"shape\n{(shape['icc'] >= 0.75).sum()}/14" in written
     assert "ICC(1,1)" in written

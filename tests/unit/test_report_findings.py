@@ -70,8 +70,11 @@ def test_p_needed_patients_empty_selections_and_good_features_are_told(tables):
     assert "15,620 patients for 108 candidates and 434 patients for 3 selected" in needed
     assert "there are 36 training patients" in needed
     assert "in 3 of 5 fits" in findings.selection_sentences(tables)[0]
-    good = (statistics.reproducibility()["icc"] >= 0.75).sum()
-    assert f"{good} of 108 features" in findings.reproducibility_sentences(tables)[0]
+    by_lesion, union = findings.reproducibility_sentences(tables)
+    good = (statistics.reproducibility()[:108]["icc"] >= 0.75).sum()
+    assert f"(mean over lesions, weighted by volume): {good} of 108 features" in by_lesion
+    # Their ICC begins at 0.68.
+    assert "(union of lesions): 0 of 108 features" in union
 
 
 def test_null_cohorts_masks_and_printed_numbers_are_told(tables):

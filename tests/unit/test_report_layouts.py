@@ -101,8 +101,12 @@ def test_intervals_stand_side_by_side_and_leave_the_pooled_auc_of_held_out_serie
 
 
 def test_reproducibility_counts_by_class_and_over_all():
-    table = statistics.reproducibility()
-    rows = LAYOUTS["reproducibility"](table).set_index("class")
+    both = statistics.reproducibility()
+    shown = LAYOUTS["reproducibility"](both)
+    # Shape, firstorder, glcm, gldm, glrlm, glszm, ngtdm, the count of lesions, and all.
+    assert list(shown["aggregation"]) == ["volume_weighted_mean"] * 9 + ["union"] * 9
+    table = both[both["aggregation"] == "volume_weighted_mean"]
+    rows = shown[:9].set_index("class")
     assert rows.loc["shape", "Features"] == 14
     assert rows.loc["all", "Features"] == 108
     assert rows.loc["all", "No ICC"] == 1

@@ -10,11 +10,16 @@ from livermet.phenotype.table import read_feature_table
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params
-    table = prepared(read_feature_table(given.features, params.name))
     thickness = pd.Series(dtype=float)
     if given.acquisition:
         acquired = read_table(given.acquisition, dtype={"series": str})
         thickness = acquired.set_index("series")["slice_thickness_mm"]
-    icc = measure_reproducibility(table, thickness, params.draws, params.seed)
-    log.info("%s over %d pairs of %d patients", *icc[["form", "pairs", "patients"]].iloc[0])
-    write_table(icc, snakemake.output.reproducibility)
+    parts = []
+    for aggregation, path in zip(params.aggregations, given.features, strict=True):
+        table = prepared(read_feature_table(path, params.name))
+        icc = measure_reproducibility(table, thickness, params.draws, params.seed)
+        facts = icc[["form", "pairs", "patients"]].iloc[0]
+        log.info("%s: %s over %d pairs of %d patients", aggregation, *facts)
+        icc.insert(0, "aggregation", aggregation)
+        parts.append(icc)
+    write_table(pd.concat(parts), snakemake.output.reproducibility)

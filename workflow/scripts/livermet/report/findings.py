@@ -138,12 +138,14 @@ def reproducibility_sentences(tables: Tables) -> list[str]:
     known = _known(tables, "reproducibility", "icc")
     if known.empty:
         return []
-    good, poor = int((known["icc"] >= GOOD).sum()), int((known["icc"] < POOR).sum())
-    first, features = known.iloc[0], len(tables["reproducibility"])
+    features = tables["reproducibility"].groupby("aggregation").size()
     return [
-        f"Reconstructions: {good} of {features} features have an {first['form']} of {GOOD} or "
-        f"more between two series of one study, {poor} less than {POOR} "
-        f"({known['pairs'].max():.0f} pairs of {known['patients'].max():.0f} training patients)."
+        f"Reconstructions ({words.value('aggregation', aggregation)}): "
+        f"{int((rows['icc'] >= GOOD).sum())} of {features[aggregation]} features have an "
+        f"{rows['form'].iloc[0]} of {GOOD} or more between two series of one study, "
+        f"{int((rows['icc'] < POOR).sum())} less than {POOR} ({rows['pairs'].max():.0f} pairs of "
+        f"{rows['patients'].max():.0f} training patients)."
+        for aggregation, rows in known.groupby("aggregation", sort=False)
     ]
 
 

@@ -136,12 +136,17 @@ def selection_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def reproducibility(table: pd.DataFrame) -> pd.DataFrame:
-    """Count the features of each class by their ICC; the last row counts all."""
-    known = by_class(table)
-    groups = [*known.groupby("family", sort=False), ("all", known)]
+    """Count the features of each class by their ICC; the last row of an aggregation counts all."""
+    groups = [
+        (aggregation, name, rows)
+        for aggregation, features in table.groupby("aggregation", sort=False)
+        for known in [by_class(features)]
+        for name, rows in [*known.groupby("family", sort=False), ("all", known)]
+    ]
     return pd.DataFrame(
         [
             {
+                "aggregation": aggregation,
                 "class": name,
                 "Features": len(rows),
                 "ICC from 0.9": int((rows["icc"] >= EXCELLENT).sum()),
@@ -150,7 +155,7 @@ def reproducibility(table: pd.DataFrame) -> pd.DataFrame:
                 "No ICC": int(rows["icc"].isna().sum()),
                 "Median ICC": words.number(rows["icc"].median()),
             }
-            for name, rows in groups
+            for aggregation, name, rows in groups
         ]
     )
 

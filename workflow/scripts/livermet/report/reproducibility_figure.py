@@ -11,6 +11,7 @@ from livermet.report.feature_lists import (
     POOR,
     by_class,
     feature_label,
+    learnt_from,
     most_selected,
 )
 from livermet.report.figures import BLUE, GREY, INK, PALE, PURPLE
@@ -25,9 +26,11 @@ BELOW = {"fontsize": 8.5, "va": "top", "ha": "center", "color": INK}
 def reproducibility(reliability: pd.DataFrame, stability: pd.DataFrame) -> Figure:
     """Draw the ICC of every feature by class, and how often the commonest are selected.
 
-    `reliability` has feature, form, icc, low and high; `stability` has feature, selected and
+    `reliability` has aggregation, feature, form, icc, low and high, of which the features that the
+    corrected protocol learns from are drawn; `stability` has feature, selected and
     resamples. Of the latter at most 20 features are drawn, and none that was never selected.
     """
+    reliability = learnt_from(reliability)
     known = by_class(reliability)
     often = most_selected(stability)
     heights = [3.6, 0.55 + 0.25 * max(len(often), FEWEST_ROWS)]

@@ -59,7 +59,8 @@ TABLES = {
         "Reconstruction reproducibility by class of feature",
         "ICC of each feature between two series of one study, training patients only. Two "
         "reconstructions of one scan say how far the feature depends on the reconstruction; this "
-        "is no test-retest. The file has the form, the pairs and the interval of each feature.",
+        "is no test-retest. The features that the corrected protocol learns from stand first. The "
+        "file has the form, the pairs and the interval of each feature.",
     ),
     "stability": (
         "Features that are selected most often",
@@ -135,11 +136,11 @@ FIGURES = {
     ),
     "reproducibility": (
         "Reproducibility and stability of features",
-        "Above: ICC of each feature between two reconstructions of one study, with an interval "
-        "over draws of patients, sorted within its class; below each class, how many of its "
-        "features are good (0.75 or more). Lines: moderate, good and excellent by Koo and Li (J "
-        "Chiropr Med 2016). Below: in how many random halves of the training patients LASSO "
-        "selects a feature, at most 20 features, with its ICC.",
+        "Above: ICC, between two reconstructions of one study, of each feature that the corrected "
+        "protocol learns from, with an interval over draws of patients, sorted within its class; "
+        "below each class, how many of its features are good (0.75 or more). Lines: moderate, good "
+        "and excellent by Koo and Li (J Chiropr Med 2016). Below: in how many random halves of the "
+        "training patients LASSO selects a feature, at most 20 features, with its ICC.",
     ),
 }
 ALTERNATIVES = {

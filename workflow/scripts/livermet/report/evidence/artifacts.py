@@ -41,8 +41,8 @@ class Artifacts:
     """What a run left behind: its settings, and its tables by file name without suffix.
 
     settings: run, entry (scans, masks or table), target, name, phantoms, models,
-    final_model, folds, window_days, positive_above, protocols, weightings, lasso_alpha,
-    lasso_target, trees, draws, radiomics (PyRadiomics' settings) and versions.
+    final_model, folds, window_days, positive_above, protocols, aggregation, weightings,
+    lasso_alpha, lasso_target, trees, draws, radiomics (PyRadiomics' settings) and versions.
     """
 
     settings: Mapping

@@ -47,8 +47,8 @@ def segmentation_method(run: Artifacts) -> Evidence:
         DONE,
         sentences(
             f"Labels liver and lesion, by {listed(map(words.model, run.settings['models']))}. "
-            f"Features are taken from all lesions together, in the unedited masks of "
-            f"{words.model(run.settings['final_model'])}.",
+            f"Features are taken from the unedited masks of "
+            f"{words.model(run.settings['final_model'])}, {_features_of(run)}.",
             f"Training cases have since changed for {changed}." if changed else "",
         ),
         ("report.html#segmentation", "report.html#rules", METHODS),
@@ -220,13 +220,23 @@ def feature_classes(run: Artifacts) -> Evidence:
 
 
 def feature_count(run: Artifacts) -> Evidence:
-    """Count the features of a series."""
+    """Count the features of a series, and say what they are of."""
+    features = "" if run.entry == "table" else f", {_features_of(run)}"
     return Evidence(
         DONE,
-        f"{len(FEATURES)} a series: {len(RADIOMIC_FEATURES)} radiomic ones and the number of "
-        "lesions.",
+        f"{len(FEATURES)} a series: {len(RADIOMIC_FEATURES)} radiomic ones{features}, and the "
+        "number of lesions.",
         (METHODS,),
     )
+
+
+def _features_of(run: Artifacts) -> str:
+    """Say what each protocol's features are of: 'union of lesions (published) and ...'."""
+    of = {"published": "union", "corrected": run.settings["aggregation"]}
+    named = {words.AGGREGATIONS[of[name]]: name for name in run.settings["protocols"]}
+    if len(named) == 1:
+        return next(iter(named))
+    return listed(f"{what} ({protocol})" for what, protocol in named.items())
 
 
 @from_images

@@ -21,6 +21,7 @@ from livermet.report.evidence.artifacts import (
     two,
     with_interval,
 )
+from livermet.report.feature_lists import learnt_from
 from livermet.report.headlines import score
 
 GOOD_ICC, POOR_ICC = 0.75, 0.5
@@ -331,6 +332,7 @@ def robust_features(run: Artifacts) -> Evidence:
     table = run.table("reproducibility")
     if table is None:
         return lacking(run, "reproducibility")
+    table = learnt_from(table)
     icc = table["icc"].dropna()
     first = table.iloc[0]
     return Evidence(
