@@ -4,8 +4,16 @@ Comes in: `series/{series}/ct.nii.gz` and a label map on its grid, a model's pre
 human reference (wildcard `mask`: a model's name or 'reference'); `cohort/matching.tsv`.
 Goes out: `results/<run>/radiomics/{mask}/`: `series/{series}.union.tsv` (107 features of the union
 of lesions and their count) and `{series}.lesions.tsv` (one row a lesion), collected as
-`lesions.tsv` and, with the molecular results in the authors' column names, `features.csv`.
+`lesions.tsv` and, with the molecular results in the authors' column names, `features.csv` (the
+union) and, of single lesions, `features_{largest,volume_weighted_mean,sum}.csv`.
 """
+
+from livermet.radiomics.aggregation import AGGREGATIONS, features_file
+
+# How a scan's features come of its lesions', beside those of their union.
+OF_LESIONS = [name for name in AGGREGATIONS if name != "union"]
+if not config["radiomics"]["per_lesion"]:
+    OF_LESIONS = []
 
 
 rule extract_radiomics:
@@ -42,6 +50,7 @@ rule collect_radiomics:
         matching=f"{RUN}/cohort/matching.tsv",
     output:
         features=f"{RUN}/radiomics/{{mask}}/features.csv",
+        aggregated=[f"{RUN}/radiomics/{{mask}}/{features_file(name)}" for name in OF_LESIONS],
         lesions=f"{RUN}/radiomics/{{mask}}/lesions.tsv",
     log:
         f"{RUN}/logs/collect_radiomics/{{mask}}.log",
@@ -55,7 +64,8 @@ rule collect_radiomics:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
-        code=code("radiomics.tables"),
+        aggregations=OF_LESIONS,
+        code=code("radiomics.tables", "radiomics.aggregation"),
         versions=pins("radiomics"),
     script:
         "../workflow/scripts/collect_radiomics.py"

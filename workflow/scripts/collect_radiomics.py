@@ -1,12 +1,16 @@
-"""Rule collect_radiomics: one table of features a cohort, with its molecular results."""
+"""Rule collect_radiomics: tables of features a cohort and aggregation, with molecular results."""
 
+import numpy as np
 import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
+from livermet.radiomics.aggregation import aggregate
+from livermet.radiomics.features import FEATURES
 from livermet.radiomics.tables import feature_table
 
 with job(snakemake) as log:
+    params, output = snakemake.params, snakemake.output
     # As text, so that every value passes as it was written.
     unions, lesions = (
         pd.concat(
@@ -16,7 +20,7 @@ with job(snakemake) as log:
         for paths in (snakemake.input.unions, snakemake.input.lesions)
     )
     matching = read_table(snakemake.input.matching, dtype={"series": str, "patient": str})
-    features = feature_table(unions, matching, snakemake.params.name)
+    features = feature_table(unions, matching, params.name)
     log.info(
         "%d series with a mask, %d included by the matching, %d in the table, %d without lesions",
         len(unions),
@@ -24,5 +28,10 @@ with job(snakemake) as log:
         len(features),
         (features["Num_Lesions"].astype(int) == 0).sum(),
     )
-    write_table(features, snakemake.output.features)
-    write_table(lesions, snakemake.output.lesions)
+    write_table(features, output.features)
+    numbers = ["volume_ml", *FEATURES]
+    measured = lesions.assign(**lesions[numbers].replace("", np.nan).astype(float))
+    for aggregation, path in zip(params.aggregations, output.aggregated, strict=True):
+        rows = aggregate(unions, measured, aggregation)
+        write_table(feature_table(rows, matching, params.name), path)
+    write_table(lesions, output.lesions)
