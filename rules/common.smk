@@ -23,6 +23,7 @@ from livermet.ledger import empty_ledger, lacking, read_ledger, unusable_sets
 from livermet.monai_models.settings import VALIDATION_FOLD, settings_of
 from livermet.phenotype.table import read_feature_table
 from livermet.provenance import code_hash, listing_digest, pinned_versions
+from livermet.radiomics.aggregation import features_file
 from livermet.sheets import (
     missing_files,
     missing_sheets,
@@ -388,7 +389,7 @@ def lesions_of_mask(wildcards):
 def feature_table(mask, protocol):
     """Give the feature table of a mask that a protocol learns from."""
     by_lesion = BY_LESION and protocol == "corrected"
-    return f"{RUN}/radiomics/{mask}/features{f'_{AGGREGATION}' if by_lesion else ''}.csv"
+    return f"{RUN}/radiomics/{mask}/{features_file(AGGREGATION if by_lesion else 'union')}"
 
 
 def features_of_protocol(wildcards):

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from livermet.leakage import leaks
+from livermet.radiomics.aggregation import features_file
 from livermet.report import words
 from livermet.report.evidence.artifacts import (
     DONE,
@@ -397,7 +398,7 @@ def feature_sharing(run: Artifacts) -> Evidence:
     aggregation = run.settings["aggregation"]
     where = [f"radiomics/{mask}/features.csv"]
     if aggregation in words.BY_LESION:
-        where.append(f"radiomics/{mask}/features_{aggregation}.csv")
+        where.append(f"radiomics/{mask}/{features_file(aggregation)}")
     tables = "one table" if len(where) == 1 else "a table a protocol"
     return Evidence(
         PARTLY,
