@@ -113,8 +113,8 @@ def test_from_the_lesions_step_on_features_are_aggregated_over_lesions():
     row = steps.index[steps["correction"].str.startswith("lesions, not")].item()
     assert steps.at[row, "made"] == "yes"
     assert steps.at[row, "reason"] == (
-        "phenotype.aggregation is volume_weighted_mean; 2 series leave, measured in one of the two "
-        "alone; 1 series join, measured in one of the two alone"
+        "phenotype.aggregation is volume_weighted_mean; without 2 series that lack a feature by "
+        "lesion; with 1 series that lack a feature as a union"
     )
     scored = [set(step.held_out["series"]) for step in climbed]
     names = table["series"]

@@ -184,9 +184,10 @@ def _of_lesions(
     step = _chosen(last, correction, aggregated, _fit_inside, settings)
     reasons = [f"phenotype.aggregation is {aggregation}"]
     # A union may have all features where a lesion by itself has not, and the other way round.
-    for ours, theirs, change in ((complete, aggregated, "leave"), (aggregated, complete, "join")):
-        if count := (~ours["series"].isin(theirs["series"])).sum():
-            reasons.append(f"{count} series {change}, measured in one of the two alone")
+    if leaving := (~complete["series"].isin(aggregated["series"])).sum():
+        reasons.append(f"without {leaving} series that lack a feature by lesion")
+    if joining := (~aggregated["series"].isin(complete["series"])).sum():
+        reasons.append(f"with {joining} series that lack a feature as a union")
     return replace(step, reason="; ".join(reasons))
 
 
