@@ -197,6 +197,10 @@ def test_numbers_are_those_of_the_tables(checklists, run):
     assert "bin width: 25 HU" in clear["23"].what
     assert "shape 14, firstorder 18, glcm 24, gldm 14" in clear["26"].what.lower()
     assert clear["27"].what.startswith("108 a series: 107 radiomic")
+    for item in ("19", "27"):
+        assert "union of lesions (published); mean over lesions, weighted by volume" in (
+            clear[item].what
+        )
     assert "pyradiomics-bhklab 3.1.4" in clear["25"].what
     metrics = found(checklists["METRICS"], run)
     # calibration(): the model has a slope on held-out patients and none on test patients.

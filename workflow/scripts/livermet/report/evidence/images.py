@@ -48,7 +48,8 @@ def segmentation_method(run: Artifacts) -> Evidence:
         sentences(
             f"Labels liver and lesion, by {listed(map(words.model, run.settings['models']))}. "
             f"Features are taken from the unedited masks of "
-            f"{words.model(run.settings['final_model'])}, {_features_of(run)}.",
+            f"{words.model(run.settings['final_model'])}.",
+            _features_of(run),
             f"Training cases have since changed for {changed}." if changed else "",
         ),
         ("report.html#segmentation", "report.html#rules", METHODS),
@@ -221,22 +222,22 @@ def feature_classes(run: Artifacts) -> Evidence:
 
 def feature_count(run: Artifacts) -> Evidence:
     """Count the features of a series, and say what they are of."""
-    features = "" if run.entry == "table" else f", {_features_of(run)}"
     return Evidence(
         DONE,
-        f"{len(FEATURES)} a series: {len(RADIOMIC_FEATURES)} radiomic ones{features}, and the "
-        "number of lesions.",
+        sentences(
+            f"{len(FEATURES)} a series: {len(RADIOMIC_FEATURES)} radiomic ones and the number of "
+            "lesions.",
+            "" if run.entry == "table" else _features_of(run),
+        ),
         (METHODS,),
     )
 
 
 def _features_of(run: Artifacts) -> str:
-    """Say what each protocol's features are of: 'union of lesions (published) and ...'."""
+    """Say what each protocol takes as a scan's features."""
     of = {"published": "union", "corrected": run.settings["aggregation"]}
-    named = {words.AGGREGATIONS[of[name]]: name for name in run.settings["protocols"]}
-    if len(named) == 1:
-        return next(iter(named))
-    return listed(f"{what} ({protocol})" for what, protocol in named.items())
+    told = [f"{words.AGGREGATIONS[of[name]]} ({name})" for name in run.settings["protocols"]]
+    return f"A scan's features: {'; '.join(told)}."
 
 
 @from_images
