@@ -1,9 +1,12 @@
 """The config: overlays as Snakemake lays them, and a schema that refuses what it does not know."""
 
 import pytest
+import yaml
 
 from livermet.config import check_config, in_order, load_config
 from livermet.errors import InputError
+from livermet.radiomics.aggregation import AGGREGATIONS
+from livermet.report import words
 
 
 @pytest.fixture
@@ -31,6 +34,12 @@ def test_exchanged_lines_are_the_same_config():
 def test_the_projects_own_configs_pass(root, schema, overlay):
     files = [root / "config" / name for name in ("config.yaml", overlay) if name]
     check_config(load_config(files), schema)
+
+
+def test_the_schema_takes_the_aggregations_that_radiomics_makes_and_the_page_names(schema):
+    properties = yaml.safe_load(schema.read_text())["properties"]
+    taken = properties["phenotype"]["properties"]["aggregation"]["enum"]
+    assert set(taken) == set(AGGREGATIONS) == words.AGGREGATIONS.keys() - {"table"}
 
 
 @pytest.mark.parametrize("aggregation", ["largest", "volume_weighted_mean", "sum"])
