@@ -397,6 +397,19 @@ def features_of_protocol(wildcards):
     return feature_table(wildcards.mask, wildcards.protocol)
 
 
+def detection_of_mask(name):
+    """Make the function that gives detection's table of the mask in question, of one kind.
+
+    The reference's lesions are matched with the final model's; given masks have no detection.
+    """
+
+    def of_mask(wildcards):
+        model = FINAL_MODEL if wildcards.mask == "reference" else wildcards.mask
+        return f"{RUN}/detection/{model}/{name}.tsv" if model in MODELS else []
+
+    return of_mask
+
+
 def found_weights(wildcards):
     """Give the class weights that the published protocol's own search found, if it is to use them."""
     if not SEARCHED:

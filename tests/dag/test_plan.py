@@ -64,7 +64,19 @@ def test_given_masks_train_nothing(study):
     assert not [name for name in jobs if name.startswith(("train", "finetune", "predict"))]
     # Of the 20 target patients every second one has a reference, of one series.
     assert jobs["extract_radiomics"] == 10
+    assert "collect_detection" not in jobs
     assert jobs["write_report"] == 1
+
+
+@pytest.mark.parametrize("per_lesion", [True, False])
+def test_features_by_other_aggregations_are_of_single_lesions(study, per_lesion):
+    study.configure(radiomics={"per_lesion": per_lesion})
+    plan = study.plan().stdout
+    collected = re.search(r"rule collect_radiomics:.*?\n\n", plan, re.S).group()
+    assert "features.csv" in collected
+    assert ("features_sum.csv" in collected) == per_lesion
+    # A predicted mask's lesions are matched by detection.
+    assert "detection/nnunet_finetuned/groups.tsv" in collected
 
 
 def test_a_feature_table_skips_the_images(study):

@@ -53,7 +53,8 @@ def aggregate(unions: pd.DataFrame, lesions: pd.DataFrame, aggregation: str) -> 
             added = lesions.groupby("series")[list(ADDITIVE)].sum(min_count=1)
             values = values.assign(**added)
     rows = unions.drop(columns=features).join(values[features], on="series")
-    rows["reason"] = rows["series"].map(reasons).fillna(rows["reason"])
+    told = dict(zip(unions["series"], unions["reason"], strict=True)) | reasons.to_dict()
+    rows["reason"] = rows["series"].map(told)
     return rows[list(unions.columns)]
 
 

@@ -1,6 +1,7 @@
 """Features of a scan's lesions: of their union as in the paper, and of each by itself."""
 
 import logging
+from collections.abc import Sequence
 
 import pandas as pd
 import SimpleITK as sitk
@@ -15,11 +16,14 @@ from livermet.detection.lesions import (
 from livermet.errors import InputError
 from livermet.images import array_of, grid_difference
 from livermet.radiomics.features import FEATURES, feature_extractor, region_features
-from livermet.radiomics.resampling import SplineVolume
+from livermet.radiomics.position import POSITION_COLUMNS, lesion_positions
+from livermet.radiomics.resampling import Box, SplineVolume, resampled_grid
 
 COUNT = "Num_Lesions"
 UNION_COLUMNS = ("series", *FEATURES, COUNT, "burden_ml", "reason")
-LESION_COLUMNS = ("series", "lesion", "volume_ml", *FEATURES, "reason")
+SIZE_COLUMNS = ("voxels", "volume_ml", "diameter_mm", "x_mm", "y_mm", "z_mm")
+MEASURED_COLUMNS = ("voxel_mm", *FEATURES, "reason")
+LESION_COLUMNS = ("series", "lesion", *SIZE_COLUMNS, *POSITION_COLUMNS, *MEASURED_COLUMNS)
 
 LOG = logging.getLogger("livermet")
 
@@ -37,7 +41,8 @@ def scan_features(
     ct in HU; labels 0 background, 1 liver, 2 lesion on the same grid. Lesions are numbered as
     detection does, those of fewer than `minimum_lesion_voxels` voxels left out. Returns the union
     (one row: the 107 features, Num_Lesions, burden_ml, reason) and the lesions (one row each:
-    lesion, volume_ml, the 107 features, reason). Without a lesion the union's features are NaN and
+    lesion, its measures as detection has them, its place in the liver, the voxel (x, y, z) that its
+    features are of, the 107 features, reason). Without a lesion the union's features are NaN and
     Num_Lesions is 0; without `per_lesion` the lesions' features are NaN. Raises InputError where
     the grids differ.
     """
@@ -52,7 +57,8 @@ def scan_features(
     box = labelled_box(whole)
     components = lesion_components(whole[box], connectivity, minimum_lesion_voxels)
     corner = [edge.start for edge in box]
-    lesions = lesion_table(components, ct, corner)[["lesion", "volume_ml"]]
+    lesions = lesion_table(components, ct, corner)
+    lesions = lesion_positions(whole[box], components, lesions, ct, corner)
     if lesions.empty:
         union, reason = {}, "no lesions"
     else:
@@ -66,21 +72,26 @@ def scan_features(
         "burden_ml": float(lesions["volume_ml"].sum()),
         "reason": reason,
     }
-    rows = []
-    for (lesion, volume_ml), own in zip(
-        lesions.itertuples(index=False), lesion_boxes(components), strict=True
-    ):
+    features = []
+    for lesion, own in zip(lesions.itertuples(), lesion_boxes(components), strict=True):
         if not per_lesion:
-            features, reason = {}, "not computed: radiomics, per_lesion is false"
+            values, reason = {}, "not computed: radiomics, per_lesion is false"
         elif len(lesions) == 1:
-            features = union
+            values = union
         else:
-            LOG.info("lesion %d of %d, %.2f ml", lesion, len(lesions), volume_ml)
-            features, reason = region_features(
-                volume, components[own] == lesion, moved_box(own, corner), extractor
-            )
-        rows.append({"lesion": lesion, "volume_ml": volume_ml, **features, "reason": reason})
+            LOG.info("lesion %d of %d, %.2f ml", lesion.lesion, len(lesions), lesion.volume_ml)
+            inside = components[own] == lesion.lesion
+            values, reason = region_features(volume, inside, moved_box(own, corner), extractor)
+        voxel_mm = _voxel_mm(ct, moved_box(own, corner), extractor.spacing_mm)
+        features.append({"voxel_mm": voxel_mm, **values, "reason": reason})
     return (
         pd.DataFrame([union_row], columns=list(UNION_COLUMNS[1:])),
-        pd.DataFrame(rows, columns=list(LESION_COLUMNS[1:])),
+        lesions.join(pd.DataFrame(features, columns=list(MEASURED_COLUMNS))),
     )
+
+
+def _voxel_mm(ct: sitk.Image, box: Box, spacing_mm: Sequence[float] | None) -> str:
+    """Write the spacing that a mask in a box is measured in, as PyRadiomics' diagnostics do."""
+    grid = resampled_grid(ct, box, spacing_mm, padding=0) if spacing_mm else None
+    spacing = ct.GetSpacing() if grid is None else grid.spacing
+    return str(tuple(float(length) for length in spacing))
