@@ -70,7 +70,7 @@ def test_given_masks_train_nothing(study):
 
 @pytest.mark.parametrize("per_lesion", [True, False])
 def test_features_by_other_aggregations_are_of_single_lesions(study, per_lesion):
-    study.configure(radiomics={"per_lesion": per_lesion})
+    study.configure(radiomics={"per_lesion": per_lesion}, phenotype={"aggregation": "union"})
     plan = study.plan().stdout
     collected = re.search(r"rule collect_radiomics:.*?\n\n", plan, re.S).group()
     assert "features.csv" in collected
