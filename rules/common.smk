@@ -23,6 +23,7 @@ from livermet.ledger import empty_ledger, lacking, read_ledger, unusable_sets
 from livermet.monai_models.settings import VALIDATION_FOLD, settings_of
 from livermet.phenotype.table import read_feature_table
 from livermet.provenance import code_hash, listing_digest, pinned_versions
+from livermet.radiomics.aggregation import features_file
 from livermet.sheets import (
     missing_files,
     missing_sheets,
@@ -68,6 +69,11 @@ PROBABILITIES = bool(MODELS) and config["segmentation"]["lesion_probability"]
 COMPONENTS = {key: config["detection"][key] for key in ("connectivity", "minimum_lesion_voxels")}
 PERTURBATIONS = config["radiomics"]["perturbations"]
 PROTOCOLS = config["phenotype"]["protocols"]
+# What the corrected protocol's features are of; the published one's are always of the union.
+AGGREGATION = config["phenotype"]["aggregation"] if "corrected" in PROTOCOLS else "union"
+if FROM_TABLE:
+    AGGREGATION = "table"
+BY_LESION = AGGREGATION not in ("table", "union")
 # Whether an article's printed numbers stand beside the run's, and its class weights are searched.
 REPRODUCED = bool(config["phenotype"]["printed_values"]) and "published" in PROTOCOLS
 SEARCHED = config["phenotype"]["published_weights"] == "searched"
@@ -383,6 +389,17 @@ def lesions_of_mask(wildcards):
     """List the features of single lesions, one file a target series."""
     folder = f"{RUN}/radiomics/{wildcards.mask}/series"
     return [f"{folder}/{series}.lesions.tsv" for series in masked_series(wildcards.mask)]
+
+
+def feature_table(mask, protocol):
+    """Give the feature table of a mask that a protocol learns from."""
+    by_lesion = BY_LESION and protocol == "corrected"
+    return f"{RUN}/radiomics/{mask}/{features_file(AGGREGATION if by_lesion else 'union')}"
+
+
+def features_of_protocol(wildcards):
+    """Give the feature table that the protocol in question learns from."""
+    return feature_table(wildcards.mask, wildcards.protocol)
 
 
 def detection_of_mask(name):

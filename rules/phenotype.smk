@@ -1,8 +1,10 @@
 """Phenotype: what radiomics tell about the molecular class, under both protocols.
 
-Comes in: `radiomics/{mask}/features.csv`, one row a series in the authors' column names; where the
-config names a finished table (`phenotype.table`), that table, checked and completed, is the mask
-'table'.
+Comes in: `radiomics/{mask}/features.csv` (of the union of lesions), from which the published
+protocol learns, and `features_{aggregation}.csv`, from which the corrected one does
+(`phenotype.aggregation`), one row a series in the authors' column names. Where the config names a
+finished table (`phenotype.table`), that table, checked and completed, is the mask 'table', and both
+protocols learn from it.
 Goes out: `results/<run>/phenotype/{mask}/`: `burden.tsv` (tumour burden against score and class)
 and, for each protocol, `selection.tsv` (features), `{classifier}/` (predictions, scores of the
 folds, models), `metrics.tsv` (test metrics with bootstrap intervals) and `cross_validation.tsv`.
@@ -11,7 +13,6 @@ cross-validation chose) and `test_predictions.tsv` (its scores of the test set, 
 The classifiers of a protocol are jobs of their own and run side by side, each on one core.
 """
 
-FEATURE_TABLE = f"{RUN}/radiomics/{{mask}}/features.csv"
 MASK = f"{RUN}/phenotype/{{mask}}"
 FITTED = [*CLASSIFIERS, "baselines"]
 
@@ -46,7 +47,7 @@ if FROM_TABLE:
 
 rule select_features:
     input:
-        features=f"{RUN}/radiomics/{{mask}}/features.csv",
+        features=features_of_protocol,
     output:
         selection=f"{RUN}/phenotype/{{mask}}/{{protocol}}/selection.tsv",
     log:
@@ -72,7 +73,7 @@ rule select_features:
 
 rule fit_published:
     input:
-        features=FEATURE_TABLE,
+        features=feature_table("{mask}", "published"),
         selection=f"{MASK}/published/selection.tsv",
         weights=found_weights,
     output:
@@ -101,7 +102,7 @@ rule fit_published:
 
 rule fit_corrected:
     input:
-        features=FEATURE_TABLE,
+        features=feature_table("{mask}", "corrected"),
         selection=f"{MASK}/corrected/selection.tsv",
     output:
         predictions=f"{MASK}/corrected/{{classifier}}/predictions.tsv",
@@ -131,7 +132,7 @@ rule fit_corrected:
 
 rule fit_baselines:
     input:
-        features=FEATURE_TABLE,
+        features=feature_table("{mask}", "corrected"),
     output:
         predictions=f"{MASK}/corrected/baselines/predictions.tsv",
         cross_validation=f"{MASK}/corrected/baselines/cross_validation.tsv",
@@ -157,7 +158,7 @@ rule fit_baselines:
 
 rule score_test:
     input:
-        features=FEATURE_TABLE,
+        features=feature_table("{mask}", "corrected"),
         cross_validation=expand(
             f"{MASK}/corrected/{{classifier}}/cross_validation.tsv",
             classifier=CLASSIFIERS,
@@ -219,7 +220,7 @@ rule bootstrap_metrics:
 
 rule correlate_burden:
     input:
-        features=f"{RUN}/radiomics/{{mask}}/features.csv",
+        features=feature_table("{mask}", "published"),
     output:
         burden=f"{RUN}/phenotype/{{mask}}/burden.tsv",
     log:

@@ -25,7 +25,7 @@ rule audit_leakage:
         records=MODEL_RECORDS,
         volumes=[ct(series) for series in TRAINED_SERIES]
         + [reference(series) for series in TRAINED_SERIES],
-        features=f"{RUN}/radiomics/{PHENOTYPE_MASK}/features.csv",
+        features=PUBLISHED_FEATURES,
         splits=[] if FROM_TABLE else f"{config['ledger']}/splits.tsv",
     output:
         audit=f"{RUN}/cohort/leakage_audit.tsv",
@@ -51,7 +51,7 @@ rule write_manifest:
     input:
         report=f"{RUN}/report.html",
         audit=f"{RUN}/cohort/leakage_audit.tsv",
-        features=f"{RUN}/radiomics/{PHENOTYPE_MASK}/features.csv",
+        features=[PUBLISHED_FEATURES, CORRECTED_FEATURES],
         records=MODEL_RECORDS,
         tables=REPORT_TABLES,
         checklists=[f"{RUN}/checklists.html", f"{RUN}/tables/checklists.csv"],

@@ -66,6 +66,7 @@ rule perturb_lesions:
         components=COMPONENTS,
         settings=config["radiomics"]["settings"],
         perturbations=PERTURBATIONS,
+        aggregations=[AGGREGATION, *(["union"] if BY_LESION else [])],
         seed=config["seed"],
         code=code("radiomics.perturbation"),
         versions=pins("radiomics"),

@@ -1,7 +1,7 @@
 """Report: tables 1-4 and S1-S3, figures 1-5, detection, the ladder, and the one page of it all.
 
 Comes in: the sheet of series, the ledger's splits, `cohort/` (matching, exclusions, splits,
-acquisition, audit), `detection/{model}/scans.tsv`, `radiomics/{mask}/features.csv`, and
+acquisition, audit), `detection/{model}/scans.tsv`, the feature tables that the protocols learn from, and
 `phenotype/{mask}/` (burden; per protocol metrics, cross-validation, selection, predictions; the
 corrected protocol's choice), and the tables of the stages before, as far as the run has them.
 A run with given masks has no detection, one that begins with a feature table no images either:
@@ -90,7 +90,8 @@ rule tabulate_cohort:
         matching=[] if FROM_TABLE else f"{RUN}/cohort/matching.tsv",
         splits=[] if FROM_TABLE else f"{RUN}/cohort/splits.tsv",
         acquisition=[] if FROM_TABLE else f"{RUN}/cohort/acquisition.tsv",
-        features=f"{RUN}/radiomics/{PHENOTYPE_MASK}/features.csv",
+        features=PUBLISHED_FEATURES,
+        by_lesion=CORRECTED_FEATURES if BY_LESION else [],
         scans=f"{RUN}/detection/{FINAL_MODEL}/scans.tsv" if FINAL_MODEL else [],
     output:
         facts=FACTS,
@@ -602,6 +603,7 @@ rule write_report:
             "window_days": config["matching"]["window_days"],
             "positive_above": config["phenotype"]["positive_above"],
             "protocols": PROTOCOLS,
+            "aggregation": AGGREGATION,
             "published_weights": config["phenotype"]["published_weights"],
             "phantoms": PHANTOMS is not None,
             "checklists": "checklists.html",
@@ -652,6 +654,7 @@ rule write_checklists:
             "window_days": config["matching"]["window_days"],
             "positive_above": config["phenotype"]["positive_above"],
             "protocols": PROTOCOLS,
+            "aggregation": AGGREGATION,
             "weightings": config["phenotype"]["weightings"],
             "published_weights": config["phenotype"]["published_weights"],
             "lasso_alpha": config["phenotype"]["lasso_alpha"],

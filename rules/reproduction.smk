@@ -23,7 +23,7 @@ wildcard_constraints:
 
 rule search_published_weights:
     input:
-        features=FEATURE_TABLE,
+        features=feature_table("{mask}", "published"),
         selection=f"{MASK}/published/selection.tsv",
     output:
         weights=f"{MASK}/published/{{classifier}}/weights/{{part}}.tsv",
@@ -70,7 +70,7 @@ rule gather_published_weights:
 
 rule compare_weights:
     input:
-        features=OF_TABLE,
+        features=PUBLISHED_FEATURES,
         found=expand(f"{PUBLISHED}/{{classifier}}/weights.tsv", classifier=CLASSIFIERS),
     output:
         weights=report(
@@ -99,7 +99,7 @@ rule compare_weights:
 
 rule repeat_xgboost:
     input:
-        features=OF_TABLE,
+        features=PUBLISHED_FEATURES,
         selection=f"{PUBLISHED}/selection.tsv",
     output:
         repeats=f"{PUBLISHED}/xgboost_repeats.tsv",
@@ -126,7 +126,7 @@ rule repeat_xgboost:
 
 rule repeat_logistic_regression:
     input:
-        features=OF_TABLE,
+        features=PUBLISHED_FEATURES,
         selection=f"{PUBLISHED}/selection.tsv",
     output:
         repeat=f"{PUBLISHED}/kernels/{{kernel}}.tsv",
@@ -153,7 +153,7 @@ rule repeat_logistic_regression:
 rule compare_with_print:
     input:
         printed=config["phenotype"]["printed_values"] or [],
-        features=OF_TABLE,
+        features=PUBLISHED_FEATURES,
         selection=f"{PUBLISHED}/selection.tsv",
         burden=f"{RUN}/phenotype/{PHENOTYPE_MASK}/burden.tsv",
         metrics=f"{PUBLISHED}/metrics.tsv",

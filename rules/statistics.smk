@@ -1,9 +1,9 @@
 """Statistics: calibration, decisions, reproducibility and stability of features, sample size.
 
-Comes in: `radiomics/{mask}/features.csv`, `phenotype/{mask}/` (selections, predictions, the
-choice) of the mask that the study classifies by, and, where there are images, how each series was
-acquired (`cohort/acquisition.tsv`) and the features of its training series in perturbed masks
-(`radiomics/{mask}/series/{series}.perturbed.tsv`).
+Comes in: the feature tables that the protocols learn from, `phenotype/{mask}/` (selections,
+predictions, the choice) of the mask that the study classifies by, and, where there are images, how
+each series was acquired (`cohort/acquisition.tsv`) and the features of its training series in
+perturbed masks (`radiomics/{mask}/series/{series}.perturbed.tsv`).
 Goes out: `phenotype/{mask}/calibration_curve.tsv` and `results/<run>/tables/`: `calibration.csv`,
 `decision_curve.csv` (of the chosen model), `reproducibility.csv` (of every feature between two
 reconstructions of one study and between perturbed masks of one series), `stability.csv` and
@@ -51,7 +51,7 @@ rule calibrate_models:
 
 rule measure_reproducibility:
     input:
-        features=OF_TABLE,
+        features=[CORRECTED_FEATURES, *([PUBLISHED_FEATURES] if BY_LESION else [])],
         acquisition=[] if FROM_TABLE else f"{RUN}/cohort/acquisition.tsv",
         perturbed=perturbed_of_mask(PHENOTYPE_MASK),
     output:
@@ -72,6 +72,7 @@ rule measure_reproducibility:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
+        aggregations=[AGGREGATION, *(["union"] if BY_LESION else [])],
         draws=config["phenotype"]["bootstrap_draws"],
         seed=config["seed"],
         code=code("phenotype.reproducibility"),
@@ -82,7 +83,7 @@ rule measure_reproducibility:
 
 rule assess_selection:
     input:
-        features=OF_TABLE,
+        features=CORRECTED_FEATURES,
         corrected=f"{CORRECTED}/selection.tsv",
         published=[f"{PUBLISHED}/selection.tsv"] if "published" in PROTOCOLS else [],
     output:

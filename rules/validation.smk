@@ -1,7 +1,7 @@
 """Validation: what the corrected protocol's numbers are worth, and what each correction does.
 
-Comes in: `radiomics/{mask}/features.csv` and `phenotype/{mask}/` (selections, predictions, the
-choice), of the mask that the study classifies by.
+Comes in: the feature tables that the protocols learn from and `phenotype/{mask}/` (selections,
+predictions, the choice), of the mask that the study classifies by.
 Goes out: `results/<run>/tables/`: `baselines.csv` (models against trivial rules), `intervals.csv`
 (by series, study and patient), `repeated_cross_validation.csv` (over all patients),
 `permutation.csv` (the whole procedure under exchanged labels), `corrections.csv` (the ladder from
@@ -10,7 +10,8 @@ without any relation to find).
 Repeats, parts of the permutations and parts of the null cohorts are jobs of their own.
 """
 
-OF_TABLE = f"{RUN}/radiomics/{PHENOTYPE_MASK}/features.csv"
+PUBLISHED_FEATURES = feature_table(PHENOTYPE_MASK, "published")
+CORRECTED_FEATURES = feature_table(PHENOTYPE_MASK, "corrected")
 CORRECTED = f"{RUN}/phenotype/{PHENOTYPE_MASK}/corrected"
 PUBLISHED = f"{RUN}/phenotype/{PHENOTYPE_MASK}/published"
 PERMUTATIONS = parts_of(config["phenotype"]["permutations"]["count"], 50, first=0)
@@ -60,7 +61,7 @@ rule compare_baselines:
 
 rule repeat_cross_validation:
     input:
-        features=OF_TABLE,
+        features=CORRECTED_FEATURES,
     output:
         predictions=f"{CORRECTED}/repeats/{{repeated}}.tsv",
     log:
@@ -116,7 +117,7 @@ rule summarise_repeats:
 
 rule permute_labels:
     input:
-        features=OF_TABLE,
+        features=CORRECTED_FEATURES,
     output:
         aucs=f"{CORRECTED}/permutations/{{classifier}}/{{part}}.tsv",
     log:
@@ -174,7 +175,8 @@ rule summarise_permutations:
 
 rule correct_stepwise:
     input:
-        features=OF_TABLE,
+        features=PUBLISHED_FEATURES,
+        by_lesion=CORRECTED_FEATURES if BY_LESION else [],
         selection=f"{PUBLISHED}/selection.tsv",
         published=expand(f"{PUBLISHED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),
         held_out=expand(f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),
@@ -197,6 +199,7 @@ rule correct_stepwise:
         runtime=minutes(120),
     params:
         name=config["phenotype"]["name"],
+        aggregation=AGGREGATION,
         draws=config["phenotype"]["bootstrap_draws"],
         trees=config["phenotype"]["trees"],
         lasso_target=config["phenotype"]["lasso_target"],

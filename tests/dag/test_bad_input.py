@@ -87,6 +87,15 @@ def test_a_final_model_that_is_not_trained(study):
     assert "'segmentation.final_model' is 'nnunet_finetuned', which" in refusal(study)
 
 
+def test_an_aggregation_of_lesions_whose_features_are_not_computed(study):
+    study.configure(radiomics={"per_lesion": False})
+    text = refusal(study)
+    assert (
+        "'phenotype.aggregation' is 'volume_weighted_mean', which is made of the features" in text
+    )
+    assert "radiomics.per_lesion is false; set it to true, or the aggregation to union." in text
+
+
 def test_a_cohort_with_one_class(study):
     table = pd.read_csv(study.folder / "molecular.tsv", sep="\t")
     study.write_molecular(table.assign(score=0.2))

@@ -87,7 +87,7 @@ def test_only_series_that_classifiers_learn_from_are_perturbed(study):
 
 @pytest.mark.parametrize("per_lesion", [True, False])
 def test_features_by_other_aggregations_are_of_single_lesions(study, per_lesion):
-    study.configure(radiomics={"per_lesion": per_lesion})
+    study.configure(radiomics={"per_lesion": per_lesion}, phenotype={"aggregation": "union"})
     plan = study.plan().stdout
     collected = re.search(r"rule collect_radiomics:.*?\n\n", plan, re.S).group()
     assert "features.csv" in collected
@@ -103,6 +103,56 @@ def test_a_feature_table_skips_the_images(study):
     assert jobs["write_report"] == 1
 
 
+def tables_read(plan: str) -> dict[str, set[str]]:
+    """Read from a dry run which feature tables each rule reads; a rule of both protocols twice."""
+    tables: dict[str, set[str]] = {}
+    for block in re.split(r"\n(?=(?:local)?rule )", plan)[1:]:
+        rule = re.match(r"(?:local)?rule (\S+):", block).group(1)
+        protocol = re.search(r"wildcards: .*?protocol=(\w+)", block)
+        given = re.search(r"input: (.*)", block)
+        read = re.findall(r"radiomics/\w+/(features\w*\.csv)", given.group(1) if given else "")
+        if read:
+            name = f"{rule} ({protocol.group(1)})" if protocol else rule
+            tables.setdefault(name, set()).update(read)
+    return tables
+
+
+@pytest.mark.parametrize("aggregation", ["union", "largest", "volume_weighted_mean", "sum"])
+def test_each_protocol_reads_its_own_features(study, aggregation):
+    study.configure(phenotype={"aggregation": aggregation, "compare_with_reference": True})
+    plan = study.plan()
+    assert plan.returncode == 0, plan.stderr[-3000:]
+    union = {"features.csv"}
+    own = union if aggregation == "union" else {f"features_{aggregation}.csv"}
+    assert tables_read(plan.stdout + plan.stderr) == {
+        "select_features (published)": union,
+        "fit_published": union,
+        # Burden, folds and places are the same in every table.
+        "correlate_burden": union,
+        "audit_leakage": union,
+        "select_features (corrected)": own,
+        "fit_corrected": own,
+        "fit_baselines": own,
+        "score_test": own,
+        "repeat_cross_validation": own,
+        "permute_labels": own,
+        "assess_selection": own,
+        "correct_stepwise": union | own,
+        "measure_reproducibility": union | own,
+        "tabulate_cohort": union | own,
+        "write_manifest": union | own,
+    }
+
+
+def test_a_finished_table_is_taken_as_it_is_by_both_protocols(study):
+    study.begin_with(feature_table())
+    plan = study.plan()
+    assert plan.returncode == 0, plan.stderr[-3000:]
+    tables = tables_read(plan.stdout + plan.stderr)
+    assert {"fit_published", "fit_corrected", "correct_stepwise"} <= tables.keys()
+    assert set.union(*tables.values()) == {"features.csv"}
+
+
 @pytest.mark.parametrize("protocol", ["published", "corrected"])
 def test_one_protocol_alone(study, protocol):
     study.configure(phenotype={"protocols": [protocol]})
@@ -114,6 +164,15 @@ def test_one_protocol_alone(study, protocol):
     assert "correct_stepwise" not in jobs
     # The report shows the features' reproducibility beside the corrected protocol alone.
     assert ("perturb_lesions" in jobs) == (protocol == "corrected")
+
+
+def test_the_published_protocol_alone_reads_the_union_alone(study):
+    study.configure(phenotype={"protocols": ["published"]}, radiomics={"per_lesion": False})
+    plan = study.plan()
+    assert plan.returncode == 0, plan.stderr[-3000:]
+    tables = tables_read(plan.stdout + plan.stderr)
+    assert "fit_published" in tables
+    assert set.union(*tables.values()) == {"features.csv"}
 
 
 def test_a_gpu_is_asked_for_unless_the_device_is_the_cpu(study):

@@ -284,6 +284,47 @@ def test_a_changed_training_case_retrains_nothing_but_a_changed_setting_does(dem
     assert not {rule for rule in rules if re.match("plan|preprocess", rule)}
 
 
+def test_the_protocols_learn_from_the_union_and_from_the_lesions(demo_run):
+    folder = "radiomics/nnunet_finetuned"
+    union = demo_run.table(f"{folder}/features.csv")
+    by_lesion = demo_run.table(f"{folder}/features_volume_weighted_mean.csv")
+    scan = ["File", "Num_Lesions", "Burden_ml", "NE_Score", "Group", "Fold"]
+    pd.testing.assert_frame_equal(union[scan], by_lesion[scan])
+    # A weighted mean never exceeds the largest lesion, the union's diameter spans all of them.
+    diameter = "original_shape_Maximum3DDiameter"
+    longer = union[diameter] > by_lesion[diameter] * (1 + 1e-9)
+    known = union[diameter].notna() & by_lesion[diameter].notna()
+    several = union["Num_Lesions"] > 1
+    assert (known & several).any()
+    assert longer[known & several].all()
+    assert not longer[known & ~several].any()
+    steps = demo_run.table("tables/corrections.csv").set_index("correction")
+    step = steps.loc["lesions, not their union, as the unit of shape"]
+    assert step["made"] == "yes"
+    assert step["reason"].startswith("phenotype.aggregation is volume_weighted_mean")
+    measured = demo_run.table("tables/reproducibility.csv")
+    assert list(measured["aggregation"].unique()) == ["volume_weighted_mean", "union"]
+
+
+def test_another_aggregation_reruns_the_corrected_protocol_and_no_other(demo_run, tmp_path):
+    overlay = yaml.safe_load(demo_run.config_path.read_text())
+    overlay["phenotype"]["aggregation"] = "largest"
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(yaml.safe_dump(overlay))
+    result = demo_run.snakemake("--dry-run", configfile=changed)
+    assert result.returncode == 0, result.stdout[-3000:]
+    made = re.findall(r"^\s+output: (.*)$", result.stdout + result.stderr, re.M)
+    made = {path.removeprefix("results/test_demo/") for one in made for path in one.split(", ")}
+    corrected = {
+        f"phenotype/nnunet_finetuned/corrected/{name}"
+        for name in ("selection.tsv", "LR/predictions.tsv", "test_predictions.tsv", "metrics.tsv")
+    }
+    tables = {"tables/corrections.csv", "tables/reproducibility.csv", "tables/permutation.csv"}
+    assert corrected | tables | {"report.html"} <= made
+    assert not [path for path in made if "/published/" in path or path.startswith("radiomics")]
+    assert "phenotype/nnunet_finetuned/burden.tsv" not in made
+
+
 def test_snakemakes_own_report_carries_the_marked_outputs(demo_run, tmp_path):
     page = tmp_path / "report.html"
     result = demo_run.snakemake("--report", str(page))

@@ -45,6 +45,7 @@ def results(demo_run, shared_data, root, tmp_path_factory) -> Path:
     overlay["ledger"] = str(folder / "ledger")
     # A model of phantoms may strew lesions over a patient, each of which costs seconds.
     overlay["radiomics"]["per_lesion"] = False
+    overlay["phenotype"]["aggregation"] = "union"
     configfile = folder / "crlm.yaml"
     configfile.write_text(yaml.safe_dump(overlay))
     with pytest.MonkeyPatch.context() as patch:

@@ -86,6 +86,19 @@ def test_every_patient_with_a_ct_has_features_and_the_outcome(results, outcome):
     assert (table["Group"] == "test").sum() == 9
 
 
+def test_one_tumour_has_the_same_features_by_every_aggregation(results):
+    folder = results / "radiomics" / "reference"
+    union = read_table(folder / "features.csv")
+    single = union["Num_Lesions"] == 1
+    # One patient's mask falls into two parts.
+    assert (single.sum(), len(union)) == (35, 36)
+    for aggregation in ("largest", "volume_weighted_mean", "sum"):
+        other = read_table(folder / f"features_{aggregation}.csv")
+        same = (other[list(FEATURES)] == union[list(FEATURES)]).all(axis=1)
+        assert same[single].all()
+        assert not same[~single].any()
+
+
 def test_both_protocols_reach_intervals_on_the_test_patients(results):
     table = read_table(results / "tables" / "table4_classification.csv")
     auc = table[table["metric"] == "auc"]

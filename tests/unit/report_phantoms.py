@@ -24,6 +24,7 @@ SETTINGS = {
     "window_days": 92,
     "positive_above": 0.0,
     "protocols": ["published", "corrected"],
+    "aggregation": "volume_weighted_mean",
     "published_weights": "printed",
     "phantoms": True,
     "checklists": "checklists.html",
@@ -57,6 +58,7 @@ def facts() -> pd.DataFrame:
                     "lesions": 1 + number % 5,
                     # One patient's features could not be measured.
                     "measured": number != 5,
+                    "measured_by_lesion": number not in (5, 6),
                     "kind": "ensemble" if number < 4 else "out_of_fold",
                 }
             )
@@ -77,6 +79,7 @@ def facts() -> pd.DataFrame:
                 "burden_ml": float("nan"),
                 "lesions": float("nan"),
                 "measured": None,
+                "measured_by_lesion": None,
                 "kind": "ensemble" if number == 0 else "out_of_fold",
             }
         )

@@ -189,10 +189,12 @@ def test_numbers_are_those_of_the_tables(checklists, run):
     clear = found(checklists["CLEAR"], run)
     # facts(): 13 patients are included, 4 of them test patients, 2 series each.
     assert "Training 9 patients, 9 studies, 18 series; test 4 patients" in clear["15"].what
-    # Patient m05 lacks features in both series.
+    # Patient m05 lacks features in both series, patient m06 those of single lesions.
     assert clear["29"].what.startswith("2 of 26 classified series")
+    assert "4 of 26 classified series" in clear["29"].what
     table = run.tables["reproducibility"]
-    for comparison, rows in table.groupby("comparison"):
+    learnt = table[table["aggregation"].eq("volume_weighted_mean")]
+    for comparison, rows in learnt.groupby("comparison"):
         assert f"in {(rows['icc'] >= 0.75).sum()} of 108 features" in clear["46"].what, comparison
     required = run.tables["sample_size"]["required_patients"].max()
     assert f"{required:,.0f} patients" in clear["9"].what
@@ -200,6 +202,10 @@ def test_numbers_are_those_of_the_tables(checklists, run):
     assert "bin width: 25 HU" in clear["23"].what
     assert "shape 14, firstorder 18, glcm 24, gldm 14" in clear["26"].what.lower()
     assert clear["27"].what.startswith("108 a series: 107 radiomic")
+    for item in ("19", "27"):
+        assert "union of lesions (published); mean over lesions, weighted by volume" in (
+            clear[item].what
+        )
     assert "pyradiomics-bhklab 3.1.4" in clear["25"].what
     metrics = found(checklists["METRICS"], run)
     # calibration(): the model has a slope on held-out patients and none on test patients.

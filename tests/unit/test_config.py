@@ -7,6 +7,8 @@ import yaml
 
 from livermet.config import check_config, in_order, load_config
 from livermet.errors import InputError
+from livermet.radiomics.aggregation import AGGREGATIONS
+from livermet.report import words
 
 
 @pytest.fixture
@@ -34,6 +36,27 @@ def test_exchanged_lines_are_the_same_config():
 def test_the_projects_own_configs_pass(root, schema, overlay):
     files = [root / "config" / name for name in ("config.yaml", overlay) if name]
     check_config(load_config(files), schema)
+
+
+def test_the_schema_takes_the_aggregations_that_radiomics_makes_and_the_page_names(schema):
+    properties = yaml.safe_load(schema.read_text())["properties"]
+    taken = properties["phenotype"]["properties"]["aggregation"]["enum"]
+    assert set(taken) == set(AGGREGATIONS) == words.AGGREGATIONS.keys() - {"table"}
+
+
+@pytest.mark.parametrize("aggregation", ["largest", "volume_weighted_mean", "sum"])
+def test_an_aggregation_of_lesions_needs_their_features(root, schema, aggregation):
+    config = load_config([root / "config" / "config.yaml"])
+    config["radiomics"] = config["radiomics"] | {"per_lesion": False}
+    config["phenotype"] = config["phenotype"] | {"aggregation": aggregation}
+    with pytest.raises(InputError) as caught:
+        check_config(config, schema)
+    (told,) = str(caught.value).splitlines()
+    assert f"'phenotype.aggregation' is '{aggregation}'" in told
+    assert "radiomics.per_lesion is false" in told
+    # Neither the union, nor the published protocol, nor a finished table asks for them.
+    for change in ({"aggregation": "union"}, {"protocols": ["published"]}, {"table": "a.csv"}):
+        check_config(config | {"phenotype": config["phenotype"] | change}, schema)
 
 
 def test_every_wrong_key_is_told_by_its_name(root, schema):

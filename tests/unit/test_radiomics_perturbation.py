@@ -172,6 +172,28 @@ def test_small_lesions_are_left_out_before_and_not_after():
     pd.testing.assert_frame_equal(alone, moved(labelled=(SMALL,), count=3))
 
 
+def test_lesions_of_a_perturbed_mask_are_aggregated_as_those_of_a_scan():
+    # Without a deviation a perturbed mask's lesions are the scan's own.
+    names = ["volume_weighted_mean", "union"]
+    table = moved(sd=0, aggregations=names).set_index("aggregation")
+    union, lesions = scan_features(ct(), labels(BIG, SMALL), SETTINGS)
+    shares = lesions["volume_ml"] / lesions["volume_ml"].sum()
+    mean = lesions[list(FEATURES)].mul(shares, axis=0).sum()
+    for number in (1, 2):
+        rows = table[table["perturbation"] == number]
+        assert rows.loc["union", list(FEATURES)].tolist() == union.loc[0, list(FEATURES)].tolist()
+        found = rows.loc["volume_weighted_mean", list(FEATURES)].astype(float)
+        assert found.to_numpy() == pytest.approx(mean.to_numpy(), rel=1e-12)
+        assert rows[COUNT].tolist() == [2, 2]
+    apart = moved(aggregations=names)
+    assert apart["aggregation"].tolist() == names * 2
+    # The two lesions stay apart in the first mask, and merge in the second.
+    assert apart[COUNT].tolist() == [2, 2, 1, 1]
+    mean, union, merged, as_union = apart["original_firstorder_Mean"]
+    assert mean != union
+    assert merged == as_union
+
+
 def test_a_scan_without_lesions_has_rows_without_features():
     table = moved(labelled=())
     assert table[COUNT].tolist() == [0, 0]

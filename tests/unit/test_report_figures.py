@@ -287,23 +287,25 @@ def test_the_most_selected_features_were_selected_at_least_once():
 
 def test_reproducibility_counts_good_features_below_each_class():
     written = texts(reproducibility(statistics.reproducibility(), statistics.stability()))
-    table = by_class(statistics.reproducibility())
+    # What the corrected protocol learns from stands first, and is drawn alone.
+    learnt = statistics.reproducibility()[: 2 * 108]
+    table = by_class(learnt)
     for _, shape in table[table["family"].eq("shape")].groupby("comparison"):
         assert f"shape\n{(shape['icc'] >= 0.75).sum()}/14" in written
     assert {"ICC(A,1)", "ICC(1,1)"} <= set(written)
-    reliability = statistics.reproducibility().set_index("feature")["icc"]
+    reliability = learnt.set_index("feature")["icc"]
     told = " / ".join(f"{icc:.2f}" for icc in reliability[reliability.index[0]])
     assert any(f"82 of 100, ICC {told}" in text for text in written)
 
 
 def test_a_feature_stands_at_one_place_in_both_comparisons():
-    compared = side_by_side(statistics.reproducibility())
+    compared = side_by_side(statistics.reproducibility()[: 2 * 108])
     reconstructions, masks = compared.values()
     assert list(reconstructions["feature"]) == list(masks["feature"])
     shape = reconstructions.loc[reconstructions["family"].eq("shape"), "icc"]
     assert shape.is_monotonic_decreasing
     # Where reconstructions have no ICC, perturbed masks lead.
-    table = statistics.reproducibility()
+    table = statistics.reproducibility()[: 2 * 108]
     table.loc[table["comparison"].eq("reconstructions"), "icc"] = np.nan
     reconstructions, masks = side_by_side(table).values()
     assert list(reconstructions["feature"]) == list(masks["feature"])

@@ -247,8 +247,25 @@ def test_weights_and_missing_features_are_told_by_protocol(
     assert untold not in page
     assert ("published protocol drops such series" in page) == ("published" in protocols)
     assert ("corrected protocol keeps them" in page.lower()) == ("corrected" in protocols)
-    # One patient of two series; 18 of the 26 classified ones are of training patients.
-    assert "2 of 26 classified series lack some or all features" in page
+    # One patient's two series cannot be measured, by lesion those of another one neither.
+    unmeasured = {"published": 2, "corrected": 4}[protocols[0]]
+    assert f"{unmeasured} of 26 classified series lack some or all features" in page
+
+
+@pytest.mark.parametrize("aggregation", ["union", "largest", "volume_weighted_mean", "sum"])
+def test_what_the_features_are_of_is_told_by_protocol(results, aggregation):
+    page = render(compose(results, made.SETTINGS | {"aggregation": aggregation}))
+    told = {
+        "union": "features of the union of a scan&#39;s lesions.",
+        "largest": "features of a scan&#39;s largest lesion.",
+        "volume_weighted_mean": "each feature is the mean over a scan&#39;s lesions, weighted by",
+        "sum": "volume, surface area and energies are sums over a scan&#39;s lesions",
+    }
+    for name, words in told.items():
+        assert (f"Corrected protocol: {words}" in page) == (name == aggregation)
+    assert "Published protocol: features of the union of a scan&#39;s lesions, whose" in page
+    # Where both protocols lack the same, it is told once.
+    assert ("Corrected protocol: 4 of 26 classified" in page) == (aggregation != "union")
 
 
 def test_masks_of_one_network_and_of_several_are_told_only_where_both_are(results):

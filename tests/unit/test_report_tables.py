@@ -102,6 +102,10 @@ def test_studies_and_missing_features_are_counted_over_classified_series(facts):
     counts = series_without_features(facts)
     # p1_b has lesions that could not be measured, p2 has none.
     assert (counts.series, counts.unmeasured, counts.lesion_free) == (3, 2, 1)
+    # By lesion p1_a is not measured either.
+    by_lesion = facts.assign(measured_by_lesion=[False, False, False, None])
+    counts = series_without_features(by_lesion, by_lesion=True)
+    assert (counts.series, counts.unmeasured, counts.lesion_free) == (3, 3, 1)
     assert kinds_of_classified(facts) == {"train": {"out_of_fold": 2}, "test": {"ensemble": 1}}
 
 

@@ -25,7 +25,8 @@ with job(snakemake) as log:
         trivial=tested[trivial],
     )
     settings = Settings(params.lasso_target, params.trees, params.seed)
-    steps = climb(table, protocols, settings)
+    by_lesion = read_feature_table(given.by_lesion, params.name) if given.by_lesion else None
+    steps = climb(table, protocols, settings, params.aggregation, by_lesion)
     corrections = tabulate(steps, params.draws, params.seed)
     for row in corrections.itertuples():
         log.info("%d %s: test AUC %.3f (%s)", row.step, row.correction, row.auc, row.model)

@@ -10,18 +10,23 @@ from livermet.phenotype.table import read_feature_table
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params
-    table = prepared(read_feature_table(given.features, params.name))
     thickness, perturbed = pd.Series(dtype=float), None
     if given.acquisition:
         acquired = read_table(given.acquisition, dtype={"series": str})
         thickness = acquired.set_index("series")["slice_thickness_mm"]
     if given.perturbed:
-        parts = [read_table(path, dtype={"series": str}) for path in given.perturbed]
-        perturbed = pd.concat(parts, ignore_index=True)
-    icc = measure_reproducibility(table, thickness, perturbed, params.draws, params.seed)
-    for row in icc.drop_duplicates("comparison").itertuples():
-        log.info(
-            "%s: %s of %d targets of %d patients, %d ratings each",
-            *(row.comparison, row.form, row.targets, row.patients, row.ratings),
-        )
-    write_table(icc, snakemake.output.reproducibility)
+        files = [read_table(path, dtype={"series": str}) for path in given.perturbed]
+        perturbed = pd.concat(files, ignore_index=True)
+    parts = []
+    for aggregation, path in zip(params.aggregations, given.features, strict=True):
+        table = prepared(read_feature_table(path, params.name))
+        masks = None if perturbed is None else perturbed[perturbed["aggregation"].eq(aggregation)]
+        icc = measure_reproducibility(table, thickness, masks, params.draws, params.seed)
+        for row in icc.drop_duplicates("comparison").itertuples():
+            log.info(
+                "%s, %s: %s of %d targets of %d patients, %d ratings each",
+                *(aggregation, row.comparison, row.form, row.targets, row.patients, row.ratings),
+            )
+        icc.insert(0, "aggregation", aggregation)
+        parts.append(icc)
+    write_table(pd.concat(parts), snakemake.output.reproducibility)

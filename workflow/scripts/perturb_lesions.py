@@ -1,4 +1,4 @@
-"""Rule perturb_lesions: the features of one scan's union of lesions in perturbed masks."""
+"""Rule perturb_lesions: the features of one scan's lesions in perturbed masks."""
 
 import SimpleITK as sitk
 
@@ -23,6 +23,7 @@ with job(snakemake) as log:
         params.settings,
         Perturbations(**params.perturbations),
         params.seed,
+        params.aggregations,
         **components,
     )
     write_table(table, snakemake.output.table)

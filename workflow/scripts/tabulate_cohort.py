@@ -9,6 +9,7 @@ from livermet.report.tables import (
     facts_of_sheet,
     masks_of_features,
     masks_of_scans,
+    measured_by_lesion,
     splits_of_facts,
     table1_cohort,
     table2_splits,
@@ -22,6 +23,9 @@ with job(snakemake) as log:
     texts = {"series": str, "patient": str, "place": str}
     features = read_table(inputs.features, dtype={"File": str, "unique_pt": str})
     facts = facts_of_features(features, params.name, target)
+    if inputs.by_lesion:
+        by_lesion = read_table(inputs.by_lesion, dtype={"File": str})
+        facts = facts.assign(measured_by_lesion=measured_by_lesion(facts, by_lesion))
     if inputs.series:
         masks = [masks_of_features(facts)]
         if inputs.scans:

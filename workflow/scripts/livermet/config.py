@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from livermet.errors import InputError, stop_on
+from livermet.errors import stop_on
 
 
 def load_config(paths: Iterable[str | Path]) -> dict:
@@ -50,9 +50,27 @@ def check_config(config: dict, schema_path: str | Path) -> None:
             for error in errors
         ]
     )
-    segmentation = config["segmentation"]
-    if segmentation["final_model"] not in segmentation["models"]:
-        raise InputError(
-            f"Config key 'segmentation.final_model' is '{segmentation['final_model']}', which "
-            "segmentation.models does not list; add it there, or choose another final model."
-        )
+    stop_on(_unlisted_final_model(config["segmentation"]) + _unmeasured_lesions(config))
+
+
+def _unlisted_final_model(segmentation: dict) -> list[str]:
+    if segmentation["final_model"] in segmentation["models"]:
+        return []
+    return [
+        f"Config key 'segmentation.final_model' is '{segmentation['final_model']}', which "
+        "segmentation.models does not list; add it there, or choose another final model."
+    ]
+
+
+def _unmeasured_lesions(config: dict) -> list[str]:
+    phenotype, aggregation = config["phenotype"], config["phenotype"]["aggregation"]
+    # A finished table and the published protocol take no features of single lesions.
+    if phenotype["table"] or "corrected" not in phenotype["protocols"]:
+        return []
+    if config["radiomics"]["per_lesion"] or aggregation == "union":
+        return []
+    return [
+        f"Config key 'phenotype.aggregation' is '{aggregation}', which is made of the features of "
+        "single lesions, and radiomics.per_lesion is false; set it to true, or the aggregation to "
+        "union."
+    ]

@@ -34,6 +34,11 @@ from livermet.phenotype.folds import folds_of, patient_strata
 from livermet.phenotype.table import FEATURES, LESION_COUNT, measured
 
 METRICS = ("auc", "f1", "accuracy")
+# Where the corrected protocol learns from the same table as the published one: why it does.
+UNION_ALONE = {
+    "table": "a finished table is taken as it is",
+    "union": "phenotype.aggregation is union",
+}
 SERIES, PATIENT = "series", "patient"
 YES, NO, NOT_APPLICABLE = "yes", "no", "not applicable"
 
@@ -71,12 +76,24 @@ class Protocols:
     trivial: pd.DataFrame
 
 
-def climb(table: pd.DataFrame, protocols: Protocols, settings: Settings) -> list[Step]:
-    """Make each correction in its turn; `table` is the feature table as it was read."""
+def climb(
+    table: pd.DataFrame,
+    protocols: Protocols,
+    settings: Settings,
+    aggregation: str,
+    by_lesion: pd.DataFrame | None = None,
+) -> list[Step]:
+    """Make each correction in its turn; `table` is the published protocol's, as it was read.
+
+    `by_lesion` is the corrected protocol's own table, where it is another: the same series, their
+    features aggregated over lesions as `aggregation` (phenotype.aggregation) names. Where it is
+    the same table `aggregation` is 'union', or 'table' for a finished one.
+    """
+    last_table = table if by_lesion is None else by_lesion
     complete = table[measured(table)]
     headline = _headline(protocols.published)
     steps = [_published(protocols.published, headline)]
-    if not _enough(complete):
+    if not (_enough(complete) and _enough(last_table[measured(last_table)])):
         end = Step(
             "all corrections", protocols.chosen, protocols.held_out, protocols.tested, PATIENT
         )
@@ -116,16 +133,10 @@ def climb(table: pd.DataFrame, protocols: Protocols, settings: Settings) -> list
         if (counted[LESION_COUNT] == complete[LESION_COUNT]).all()
         else _chosen(steps[-1], "lesions counted by the mask", counted, _fit_inside, settings)
     )
-    steps.append(
-        _with(
-            steps[-1],
-            "lesions, not their union, as the unit of shape",
-            made=NO,
-            reason="the table measures the union of lesions; tables/reproducibility.csv holds the "
-            "ICC of each feature",
-        )
-    )
-    return steps + _last_steps(steps[-1], counted, table, protocols, settings)
+    steps.append(_of_lesions(steps[-1], complete, by_lesion, aggregation, settings))
+    if by_lesion is not None:
+        counted = _counted_by_mask(by_lesion[measured(by_lesion)])
+    return steps + _last_steps(steps[-1], counted, last_table, protocols, settings)
 
 
 def _enough(table: pd.DataFrame) -> bool:
@@ -152,6 +163,32 @@ def tabulate(steps: list[Step], draws: int, seed: int) -> pd.DataFrame:
     columns = ["step", "correction", "made", "reason", "model", "cv_auc", "cv_f1", "cv_accuracy"]
     of_test = [metric + part for metric in METRICS for part in ("", "_low", "_high", "_width")]
     return pd.DataFrame(rows, columns=[*columns, *of_test])
+
+
+def _of_lesions(
+    last: Step,
+    complete: pd.DataFrame,
+    by_lesion: pd.DataFrame | None,
+    aggregation: str,
+    settings: Settings,
+) -> Step:
+    """Take features of lesions for those of their union; `complete` has the union's scans."""
+    correction = "lesions, not their union, as the unit of shape"
+    if by_lesion is None:
+        icc = "tables/reproducibility.csv holds the ICC of each feature"
+        return _with(last, correction, made=NO, reason=f"{UNION_ALONE[aggregation]}; {icc}")
+    if (by_lesion[LESION_COUNT] <= 1).all():
+        reason = "no scan has more than one lesion"
+        return _with(last, correction, made=NOT_APPLICABLE, reason=reason)
+    aggregated = _counted_by_mask(by_lesion[measured(by_lesion)])
+    step = _chosen(last, correction, aggregated, _fit_inside, settings)
+    reasons = [f"phenotype.aggregation is {aggregation}"]
+    # A union may have all features where a lesion by itself has not, and the other way round.
+    if leaving := (~complete["series"].isin(aggregated["series"])).sum():
+        reasons.append(f"without {leaving} series that lack a feature by lesion")
+    if joining := (~aggregated["series"].isin(complete["series"])).sum():
+        reasons.append(f"with {joining} series that lack a feature as a union")
+    return replace(step, reason="; ".join(reasons))
 
 
 def _last_steps(

@@ -20,13 +20,15 @@ from scipy.ndimage import distance_transform_edt
 
 from livermet.detection.lesions import labelled_box, lesion_boxes, lesion_components, moved_box
 from livermet.images import LESION, array_of, voxel_volume_ml
-from livermet.radiomics.features import FEATURES, feature_extractor, region_features
+from livermet.radiomics.aggregation import aggregate
+from livermet.radiomics.features import FEATURES, feature_extractor
 from livermet.radiomics.resampling import SplineVolume
-from livermet.radiomics.scans import COUNT, refuse_other_grid
+from livermet.radiomics.scans import COUNT, Lesions, refuse_other_grid
 
 PERTURBED_COLUMNS = (
     "series",
     "perturbation",
+    "aggregation",
     "contour_sd_mm",
     "correlation_mm",
     *FEATURES,
@@ -35,6 +37,7 @@ PERTURBED_COLUMNS = (
     "dice",
     "reason",
 )
+UNION = "union"
 # Voxels beyond so many standard deviations from the surface are left as they are.
 REACH = 4.0
 WAVES = 256
@@ -73,14 +76,16 @@ def perturbed_features(
     settings: dict,
     perturbations: Perturbations,
     seed: int,
+    aggregations: Sequence[str] = (UNION,),
     connectivity: int = 26,
     minimum_lesion_voxels: int = 1,
 ) -> pd.DataFrame:
-    """Compute the features of the union of lesions in perturbed masks, a row a mask.
+    """Compute the features of a scan's lesions in perturbed masks, a row a mask and aggregation.
 
     ct, labels, settings and lesions as in `scan_features`; lesions are left out before their
-    contours move, never afterwards. Columns PERTURBED_COLUMNS: Num_Lesions and burden_ml are those
-    of the perturbed mask, dice is its Dice with the mask itself. Without a lesion features and dice
+    contours move, never afterwards. `aggregations` as in `livermet.radiomics.aggregation`; lesions
+    are then those of the perturbed mask. Columns PERTURBED_COLUMNS: Num_Lesions and burden_ml are
+    the perturbed mask's, dice is its Dice with the mask itself. Without a lesion features and dice
     are NaN. Raises InputError where the grids differ.
     """
     refuse_other_grid(ct, labels)
@@ -88,37 +93,46 @@ def perturbed_features(
     reach_mm = REACH * perturbations.contour_sd_mm
     box = widened(labelled_box(whole), reach_mm, spacing_mm, whole.shape)
     components = lesion_components(whole[box], connectivity, minimum_lesion_voxels)
-    numbers = range(1, perturbations.count + 1)
-    if not components.any():
-        rows = [{COUNT: 0, "burden_ml": 0.0, "reason": "no lesions"} for _ in numbers]
-    else:
-        extractor, volume = feature_extractor(settings), SplineVolume(ct)
-        corner = [edge.start for edge in box]
-        lesions = labelled_box(components)
+    lesions = labelled_box(components)
+    volume, corner = SplineVolume(ct), [edge.start for edge in box]
+    if components.any():
         # Every perturbed mask lies in here.
-        volume.prepare(moved_box(widened(lesions, reach_mm, spacing_mm, components.shape), corner))
-        near = surroundings(components, spacing_mm, reach_mm)
-        rows = []
-        for number in numbers:
-            random = generator(seed, series, number)
-            field = gaussian_field(near.centres_mm, perturbations.correlation_mm, random)
-            mask = displaced(components, near, perturbations.contour_sd_mm * field)
-            own = labelled_box(mask)
-            values, reason = region_features(volume, mask[own], moved_box(own, corner), extractor)
-            row = {
-                COUNT: int(lesion_components(mask * np.uint8(LESION), connectivity).max()),
-                "burden_ml": np.count_nonzero(mask) * voxel_volume_ml(ct),
-                "dice": _dice(components > 0, mask),
-                "reason": reason,
-            }
-            LOG.info("perturbation %d: %.2f ml, Dice %.3f", number, row["burden_ml"], row["dice"])
-            rows.append(values | row)
-    table = pd.DataFrame(rows, columns=list(PERTURBED_COLUMNS))
-    return table.assign(
-        series=series,
-        perturbation=list(numbers),
-        contour_sd_mm=perturbations.contour_sd_mm,
-        correlation_mm=perturbations.correlation_mm,
+        within = widened(lesions, reach_mm, spacing_mm, components.shape)
+        volume.prepare(moved_box(within, corner))
+    near = surroundings(components, spacing_mm, reach_mm)
+    extractor = feature_extractor(settings)
+    parts = []
+    for number in range(1, perturbations.count + 1):
+        random = generator(seed, series, number)
+        field = gaussian_field(near.centres_mm, perturbations.correlation_mm, random)
+        mask = displaced(components, near, perturbations.contour_sd_mm * field)
+        moved = lesion_components(mask * np.uint8(LESION), connectivity)
+        dice = _dice(components > 0, mask) if mask.any() else np.nan
+        LOG.info("perturbation %d: Dice %.3f", number, dice)
+        rows = _aggregated(Lesions(volume, moved, corner, extractor), aggregations)
+        parts.append(rows.assign(perturbation=number, dice=dice))
+    facts = {"contour_sd_mm": perturbations.contour_sd_mm}
+    facts |= {"correlation_mm": perturbations.correlation_mm, "series": series}
+    return pd.concat(parts, ignore_index=True).assign(**facts)[list(PERTURBED_COLUMNS)]
+
+
+def _aggregated(scan: Lesions, aggregations: Sequence[str]) -> pd.DataFrame:
+    """Measure the lesions of a mask, a row an aggregation."""
+    voxels = np.bincount(scan.components[scan.components > 0], minlength=1)[1:]
+    volumes_ml = voxels * voxel_volume_ml(scan.volume.ct)
+    values, reason = scan.union() if len(voxels) else ({}, "no lesions")
+    # One scan, whose name does not matter here.
+    row = {"series": "", COUNT: len(voxels), "burden_ml": volumes_ml.sum(), "reason": reason}
+    unions = pd.DataFrame([row | dict.fromkeys(FEATURES, np.nan) | values])
+    rows = []
+    if set(aggregations) != {UNION}:
+        for number, volume_ml in enumerate(volumes_ml, start=1):
+            values, reason = scan.lesion(number)
+            facts = {"series": "", "lesion": number, "volume_ml": volume_ml, "reason": reason}
+            rows.append(facts | values)
+    lesions = pd.DataFrame(rows, columns=["series", "lesion", "volume_ml", "reason", *FEATURES])
+    return pd.concat(
+        aggregate(unions, lesions, name).assign(aggregation=name) for name in aggregations
     )
 
 

@@ -2,7 +2,10 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
@@ -15,6 +18,7 @@ from livermet.detection.lesions import (
 )
 from livermet.errors import InputError
 from livermet.images import array_of, grid_difference
+from livermet.radiomics.extractor import Extractor
 from livermet.radiomics.features import FEATURES, feature_extractor, region_features
 from livermet.radiomics.position import POSITION_COLUMNS, lesion_positions
 from livermet.radiomics.resampling import Box, SplineVolume, resampled_grid
@@ -26,6 +30,34 @@ MEASURED_COLUMNS = ("voxel_mm", *FEATURES, "reason")
 LESION_COLUMNS = ("series", "lesion", *SIZE_COLUMNS, *POSITION_COLUMNS, *MEASURED_COLUMNS)
 
 LOG = logging.getLogger("livermet")
+
+
+@dataclass(frozen=True)
+class Lesions:
+    """The lesions of a component map that is a part of a CT, its first voxel the CT's `corner`."""
+
+    volume: SplineVolume
+    components: np.ndarray
+    corner: Sequence[int]
+    extractor: Extractor
+
+    @cached_property
+    def boxes(self) -> list[Box]:
+        """Give each lesion's box in the map."""
+        return lesion_boxes(self.components)
+
+    def union(self) -> tuple[dict[str, float], str]:
+        """Compute the 107 features of all lesions as one mask, and why some are missing."""
+        box = labelled_box(self.components)
+        return self._features(self.components[box] > 0, box)
+
+    def lesion(self, number: int) -> tuple[dict[str, float], str]:
+        """Compute the 107 features of a lesion, and why some are missing."""
+        box = self.boxes[number - 1]
+        return self._features(self.components[box] == number, box)
+
+    def _features(self, inside: np.ndarray, box: Box) -> tuple[dict[str, float], str]:
+        return region_features(self.volume, inside, moved_box(box, self.corner), self.extractor)
 
 
 def scan_features(
@@ -47,21 +79,18 @@ def scan_features(
     the grids differ.
     """
     refuse_other_grid(ct, labels)
-    extractor = feature_extractor(settings)
-    volume = SplineVolume(ct)
     whole = array_of(labels)
     box = labelled_box(whole)
     components = lesion_components(whole[box], connectivity, minimum_lesion_voxels)
     corner = [edge.start for edge in box]
     lesions = lesion_table(components, ct, corner)
     lesions = lesion_positions(whole[box], components, lesions, ct, corner)
+    scan = Lesions(SplineVolume(ct), components, corner, feature_extractor(settings))
     if lesions.empty:
         union, reason = {}, "no lesions"
     else:
         LOG.info("union of %d lesions, %.1f ml", len(lesions), lesions["volume_ml"].sum())
-        inside = components > 0
-        own = labelled_box(inside)
-        union, reason = region_features(volume, inside[own], moved_box(own, corner), extractor)
+        union, reason = scan.union()
     union_row = {
         **union,
         COUNT: len(lesions),
@@ -69,16 +98,15 @@ def scan_features(
         "reason": reason,
     }
     features = []
-    for lesion, own in zip(lesions.itertuples(), lesion_boxes(components), strict=True):
+    for lesion, box in zip(lesions.itertuples(), scan.boxes, strict=True):
         if not per_lesion:
             values, reason = {}, "not computed: radiomics, per_lesion is false"
         elif len(lesions) == 1:
             values = union
         else:
             LOG.info("lesion %d of %d, %.2f ml", lesion.lesion, len(lesions), lesion.volume_ml)
-            inside = components[own] == lesion.lesion
-            values, reason = region_features(volume, inside, moved_box(own, corner), extractor)
-        voxel_mm = _voxel_mm(ct, moved_box(own, corner), extractor.spacing_mm)
+            values, reason = scan.lesion(lesion.lesion)
+        voxel_mm = _voxel_mm(ct, moved_box(box, corner), scan.extractor.spacing_mm)
         features.append({"voxel_mm": voxel_mm, **values, "reason": reason})
     return (
         pd.DataFrame([union_row], columns=list(UNION_COLUMNS[1:])),

@@ -1,6 +1,6 @@
 """What every table and figure of the page shows, and how it was computed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from livermet.report import words
 from livermet.report.detection_captions import ALTERNATIVES as DETECTION_ALTERNATIVES
@@ -36,7 +36,8 @@ TABLES = {
     ),
     "table4_classification": (
         "Table 4. Classification of test studies",
-        "{test_rule} Mean and interval (2.5th to 97.5th percentile) of {draws} bootstrap draws. "
+        "{test_rule} {feature_rule} Mean and interval (2.5th to 97.5th percentile) of {draws} "
+        "bootstrap draws. "
         "{interval_rule} A draw that leaves a score undefined (NPV where nothing is predicted "
         "negative) does not count for it.",
     ),
@@ -92,7 +93,7 @@ FIGURES = {
         "units compare; bars to the right go with higher scores (also red), to the left with lower "
         "ones (blue). Where several folds select, bars are means over the folds that select the "
         "feature and the number behind is how many do. At most 20 features a "
-        "protocol.",
+        "protocol. {feature_rule}",
     ),
     "figure5_failures": (
         "Figure 5. Where the classifier fails",
@@ -146,6 +147,17 @@ SPLIT_RULES = {
     "series that no exclusion removed; the masks were given, so that nothing was trained to "
     "segment.",
     "table": "A patient stands on one side, training or test, as the feature table says.",
+}
+FEATURE_RULES = {
+    "published": "Published protocol: features of the union of a scan's lesions, whose shape "
+    "says how far they lie apart too.",
+    "union": "Corrected protocol: features of the union of a scan's lesions.",
+    "largest": "Corrected protocol: features of a scan's largest lesion.",
+    "volume_weighted_mean": "Corrected protocol: each feature is the mean over a scan's lesions, "
+    "weighted by their volume.",
+    "sum": "Corrected protocol: volume, surface area and energies are sums over a scan's lesions, "
+    "every other feature is the mean over them, weighted by their volume.",
+    "table": "Features are those of the finished feature table, under every protocol.",
 }
 WEIGHT_RULES = {
     "printed": "Published protocol: 'best AUC' and 'best F1' are the positive class's weights that "
@@ -208,7 +220,8 @@ def words_of(settings: Mapping) -> dict[str, str]:
 
     `settings`: source, target, name, entry (scans, masks or table), final_model, folds,
     connectivity, minimum_lesion_voxels, matching (the rule of table 3), surface_tolerance_mm,
-    draws, window_days, protocols, published_weights (printed or searched).
+    draws, window_days, protocols, aggregation (phenotype.aggregation, or 'table' for a finished
+    one), published_weights (printed or searched).
     """
     iou = IOU_RULE.format(iou=settings["matching"].removeprefix("iou_"))
     smallest = settings["minimum_lesion_voxels"]
@@ -264,8 +277,17 @@ def words_of(settings: Mapping) -> dict[str, str]:
         "weight_rule": " ".join(WEIGHT_RULES[weights[name]] for name in settings["protocols"]),
         "test_rule": " ".join(TEST_RULES[name] for name in settings["protocols"]),
         "within_rule": WITHIN_RULE if corrected else "",
+        "feature_rule": _feature_rule(settings["protocols"], settings["aggregation"]),
         "unscored_rule": UNSCORED_RULE if corrected else "",
         "rivals": ", and of the volume and the number of lesions alone" if corrected else "",
         "interval_rule": " ".join(INTERVAL_RULES[name] for name in settings["protocols"]),
         "validation_rule": " ".join(VALIDATION_RULES[name] for name in settings["protocols"]),
     }
+
+
+def _feature_rule(protocols: Sequence[str], aggregation: str) -> str:
+    """Say what the features are of, under each protocol."""
+    if aggregation == "table":
+        return FEATURE_RULES["table"]
+    rules = {"published": "published", "corrected": aggregation}
+    return " ".join(FEATURE_RULES[rules[name]] for name in protocols)

@@ -7,26 +7,33 @@ import pandas as pd
 from livermet.leakage import leaks
 from livermet.report import captions, words
 from livermet.report.page import Table, plain_table
-from livermet.report.tables import kinds_of_classified, series_without_features
+from livermet.report.tables import FeatureCounts, kinds_of_classified, lacking_by_protocol
 
 
 def unmeasured(facts: pd.DataFrame, settings: Mapping) -> list[str]:
     """Say how many classified series lack features, and what the run's protocols do with them."""
-    counts = series_without_features(facts)
+    alike = lacking_by_protocol(facts, settings)
+    return [
+        f"{protocols[0].capitalize()} protocol: " * (len(alike) > 1) + _lacking(counts, protocols)
+        for counts, protocols in alike.items()
+    ]
+
+
+def _lacking(counts: FeatureCounts, protocols: list[str]) -> str:
     if not counts.unmeasured:
-        return [f"All {counts.series} classified series that have a mask have every feature."]
+        return f"All {counts.series} classified series that have a mask have every feature."
     treatments = {
         "published": "the published protocol drops such series",
         "corrected": "the corrected protocol keeps them, fills features of extent with 0 and "
         "other missing ones with the median of the training series, and marks them as filled",
     }
-    treated = "; ".join(treatments[name] for name in settings["protocols"])
-    return [
+    treated = "; ".join(treatments[name] for name in protocols)
+    return (
         f"{counts.unmeasured} of {counts.series} classified series lack some or all features: in "
         f"{counts.lesion_free} the mask holds no lesion, in "
         f"{counts.unmeasured - counts.lesion_free} its lesions could not be measured in full. "
         f"{treated[:1].upper()}{treated[1:]}."
-    ]
+    )
 
 
 def _prediction_rules(segmentation: pd.DataFrame, facts: pd.DataFrame) -> list[str]:
@@ -74,6 +81,7 @@ def rules(
     thresholds = "; ".join(captions.THRESHOLD_RULES[name] for name in settings["protocols"])
     classes = {"table": "The class of a series is that of the feature table"}
     told += [
+        named["feature_rule"],
         f"Intervals: {settings['draws']:,} bootstrap draws. {named['interval_rule']}",
         f"Cross-validation. {named['validation_rule']}".strip(),
         f"{classes.get(settings['entry'], f'The class is positive where {above}')}; a series is "

@@ -45,6 +45,11 @@ def _is_radiomic(parts: list[str]) -> bool:
     return len(parts) > 2 and parts[1].islower()
 
 
+def learnt_from(reliability: pd.DataFrame) -> pd.DataFrame:
+    """Take the ICC of the features that the corrected protocol learns from, the table's first."""
+    return reliability[reliability["aggregation"].isin(reliability["aggregation"].iloc[:1])]
+
+
 def by_class(reliability: pd.DataFrame) -> pd.DataFrame:
     """Sort features by class in the table's order, within it by falling ICC; undefined ones last.
 

@@ -143,19 +143,23 @@ def reproducibility_sentences(tables: Tables) -> list[str]:
         return []
     features = tables["reproducibility"]["feature"].nunique()
     sentences = []
-    for comparison, rows in known.groupby("comparison", sort=False):
-        first = rows.iloc[0]
-        masks = comparison == PERTURBED
-        between = f"{first['ratings']} masks of one series" if masks else "two series of one study"
-        sentences.append(
-            f"{comparison.capitalize()}: {(rows['icc'] >= GOOD).sum()} of {features} features have "
-            f"an {first['form']} of {GOOD} or more between {between}, "
-            f"{(rows['icc'] < POOR).sum()} less than {POOR} ({first['targets']} "
-            f"{'series' if masks else 'studies'} of {first['patients']} training patients)."
-        )
-    if len(sentences) > 1:
-        both = known[known["icc"] >= GOOD]["feature"].duplicated().sum()
-        sentences[-1] += f" In both comparisons {both} features reach {GOOD}."
+    for aggregation, of_kind in known.groupby("aggregation", sort=False):
+        for comparison, rows in of_kind.groupby("comparison", sort=False):
+            first = rows.iloc[0]
+            masks = comparison == PERTURBED
+            between = (
+                f"{first['ratings']} masks of one series" if masks else "two series of one study"
+            )
+            sentences.append(
+                f"{comparison.capitalize()} ({words.value('aggregation', aggregation)}): "
+                f"{(rows['icc'] >= GOOD).sum()} of {features} features have an {first['form']} of "
+                f"{GOOD} or more between {between}, {(rows['icc'] < POOR).sum()} less than {POOR} "
+                f"({first['targets']} {'series' if masks else 'studies'} of {first['patients']} "
+                "training patients)."
+            )
+        if of_kind["comparison"].nunique() > 1:
+            both = of_kind[of_kind["icc"] >= GOOD]["feature"].duplicated().sum()
+            sentences[-1] += f" In both comparisons {both} features reach {GOOD}."
     return sentences
 
 

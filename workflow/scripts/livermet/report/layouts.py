@@ -136,16 +136,21 @@ def selection_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def reproducibility(table: pd.DataFrame) -> pd.DataFrame:
-    """Count the features of each class by their ICC; a comparison's last row counts all."""
+    """Count the features of each class by their ICC, a comparison and aggregation after the other.
+
+    The last row of each counts all.
+    """
     groups = [
-        (comparison, name, rows)
-        for comparison, known in table.groupby("comparison", sort=False)
-        for name, rows in [*by_class(known).groupby("family", sort=False), ("all", known)]
+        (*keys, name, rows)
+        for keys, features in table.groupby(["comparison", "aggregation"], sort=False)
+        for known in [by_class(features)]
+        for name, rows in [*known.groupby("family", sort=False), ("all", known)]
     ]
     return pd.DataFrame(
         [
             {
                 "comparison": comparison,
+                "aggregation": aggregation,
                 "class": name,
                 "Features": len(rows),
                 "ICC from 0.9": int((rows["icc"] >= EXCELLENT).sum()),
@@ -154,7 +159,7 @@ def reproducibility(table: pd.DataFrame) -> pd.DataFrame:
                 "No ICC": int(rows["icc"].isna().sum()),
                 "Median ICC": words.number(rows["icc"].median()),
             }
-            for comparison, name, rows in groups
+            for comparison, aggregation, name, rows in groups
         ]
     )
 

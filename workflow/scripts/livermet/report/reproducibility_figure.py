@@ -14,6 +14,7 @@ from livermet.report.feature_lists import (
     RECONSTRUCTIONS,
     by_class,
     feature_label,
+    learnt_from,
     most_selected,
 )
 from livermet.report.figures import BLUE, GREEN, GREY, INK, PALE, PURPLE
@@ -41,11 +42,12 @@ BELOW = {"fontsize": 8.5, "va": "top", "ha": "center", "color": INK}
 def reproducibility(reliability: pd.DataFrame, stability: pd.DataFrame) -> Figure:
     """Draw the ICC of every feature by class, and how often the commonest are selected.
 
-    `reliability` has comparison, feature, form, icc, low and high; each comparison has a panel, in
-    which a feature stands at the same place. `stability` has feature, selected and resamples; at
-    most 20 features of it are drawn, and none that was never selected.
+    `reliability` has comparison, aggregation, feature, form, icc, low and high; the features that
+    the corrected protocol learns from are drawn, each comparison in a panel of its own, in which a
+    feature stands at the same place. `stability` has feature, selected and resamples; at most 20
+    features of it are drawn, and none that was never selected.
     """
-    compared = side_by_side(reliability)
+    compared = side_by_side(learnt_from(reliability))
     often = most_selected(stability)
     heights = [3.3 * max(len(compared), 1), 0.55 + 0.25 * max(len(often), FEWEST_ROWS)]
     figure = Figure(figsize=(11.5, 0.9 + sum(heights)), layout="constrained")

@@ -60,7 +60,8 @@ TABLES = {
         "ICC of each feature, training patients only. Between reconstructions, two series of one "
         "study: how far the feature depends on the reconstruction; this is no test-retest. Between "
         "perturbed masks, the contour of one series' lesions moved at random, some times over: how "
-        "far it depends on where the contour is drawn. The file has the form, the numbers of "
+        "far it depends on where the contour is drawn. The features that the corrected protocol "
+        "learns from stand first. The file has the form, the numbers of "
         "targets and ratings and the interval of each feature.",
     ),
     "stability": (
@@ -137,9 +138,10 @@ FIGURES = {
     ),
     "reproducibility": (
         "Reproducibility and stability of features",
-        "Above: ICC of each feature between two reconstructions of one study and, below it and in "
-        "the same order, between perturbed masks of one series, with intervals over draws of "
-        "patients, sorted within its class; below each class, how many of its features are good "
+        "Above: ICC of each feature that the corrected protocol learns from, between two "
+        "reconstructions of one study and, below it and in the same order, between perturbed "
+        "masks of one series, with intervals over draws of patients, sorted within its class; "
+        "below each class, how many of its features are good "
         "(0.75 or more). Lines: moderate, good and excellent by Koo and Li (J Chiropr Med 2016). "
         "Last: in how many random halves of the training patients LASSO selects a feature, at most "
         "20 features, with its ICC.",

@@ -4,6 +4,7 @@ A table that describes groups has one row a fact and one column a group; its cel
 cell is empty where the group has nothing to describe. Tables of scores are long: one row a score.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -27,6 +28,7 @@ FACTS = [
     "burden_ml",
     "lesions",
     "measured",
+    "measured_by_lesion",
     "kind",
 ]
 SCORES = (
@@ -66,10 +68,11 @@ def facts_of_sheet(
 
     `sheet` is series.tsv, `places` the ledger's splits (patient, place), `matching` the cohort
     stage's matching (series, class, sample_type, score, included), `masks` the burden_ml and
-    lesions of each series with a mask and, where known, measured (whether it has every feature)
-    and kind (which networks made the mask); of a series' rows the first value counts. Gives
-    series, patient, study, cohort, place (train or test), included, label (positive, negative or
-    empty), score, sample_type, sex, age (years), burden_ml, lesions, measured, kind.
+    lesions of each series with a mask and, where known, measured (whether it has every feature),
+    measured_by_lesion and kind (which networks made the mask); of a series' rows the first value
+    counts. Gives series, patient, study, cohort, place (train or test), included, label (positive,
+    negative or empty), score, sample_type, sex, age (years), burden_ml, lesions, measured,
+    measured_by_lesion, kind.
     """
     facts = sheet[["series", "patient", "cohort", "sex", "age"]].copy()
     facts["study"] = study_names(sheet)
@@ -113,9 +116,15 @@ def facts_of_features(features: pd.DataFrame, name: str, cohort: str) -> pd.Data
     return facts.reindex(columns=FACTS)
 
 
+def measured_by_lesion(facts: pd.DataFrame, features: pd.DataFrame) -> pd.Series:
+    """Tell which series have every feature in the table that is aggregated over lesions."""
+    complete = measured(features).set_axis(features["File"])
+    return facts["series"].map(complete)
+
+
 def masks_of_features(facts: pd.DataFrame) -> pd.DataFrame:
-    """Take what `facts_of_features` knows of the masks: series, burden_ml, lesions, measured."""
-    return facts[["series", "burden_ml", "lesions", "measured"]]
+    """Take what the feature tables know of the masks: burden, lesions, what was measured."""
+    return facts[["series", "burden_ml", "lesions", "measured", "measured_by_lesion"]]
 
 
 def masks_of_scans(scans: pd.DataFrame) -> pd.DataFrame:
@@ -228,11 +237,27 @@ class FeatureCounts:
     lesion_free: int
 
 
-def series_without_features(facts: pd.DataFrame) -> FeatureCounts:
-    """Count the classified series whose features are not all measured, as the protocols do."""
-    known = facts[facts["included"].map(_is_true) & facts["measured"].notna()]
-    lacking = known[~known["measured"].map(_is_true)]
+def series_without_features(facts: pd.DataFrame, by_lesion: bool = False) -> FeatureCounts:
+    """Count the classified series whose features are not all measured, as the protocols do.
+
+    `by_lesion`: those that are aggregated over lesions, and not those of the union.
+    """
+    column = "measured_by_lesion" if by_lesion else "measured"
+    known = facts[facts["included"].map(_is_true) & facts[column].notna()]
+    lacking = known[~known[column].map(_is_true)]
     return FeatureCounts(len(known), len(lacking), int(lacking["lesions"].eq(0).sum()))
+
+
+def lacking_by_protocol(facts: pd.DataFrame, settings: Mapping) -> dict[FeatureCounts, list[str]]:
+    """Count what each protocol's own features lack; protocols with the same counts together.
+
+    `settings` has protocols and aggregation, what the corrected protocol's features are of.
+    """
+    alike: dict[FeatureCounts, list[str]] = {}
+    for protocol in settings["protocols"]:
+        by_lesion = protocol == CORRECTED and settings["aggregation"] in words.BY_LESION
+        alike.setdefault(series_without_features(facts, by_lesion), []).append(protocol)
+    return alike
 
 
 def kinds_of_classified(facts: pd.DataFrame) -> dict[str, dict[str, int]]:

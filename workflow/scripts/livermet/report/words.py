@@ -23,6 +23,13 @@ WEIGHTINGS = {
     "auc": "best AUC",
     "f1": "best F1",
 }
+# What features are of: 'table' where a finished one was taken as it is.
+BY_LESION = {
+    "largest": "largest lesion",
+    "volume_weighted_mean": "mean over lesions, weighted by volume",
+    "sum": "sum over lesions where features add up",
+}
+AGGREGATIONS = {"union": "union of lesions", "table": "finished table"} | BY_LESION
 COLUMNS = {
     "model": "Model",
     "cohort": "Cohort",
@@ -91,6 +98,7 @@ COLUMNS = {
     "tuning_patients": "Tuning patients",
     "pairs": "Pairs",
     "deterministic": "One thread",
+    "aggregation": "Features of",
     "difference": "Difference",
     "event": "Event",
     "best_lesion_dice": "Best lesion Dice",
@@ -123,6 +131,7 @@ VALUES = {
     "baseline": MODELS,
     "mask": MODELS | {"reference": "reference"},
     "optimised_for": WEIGHTINGS,
+    "aggregation": AGGREGATIONS,
 }
 DECIMALS = {"false_positives_per_scan": 2}
 MISSING = "\u2013"

@@ -8,7 +8,7 @@ import pandas as pd
 
 from livermet.phenotype.table import FEATURES
 from livermet.report import words
-from livermet.report.feature_lists import GOOD, PERTURBED, POOR
+from livermet.report.feature_lists import GOOD, PERTURBED, POOR, learnt_from
 from livermet.report.headlines import Choice, chosen_models
 
 DONE, PARTLY, NOT_DONE = "done", "partly", "not done"
@@ -43,8 +43,8 @@ class Artifacts:
     """What a run left behind: its settings, and its tables by file name without suffix.
 
     settings: run, entry (scans, masks or table), target, name, phantoms, models,
-    final_model, folds, window_days, positive_above, protocols, weightings, lasso_alpha,
-    lasso_target, trees, draws, radiomics (PyRadiomics' settings) and versions.
+    final_model, folds, window_days, positive_above, protocols, aggregation, weightings,
+    lasso_alpha, lasso_target, trees, draws, radiomics (PyRadiomics' settings) and versions.
     """
 
     settings: Mapping
@@ -167,7 +167,8 @@ def agreement(run: Artifacts, comparison: str) -> str:
     table = run.table("reproducibility")
     if table is None:
         return ""
-    rows = table[table["comparison"].eq(comparison) & table["icc"].notna()]
+    learnt = learnt_from(table)
+    rows = learnt[learnt["comparison"].eq(comparison) & learnt["icc"].notna()]
     if rows.empty:
         return ""
     first, icc = rows.iloc[0], rows["icc"]

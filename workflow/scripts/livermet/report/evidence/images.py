@@ -49,8 +49,9 @@ def segmentation_method(run: Artifacts) -> Evidence:
         DONE,
         sentences(
             f"Labels liver and lesion, by {listed(map(words.model, run.settings['models']))}. "
-            f"Features are taken from all lesions together, in the unedited masks of "
+            f"Features are taken from the unedited masks of "
             f"{words.model(run.settings['final_model'])}.",
+            _features_of(run),
             f"Training cases have since changed for {changed}." if changed else "",
         ),
         ("report.html#segmentation", "report.html#rules", METHODS),
@@ -248,13 +249,23 @@ def feature_classes(run: Artifacts) -> Evidence:
 
 
 def feature_count(run: Artifacts) -> Evidence:
-    """Count the features of a series."""
+    """Count the features of a series, and say what they are of."""
     return Evidence(
         DONE,
-        f"{len(FEATURES)} a series: {len(RADIOMIC_FEATURES)} radiomic ones and the number of "
-        "lesions.",
+        sentences(
+            f"{len(FEATURES)} a series: {len(RADIOMIC_FEATURES)} radiomic ones and the number of "
+            "lesions.",
+            "" if run.entry == "table" else _features_of(run),
+        ),
         (METHODS,),
     )
+
+
+def _features_of(run: Artifacts) -> str:
+    """Say what each protocol takes as a scan's features."""
+    of = {"published": "union", "corrected": run.settings["aggregation"]}
+    told = [f"{words.AGGREGATIONS[of[name]]} ({name})" for name in run.settings["protocols"]]
+    return f"A scan's features: {'; '.join(told)}."
 
 
 @from_images

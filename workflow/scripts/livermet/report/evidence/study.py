@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from livermet.leakage import leaks
+from livermet.radiomics.aggregation import features_file
 from livermet.report import words
 from livermet.report.evidence.artifacts import (
     DONE,
@@ -26,7 +27,7 @@ from livermet.report.evidence.artifacts import (
     two,
     without_unit,
 )
-from livermet.report.tables import NOT_RECORDED, kinds_of_classified, series_without_features
+from livermet.report.tables import NOT_RECORDED, kinds_of_classified, lacking_by_protocol
 
 ACQUISITION = ("scanner", "tube voltage, kVp", "kernel", "phase", "slice thickness, mm")
 
@@ -235,19 +236,21 @@ def missing_data(run: Artifacts) -> Evidence:
     """Count the series without all features, and say what each protocol does with them."""
     if classified(run) is None:
         return lacking(run, "the series that were classified")
-    counts = series_without_features(run.tables["facts"])
     treated = {
         "published": "the published protocol drops such series",
         "corrected": "the corrected protocol keeps them, fills features of extent with 0 and "
         "others with the training median, and marks them",
     }
-    rules = "; ".join(treated[name] for name in run.settings["protocols"])
     measurable = "" if run.entry == "table" else " with a mask"
-    return Evidence(
-        DONE,
+    told = [
         f"{counts.unmeasured} of {counted(counts.series, 'classified series', 'classified series')}"
         f"{measurable} lack features, {counts.lesion_free} because the mask holds no lesion; "
-        f"{rules}.",
+        f"{'; '.join(treated[name] for name in protocols)}."
+        for counts, protocols in lacking_by_protocol(run.tables["facts"], run.settings).items()
+    ]
+    return Evidence(
+        DONE,
+        sentences(*told),
         ("report.html#classification", FACTS, METHODS),
     )
 
@@ -392,10 +395,16 @@ def poor_input(run: Artifacts) -> Evidence:
 def feature_sharing(run: Artifacts) -> Evidence:
     """Point to the feature table; to publish it is the authors' decision."""
     mask = {"table": "table", "masks": "reference"}.get(run.entry, run.settings["final_model"])
+    aggregation = run.settings["aggregation"]
+    where = [f"radiomics/{mask}/features.csv"]
+    if aggregation in words.BY_LESION:
+        where.append(f"radiomics/{mask}/{features_file(aggregation)}")
+    tables = "one table" if len(where) == 1 else "a table a protocol"
     return Evidence(
         PARTLY,
-        "The features with scores and classes lie in one table; to publish it is for the authors.",
-        (f"radiomics/{mask}/features.csv",),
+        f"The features with scores and classes lie in {tables}; to publish them is for the "
+        "authors.",
+        tuple(where),
     )
 
 
