@@ -207,6 +207,23 @@ def test_numbers_are_those_of_the_tables(checklists, run):
     assert "4 test scans of 4 patients: median Dice of lesions 0.53" in metrics["9"].what
 
 
+def test_detection_is_evidence_of_an_evaluated_segmentation(checklists, run):
+    metrics, clear = checklists["METRICS"], checklists["CLEAR"]
+    evaluated = found(metrics, run)["9"]
+    assert "Scored also by rule of matching, with surface distances, by lesion size" in (
+        evaluated.what
+    )
+    assert "tables/detection_froc.csv" in evaluated.where
+    # scans() on 4 test scans: Dice 0.50, 0.52, 0.54, 0.56.
+    table = run.tables["table3_segmentation"].assign(median_dice_low=0.5, median_dice_high=0.56)
+    assert "Dice of lesions 0.53 (0.50 to 0.56), of the liver 0.90, lesion" in (
+        found(metrics, with_table(run, "table3_segmentation", table))["9"].what
+    )
+    assert "Holm's correction" in found(clear, run)["41"].what
+    without = with_table(run, "detection_comparison", None)
+    assert "Holm" not in found(clear, without)["41"].what
+
+
 def test_too_small_a_sample_is_no_fit_of_dimensions(checklists, run):
     metrics = checklists["METRICS"]
     assert found(metrics, run)["16"].done == PARTLY

@@ -27,6 +27,19 @@ def labelled_box(*maps: np.ndarray) -> tuple[slice, slice, slice]:
     return tuple(slice(int(first), int(last) + 1) for first, last in ends)
 
 
+def moved_box(box: tuple[slice, slice, slice], corner: Sequence[int]) -> tuple[slice, slice, slice]:
+    """Give a box of a part whose first voxel is the whole's voxel `corner`, in the whole."""
+    return tuple(
+        slice(edge.start + first, edge.stop + first)
+        for edge, first in zip(box, corner, strict=True)
+    )
+
+
+def lesion_boxes(components: np.ndarray) -> list[tuple[slice, slice, slice]]:
+    """Give the smallest box of each lesion 1 to n of a component map."""
+    return list(cc3d.statistics(components)["bounding_boxes"][1:]) if components.any() else []
+
+
 def lesion_components(
     labels: np.ndarray, connectivity: int = 26, minimum_voxels: int = 1
 ) -> np.ndarray:

@@ -2,14 +2,20 @@
 
 import logging
 
-import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from livermet.detection import lesion_components, lesion_table
+from livermet.detection.lesions import (
+    labelled_box,
+    lesion_boxes,
+    lesion_components,
+    lesion_table,
+    moved_box,
+)
 from livermet.errors import InputError
-from livermet.images import array_of, grid_difference, on_grid_of
-from livermet.radiomics.features import FEATURES, feature_extractor, mask_features
+from livermet.images import array_of, grid_difference
+from livermet.radiomics.features import FEATURES, feature_extractor, region_features
+from livermet.radiomics.resampling import SplineVolume
 
 COUNT = "Num_Lesions"
 UNION_COLUMNS = ("series", *FEATURES, COUNT, "burden_ml", "reason")
@@ -41,13 +47,19 @@ def scan_features(
             "run the ingest or the prediction of this series again."
         )
     extractor = feature_extractor(settings)
-    components = lesion_components(array_of(labels), connectivity, minimum_lesion_voxels)
-    lesions = lesion_table(components, ct)[["lesion", "volume_ml"]]
+    volume = SplineVolume(ct)
+    whole = array_of(labels)
+    box = labelled_box(whole)
+    components = lesion_components(whole[box], connectivity, minimum_lesion_voxels)
+    corner = [edge.start for edge in box]
+    lesions = lesion_table(components, ct, corner)[["lesion", "volume_ml"]]
     if lesions.empty:
         union, reason = {}, "no lesions"
     else:
         LOG.info("union of %d lesions, %.1f ml", len(lesions), lesions["volume_ml"].sum())
-        union, reason = mask_features(ct, _mask(components > 0, ct), extractor)
+        inside = components > 0
+        own = labelled_box(inside)
+        union, reason = region_features(volume, inside[own], moved_box(own, corner), extractor)
     union_row = {
         **union,
         COUNT: len(lesions),
@@ -55,20 +67,20 @@ def scan_features(
         "reason": reason,
     }
     rows = []
-    for lesion, volume_ml in lesions.itertuples(index=False):
+    for (lesion, volume_ml), own in zip(
+        lesions.itertuples(index=False), lesion_boxes(components), strict=True
+    ):
         if not per_lesion:
             features, reason = {}, "not computed: radiomics, per_lesion is false"
         elif len(lesions) == 1:
             features = union
         else:
             LOG.info("lesion %d of %d, %.2f ml", lesion, len(lesions), volume_ml)
-            features, reason = mask_features(ct, _mask(components == lesion, ct), extractor)
+            features, reason = region_features(
+                volume, components[own] == lesion, moved_box(own, corner), extractor
+            )
         rows.append({"lesion": lesion, "volume_ml": volume_ml, **features, "reason": reason})
     return (
         pd.DataFrame([union_row], columns=list(UNION_COLUMNS[1:])),
         pd.DataFrame(rows, columns=list(LESION_COLUMNS[1:])),
     )
-
-
-def _mask(inside: np.ndarray, grid: sitk.Image) -> sitk.Image:
-    return on_grid_of(inside.astype(np.uint8), grid)

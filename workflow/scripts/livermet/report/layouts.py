@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from livermet.report import words
+from livermet.report import detection_layouts, words
 from livermet.report.feature_lists import (
     EXCELLENT,
     GOOD,
@@ -285,11 +285,13 @@ LAYOUTS: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "reproduction": reproduction,
     "reproduction_differences": reproduction_differences,
     "reproduction_not_possible": reproduction_not_possible,
+    **detection_layouts.LAYOUTS,
 }
 # Tables of the page that show a part of another table's file.
 PARTS = {
     "reproduction_differences": "reproduction",
     "reproduction_not_possible": "reproduction",
+    **detection_layouts.PARTS,
 }
 
 

@@ -71,14 +71,36 @@ def segmentation_evaluation(run: Artifacts) -> Evidence:
     if rows.empty:
         return Evidence(NOT_DONE, "No test scan of the target cohort has a reference.")
     row = rows.iloc[0]
+    scores = {
+        "median Dice of lesions": "median_dice",
+        "of the liver": "median_liver_dice",
+        "lesion sensitivity": "lesion_sensitivity",
+        "PPV": "lesion_ppv",
+    }
+    told = [f"{name} {_with_interval(row, score)}" for name, score in scores.items()]
+    more = {
+        "detection_scores": "by rule of matching, with surface distances",
+        "detection_sizes": "by lesion size",
+        "detection_froc": "over the threshold of the lesion probability",
+        "detection_burden": "in its tumour burden",
+    }
+    made = [name for name in more if run.table(name) is not None]
     return Evidence(
         DONE,
-        f"{words.model(row['model'])} on {counted(row['scans'], 'test scan')} of "
-        f"{counted(row['patients'], 'patient')}: median Dice of lesions {two(row['median_dice'])}, "
-        f"of the liver {two(row['median_liver_dice'])}; lesion sensitivity "
-        f"{two(row['lesion_sensitivity'])}, PPV {two(row['lesion_ppv'])}. Without intervals.",
-        ("report.html#segmentation", csv("table3_segmentation")),
+        sentences(
+            f"{words.model(row['model'])} on {counted(row['scans'], 'test scan')} of "
+            f"{counted(row['patients'], 'patient')}: {', '.join(told)}.",
+            f"Scored also {listed(more[name] for name in made)}." if made else "",
+        ),
+        ("report.html#segmentation", csv("table3_segmentation"), *map(csv, made)),
     )
+
+
+def _with_interval(row: pd.Series, score: str) -> str:
+    """Write a score of table 3 with its interval, where the table has intervals."""
+    if f"{score}_low" not in row:
+        return two(row[score])
+    return with_interval(row, score, f"{score}_")
 
 
 @from_images

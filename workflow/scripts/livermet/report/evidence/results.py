@@ -221,14 +221,19 @@ def comparison(run: Artifacts) -> Evidence:
         + "."
     )
     where = found.where if permutation is None else (*found.where, csv("permutation"))
+    segmented = run.table("detection_comparison") is not None
     return Evidence(
         DONE,
         sentences(
-            "Differences in score on the same bootstrap draws of patients; no DeLong test, no "
-            "correction for several comparisons.",
+            "Classifiers: differences in score on the same bootstrap draws of patients; no DeLong "
+            "test, no correction for several comparisons.",
             tested,
+            "Segmentation models in pairs on the same patients: Wilcoxon's signed-rank test with "
+            "Holm's correction."
+            if segmented
+            else "",
         ),
-        where,
+        (*where, csv("detection_comparison")) if segmented else where,
     )
 
 
