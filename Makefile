@@ -4,8 +4,10 @@ CONFIG ?= config/demo.yaml
 # The published analysis: the authors' feature table, and SEARCH=1 for their search of class weights.
 TABLE ?= ../shared/data/paper/Final_ResampledClassificationData.csv
 PUBLISHED := published$(if $(SEARCH),_searched)
+# IBSI's phantoms and reference values, for the tables of docs/methods.md.
+IBSI ?= ../shared/data/ibsi
 
-.PHONY: setup demo published table assign test lint format bench
+.PHONY: setup demo published table assign ibsi test lint format bench
 
 setup: .venv/installed
 
@@ -27,6 +29,9 @@ table:
 
 assign: setup
 	PYTHONPATH=workflow/scripts $(BIN)/python -m livermet.assign --configfile $(CONFIG)
+
+ibsi: setup
+	PYTHONPATH=workflow/scripts $(BIN)/python -m livermet.radiomics.ibsi --data "$(IBSI)"
 
 test: setup
 	$(BIN)/python -m pytest

@@ -234,8 +234,8 @@ def extraction(run: Artifacts) -> Evidence:
     return Evidence(
         DONE,
         f"PyRadiomics ({run.version(PYRADIOMICS)}), hand-crafted three-dimensional features, "
-        "compared with PyRadiomics' own baselines. It follows the IBSI but for what its "
-        "documentation names.",
+        "compared with PyRadiomics' own baselines and, feature by feature, with the IBSI's "
+        "consensus values; the methods name each difference.",
         (METHODS, "report.html#versions"),
     )
 
