@@ -67,6 +67,9 @@ PROBABILITIES = bool(MODELS) and config["segmentation"]["lesion_probability"]
 # What makes a lesion, wherever lesions are counted.
 COMPONENTS = {key: config["detection"][key] for key in ("connectivity", "minimum_lesion_voxels")}
 PROTOCOLS = config["phenotype"]["protocols"]
+# By what features are harmonised, and the file of each series' batch where they are.
+HARMONISATION = config["phenotype"]["harmonisation"]
+HARMONISED = f"{RUN}/cohort/harmonisation.tsv" if HARMONISATION["by"] else []
 # Whether an article's printed numbers stand beside the run's, and its class weights are searched.
 REPRODUCED = bool(config["phenotype"]["printed_values"]) and "published" in PROTOCOLS
 SEARCHED = config["phenotype"]["published_weights"] == "searched"
@@ -92,6 +95,7 @@ def read_study():
         + lacking(series, ledger, needed_training_sets())
         + unusable_sets(ledger, needed_training_sets(), len(FOLDS))
         + unusable_target(series, molecular, ledger.places)
+        + series_without_batch(series, molecular)
         + cases_without_liver(series)
         + withdrawn_without_files(series, ledger)
     )
@@ -120,6 +124,26 @@ def unusable_series(series, molecular, places):
         config["phenotype"]["positive_above"],
     )
     return unusable_for_classes(matched, places)
+
+
+def series_without_batch(series, molecular):
+    """Say which included series have no header to tell the batch that features are harmonised by."""
+    if not HARMONISED:
+        return []
+    matched = match_samples(
+        series[series["cohort"] == TARGET],
+        molecular,
+        config["matching"]["window_days"],
+        config["phenotype"]["positive_above"],
+    )
+    images = series.loc[matched.loc[matched["included"], "series"], "image"]
+    bare = list(images.index[images.str.endswith(VOLUME_SUFFIXES)])
+    return [
+        f"Series '{name}': its image is a volume without a DICOM header, so that its "
+        f"{HARMONISATION['by']} is not known and its features cannot be harmonised; name a DICOM "
+        "folder, or set phenotype.harmonisation.by to null."
+        for name in bare
+    ]
 
 
 def cases_without_liver(series):
@@ -378,6 +402,16 @@ def lesions_of_mask(wildcards):
     """List the features of single lesions, one file a target series."""
     folder = f"{RUN}/radiomics/{wildcards.mask}/series"
     return [f"{folder}/{series}.lesions.tsv" for series in masked_series(wildcards.mask)]
+
+
+def batches_of_protocol(wildcards):
+    """Give the batches that features are harmonised by, in the one protocol that does it."""
+    return HARMONISED if wildcards.protocol == "corrected" else []
+
+
+def patients_of_batches(wildcards):
+    """Give the number of patients that each batch needs, where a protocol harmonises by batches."""
+    return HARMONISATION["minimum_patients"] if batches_of_protocol(wildcards) else None
 
 
 def found_weights(wildcards):

@@ -61,6 +61,7 @@ rule compare_baselines:
 rule repeat_cross_validation:
     input:
         features=OF_TABLE,
+        batches=HARMONISED,
     output:
         predictions=f"{CORRECTED}/repeats/{{repeated}}.tsv",
     log:
@@ -117,6 +118,7 @@ rule summarise_repeats:
 rule permute_labels:
     input:
         features=OF_TABLE,
+        batches=HARMONISED,
     output:
         aucs=f"{CORRECTED}/permutations/{{classifier}}/{{part}}.tsv",
     log:
@@ -175,6 +177,7 @@ rule summarise_permutations:
 rule correct_stepwise:
     input:
         features=OF_TABLE,
+        batches=HARMONISED,
         selection=f"{PUBLISHED}/selection.tsv",
         published=expand(f"{PUBLISHED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),
         held_out=expand(f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),

@@ -23,6 +23,7 @@ SETTINGS = {
     "positive_above": 0.0,
     "protocols": ["published", "corrected"],
     "published_weights": "printed",
+    "harmonisation": {"by": None, "thin_up_to_mm": 2.5, "minimum_patients": 10},
     "phantoms": True,
     "checklists": "checklists.html",
     "versions": {"pandas": "3.1.1", "matplotlib": "3.11.2"},

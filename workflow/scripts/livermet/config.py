@@ -50,9 +50,30 @@ def check_config(config: dict, schema_path: str | Path) -> None:
             for error in errors
         ]
     )
+    stop_on(_idle_harmonisation(config["phenotype"]))
     segmentation = config["segmentation"]
     if segmentation["final_model"] not in segmentation["models"]:
         raise InputError(
             f"Config key 'segmentation.final_model' is '{segmentation['final_model']}', which "
             "segmentation.models does not list; add it there, or choose another final model."
         )
+
+
+def _idle_harmonisation(phenotype: dict) -> list[str]:
+    """Say why a harmonisation that is asked for could not be done, as far as the config tells."""
+    by = phenotype["harmonisation"]["by"]
+    if not by:
+        return []
+    remedy = "set phenotype.harmonisation.by to null"
+    problems = []
+    if phenotype["table"]:
+        problems.append(
+            f"Config key 'phenotype.harmonisation.by' is '{by}', which a finished feature table "
+            f"(phenotype.table) does not name; {remedy}, or begin with scans."
+        )
+    if "corrected" not in phenotype["protocols"]:
+        problems.append(
+            f"Config key 'phenotype.harmonisation.by' is '{by}', and only the protocol 'corrected' "
+            f"harmonises; add it to phenotype.protocols, or {remedy}."
+        )
+    return problems

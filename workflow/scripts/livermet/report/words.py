@@ -87,6 +87,9 @@ COLUMNS = {
     "tuning_series": "Tuning series",
     "tuning_patients": "Tuning patients",
     "pairs": "Pairs",
+    "batch": "Batch",
+    "measured_series": "Series with measured lesions",
+    "positive_share": "Share of positive series",
     "deterministic": "One thread",
 }
 VALUES = {
