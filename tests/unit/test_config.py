@@ -44,3 +44,27 @@ def test_every_wrong_key_is_told_by_its_name(root, schema):
     assert any("'split.folds'" in sentence and "minimum of 2" in sentence for sentence in told)
     assert any("'split'" in sentence and "'fold' was unexpected" in sentence for sentence in told)
     assert any("'seed'" in sentence and "not of type 'integer'" in sentence for sentence in told)
+
+
+def harmonised(root, **phenotype):
+    config = load_config([root / "config" / "config.yaml"])
+    harmonisation = config["phenotype"]["harmonisation"] | {"by": "scanner"}
+    config["phenotype"] = config["phenotype"] | {"harmonisation": harmonisation} | phenotype
+    return config
+
+
+def test_features_are_harmonised_where_a_run_knows_its_scanners(root, schema):
+    assert (
+        load_config([root / "config" / "config.yaml"])["phenotype"]["harmonisation"]["by"] is None
+    )
+    check_config(harmonised(root), schema)
+    check_config(harmonised(root, protocols=["corrected"]), schema)
+
+
+def test_a_harmonisation_that_could_not_be_done_is_refused(root, schema):
+    with pytest.raises(InputError, match="which a finished feature table"):
+        check_config(harmonised(root, table="features.csv"), schema)
+    with pytest.raises(InputError, match="only the protocol 'corrected' harmonises"):
+        check_config(harmonised(root, protocols=["published"]), schema)
+    with pytest.raises(InputError, match="'site' is not one of"):
+        check_config(harmonised(root, harmonisation={"by": "site"}), schema)

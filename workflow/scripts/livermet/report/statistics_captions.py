@@ -57,10 +57,10 @@ TABLES = {
     ),
     "harmonisation_batches": (
         "Batches of the harmonisation",
-        "Features are harmonised by {harmonised_by} (ComBat; Johnson et al., Biostatistics 2007), in "
-        "the corrected protocol alone, with parameters from each fold's training series. Where the "
-        "share of positive series differs between batches, harmonisation takes some of what sets "
-        "the classes apart out of the features too.",
+        "Features are harmonised by {harmonised_by} (ComBat; Johnson et al., Biostatistics 2007) "
+        "in the corrected protocol alone, with parameters from each fold's training series. Where "
+        "the share of positive series differs between batches, harmonisation takes some of what "
+        "sets the classes apart out of the features too.",
     ),
     "harmonisation": (
         "Variance explained by batch",
