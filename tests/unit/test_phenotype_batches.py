@@ -81,7 +81,7 @@ def test_every_series_without_a_known_batch_is_named():
 def test_a_batch_that_one_folds_training_patients_have_too_few_of():
     # B: two patients of fold 0, one of fold 1, none of fold 2.
     matching, batches = cohort("BBABAAAAAABA")
-    with pytest.raises(InputError, match="Batch 'B' has 1 training patients where fold 0 is held"):
+    with pytest.raises(InputError, match="'B' has too few training patients: 1 where fold 0"):
         assign_batches(matching, batches, "scanner", 2)
     with pytest.raises(InputError, match="P0, P1, P3"):
         assign_batches(matching, batches, "scanner", 2)

@@ -84,8 +84,9 @@ def unusable_batches(rows: pd.DataFrame, minimum: int) -> list[str]:
         left = len(patients) - held_out.max()
         if left < minimum:
             problems.append(
-                f"Batch '{batch}' has {left} training patients where fold {held_out.idxmax()} is "
-                f"held out (in all {_named(patients.index)}); harmonisation needs {minimum} "
+                f"Batch '{batch}' has too few training patients: {left} where fold "
+                f"{held_out.idxmax()} is held out, of {_named(patients.index)}; harmonisation "
+                f"needs {minimum} "
                 "(phenotype.harmonisation.minimum_patients): take its series out of the sheet, "
                 f"{OFF}."
             )
