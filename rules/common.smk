@@ -74,6 +74,9 @@ AGGREGATION = config["phenotype"]["aggregation"] if "corrected" in PROTOCOLS els
 if FROM_TABLE:
     AGGREGATION = "table"
 BY_LESION = AGGREGATION not in ("table", "union")
+# By what features are harmonised, and the file of each series' batch where they are.
+HARMONISATION = config["phenotype"]["harmonisation"]
+HARMONISED = f"{RUN}/cohort/harmonisation.tsv" if HARMONISATION["by"] else []
 # Whether an article's printed numbers stand beside the run's, and its class weights are searched.
 REPRODUCED = bool(config["phenotype"]["printed_values"]) and "published" in PROTOCOLS
 SEARCHED = config["phenotype"]["published_weights"] == "searched"
@@ -99,6 +102,7 @@ def read_study():
         + lacking(series, ledger, needed_training_sets())
         + unusable_sets(ledger, needed_training_sets(), len(FOLDS))
         + unusable_target(series, molecular, ledger.places)
+        + series_without_batch(series, molecular)
         + cases_without_liver(series)
         + withdrawn_without_files(series, ledger)
     )
@@ -131,6 +135,21 @@ def matched_samples(series, molecular):
         config["matching"]["window_days"],
         config["phenotype"]["positive_above"],
     )
+
+
+def series_without_batch(series, molecular):
+    """Say which included series have no header to tell the batch that features are harmonised by."""
+    if not HARMONISED:
+        return []
+    matched = matched_samples(series[series["cohort"] == TARGET], molecular)
+    images = series.loc[matched.loc[matched["included"], "series"], "image"]
+    bare = list(images.index[images.str.endswith(VOLUME_SUFFIXES)])
+    return [
+        f"Series '{name}': its image is a volume without a DICOM header, so that its "
+        f"{HARMONISATION['by']} is not known and its features cannot be harmonised; name a DICOM "
+        "folder, or set phenotype.harmonisation.by to null."
+        for name in bare
+    ]
 
 
 def cases_without_liver(series):
@@ -423,6 +442,16 @@ def perturbed_of_mask(mask):
     named = matched.loc[matched["included"], "series"]
     folder = f"{RUN}/radiomics/{mask}/series"
     return [f"{folder}/{name}.perturbed.tsv" for name in named if PLACES[PATIENT[name]] != "test"]
+
+
+def batches_of_protocol(wildcards):
+    """Give the batches that features are harmonised by, in the one protocol that does it."""
+    return HARMONISED if wildcards.protocol == "corrected" else []
+
+
+def patients_of_batches(wildcards):
+    """Give the number of patients that each batch needs, where a protocol harmonises by batches."""
+    return HARMONISATION["minimum_patients"] if batches_of_protocol(wildcards) else None
 
 
 def found_weights(wildcards):

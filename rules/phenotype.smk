@@ -4,12 +4,14 @@ Comes in: `radiomics/{mask}/features.csv` (of the union of lesions), from which 
 protocol learns, and `features_{aggregation}.csv`, from which the corrected one does
 (`phenotype.aggregation`), one row a series in the authors' column names. Where the config names a
 finished table (`phenotype.table`), that table, checked and completed, is the mask 'table', and both
-protocols learn from it.
+protocols learn from it. Where features are harmonised, `cohort/matching.tsv` and
+`cohort/acquisition.tsv`.
 Goes out: `results/<run>/phenotype/{mask}/`: `burden.tsv` (tumour burden against score and class)
 and, for each protocol, `selection.tsv` (features), `{classifier}/` (predictions, scores of the
 folds, models), `metrics.tsv` (test metrics with bootstrap intervals) and `cross_validation.tsv`.
 Under `corrected` also `baselines/` (the trivial rules), `choice.tsv` (the model that
-cross-validation chose) and `test_predictions.tsv` (its scores of the test set, the only ones).
+cross-validation chose) and `test_predictions.tsv` (its scores of the test set, the only ones);
+where features are harmonised also `cohort/harmonisation.tsv` (the batch of each series).
 The classifiers of a protocol are jobs of their own and run side by side, each on one core.
 """
 
@@ -45,9 +47,38 @@ if FROM_TABLE:
             "../workflow/scripts/import_feature_table.py"
 
 
+rule assign_harmonisation:
+    input:
+        matching=f"{RUN}/cohort/matching.tsv",
+        acquisition=f"{RUN}/cohort/acquisition.tsv",
+    output:
+        batches=f"{RUN}/cohort/harmonisation.tsv",
+    log:
+        f"{RUN}/logs/assign_harmonisation.log",
+    benchmark:
+        f"{RUN}/benchmarks/assign_harmonisation.tsv"
+    # Before the networks' training: what it refuses should not be learnt after days.
+    priority: 100
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        by=HARMONISATION["by"],
+        thin_up_to_mm=HARMONISATION["thin_up_to_mm"],
+        minimum_patients=HARMONISATION["minimum_patients"],
+        code=code("phenotype.batches"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/assign_harmonisation.py"
+
+
 rule select_features:
     input:
         features=features_of_protocol,
+        batches=batches_of_protocol,
     output:
         selection=f"{RUN}/phenotype/{{mask}}/{{protocol}}/selection.tsv",
     log:
@@ -64,6 +95,7 @@ rule select_features:
         name=config["phenotype"]["name"],
         lasso_alpha=config["phenotype"]["lasso_alpha"],
         lasso_target=config["phenotype"]["lasso_target"],
+        minimum_patients=patients_of_batches,
         seed=config["seed"],
         code=code("phenotype.published", "phenotype.corrected"),
         versions=pins("phenotype"),
@@ -103,6 +135,7 @@ rule fit_published:
 rule fit_corrected:
     input:
         features=feature_table("{mask}", "corrected"),
+        batches=HARMONISED,
         selection=f"{MASK}/corrected/selection.tsv",
     output:
         predictions=f"{MASK}/corrected/{{classifier}}/predictions.tsv",
@@ -159,6 +192,7 @@ rule fit_baselines:
 rule score_test:
     input:
         features=feature_table("{mask}", "corrected"),
+        batches=HARMONISED,
         cross_validation=expand(
             f"{MASK}/corrected/{{classifier}}/cross_validation.tsv",
             classifier=CLASSIFIERS,

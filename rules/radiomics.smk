@@ -66,7 +66,7 @@ rule perturb_lesions:
         components=COMPONENTS,
         settings=config["radiomics"]["settings"],
         perturbations=PERTURBATIONS,
-        aggregations=[AGGREGATION, *(["union"] if BY_LESION else [])],
+        aggregations=list(AGGREGATED),
         seed=config["seed"],
         code=code("radiomics.perturbation"),
         versions=pins("radiomics"),

@@ -8,8 +8,9 @@ Goes out: `phenotype/{mask}/calibration_curve.tsv` and `results/<run>/tables/`: 
 `decision_curve.csv` (of the chosen model), `reproducibility.csv` (of every feature between two
 reconstructions of one study and between perturbed masks of one series), `stability.csv` and
 `selection_summary.csv` (of the corrected protocol's selection over halves of the training
-patients) and `sample_size.csv` (patients that so many features would need). Only
-`reproducibility.csv` does without the corrected protocol.
+patients), `sample_size.csv` (patients that so many features would need) and, where features are
+harmonised, `harmonisation_batches.csv` and `harmonisation.csv` (what batches explain of each
+feature). Only `reproducibility.csv` does without the corrected protocol.
 """
 
 
@@ -84,6 +85,7 @@ rule measure_reproducibility:
 rule assess_selection:
     input:
         features=CORRECTED_FEATURES,
+        batches=HARMONISED,
         corrected=f"{CORRECTED}/selection.tsv",
         published=[f"{PUBLISHED}/selection.tsv"] if "published" in PROTOCOLS else [],
     output:
@@ -121,3 +123,36 @@ rule assess_selection:
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/assess_selection.py"
+
+
+rule tabulate_harmonisation:
+    input:
+        features=CORRECTED_FEATURES,
+        batches=HARMONISED,
+    output:
+        batches=report(
+            f"{RUN}/tables/harmonisation_batches.csv",
+            caption="../workflow/report/harmonisation_batches.rst",
+            category="Classification",
+        ),
+        features=report(
+            f"{RUN}/tables/harmonisation.csv",
+            caption="../workflow/report/harmonisation.rst",
+            category="Classification",
+        ),
+    log:
+        f"{RUN}/logs/tabulate_harmonisation.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_harmonisation.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        name=config["phenotype"]["name"],
+        code=code("phenotype.batches"),
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/tabulate_harmonisation.py"

@@ -62,6 +62,7 @@ rule compare_baselines:
 rule repeat_cross_validation:
     input:
         features=CORRECTED_FEATURES,
+        batches=HARMONISED,
     output:
         predictions=f"{CORRECTED}/repeats/{{repeated}}.tsv",
     log:
@@ -118,6 +119,7 @@ rule summarise_repeats:
 rule permute_labels:
     input:
         features=CORRECTED_FEATURES,
+        batches=HARMONISED,
     output:
         aucs=f"{CORRECTED}/permutations/{{classifier}}/{{part}}.tsv",
     log:
@@ -177,6 +179,7 @@ rule correct_stepwise:
     input:
         features=PUBLISHED_FEATURES,
         by_lesion=CORRECTED_FEATURES if BY_LESION else [],
+        batches=HARMONISED,
         selection=f"{PUBLISHED}/selection.tsv",
         published=expand(f"{PUBLISHED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),
         held_out=expand(f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from study import Study, feature_table, make_study
+from study import Study, feature_table, make_study, write_files
 
 from livermet.errors import InputError
 from livermet.phenotype.table import FEATURES
@@ -131,6 +131,28 @@ def test_references_of_one_class_cannot_be_compared_with_predicted_masks(study):
     text = refusal(study)
     assert "Of the series with a reference alone (phenotype.compare_with_reference): No" in text
     assert "training series of the target cohort is negative" in text
+
+
+def test_volumes_without_a_header_cannot_be_harmonised(study):
+    study.configure(phenotype={"harmonisation": {"by": "thickness"}})
+    table = study.series()
+    rows = table.index[table["patient"] == "M3"]
+    table.loc[rows, "image"] = ["msclc_3_thin/ct.nii.gz", "msclc_3_thick/ct.nii.gz"]
+    study.write_series(table)
+    for row in table.loc[rows].to_dict("records"):
+        write_files(study, row)
+    text = refusal(study)
+    for name in ("msclc_3_thin", "msclc_3_thick"):
+        assert f"Series '{name}': its image is a volume without a DICOM header, so that" in text
+    # The volumes of the source cohort are not classified.
+    assert "lits_0" not in text
+
+
+def test_a_finished_table_cannot_be_harmonised(study):
+    study.begin_with(feature_table())
+    table = study.config["phenotype"]["table"]
+    study.configure(phenotype={"table": table, "harmonisation": {"by": "scanner"}})
+    assert "set phenotype.harmonisation.by to null, or begin with scans" in refusal(study)
 
 
 def test_a_feature_table_that_is_not_there(study):

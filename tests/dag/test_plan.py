@@ -175,6 +175,31 @@ def test_the_published_protocol_alone_reads_the_union_alone(study):
     assert set.union(*tables.values()) == {"features.csv"}
 
 
+def test_features_are_harmonised_where_the_config_says_so(study):
+    """The batches reach every job of the corrected protocol that fits or scores features."""
+    assert "harmonisation" not in study.plan().stdout
+    study.configure(phenotype={"harmonisation": {"by": "scanner"}})
+    result = study.plan("--verbose")
+    jobs = planned(result)
+    assert jobs["assign_harmonisation"] == 1
+    assert jobs["tabulate_harmonisation"] == 1
+    planned_jobs = re.findall(
+        r"^rule (\w+):\n    input: (.*)\n    output: (.*)$", result.stdout + result.stderr, re.M
+    )
+    reading = [job for job in planned_jobs if "cohort/harmonisation.tsv" in job[1]]
+    assert not [output for _, _, output in reading if "/published/" in output]
+    assert {rule for rule, _, _ in reading} == {
+        "assess_selection",
+        "correct_stepwise",
+        "fit_corrected",
+        "permute_labels",
+        "repeat_cross_validation",
+        "score_test",
+        "select_features",
+        "tabulate_harmonisation",
+    }
+
+
 def test_a_gpu_is_asked_for_unless_the_device_is_the_cpu(study):
     study.configure(segmentation={"device": "cuda"})
     assert "gpu=1" in study.plan().stdout

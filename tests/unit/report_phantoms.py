@@ -26,6 +26,7 @@ SETTINGS = {
     "protocols": ["published", "corrected"],
     "aggregation": "volume_weighted_mean",
     "published_weights": "printed",
+    "harmonisation": {"by": None, "thin_up_to_mm": 2.5, "minimum_patients": 10},
     "phantoms": True,
     "checklists": "checklists.html",
     "versions": {"pandas": "3.1.1", "matplotlib": "3.11.2"},

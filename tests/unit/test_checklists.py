@@ -383,3 +383,14 @@ def test_the_table_holds_what_the_page_shows(checklists, run):
     assert table["weight"].sum() == pytest.approx(1)
     assert table.loc["22", "where"] == "tables/calibration.csv"
     assert not table["what"].eq("").any()
+
+
+def test_harmonisation_answers_for_confounders_in_part(checklists, run):
+    bare = found(checklists["CLEAR"], run)["36"]
+    assert bare.done == "not done"
+    harmonisation = run.settings["harmonisation"] | {"by": "scanner"}
+    settings = dict(run.settings) | {"harmonisation": harmonisation}
+    answered = found(checklists["CLEAR"], replace(run, settings=settings))
+    assert answered["36"].done == "partly"
+    assert "harmonised by scanner (manufacturer and model)" in answered["36"].what
+    assert "ComBat by scanner" in answered["32"].what

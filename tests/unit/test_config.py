@@ -107,3 +107,27 @@ def test_settings_of_radiomics_are_checked_before_anything_runs(root, schema, na
     config["radiomics"]["settings"][name] = value
     with pytest.raises(InputError, match=name):
         check_config(config, schema)
+
+
+def harmonised(root, **phenotype):
+    config = load_config([root / "config" / "config.yaml"])
+    harmonisation = config["phenotype"]["harmonisation"] | {"by": "scanner"}
+    config["phenotype"] = config["phenotype"] | {"harmonisation": harmonisation} | phenotype
+    return config
+
+
+def test_features_are_harmonised_where_a_run_knows_its_scanners(root, schema):
+    assert (
+        load_config([root / "config" / "config.yaml"])["phenotype"]["harmonisation"]["by"] is None
+    )
+    check_config(harmonised(root), schema)
+    check_config(harmonised(root, protocols=["corrected"]), schema)
+
+
+def test_a_harmonisation_that_could_not_be_done_is_refused(root, schema):
+    with pytest.raises(InputError, match="which a finished feature table"):
+        check_config(harmonised(root, table="features.csv"), schema)
+    with pytest.raises(InputError, match="only the protocol 'corrected' harmonises"):
+        check_config(harmonised(root, protocols=["published"]), schema)
+    with pytest.raises(InputError, match="'site' is not one of"):
+        check_config(harmonised(root, harmonisation={"by": "site"}), schema)

@@ -200,3 +200,22 @@ def test_too_few_measured_scans_leave_the_two_ends():
     assert list(steps["correction"]) == ["published procedure", "all corrections"]
     assert pd.isna(steps.at[0, "auc"])
     assert "too few" in steps.at[1, "reason"]
+
+
+def test_harmonisation_is_a_step_of_its_own_after_all_corrections(table):
+    odd = table["patient"].str[1:].astype(int) % 2 == 1
+    lacking = made.without_lesions(table, table.index[[0, 20]])
+    batched = lacking.assign(batch=odd.map({True: "B", False: "A"}))
+    protocols, _, _ = both_protocols(batched)
+    steps = {step.correction: step for step in climb(batched, protocols, SETTINGS, "union")}
+    words = list(steps)
+    assert words[-3:-1] == ["one voxel size for all", "features harmonised inside the folds"]
+    last = steps["features harmonised inside the folds"]
+    assert last.held_out is protocols.held_out
+    assert last.tested is protocols.tested
+    # The steps before it are those of the same table without batches.
+    plain = {step.correction: step for step in climb(lacking, protocols, SETTINGS, "union")}
+    assert words[:-2] == list(plain)[:-1]
+    for word in words[: words.index("scans without measurable lesions kept")]:
+        pd.testing.assert_frame_equal(steps[word].held_out, plain[word].held_out)
+    assert not steps[words[-3]].held_out["probability"].equals(last.held_out["probability"])

@@ -145,3 +145,15 @@ def test_a_model_that_one_mask_alone_has_scored_leaves_the_other_empty():
     rows = plain_table("masks", "", "", LAYOUTS["masks"](table)).rows
     assert len(rows) == 2
     assert all(MISSING in row for row in rows)
+
+
+def test_harmonisation_is_shown_by_class_of_feature():
+    shown, whole = lay_out("harmonisation", made.tables())
+    assert shown["class"].tolist() == [
+        *("shape", "firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm", "all"),
+    ]
+    # The 107 features of PyRadiomics' original image by class.
+    assert shown["Features"].tolist() == [14, 18, 24, 14, 16, 16, 5, 107]
+    assert set(shown["As measured"]) == {"0.25"}
+    assert set(shown["Harmonised, held out"]) == {"0.02"}
+    assert whole["before"].tolist() == [0.25] * 107

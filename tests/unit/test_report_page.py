@@ -268,6 +268,21 @@ def test_what_the_features_are_of_is_told_by_protocol(results, aggregation):
     assert ("Corrected protocol: 4 of 26 classified" in page) == (aggregation != "union")
 
 
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        (None, "Features are not harmonised between scanners or slice thicknesses."),
+        ("scanner", "ComBat takes out of the features what differs by scanner (manufacturer"),
+        ("thickness", "what differs by slice thickness (up to 2.5 mm, or over it)"),
+    ],
+)
+def test_the_page_says_whether_features_are_harmonised_and_by_what(results, by, told):
+    harmonisation = made.SETTINGS["harmonisation"] | {"by": by}
+    page = render(compose(results, made.SETTINGS | {"harmonisation": harmonisation}))
+    assert told in page
+    assert page.count("ComBat takes out") == (by is not None)
+
+
 def test_masks_of_one_network_and_of_several_are_told_only_where_both_are(results):
     page = render(compose(results, made.SETTINGS))
     assert "Of 18 classified training series 18 have their features from the mask of one" in page

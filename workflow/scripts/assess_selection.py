@@ -4,6 +4,7 @@ import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
+from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import prepared
 from livermet.phenotype.sample_size import plan_sample_size
 from livermet.phenotype.stability import (
@@ -16,6 +17,7 @@ from livermet.phenotype.table import read_feature_table
 with job(snakemake) as log:
     given, params, outputs = snakemake.input, snakemake.params, snakemake.output
     table = prepared(read_feature_table(given.features, params.name))
+    table = with_batches(table, given.batches)
     corrected = read_table(given.corrected)
     others = [read_table(path) for path in given.published]
     log.info("selecting from halves of the training patients")

@@ -3,6 +3,7 @@
 from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.baselines import BASELINES
+from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import UNWEIGHTED, Settings
 from livermet.phenotype.fits import read_rows
 from livermet.phenotype.ladder import Protocols, climb, tabulate
@@ -10,7 +11,7 @@ from livermet.phenotype.table import read_feature_table
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params
-    table = read_feature_table(given.features, params.name)
+    table = with_batches(read_feature_table(given.features, params.name), given.batches)
     published, held_out = read_rows(given.published), read_rows(given.held_out)
     tested = read_rows([given.tested])
     trivial = tested["model"].isin(BASELINES)

@@ -3,12 +3,14 @@
 from livermet.files import read_table
 from livermet.jobs import job
 from livermet.phenotype import corrected
+from livermet.phenotype.combat import with_batches
 from livermet.phenotype.fits import write_fits
 from livermet.phenotype.table import read_feature_table
 
 with job(snakemake) as log:
     params, classifier = snakemake.params, snakemake.wildcards.classifier
     table = corrected.prepared(read_feature_table(snakemake.input.features, params.name))
+    table = with_batches(table, snakemake.input.batches)
     selection = read_table(snakemake.input.selection, dtype={"fold": str})
     settings = corrected.Settings(params.lasso_target, params.trees, params.seed)
     fit = corrected.fit(table, selection, classifier, params.weightings, settings)

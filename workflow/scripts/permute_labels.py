@@ -2,6 +2,7 @@
 
 from livermet.files import write_table
 from livermet.jobs import job
+from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import Settings
 from livermet.phenotype.permutation import permutation_aucs
 from livermet.phenotype.table import read_feature_table
@@ -9,6 +10,7 @@ from livermet.phenotype.table import read_feature_table
 with job(snakemake) as log:
     params, classifier = snakemake.params, snakemake.wildcards.classifier
     table = read_feature_table(snakemake.input.features, params.name)
+    table = with_batches(table, snakemake.input.batches)
     settings = Settings(params.lasso_target, params.trees, params.seed)
     first, last = params.numbers
     log.info("%s: permutations %d to %d", classifier, first, last)

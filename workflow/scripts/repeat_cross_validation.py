@@ -2,6 +2,7 @@
 
 from livermet.files import write_table
 from livermet.jobs import job
+from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import Settings, prepared
 from livermet.phenotype.repeats import repeat_baselines, repeat_cross_validation
 from livermet.phenotype.table import read_feature_table
@@ -9,6 +10,7 @@ from livermet.phenotype.table import read_feature_table
 with job(snakemake) as log:
     params, model = snakemake.params, snakemake.wildcards.repeated
     table = prepared(read_feature_table(snakemake.input.features, params.name))
+    table = with_batches(table, snakemake.input.batches)
     log.info("%s: %d repeats over %d patients", model, params.repeats, table["patient"].nunique())
     if model == "baselines":
         predictions = repeat_baselines(table, params.folds, params.repeats, params.seed)

@@ -7,12 +7,14 @@ from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.baselines import BASELINES
 from livermet.phenotype.choice import choose
+from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import UNWEIGHTED, prepared, score_test
 from livermet.phenotype.fits import read_rows
 from livermet.phenotype.table import read_feature_table
 
 with job(snakemake) as log:
     table = prepared(read_feature_table(snakemake.input.features, snakemake.params.name))
+    table = with_batches(table, snakemake.input.batches)
     choice = choose(read_rows(snakemake.input.cross_validation))
     chosen = choice[choice["chosen"]].iloc[0]
     log.info("chosen: %s (mean AUC over folds %.3f)", chosen["model"], chosen["auc"])

@@ -3,6 +3,8 @@
 from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype import corrected, published
+from livermet.phenotype.batches import check_measured
+from livermet.phenotype.combat import with_batches
 from livermet.phenotype.fits import PUBLISHED
 from livermet.phenotype.table import read_feature_table
 
@@ -12,7 +14,10 @@ with job(snakemake) as log:
     if snakemake.wildcards.protocol == PUBLISHED:
         selection = published.select(table, params.lasso_alpha)
     else:
-        selection = corrected.select(corrected.prepared(table), params.lasso_target, params.seed)
+        table = with_batches(corrected.prepared(table), snakemake.input.batches)
+        if snakemake.input.batches:
+            check_measured(table, params.minimum_patients)
+        selection = corrected.select(table, params.lasso_target, params.seed)
     for fold, chosen in selection.groupby("fold"):
         log.info("fold %s: %d features selected", fold, chosen["feature"].notna().sum())
     write_table(selection, snakemake.output.selection)

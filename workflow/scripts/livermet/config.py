@@ -50,7 +50,11 @@ def check_config(config: dict, schema_path: str | Path) -> None:
             for error in errors
         ]
     )
-    stop_on(_unlisted_final_model(config["segmentation"]) + _unmeasured_lesions(config))
+    stop_on(
+        _unlisted_final_model(config["segmentation"])
+        + _unmeasured_lesions(config)
+        + _idle_harmonisation(config["phenotype"])
+    )
 
 
 def _unlisted_final_model(segmentation: dict) -> list[str]:
@@ -74,3 +78,23 @@ def _unmeasured_lesions(config: dict) -> list[str]:
         "single lesions, and radiomics.per_lesion is false; set it to true, or the aggregation to "
         "union."
     ]
+
+
+def _idle_harmonisation(phenotype: dict) -> list[str]:
+    """Say why a harmonisation that is asked for could not be done, as far as the config tells."""
+    by = phenotype["harmonisation"]["by"]
+    if not by:
+        return []
+    remedy = "set phenotype.harmonisation.by to null"
+    problems = []
+    if phenotype["table"]:
+        problems.append(
+            f"Config key 'phenotype.harmonisation.by' is '{by}', which a finished feature table "
+            f"(phenotype.table) does not name; {remedy}, or begin with scans."
+        )
+    if "corrected" not in phenotype["protocols"]:
+        problems.append(
+            f"Config key 'phenotype.harmonisation.by' is '{by}', and only the protocol 'corrected' "
+            f"harmonises; add it to phenotype.protocols, or {remedy}."
+        )
+    return problems

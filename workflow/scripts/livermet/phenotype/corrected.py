@@ -5,7 +5,8 @@ in, so that a held-out patient was held out of every stage. Before them, facts o
 (`prepared`): lesions are counted as the mask has them, and a series measured in another voxel than
 the others is left out. Inside each fold, from its training rows alone:
 
-1. Scans without measurable lesions stay. `LesionFreeFiller` gives them stated values.
+1. Where rows have batches (`batches.with_batches`), `ComBat` takes the batches' effects out of the
+   features. Scans without measurable lesions stay. `LesionFreeFiller` gives them stated values.
 2. Features are standardised, and of features that say nearly the same (|Spearman's rho| above
    REDUNDANT) the one that resembles all others least stays.
 3. LASSO, its alpha chosen by an inner cross-validation grouped by patient, regresses the score (or
@@ -28,7 +29,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LassoCV
@@ -45,6 +46,7 @@ from livermet.phenotype.classifiers import (
     positive_weight,
     sample_weights,
 )
+from livermet.phenotype.combat import ComBat
 from livermet.phenotype.filling import CANDIDATES, LesionFreeFiller
 from livermet.phenotype.fits import (
     ALL_FOLDS,
@@ -123,7 +125,8 @@ def select(table: pd.DataFrame, target: str, seed: int) -> pd.DataFrame:
 def select_in(rows: pd.DataFrame, target: str, seed: int, fold: int | str) -> pd.DataFrame:
     """Select features from some training rows; alpha by inner folds grouped by patient."""
     scaler = StandardScaler()
-    standardised = scaler.fit_transform(LesionFreeFiller().fit_transform(rows))
+    complete = Pipeline(completing_steps()).fit_transform(rows)
+    standardised = scaler.fit_transform(complete)
     kept = without_redundancy(standardised)
     outcome = rows["score" if target == "score" else "label"].to_numpy(dtype=float)
     lasso = LassoCV(cv=grouped_splits(rows, INNER_FOLDS, seed), eps=0.02, alphas=50, max_iter=10000)
@@ -133,6 +136,11 @@ def select_in(rows: pd.DataFrame, target: str, seed: int, fold: int | str) -> pd
     return selection_table(
         CORRECTED, fold, lasso.alpha_, list(CANDIDATES), coefficients / scaler.scale_, scaler.scale_
     )
+
+
+def completing_steps() -> list[tuple[str, TransformerMixin]]:
+    """Make the steps from rows as they were read to complete features: the columns CANDIDATES."""
+    return [("harmonise", ComBat()), ("fill", LesionFreeFiller())]
 
 
 def without_redundancy(features: np.ndarray) -> list[int]:
@@ -281,7 +289,7 @@ def fit_model(
     weight: Weight,
     settings: Settings,
 ) -> Pipeline:
-    """Fit filler, scaler and classifier on some rows.
+    """Fit ComBat (where rows have batches), filler, scaler and classifier on some rows.
 
     Without features, or with rows of one class, the model is the prevalence among the rows,
     whatever the weights: weighted to balance it would be 0.5, and each call a matter of rounding.
@@ -294,7 +302,7 @@ def fit_model(
         model, options = DummyClassifier(strategy="prior"), {}
     pipeline = Pipeline(
         [
-            ("fill", LesionFreeFiller()),
+            *completing_steps(),
             ("scale", ColumnTransformer([("selected", StandardScaler(), features)])),
             ("classify", model),
         ]

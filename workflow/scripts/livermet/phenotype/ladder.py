@@ -28,6 +28,7 @@ from livermet.phenotype.bootstrap import (
 )
 from livermet.phenotype.choice import choose
 from livermet.phenotype.classifiers import CLASSIFIERS, THRESHOLD, published_classifier
+from livermet.phenotype.combat import BATCH
 from livermet.phenotype.corrected import UNWEIGHTED, FoldModel, Settings, fit_folds, score_test
 from livermet.phenotype.fits import ALL_FOLDS, Fit, auc, f1, selected
 from livermet.phenotype.folds import folds_of, patient_strata
@@ -87,8 +88,11 @@ def climb(
 
     `by_lesion` is the corrected protocol's own table, where it is another: the same series, their
     features aggregated over lesions as `aggregation` (phenotype.aggregation) names. Where it is
-    the same table `aggregation` is 'union', or 'table' for a finished one.
+    the same table `aggregation` is 'union', or 'table' for a finished one. A `table` with a column
+    batch has one step more: harmonisation, after all corrections.
     """
+    harmonised = BATCH in table
+    table = table.drop(columns=BATCH, errors="ignore")
     last_table = table if by_lesion is None else by_lesion
     complete = table[measured(table)]
     headline = _headline(protocols.published)
@@ -136,7 +140,7 @@ def climb(
     steps.append(_of_lesions(steps[-1], complete, by_lesion, aggregation, settings))
     if by_lesion is not None:
         counted = _counted_by_mask(by_lesion[measured(by_lesion)])
-    return steps + _last_steps(steps[-1], counted, last_table, protocols, settings)
+    return steps + _last_steps(steps[-1], counted, last_table, protocols, settings, harmonised)
 
 
 def _enough(table: pd.DataFrame) -> bool:
@@ -197,37 +201,48 @@ def _last_steps(
     table: pd.DataFrame,
     protocols: Protocols,
     settings: Settings,
+    harmonised: bool,
 ) -> list[Step]:
-    """Make the corrections after which the corrected protocol is complete."""
+    """Make the corrections after which the corrected protocol is complete.
+
+    The last one that changes the table or its features ends at the corrected protocol itself.
+    """
     settings_stated = "libraries' settings as stated, threshold tuned inside the folds"
     unmeasured = not measured(table).all()
-    other_voxel = len(corrected.prepared(table)) < len(table)
+    one_voxel = corrected.prepared(table)
+    other_voxel = len(one_voxel) < len(table)
     end = Step("", protocols.chosen, protocols.held_out, protocols.tested, PATIENT)
     kept_words, voxel_words = "scans without measurable lesions kept", "one voxel size for all"
     tuned = _chosen(last, settings_stated, counted, _fit_tuned, settings)
-    # The last correction that changes the table ends at the corrected protocol itself.
-    if not unmeasured and not other_voxel:
+    if not (unmeasured or other_voxel or harmonised):
         tuned = replace(end, correction=settings_stated)
     kept = _with(tuned, kept_words, made=NOT_APPLICABLE, reason="every scan has its features")
     if unmeasured:
         kept = (
             _chosen(tuned, kept_words, _counted_by_mask(table), _fit_tuned, settings)
-            if other_voxel
+            if other_voxel or harmonised
             else replace(end, correction=kept_words)
         )
     voxel = _with(
         kept, voxel_words, made=NOT_APPLICABLE, reason="no series is known to have another"
     )
     if other_voxel:
-        left_out = len(table) - len(corrected.prepared(table))
-        voxel = replace(end, correction=voxel_words, reason=f"{left_out} series left out")
+        voxel = (
+            _chosen(kept, voxel_words, one_voxel, _fit_tuned, settings)
+            if harmonised
+            else replace(end, correction=voxel_words)
+        )
+        voxel = replace(voxel, reason=f"{len(table) - len(one_voxel)} series left out")
+    steps = [tuned, kept, voxel]
+    if harmonised:
+        steps.append(replace(end, correction="features harmonised inside the folds"))
     segmentation = _with(
-        voxel,
+        steps[-1],
         "matching rule and intervals of table 3",
         made=NOT_APPLICABLE,
         reason="concerns segmentation, not classification",
     )
-    return [tuned, kept, voxel, segmentation]
+    return [*steps, segmentation]
 
 
 def _with(step: Step, correction: str, **changes) -> Step:

@@ -221,7 +221,7 @@ def words_of(settings: Mapping) -> dict[str, str]:
     `settings`: source, target, name, entry (scans, masks or table), final_model, folds,
     connectivity, minimum_lesion_voxels, matching (the rule of table 3), surface_tolerance_mm,
     draws, window_days, protocols, aggregation (phenotype.aggregation, or 'table' for a finished
-    one), published_weights (printed or searched).
+    one), published_weights (printed or searched), harmonisation (by, thin_up_to_mm).
     """
     iou = IOU_RULE.format(iou=settings["matching"].removeprefix("iou_"))
     smallest = settings["minimum_lesion_voxels"]
@@ -274,6 +274,7 @@ def words_of(settings: Mapping) -> dict[str, str]:
         **detection_words(settings),
         "split_rule": split,
         "whole_cohort_rule": whole_cohort if settings["source"] else "",
+        "harmonised_by": harmonised_by(settings["harmonisation"]),
         "weight_rule": " ".join(WEIGHT_RULES[weights[name]] for name in settings["protocols"]),
         "test_rule": " ".join(TEST_RULES[name] for name in settings["protocols"]),
         "within_rule": WITHIN_RULE if corrected else "",
@@ -291,3 +292,10 @@ def _feature_rule(protocols: Sequence[str], aggregation: str) -> str:
         return FEATURE_RULES["table"]
     rules = {"published": "published", "corrected": aggregation}
     return " ".join(FEATURE_RULES[rules[name]] for name in protocols)
+
+
+def harmonised_by(harmonisation: Mapping) -> str:
+    """Say what makes a batch: scanner, or slice thickness up to and over a limit."""
+    if harmonisation["by"] == "thickness":
+        return f"slice thickness (up to {harmonisation['thin_up_to_mm']:g} mm, or over it)"
+    return "scanner (manufacturer and model)"

@@ -63,6 +63,18 @@ def _prediction_rules(segmentation: pd.DataFrame, facts: pd.DataFrame) -> list[s
     return told
 
 
+def _harmonisation_rules(settings: Mapping) -> list[str]:
+    """Say whether features are harmonised before classification, and by what."""
+    if not settings["harmonisation"]["by"]:
+        return ["Features are not harmonised between scanners or slice thicknesses."]
+    return [
+        "Harmonisation: in the corrected protocol ComBat takes out of the features what differs by "
+        f"{captions.harmonised_by(settings['harmonisation'])}, with parameters from each fold's "
+        "training series alone; the published protocol, the baselines and the number of lesions "
+        "are not harmonised."
+    ]
+
+
 def rules(
     segmentation: pd.DataFrame, facts: pd.DataFrame, settings: Mapping, named: Mapping[str, str]
 ) -> list[str]:
@@ -86,6 +98,7 @@ def rules(
         f"Cross-validation. {named['validation_rule']}".strip(),
         f"{classes.get(settings['entry'], f'The class is positive where {above}')}; a series is "
         f"called positive {thresholds}.",
+        *_harmonisation_rules(settings),
         f"A dash ({words.MISSING}) stands where there is nothing to measure.",
     ]
     return told

@@ -73,6 +73,8 @@ SECTIONS = {
         (
             "figure4_features",
             "selection_summary",
+            "harmonisation_batches",
+            "harmonisation",
             "figure_reproducibility",
             "reproducibility",
             "stability",

@@ -13,6 +13,7 @@ from livermet.report.feature_lists import (
     GOOD,
     POOR,
     by_class,
+    family,
     feature_label,
     most_selected,
 )
@@ -164,6 +165,24 @@ def reproducibility(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def harmonisation_batches(table: pd.DataFrame) -> pd.DataFrame:
+    """Show each batch's counts in training and test set."""
+    return table.assign(positive_share=_numbers(table["positive_share"]))
+
+
+def harmonisation(table: pd.DataFrame) -> pd.DataFrame:
+    """Show the median share that batches explain by class of feature; the last row is of all."""
+    titles = {"before": "As measured", "after": "Harmonised", "held_out": "Harmonised, held out"}
+    classes = table.groupby(table["feature"].map(family), sort=False)
+    return pd.DataFrame(
+        [
+            {"class": name, "Features": len(rows)}
+            | {title: words.number(rows[state].median()) for state, title in titles.items()}
+            for name, rows in [*classes, ("all", table)]
+        ]
+    )
+
+
 def stability(table: pd.DataFrame) -> pd.DataFrame:
     """Show the ten features that the most resamples select."""
     shown = most_selected(table).head(SHOWN_FEATURES)
@@ -285,6 +304,8 @@ LAYOUTS: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "calibration": calibration,
     "selection_summary": selection_summary,
     "reproducibility": reproducibility,
+    "harmonisation_batches": harmonisation_batches,
+    "harmonisation": harmonisation,
     "stability": stability,
     "sample_size": sample_size,
     "null_cohorts": null_cohorts,

@@ -55,6 +55,21 @@ TABLES = {
         "2018; 1: always the same features, 0: as many at random), with an interval that says how "
         "much more resamples would move it, not what other patients would.",
     ),
+    "harmonisation_batches": (
+        "Batches of the harmonisation",
+        "Features are harmonised by {harmonised_by} (ComBat; Johnson et al., Biostatistics 2007) "
+        "in the corrected protocol alone, with parameters from each fold's training series. Where "
+        "the share of positive series differs between batches, harmonisation takes some of what "
+        "sets the classes apart out of the features too.",
+    ),
+    "harmonisation": (
+        "Variance explained by batch",
+        "Eta squared of each feature over the training series, median by class: as measured; "
+        "harmonised by all training series, which is near 0 by construction; and each series "
+        "harmonised by the fold that holds its patient out, which is what models meet. Of "
+        "independent series it would be about (batches - 1) / (series - 1) by chance. The file has "
+        "every feature.",
+    ),
     "reproducibility": (
         "Reproducibility by class of feature",
         "ICC of each feature, training patients only. Between reconstructions, two series of one "

@@ -44,7 +44,8 @@ class Artifacts:
 
     settings: run, entry (scans, masks or table), target, name, phantoms, models,
     final_model, folds, window_days, positive_above, protocols, aggregation, weightings,
-    lasso_alpha, lasso_target, trees, draws, radiomics (PyRadiomics' settings) and versions.
+    lasso_alpha, lasso_target, trees, draws, radiomics (PyRadiomics' settings), harmonisation (by,
+    thin_up_to_mm, minimum_patients) and versions.
     """
 
     settings: Mapping

@@ -4,6 +4,7 @@ import pandas as pd
 
 from livermet.phenotype.table import FEATURES
 from livermet.report import words
+from livermet.report.captions import harmonised_by
 from livermet.report.evidence.artifacts import (
     DONE,
     METHODS,
@@ -55,6 +56,9 @@ def scaling(run: Artifacts) -> Evidence:
         "corrected": "Corrected: each feature to mean 0 and standard deviation 1 of the fold's "
         "training series, which then scale held-out and test series.",
     }
+    if run.settings["harmonisation"]["by"]:
+        by = harmonised_by(run.settings["harmonisation"])
+        how["corrected"] += f" ComBat by {by}, from the same training series, comes before."
     return Evidence(
         DONE if run.ran("corrected") else NOT_DONE,
         sentences(*(how[name] for name in run.settings["protocols"])),

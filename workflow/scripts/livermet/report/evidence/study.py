@@ -7,6 +7,7 @@ import pandas as pd
 from livermet.leakage import leaks
 from livermet.radiomics.aggregation import features_file
 from livermet.report import words
+from livermet.report.captions import harmonised_by
 from livermet.report.evidence.artifacts import (
     DONE,
     FACTS,
@@ -325,8 +326,16 @@ def _of_kinds(counts: dict[str, int]) -> str:
 
 
 def confounders(run: Artifacts) -> Evidence:
-    """Say that no confounder is analysed."""
+    """Say that no confounder is analysed, and what features are harmonised by."""
     shown = "" if run.entry == "table" else " Table S1 shows scanners and slices by cohort only."
+    if run.settings["harmonisation"]["by"]:
+        return Evidence(
+            PARTLY,
+            f"Features are harmonised by {harmonised_by(run.settings['harmonisation'])} in the "
+            "protocol 'corrected'. No analysis looks for other confounders (sample type, "
+            "treatment) and no model adjusts for any.",
+            (csv("harmonisation_batches"), csv("harmonisation"), METHODS),
+        )
     return Evidence(
         NOT_DONE,
         "No analysis looks for confounders (scanner, slice thickness, sample type, treatment) and "

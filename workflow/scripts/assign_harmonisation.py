@@ -1,0 +1,15 @@
+"""Rule assign_harmonisation: give each series the batch that its features are harmonised by."""
+
+from livermet.files import read_table, write_table
+from livermet.jobs import job
+from livermet.phenotype.batches import assign_batches, name_batches
+
+with job(snakemake) as log:
+    given, params = snakemake.input, snakemake.params
+    acquisition = read_table(given.acquisition, dtype={"series": str})
+    matching = read_table(given.matching, dtype={"series": str, "patient": str, "place": str})
+    names = name_batches(acquisition, params.by, params.thin_up_to_mm)
+    batches = assign_batches(matching, names, params.by, params.minimum_patients)
+    for batch, rows in batches.groupby("batch"):
+        log.info("%s: %d series, %d patients", batch, len(rows), rows["patient"].nunique())
+    write_table(batches, snakemake.output.batches)
