@@ -43,8 +43,6 @@ TABLES = {
     "selection_summary",
     "reproducibility",
     "sample_size",
-    "harmonisation",
-    "harmonisation_batches",
     "checklists",
     "detection_scans",
     "detection_scores",
@@ -325,33 +323,6 @@ def test_another_aggregation_reruns_the_corrected_protocol_and_no_other(demo_run
     assert corrected | tables | {"report.html"} <= made
     assert not [path for path in made if "/published/" in path or path.startswith("radiomics")]
     assert "phenotype/nnunet_finetuned/burden.tsv" not in made
-
-
-def test_harmonisation_concerns_the_corrected_protocol_alone(demo_run, tmp_path):
-    """Without it nothing before the classifiers runs again, and nothing of the published ones."""
-    overlay = yaml.safe_load(demo_run.config_path.read_text())
-    overlay["phenotype"]["harmonisation"]["by"] = None
-    changed = tmp_path / "changed.yaml"
-    changed.write_text(yaml.safe_dump(overlay))
-    result = demo_run.snakemake("--dry-run", configfile=changed)
-    plan = result.stdout + result.stderr
-    rules = {rule for rule, _ in jobs_of(plan)}
-    assert {"fit_corrected", "score_test", "permute_labels", "correct_stepwise"} <= rules
-    assert not {rule for rule in rules if re.match("train|finetune|ingest|predict|extract", rule)}
-    assert not {"fit_published", "fit_baselines", "match_cohort", "collect_radiomics"} & rules
-    assert not [names for names in re.findall(r"output: (.*)", plan) if "/published/" in names]
-
-
-def test_test_series_are_harmonised_by_training_ones(demo_run):
-    batches = demo_run.table("cohort/harmonisation.tsv")
-    assert set(batches["batch"]) == {"at most 6 mm", "over 6 mm"}
-    thin = batches["batch"] == "at most 6 mm"
-    assert (batches["series"].str.endswith("_thin") == thin).all()
-    features = demo_run.table("radiomics/nnunet_finetuned/features.csv")
-    assert set(batches["series"]) == set(features["File"])
-    assert len(demo_run.table("tables/harmonisation.csv")) == 107
-    counts = demo_run.table("tables/harmonisation_batches.csv")
-    assert counts["series"].sum() == len(features)
 
 
 def test_snakemakes_own_report_carries_the_marked_outputs(demo_run, tmp_path):
