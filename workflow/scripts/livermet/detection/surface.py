@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
-import cc3d
 import numpy as np
+from scipy import ndimage
 from scipy.spatial import cKDTree
 from surface_distance.lookup_tables import (
     ENCODE_NEIGHBOURHOOD_3D_KERNEL,
@@ -93,9 +93,9 @@ def surfaces_of(
     make it a surface voxel where they are outside (6, 18 or 26). Where lesions touch (components
     of fewer than 26 neighbours), each has its own surface between them.
     """
-    boxes = cc3d.statistics(components)["bounding_boxes"][1:] if components.any() else []
     areas_of_code = np.asarray(create_table_neighbour_code_to_surface_area(tuple(spacing_mm)))
     centres, corners, areas = [], [], []
+    boxes = ndimage.find_objects(components) if components.size else []
     for number, box in enumerate(boxes, start=1):
         # One voxel of outside on every side.
         mask = np.pad(components[box] == number, 1)
