@@ -5,13 +5,21 @@ CONFIG ?= config/demo.yaml
 TABLE ?= ../shared/data/paper/Final_ResampledClassificationData.csv
 PUBLISHED := published$(if $(SEARCH),_searched)
 
-.PHONY: setup demo published table assign test lint format bench
+.PHONY: setup peers demo published table assign test lint format bench
 
 setup: .venv/installed
 
 .venv/installed: requirements.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet -r requirements.lock
+	touch $@
+
+# What tests and benchmarks compare with and livermet does not run with.
+peers: .venv/panoptica/installed
+
+.venv/panoptica/installed: tests/peers/panoptica.lock | .venv/installed
+	$(PYTHON) -m venv .venv/panoptica
+	.venv/panoptica/bin/pip install --quiet -r tests/peers/panoptica.lock
 	touch $@
 
 demo: setup
@@ -28,7 +36,7 @@ table:
 assign: setup
 	PYTHONPATH=workflow/scripts $(BIN)/python -m livermet.assign --configfile $(CONFIG)
 
-test: setup
+test: setup peers
 	$(BIN)/python -m pytest
 
 lint: setup
@@ -42,5 +50,5 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-bench: setup
+bench: setup peers
 	for script in $(wildcard benchmarks/*.py); do PYTHONPATH=workflow/scripts $(BIN)/python $$script || exit 1; done
