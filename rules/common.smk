@@ -66,6 +66,7 @@ COMPARED = bool(MODELS) and config["phenotype"]["compare_with_reference"]
 PROBABILITIES = bool(MODELS) and config["segmentation"]["lesion_probability"]
 # What makes a lesion, wherever lesions are counted.
 COMPONENTS = {key: config["detection"][key] for key in ("connectivity", "minimum_lesion_voxels")}
+PERTURBATIONS = config["radiomics"]["perturbations"]
 PROTOCOLS = config["phenotype"]["protocols"]
 # Whether an article's printed numbers stand beside the run's, and its class weights are searched.
 REPRODUCED = bool(config["phenotype"]["printed_values"]) and "published" in PROTOCOLS
@@ -113,13 +114,17 @@ def unusable_target(series, molecular, places):
 
 def unusable_series(series, molecular, places):
     """Say why some series of the target cohort could not train and test classifiers."""
-    matched = match_samples(
+    return unusable_for_classes(matched_samples(series, molecular), places)
+
+
+def matched_samples(series, molecular):
+    """Give each series of the target cohort its molecular sample, and say who is excluded."""
+    return match_samples(
         series,
         molecular,
         config["matching"]["window_days"],
         config["phenotype"]["positive_above"],
     )
-    return unusable_for_classes(matched, places)
 
 
 def cases_without_liver(series):
@@ -378,6 +383,29 @@ def lesions_of_mask(wildcards):
     """List the features of single lesions, one file a target series."""
     folder = f"{RUN}/radiomics/{wildcards.mask}/series"
     return [f"{folder}/{series}.lesions.tsv" for series in masked_series(wildcards.mask)]
+
+
+def detection_of_mask(name):
+    """Make the function that gives detection's table of the mask in question, of one kind.
+
+    The reference's lesions are matched with the final model's; given masks have no detection.
+    """
+
+    def of_mask(wildcards):
+        model = FINAL_MODEL if wildcards.mask == "reference" else wildcards.mask
+        return f"{RUN}/detection/{model}/{name}.tsv" if model in MODELS else []
+
+    return of_mask
+
+
+def perturbed_of_mask(mask):
+    """List the features in perturbed masks, one file a training series that classifiers see."""
+    if FROM_TABLE or not PERTURBATIONS["count"]:
+        return []
+    matched = matched_samples(SERIES.loc[masked_series(mask)], MOLECULAR)
+    named = matched.loc[matched["included"], "series"]
+    folder = f"{RUN}/radiomics/{mask}/series"
+    return [f"{folder}/{name}.perturbed.tsv" for name in named if PLACES[PATIENT[name]] != "test"]
 
 
 def found_weights(wildcards):

@@ -14,7 +14,7 @@ the columns that need one are empty, and the last three have no rows. And, over 
 DETECTION = f"{RUN}/detection/{{model}}"
 DETECTION_TABLES = [
     f"detection_{name}"
-    for name in ("scores", "sizes", "burden", "lesion_free", "comparison", "froc")
+    for name in ("scans", "scores", "sizes", "burden", "lesion_free", "comparison", "froc")
 ]
 
 
@@ -43,7 +43,7 @@ rule measure_detection:
         kind=kind_of_series,
         settings=COMPONENTS
         | {key: config["detection"][key] for key in ("matching", "surface_tolerance_mm")},
-        code=code("detection.scores", "detection.froc"),
+        code=code("detection.scores", "detection.thresholds"),
         versions=pins("lesions"),
     script:
         "../workflow/scripts/measure_detection.py"
@@ -88,12 +88,41 @@ rule score_detection:
         groups=expand(f"{DETECTION}/groups.tsv", model=MODELS),
         froc=expand(f"{DETECTION}/froc.tsv", model=MODELS),
     output:
-        scores=f"{RUN}/tables/detection_scores.csv",
-        sizes=f"{RUN}/tables/detection_sizes.csv",
-        burden=f"{RUN}/tables/detection_burden.csv",
-        lesion_free=f"{RUN}/tables/detection_lesion_free.csv",
-        comparison=f"{RUN}/tables/detection_comparison.csv",
-        froc=f"{RUN}/tables/detection_froc.csv",
+        scans=report(
+            f"{RUN}/tables/detection_scans.csv",
+            caption="../workflow/report/detection_scans.rst",
+            category="Detection",
+        ),
+        scores=report(
+            f"{RUN}/tables/detection_scores.csv",
+            caption="../workflow/report/detection_scores.rst",
+            category="Detection",
+        ),
+        sizes=report(
+            f"{RUN}/tables/detection_sizes.csv",
+            caption="../workflow/report/detection_sizes.rst",
+            category="Detection",
+        ),
+        burden=report(
+            f"{RUN}/tables/detection_burden.csv",
+            caption="../workflow/report/detection_burden.rst",
+            category="Detection",
+        ),
+        lesion_free=report(
+            f"{RUN}/tables/detection_lesion_free.csv",
+            caption="../workflow/report/detection_lesion_free.rst",
+            category="Detection",
+        ),
+        comparison=report(
+            f"{RUN}/tables/detection_comparison.csv",
+            caption="../workflow/report/detection_comparison.rst",
+            category="Detection",
+        ),
+        froc=report(
+            f"{RUN}/tables/detection_froc.csv",
+            caption="../workflow/report/detection_froc.rst",
+            category="Detection",
+        ),
     log:
         f"{RUN}/logs/score_detection.log",
     benchmark:

@@ -1,11 +1,22 @@
 """Radiomics: PyRadiomics features of the lesions of every target series, for one mask at a time.
 
 Comes in: `series/{series}/ct.nii.gz` and a label map on its grid, a model's prediction or the
-human reference (wildcard `mask`: a model's name or 'reference'); `cohort/matching.tsv`.
+human reference (wildcard `mask`: a model's name or 'reference'); `cohort/matching.tsv`;
+`detection/{model}/{scans,lesions,groups}.tsv` of a predicted mask, or of the final model's for the
+reference, where the run has one.
 Goes out: `results/<run>/radiomics/{mask}/`: `series/{series}.union.tsv` (107 features of the union
-of lesions and their count) and `{series}.lesions.tsv` (one row a lesion), collected as
-`lesions.tsv` and, with the molecular results in the authors' column names, `features.csv`.
+of lesions and their count) and `{series}.lesions.tsv` (one row a lesion: measures, place in the
+liver, features), collected as `lesions.tsv`, with each lesion's match, and, with the molecular
+results in the authors' column names, as `features.csv` (the union) and, of single lesions,
+`features_{largest,volume_weighted_mean,sum}.csv`. Each begins with a line of provenance. Of the
+training series that classifiers learn from, also `series/{series}.perturbed.tsv` (features of the
+union in masks whose contour is moved at random).
 """
+
+from livermet.radiomics.aggregation import AGGREGATIONS, features_file
+
+# How a scan's features come of its lesions.
+AGGREGATED = AGGREGATIONS if config["radiomics"]["per_lesion"] else ["union"]
 
 
 rule extract_radiomics:
@@ -29,10 +40,37 @@ rule extract_radiomics:
         components=COMPONENTS,
         per_lesion=config["radiomics"]["per_lesion"],
         settings=config["radiomics"]["settings"],
-        code=code("radiomics.scans"),
+        code=code("radiomics.scans", "radiomics.provenance"),
         versions=pins("radiomics"),
     script:
         "../workflow/scripts/extract_radiomics.py"
+
+
+rule perturb_lesions:
+    input:
+        ct=f"{RUN}/series/{{series}}/ct.nii.gz",
+        labels=labels_of_series,
+    output:
+        table=f"{RUN}/radiomics/{{mask}}/series/{{series}}.perturbed.tsv",
+    log:
+        f"{RUN}/logs/perturb_lesions/{{mask}}/{{series}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/perturb_lesions/{{mask}}/{{series}}.tsv"
+    conda:
+        "../envs/radiomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(60),
+    params:
+        components=COMPONENTS,
+        settings=config["radiomics"]["settings"],
+        perturbations=PERTURBATIONS,
+        seed=config["seed"],
+        code=code("radiomics.perturbation"),
+        versions=pins("radiomics"),
+    script:
+        "../workflow/scripts/perturb_lesions.py"
 
 
 rule collect_radiomics:
@@ -40,8 +78,11 @@ rule collect_radiomics:
         unions=unions_of_mask,
         lesions=lesions_of_mask,
         matching=f"{RUN}/cohort/matching.tsv",
+        scans=detection_of_mask("scans"),
+        detected=detection_of_mask("lesions"),
+        groups=detection_of_mask("groups"),
     output:
-        features=f"{RUN}/radiomics/{{mask}}/features.csv",
+        features=[f"{RUN}/radiomics/{{mask}}/{features_file(name)}" for name in AGGREGATED],
         lesions=f"{RUN}/radiomics/{{mask}}/lesions.tsv",
     log:
         f"{RUN}/logs/collect_radiomics/{{mask}}.log",
@@ -55,7 +96,11 @@ rule collect_radiomics:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
-        code=code("radiomics.tables"),
+        aggregations=AGGREGATED,
+        settings=config["radiomics"]["settings"],
+        rule=config["detection"]["matching"][0],
+        final_model=FINAL_MODEL,
+        code=code("radiomics.tables", "radiomics.aggregation", "radiomics.provenance"),
         versions=pins("radiomics"),
     script:
         "../workflow/scripts/collect_radiomics.py"

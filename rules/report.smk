@@ -1,4 +1,4 @@
-"""Report: tables 1-4 and S1-S3, figures 1-5, the ladder, and the one page that shows everything.
+"""Report: tables 1-4 and S1-S3, figures 1-5, detection, the ladder, and the one page of it all.
 
 Comes in: the sheet of series, the ledger's splits, `cohort/` (matching, exclusions, splits,
 acquisition, audit), `detection/{model}/scans.tsv`, `radiomics/{mask}/features.csv`, and
@@ -67,6 +67,8 @@ REPORT_FIGURES = [
     for name in (
         "figure1_flow",
         *(["figure2_segmentation"] if EXAMPLES else []),
+        *(["detection_froc"] if PROBABILITIES else []),
+        *(["detection_sizes", "detection_burden"] if MODELS else []),
         "figure3_burden",
         "figure4_features",
         "figure5_failures",
@@ -296,6 +298,91 @@ rule draw_segmentation_examples:
         "../workflow/scripts/draw_segmentation_examples.py"
 
 
+rule draw_froc:
+    input:
+        froc=f"{TABLES}/detection_froc.csv",
+    output:
+        png=f"{FIGURES}/detection_froc.png",
+        svg=report(
+            f"{FIGURES}/detection_froc.svg",
+            caption="../workflow/report/detection_froc_figure.rst",
+            category="Detection",
+        ),
+    log:
+        f"{RUN}/logs/draw_froc.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_froc.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        rule=config["detection"]["matching"][0],
+        code=code("report.detection_figures"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_froc.py"
+
+
+rule draw_lesion_sizes:
+    input:
+        sizes=f"{TABLES}/detection_sizes.csv",
+    output:
+        png=f"{FIGURES}/detection_sizes.png",
+        svg=report(
+            f"{FIGURES}/detection_sizes.svg",
+            caption="../workflow/report/detection_sizes_figure.rst",
+            category="Detection",
+        ),
+    log:
+        f"{RUN}/logs/draw_lesion_sizes.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_lesion_sizes.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        rule=config["detection"]["matching"][0],
+        code=code("report.detection_figures"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_lesion_sizes.py"
+
+
+rule draw_burden_agreement:
+    input:
+        scans=f"{TABLES}/detection_scans.csv",
+        burden=f"{TABLES}/detection_burden.csv",
+    output:
+        png=f"{FIGURES}/detection_burden.png",
+        svg=report(
+            f"{FIGURES}/detection_burden.svg",
+            caption="../workflow/report/detection_burden_figure.rst",
+            category="Detection",
+        ),
+    log:
+        f"{RUN}/logs/draw_burden_agreement.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_burden_agreement.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        model=FINAL_MODEL,
+        code=code("report.detection_figures"),
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_burden_agreement.py"
+
+
 rule draw_burden:
     input:
         facts=FACTS,
@@ -510,6 +597,7 @@ rule write_report:
             "connectivity": config["detection"]["connectivity"],
             "minimum_lesion_voxels": config["detection"]["minimum_lesion_voxels"],
             "matching": config["detection"]["matching"][0],
+            "surface_tolerance_mm": config["detection"]["surface_tolerance_mm"],
             "draws": config["phenotype"]["bootstrap_draws"],
             "window_days": config["matching"]["window_days"],
             "positive_above": config["phenotype"]["positive_above"],

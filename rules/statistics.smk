@@ -2,12 +2,14 @@
 
 Comes in: `radiomics/{mask}/features.csv`, `phenotype/{mask}/` (selections, predictions, the
 choice) of the mask that the study classifies by, and, where there are images, how each series was
-acquired (`cohort/acquisition.tsv`).
+acquired (`cohort/acquisition.tsv`) and the features of its training series in perturbed masks
+(`radiomics/{mask}/series/{series}.perturbed.tsv`).
 Goes out: `phenotype/{mask}/calibration_curve.tsv` and `results/<run>/tables/`: `calibration.csv`,
 `decision_curve.csv` (of the chosen model), `reproducibility.csv` (of every feature between two
-reconstructions of one study), `stability.csv` and `selection_summary.csv` (of the corrected
-protocol's selection over halves of the training patients) and `sample_size.csv` (patients that so
-many features would need). Only `reproducibility.csv` does without the corrected protocol.
+reconstructions of one study and between perturbed masks of one series), `stability.csv` and
+`selection_summary.csv` (of the corrected protocol's selection over halves of the training
+patients) and `sample_size.csv` (patients that so many features would need). Only
+`reproducibility.csv` does without the corrected protocol.
 """
 
 
@@ -51,6 +53,7 @@ rule measure_reproducibility:
     input:
         features=OF_TABLE,
         acquisition=[] if FROM_TABLE else f"{RUN}/cohort/acquisition.tsv",
+        perturbed=perturbed_of_mask(PHENOTYPE_MASK),
     output:
         reproducibility=report(
             f"{RUN}/tables/reproducibility.csv",

@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 from study import feature_table
 
@@ -40,6 +41,8 @@ def test_the_full_study_is_planned_whole(study, root, profile):
     # 10 of 12 LiTS patients train the MONAI networks, which therefore never score them.
     assert jobs["measure_detection"] == 2 * (52 - 10) + 2 * 52
     assert jobs["extract_radiomics"] == 40
+    # Of the 20 target patients four are for test.
+    assert jobs["perturb_lesions"] == 2 * 16
     assert jobs["write_report"] == 1
 
 
@@ -64,13 +67,39 @@ def test_given_masks_train_nothing(study):
     assert not [name for name in jobs if name.startswith(("train", "finetune", "predict"))]
     # Of the 20 target patients every second one has a reference, of one series.
     assert jobs["extract_radiomics"] == 10
+    places = read_ledger(study.config["ledger"]).places
+    segmented = [f"M{number}" for number in range(1, 20, 2)]
+    assert jobs["perturb_lesions"] == sum(places[patient] != "test" for patient in segmented)
+    assert "collect_detection" not in jobs
     assert jobs["write_report"] == 1
+
+
+def test_only_series_that_classifiers_learn_from_are_perturbed(study):
+    """Neither those of a patient without a sample, nor any where no mask is asked for."""
+    molecular = pd.read_csv(study.folder / "molecular.tsv", sep="\t", dtype=str)
+    places = read_ledger(study.config["ledger"]).places
+    untested = next(name for name in molecular["patient"] if places[name] != "test")
+    study.write_molecular(molecular[molecular["patient"].ne(untested)])
+    assert planned(study.plan())["perturb_lesions"] == 2 * 15
+    study.configure(radiomics={"perturbations": {"count": 0}})
+    assert "perturb_lesions" not in planned(study.plan())
+
+
+@pytest.mark.parametrize("per_lesion", [True, False])
+def test_features_by_other_aggregations_are_of_single_lesions(study, per_lesion):
+    study.configure(radiomics={"per_lesion": per_lesion})
+    plan = study.plan().stdout
+    collected = re.search(r"rule collect_radiomics:.*?\n\n", plan, re.S).group()
+    assert "features.csv" in collected
+    assert ("features_sum.csv" in collected) == per_lesion
+    # A predicted mask's lesions are matched by detection.
+    assert "detection/nnunet_finetuned/groups.tsv" in collected
 
 
 def test_a_feature_table_skips_the_images(study):
     study.begin_with(feature_table())
     jobs = planned(study.plan())
-    assert not [name for name in jobs if name.startswith(("ingest", "train", "extract"))]
+    assert not [name for name in jobs if name.startswith(("ingest", "train", "extract", "perturb"))]
     assert jobs["write_report"] == 1
 
 
@@ -83,6 +112,8 @@ def test_one_protocol_alone(study, protocol):
     assert jobs[f"fit_{protocol}"] == 3
     assert f"fit_{other}" not in jobs
     assert "correct_stepwise" not in jobs
+    # The report shows the features' reproducibility beside the corrected protocol alone.
+    assert ("perturb_lesions" in jobs) == (protocol == "corrected")
 
 
 def test_a_gpu_is_asked_for_unless_the_device_is_the_cpu(study):

@@ -15,8 +15,11 @@ import yaml
 from livermet.assign import rules_of
 from livermet.cohort import match_samples, patient_strata
 from livermet.config import load_config
+from livermet.files import read_table
 from livermet.images import grid_difference, read_image
 from livermet.ledger import assign, empty_ledger, read_ledger
+from livermet.radiomics.aggregation import AGGREGATIONS
+from livermet.radiomics.features import FEATURES
 from livermet.sheets import read_molecular, read_series
 
 TABLES = {
@@ -41,12 +44,26 @@ TABLES = {
     "reproducibility",
     "sample_size",
     "checklists",
+    "detection_scans",
     "detection_scores",
     "detection_sizes",
     "detection_burden",
     "detection_lesion_free",
     "detection_comparison",
     "detection_froc",
+}
+FIGURES = {
+    "figure1_flow",
+    "figure2_segmentation",
+    "figure3_burden",
+    "figure4_features",
+    "figure5_failures",
+    "corrections",
+    "calibration",
+    "reproducibility",
+    "detection_froc",
+    "detection_sizes",
+    "detection_burden",
 }
 
 
@@ -63,12 +80,13 @@ def jobs_of(dry_run: str) -> list[tuple[str, str]]:
 def test_every_table_and_figure_is_there(demo_run):
     assert {path.stem for path in (demo_run.results / "tables").glob("*.csv")} == TABLES
     figures = demo_run.results / "figures"
-    for number in range(1, 6):
-        for suffix in ("png", "svg"):
-            (figure,) = figures.glob(f"figure{number}_*.{suffix}")
-            assert figure.stat().st_size > 1000
+    for suffix in ("png", "svg"):
+        assert {path.stem for path in figures.glob(f"*.{suffix}")} == FIGURES
+    assert all(path.stat().st_size > 1000 for path in figures.iterdir())
     page = (demo_run.results / "report.html").read_text()
     assert "phantom" in page
+    for name in ("figure_detection_froc", "detection_comparison", "lits_challenge"):
+        assert f'id="{name}"' in page
     for number in ("1", "2", "3", "4", "S1", "S2", "S3"):
         assert f"Table {number}" in page
 
@@ -132,6 +150,60 @@ def test_no_patient_is_in_two_folds_or_in_training_and_test_of_the_classifiers(d
     audit = demo_run.table("cohort/leakage_audit.tsv")
     assert {"segmentation", "classification"} == set(audit["task"])
     assert not (audit["role"].eq("train") & audit["place"].eq("test")).any()
+
+
+def test_features_of_training_series_are_compared_between_perturbed_masks(demo_run):
+    features = demo_run.table("radiomics/nnunet_finetuned/features.csv")
+    folder = demo_run.results / "radiomics" / "nnunet_finetuned" / "series"
+    perturbed = {
+        path.name.split(".")[0]: read_table(path) for path in folder.glob("*.perturbed.tsv")
+    }
+    assert set(perturbed) == set(features.loc[features["Group"].eq("train"), "File"])
+    assert all(table["perturbation"].tolist() == [1, 2] for table in perturbed.values())
+    icc = demo_run.table("tables/reproducibility.csv")
+    masks = icc[icc["comparison"].eq("perturbed masks")]
+    assert len(icc) == 2 * len(masks) == 2 * 108
+    assert set(masks["ratings"]) == {2}
+    assert masks["median_dice"].between(0.3, 0.99).all()
+    page = (demo_run.results / "report.html").read_text()
+    assert "standard deviation of 3 mm" in page
+    assert "matched lesions from the reference" in page
+
+
+@pytest.mark.parametrize("mask", ["nnunet_finetuned", "reference"])
+def test_every_lesion_has_its_row_place_and_match(demo_run, mask):
+    folder = demo_run.results / "radiomics" / mask
+    lesions = demo_run.table(f"radiomics/{mask}/lesions.tsv")
+    first = (folder / "lesions.tsv").read_text().split("\n", 1)[0]
+    assert first.startswith("# livermet radiomics; pyradiomics-bhklab ")
+    assert '"resampledPixelSpacing": [3, 3, 3]' in first
+    assert f"mask {mask}; one row a lesion; matched with the mask" in first
+    # Every lesion of the phantoms' livers has a place in them; a model may find some elsewhere.
+    placed = lesions[lesions["position_reason"].isna()]
+    assert placed["right_to_left"].between(0, 1).all()
+    assert (placed["surface_mm"] >= 0).all()
+    assert len(placed) == len(lesions) if mask == "reference" else len(placed) > 0
+    # Detection's counts of the same masks, scan by scan.
+    side = {"reference": "detected_lesions"}.get(mask, "true_positive_lesions")
+    scans = demo_run.table("detection/nnunet_finetuned/scans.tsv").set_index("series")
+    scans = scans[scans["has_reference"]]
+    of_scan = lesions[lesions["series"].isin(scans.index)].groupby("series")["matched"]
+    counted = of_scan.apply(lambda matched: (matched.astype(str) == "True").sum())
+    assert counted.to_dict() == scans.loc[counted.index, side].astype(int).to_dict()
+    assert lesions["matched_lesions"].notna().sum() == counted.sum()
+
+
+def test_features_of_every_aggregation_have_the_same_scans(demo_run):
+    names = ["features", *(f"features_{name}" for name in AGGREGATIONS if name != "union")]
+    union, *others = (demo_run.table(f"radiomics/nnunet_finetuned/{name}.csv") for name in names)
+    for table in others:
+        assert list(table.columns) == list(union.columns)
+        for column in ("File", "Num_Lesions", "Burden_ml", "NE_Score"):
+            assert table[column].equals(union[column])
+        one = (union["Num_Lesions"] == 1).to_numpy()
+        assert one.any()
+        features = list(FEATURES)
+        assert np.array_equal(table.loc[one, features], union.loc[one, features], equal_nan=True)
 
 
 def test_nothing_that_names_a_patient_leaves_the_raw_data(demo_run):

@@ -30,14 +30,14 @@ def test_features_that_all_pairs_agree_on(table, form, good, poor):
     found, pairs = choose_pairs(table, NOT_KNOWN)
     assert found == ONE_WAY
     icc = reproducibility(pairs, form, draws=10, seed=0)
-    assert set(icc["pairs"]) == {109}
+    assert set(icc["targets"]) == {109}
     assert ((icc["icc"] >= 0.75).sum(), (icc["icc"] < 0.5).sum()) == (good, poor)
 
 
 def test_training_patients_alone(table):
-    icc = measure_reproducibility(table, NOT_KNOWN, draws=200, seed=0)
+    icc = measure_reproducibility(table, NOT_KNOWN, None, draws=200, seed=0)
     assert set(icc["form"]) == {ONE_WAY}
-    assert (set(icc["pairs"]), set(icc["patients"])) == ({85}, {36})
+    assert (set(icc["targets"]), set(icc["patients"])) == ({85}, {36})
     assert icc[["icc", "low", "high"]].notna().all().all()
     inside = (icc["low"] <= icc["icc"]) & (icc["icc"] <= icc["high"])
     assert np.mean(inside) > 0.95

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from . import detection_table_phantoms as detection
 from . import statistics_phantoms as statistics
 
 CLASSIFIERS = ("LR", "RF", "XGB")
@@ -18,6 +19,7 @@ SETTINGS = {
     "connectivity": 26,
     "minimum_lesion_voxels": 3,
     "matching": "any_overlap",
+    "surface_tolerance_mm": 2.0,
     "draws": 1000,
     "window_days": 92,
     "positive_above": 0.0,
@@ -283,10 +285,18 @@ def figures() -> dict:
     from livermet.report import figures as drawn
     from livermet.report.calibration_figure import calibration
     from livermet.report.corrections_figure import corrections
+    from livermet.report.detection_figures import agreement_of_burden, froc, sensitivity_by_size
     from livermet.report.reproducibility_figure import reproducibility
     from livermet.report.tables import studies_with_burden
 
+    final = "nnunet_finetuned"
+    scans, limits = (
+        table[table["model"].eq(final)] for table in (detection.scans(), detection.burden())
+    )
     return {
+        "detection_froc": lambda: froc(detection.froc(), "any_overlap"),
+        "detection_sizes": lambda: sensitivity_by_size(detection.sizes(), "any_overlap"),
+        "detection_burden": lambda: agreement_of_burden(scans, limits),
         "figure1_flow": lambda: drawn.flow(exclusions(), splits(), "mSCLC"),
         "figure2_segmentation": lambda: drawn.segmentation_examples(examples(), "nnU-Net"),
         "figure3_burden": lambda: drawn.burden(studies_with_burden(facts()), burden(), "NE"),
@@ -340,5 +350,6 @@ def tables() -> dict[str, pd.DataFrame]:
         "tableS2_cross_validation": made.table_s2_cross_validation(cross_validation()),
         "tableS3_weighted": made.table_s3_weighted(scores()),
         "failures": tabulate_failures(panels()),
+        **detection.tables(),
         **statistics.tables(),
     }

@@ -78,7 +78,10 @@ def from_table(run) -> Artifacts:
     """The same run, begun with a finished table: no images, no masks, no models of them."""
     settings = dict(run.settings) | {"entry": "table", "models": [], "final_model": None}
     images = ("table3_segmentation", "tableS1_acquisition", "exclusions", "masks")
-    return Artifacts(settings, {k: v for k, v in run.tables.items() if k not in images})
+    tables = {k: v for k, v in run.tables.items() if k not in images}
+    icc = tables["reproducibility"]
+    tables["reproducibility"] = icc[icc["comparison"].eq("reconstructions")]
+    return Artifacts(settings, tables)
 
 
 def found(checklist, run) -> dict[str, Evidence]:
@@ -188,8 +191,9 @@ def test_numbers_are_those_of_the_tables(checklists, run):
     assert "Training 9 patients, 9 studies, 18 series; test 4 patients" in clear["15"].what
     # Patient m05 lacks features in both series.
     assert clear["29"].what.startswith("2 of 26 classified series")
-    icc = run.tables["reproducibility"]["icc"]
-    assert f"in {(icc >= 0.75).sum()} of 108 features" in clear["46"].what
+    table = run.tables["reproducibility"]
+    for comparison, rows in table.groupby("comparison"):
+        assert f"in {(rows['icc'] >= 0.75).sum()} of 108 features" in clear["46"].what, comparison
     required = run.tables["sample_size"]["required_patients"].max()
     assert f"{required:,.0f} patients" in clear["9"].what
     assert "To 1 x 1 x 1 mm" in clear["22"].what
@@ -205,6 +209,40 @@ def test_numbers_are_those_of_the_tables(checklists, run):
     assert "0.86; beside it always positive 0.87, difference -0.01" in metrics["25"].what
     # scans(): the final model's test scans with a reference.
     assert "4 test scans of 4 patients: median Dice of lesions 0.53" in metrics["9"].what
+
+
+def test_detection_is_evidence_of_an_evaluated_segmentation(checklists, run):
+    metrics, clear = checklists["METRICS"], checklists["CLEAR"]
+    evaluated = found(metrics, run)["9"]
+    assert "Scored also by rule of matching, with surface distances, by lesion size" in (
+        evaluated.what
+    )
+    assert "tables/detection_froc.csv" in evaluated.where
+    # scans() on 4 test scans: Dice 0.50, 0.52, 0.54, 0.56.
+    table = run.tables["table3_segmentation"].assign(median_dice_low=0.5, median_dice_high=0.56)
+    assert "Dice of lesions 0.53 (0.50 to 0.56), of the liver 0.90, lesion" in (
+        found(metrics, with_table(run, "table3_segmentation", table))["9"].what
+    )
+    assert "Holm's correction" in found(clear, run)["41"].what
+    without = with_table(run, "detection_comparison", None)
+    assert "Holm" not in found(clear, without)["41"].what
+
+
+def test_contours_moved_at_random_are_told_where_the_run_moved_them(checklists, run):
+    clear, metrics = checklists["CLEAR"], checklists["METRICS"]
+    moved = "Between 5 masks of a series whose contour was moved at random (standard deviation 1 mm"
+    assert moved in found(clear, run)["31"].what
+    assert moved in found(metrics, run)["14"].what
+    without_masks = with_table(run, "masks", None)
+    assert found(clear, without_masks)["31"].done == PARTLY
+    assert found(clear, without_masks)["31"].where == ("tables/reproducibility.csv",)
+    icc = run.tables["reproducibility"]
+    between = icc[icc["comparison"].eq("reconstructions")]
+    unmoved = with_table(without_masks, "reproducibility", between)
+    assert found(clear, unmoved)["31"].done == NOT_DONE
+    assert "contour" not in found(metrics, unmoved)["14"].what
+    few = with_table(run, "reproducibility", icc.assign(icc=float("nan")))
+    assert found(metrics, few)["14"].done == NOT_DONE
 
 
 def test_too_small_a_sample_is_no_fit_of_dimensions(checklists, run):

@@ -1,6 +1,9 @@
 """The config: overlays as Snakemake lays them, and a schema that refuses what it does not know."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from livermet.config import check_config, in_order, load_config
 from livermet.errors import InputError
@@ -44,3 +47,40 @@ def test_every_wrong_key_is_told_by_its_name(root, schema):
     assert any("'split.folds'" in sentence and "minimum of 2" in sentence for sentence in told)
     assert any("'split'" in sentence and "'fold' was unexpected" in sentence for sentence in told)
     assert any("'seed'" in sentence and "not of type 'integer'" in sentence for sentence in told)
+
+
+def pyradiomics_names():
+    """The names that PyRadiomics' own schema knows."""
+    import radiomics
+
+    path = Path(radiomics.__file__).parent / "schemas" / "paramSchema.yaml"
+    return set(yaml.safe_load(path.read_text())["mapping"]["setting"]["mapping"])
+
+
+def test_settings_of_radiomics_have_pyradiomics_names(schema):
+    known = yaml.safe_load(schema.read_text())["properties"]["radiomics"]["properties"]["settings"]
+    assert len(known["properties"]) > 10
+    assert set(known["properties"]) <= pyradiomics_names()
+
+
+def test_settings_of_radiomics_are_pyradiomics_defaults_but_for_the_voxel(root):
+    from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+    settings = load_config([root / "config" / "config.yaml"])["radiomics"]["settings"]
+    assert settings.pop("resampledPixelSpacing") == [1, 1, 1]
+    # What its feature classes and its resegmentation fall back to (documentation, 'Settings').
+    of_classes = {"binWidth": 25, "binCount": None, "voxelArrayShift": 0}
+    of_mask = {"resegmentMode": "absolute", "resegmentShape": False}
+    defaults = RadiomicsFeatureExtractor._getDefaultSettings() | of_classes | of_mask
+    assert settings == {name: defaults[name] for name in settings}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("binwidth", 25), ("binWidth", 0), ("resegmentRange", []), ("label", 2), ("padDistance", 1.5)],
+)
+def test_settings_of_radiomics_are_checked_before_anything_runs(root, schema, name, value):
+    config = load_config([root / "config" / "config.yaml"])
+    config["radiomics"]["settings"][name] = value
+    with pytest.raises(InputError, match=name):
+        check_config(config, schema)

@@ -8,6 +8,7 @@ from scipy import stats
 from livermet.detection.cohort import (
     burden_table,
     lesion_free_table,
+    scans_of_sets,
     score_table,
     sets_of_scans,
     size_table,
@@ -171,6 +172,20 @@ def test_sets_of_scans_of_a_model_that_never_saw_the_cohort(sets):
         ("T", "whole cohort", ["a", "b", "c"]),
     ]
     assert sets[2].sizes == {"patients": 2, "scans": 3}
+
+
+def test_a_scan_is_listed_in_each_of_its_sets(sets):
+    table = scans_of_sets(sets)
+    assert table[["test_set", "series", "patient"]].to_numpy().tolist() == [
+        ["test patients", "d", "3"],
+        ["test patients", "a", "1"],
+        ["test patients", "b", "1"],
+        ["whole cohort", "a", "1"],
+        ["whole cohort", "b", "1"],
+        ["whole cohort", "c", "2"],
+    ]
+    assert {"lesion_dice", "reference_burden_ml", "predicted_burden_ml"} <= set(table.columns)
+    assert scans_of_sets([]).empty
 
 
 def test_scores_of_a_cohort_by_hand(sets, cohort):

@@ -4,7 +4,8 @@ import pytest
 import SimpleITK as sitk
 
 from livermet.detection.cohort import sets_of_scans
-from livermet.detection.froc import COUNT_COLUMNS, THRESHOLDS, froc_counts, froc_table
+from livermet.detection.froc import froc_table
+from livermet.detection.thresholds import COUNT_COLUMNS, THRESHOLDS, froc_counts
 from livermet.errors import InputError
 from livermet.images import probability_bytes
 

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from livermet.detection.lesions import (
     labelled_box,
+    lesion_boxes,
     lesion_components,
     lesion_table,
     overlapping_pairs,
@@ -98,6 +99,7 @@ def test_measures_are_those_of_connected_components_3d(seed):
     assert table["voxels"].tolist() == measures["voxel_counts"][1:].tolist()
     centroids = table[["z_mm", "y_mm", "x_mm"]].to_numpy()
     np.testing.assert_allclose(centroids, measures["centroids"][1:], rtol=1e-12)
+    assert lesion_boxes(components) == list(measures["bounding_boxes"][1:])
 
 
 def test_centroid_lies_in_patient_coordinates():

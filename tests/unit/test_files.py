@@ -41,3 +41,23 @@ def test_tables_pass_through(tmp_path, name, separator):
 def test_json_passes_through(tmp_path):
     write_json({"b": 1, "a": [1.5, None]}, tmp_path / "r.json")
     assert read_json(tmp_path / "r.json") == {"a": [1.5, None], "b": 1}
+
+
+@pytest.mark.parametrize(("name", "separator"), [("t.tsv", "\t"), ("t.csv", ",")])
+def test_provenance_stands_above_the_header_and_is_skipped(tmp_path, name, separator):
+    table = pd.DataFrame({"series": ["a", "# b"], "dice": [0.1, None]})
+    path = tmp_path / name
+    write_table(table, path, provenance='livermet; {"spacing": [1, 1, 1]}; # twice')
+    first, second, *_ = path.read_text().splitlines()
+    assert first == '# livermet; {"spacing": [1, 1, 1]}; # twice'
+    assert second == f"series{separator}dice"
+    # '# ' means something on the first line only.
+    pd.testing.assert_frame_equal(read_table(path), table)
+    # What docs say to readers without livermet.
+    pd.testing.assert_frame_equal(pd.read_csv(path, sep=separator, skiprows=1), table)
+
+
+def test_a_header_that_begins_with_a_hash_is_no_provenance(tmp_path):
+    table = pd.DataFrame({"#lesions": [1, 2]})
+    write_table(table, tmp_path / "t.tsv")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.tsv"), table)

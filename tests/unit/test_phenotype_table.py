@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livermet import radiomics
+import livermet
 from livermet.errors import InputError
+from livermet.files import write_table
 from livermet.phenotype.table import (
     FEATURES,
     RADIOMIC_FEATURES,
@@ -16,6 +17,7 @@ from livermet.phenotype.table import (
     measured,
     read_feature_table,
 )
+from livermet.radiomics import features as radiomics
 
 from . import phenotype_phantoms as made
 
@@ -165,7 +167,7 @@ def test_a_table_that_is_not_there_or_is_a_folder(tmp_path):
 def test_a_workflow_reads_tables_without_scikit_learn():
     """Where rules have their own environments, the one of the workflow has none of theirs."""
     reading = "import livermet.phenotype.table, sys; sys.exit('sklearn' in sys.modules)"
-    environment = {"PYTHONPATH": str(Path(radiomics.__file__).parents[1])}
+    environment = {"PYTHONPATH": str(Path(livermet.__file__).parents[1])}
     subprocess.run([sys.executable, "-c", reading], check=True, env=environment)
 
 
@@ -180,6 +182,19 @@ def test_only_a_finished_table_must_be_complete(tmp_path, raw):
     assert not measured(read(tmp_path, raw, complete=False))[3]
     raw.loc[3, FEATURES[5]] = np.inf
     assert "is infinite" in sentences(tmp_path, raw, complete=False)[0]
+
+
+def test_the_line_of_provenance_is_no_row(tmp_path, raw):
+    path = tmp_path / "features.csv"
+    write_table(raw, path, "livermet radiomics; mask reference")
+    with_line = read_feature_table(path, "NE")
+    write_table(raw, path)
+    pd.testing.assert_frame_equal(with_line, read_feature_table(path, "NE"))
+    # Rows keep the numbers that a spreadsheet shows: the third series stands in its fifth row.
+    raw.loc[2, "Group"] = "tuning"
+    write_table(raw, path, "livermet radiomics; mask reference")
+    with pytest.raises(InputError, match=r"row 5: Group is 'tuning'"):
+        read_feature_table(path, "NE")
 
 
 def test_import_deals_folds_by_patient_and_takes_the_mesh_volume_as_burden(tmp_path, raw):

@@ -6,9 +6,11 @@ import pytest
 import SimpleITK as sitk
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
+from livermet.config import load_config
+from livermet.detection.scores import measure_scan
 from livermet.errors import InputError
 from livermet.radiomics.features import FEATURES, feature_extractor, mask_features
-from livermet.radiomics.scans import COUNT, scan_features
+from livermet.radiomics.scans import COUNT, LESION_COLUMNS, scan_features
 from livermet.radiomics.tables import feature_table
 
 SETTINGS = {"resampledPixelSpacing": [1, 1, 1], "binWidth": 25}
@@ -73,6 +75,31 @@ def test_union_and_lesions_are_those_of_plain_execute():
     assert lesions["lesion"].tolist() == [1, 2]
     assert union["reason"].tolist() == [""]
     assert lesions["reason"].tolist() == ["", ""]
+
+
+def test_the_configs_settings_are_pyradiomics_own_at_1_mm(root):
+    settings = load_config([root / "config" / "config.yaml"])["radiomics"]["settings"]
+    union, _ = scan_features(ct(), labels(BIG, SMALL), settings)
+    assert values_of(union.iloc[0]) == pytest.approx(by_execute(ct(), mask(BIG, SMALL)), rel=1e-9)
+
+
+def test_a_lesions_row_has_what_detection_measures_and_its_place():
+    _, lesions = scan_features(ct(), labels(BIG, SMALL), SETTINGS, per_lesion=False)
+    detected = measure_scan(labels(BIG, SMALL), None).lesions
+    for column in ("lesion", "voxels", "volume_ml", "diameter_mm", "x_mm", "y_mm", "z_mm"):
+        assert lesions[column].tolist() == detected[column].tolist()
+    assert list(lesions.columns) == list(LESION_COLUMNS[1:])
+    # The liver fills these 14 x 12 x 8 voxels; the lesions' centres are 4, 3.5, 2 and 10, 9, 5.5.
+    assert lesions["right_to_left"].tolist() == pytest.approx([4.5 / 14, 10.5 / 14])
+    assert lesions["front_to_back"].tolist() == pytest.approx([4 / 12, 9.5 / 12])
+    assert lesions["feet_to_head"].tolist() == pytest.approx([2.5 / 8, 6 / 8])
+
+
+def test_a_lesions_row_tells_the_voxel_that_it_is_measured_in():
+    _, lesions = scan_features(ct(), labels(BIG, np.s_[6, 8:11, 9:12]), SETTINGS)
+    assert lesions["voxel_mm"].tolist() == ["(1.0, 1.0, 1.0)", "(1.0, 1.0, 3.0)"]
+    _, lesions = scan_features(ct(), labels(BIG), {"binWidth": 25})
+    assert lesions["voxel_mm"].tolist() == ["(2.0, 2.0, 3.0)"]
 
 
 def test_volumes_in_ml():

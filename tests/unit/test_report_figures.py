@@ -27,7 +27,7 @@ from livermet.report.feature_lists import (
 )
 from livermet.report.figures import save, segmentation_examples
 from livermet.report.headlines import Choice, chosen_models
-from livermet.report.reproducibility_figure import reproducibility
+from livermet.report.reproducibility_figure import reproducibility, side_by_side
 from livermet.report.words import p_text
 
 from . import report_phantoms as made
@@ -288,11 +288,26 @@ def test_the_most_selected_features_were_selected_at_least_once():
 def test_reproducibility_counts_good_features_below_each_class():
     written = texts(reproducibility(statistics.reproducibility(), statistics.stability()))
     table = by_class(statistics.reproducibility())
-    shape = table[table["family"].eq("shape")]
-    assert f"shape\n{(shape['icc'] >= 0.75).sum()}/14" in written
-    assert "ICC(1,1)" in written
-    first = statistics.reproducibility().loc[0, "icc"]
-    assert any(f"82 of 100, ICC {first:.2f}" in text for text in written)
+    for _, shape in table[table["family"].eq("shape")].groupby("comparison"):
+        assert f"shape\n{(shape['icc'] >= 0.75).sum()}/14" in written
+    assert {"ICC(A,1)", "ICC(1,1)"} <= set(written)
+    reliability = statistics.reproducibility().set_index("feature")["icc"]
+    told = " / ".join(f"{icc:.2f}" for icc in reliability[reliability.index[0]])
+    assert any(f"82 of 100, ICC {told}" in text for text in written)
+
+
+def test_a_feature_stands_at_one_place_in_both_comparisons():
+    compared = side_by_side(statistics.reproducibility())
+    reconstructions, masks = compared.values()
+    assert list(reconstructions["feature"]) == list(masks["feature"])
+    shape = reconstructions.loc[reconstructions["family"].eq("shape"), "icc"]
+    assert shape.is_monotonic_decreasing
+    # Where reconstructions have no ICC, perturbed masks lead.
+    table = statistics.reproducibility()
+    table.loc[table["comparison"].eq("reconstructions"), "icc"] = np.nan
+    reconstructions, masks = side_by_side(table).values()
+    assert list(reconstructions["feature"]) == list(masks["feature"])
+    assert masks.loc[masks["family"].eq("glcm"), "icc"].is_monotonic_decreasing
 
 
 def test_reproducibility_is_drawn_without_pairs_and_without_selections():
@@ -301,6 +316,7 @@ def test_reproducibility_is_drawn_without_pairs_and_without_selections():
     drawn.draw_without_rendering()
     written = texts(drawn)
     assert "No feature has an ICC: too few studies with two reconstructions." in written
+    assert "No feature has an ICC: too few series with measured lesions." in written
     assert "No half of the training patients gave any feature." in written
     nothing = reproducibility(reliability[:0], statistics.stability()[:0])
     nothing.draw_without_rendering()

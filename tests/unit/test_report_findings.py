@@ -70,8 +70,43 @@ def test_p_needed_patients_empty_selections_and_good_features_are_told(tables):
     assert "15,620 patients for 108 candidates and 434 patients for 3 selected" in needed
     assert "there are 36 training patients" in needed
     assert "in 3 of 5 fits" in findings.selection_sentences(tables)[0]
-    good = (statistics.reproducibility()["icc"] >= 0.75).sum()
-    assert f"{good} of 108 features" in findings.reproducibility_sentences(tables)[0]
+
+
+def test_features_that_agree_are_counted_by_comparison_and_in_both(tables):
+    icc = statistics.reproducibility().pivot(index="feature", columns="comparison", values="icc")
+    good = icc >= 0.75
+    told = findings.reproducibility_sentences(tables)
+    assert f"{good['reconstructions'].sum()} of 108 features have an ICC(A,1)" in told[0]
+    assert "84 studies of 36 training patients" in told[0]
+    assert f"{good['perturbed masks'].sum()} of 108 features have an ICC(1,1)" in told[1]
+    assert "between 5 masks of one series" in told[1]
+    assert "160 series of 36 training patients" in told[1]
+    assert f"In both comparisons {good.all(axis=1).sum()} features" in told[1]
+    table = tables["reproducibility"]
+    alone = {"reproducibility": table[table["comparison"].eq("reconstructions")]}
+    assert findings.reproducibility_sentences(alone) == told[:1]
+
+
+def test_moved_contours_stand_beside_the_final_models_own_distance(tables):
+    settings = {"final_model": "nnunet", "target": "mSCLC", "matching": "any_overlap"}
+    # A normal displacement of 1 mm is 0.8 mm on average: sqrt(2 / pi).
+    (told,) = findings.contour_sentences(tables, settings)
+    assert "standard deviation of 1 mm (0.8 mm on average), correlated over 5 mm" in told
+    assert "Dice with the mask itself is 0.91" in told
+    assert "final model" not in told
+    row = {"model": "nnunet", "cohort": "mSCLC", "test_set": "test patients", "number": 12}
+    row |= {"rule": "any_overlap", "metric": "median_matched_assd_mm"}
+    scores = pd.DataFrame([row | {"value": 1.52, "low": 1.1, "high": 2.04}])
+    held_out = scores.assign(test_set="training, out of fold", number=30, value=1.6)
+    others = [scores.assign(model="unet"), scores.assign(rule="lits"), scores.assign(cohort="LiTS")]
+    beside = tables | {"detection_scores": pd.concat([*others, scores, held_out])}
+    (told,) = findings.contour_sentences(beside, settings)
+    assert told.endswith(
+        "Median ASSD of the final model's matched lesions from the reference: "
+        "1.52 (1.10 to 2.04) mm (test patients, 12 matches); "
+        "1.60 (1.10 to 2.04) mm (training, out of fold, 30 matches)."
+    )
+    assert findings.contour_sentences({}, settings) == []
 
 
 def test_null_cohorts_masks_and_printed_numbers_are_told(tables):

@@ -156,10 +156,20 @@ def test_changed_training_cases_are_named(results):
     assert 'id="stale_cases"' in page
 
 
+def without_detection(results) -> Results:
+    """What a run without a model makes: it has nothing to detect with."""
+    tables, figures = (
+        {name: one for name, one in made_by_run.items() if not name.startswith("detection_")}
+        for made_by_run in (results.tables, results.figures)
+    )
+    return replace(results, tables=tables, figures=figures)
+
+
 def test_given_masks_leave_a_sentence_and_no_segmentation_numbers(results):
-    tables = dict(results.tables) | {"table3_segmentation": table3_of_given_masks(made.facts())}
+    without = without_detection(results)
+    tables = without.tables | {"table3_segmentation": table3_of_given_masks(made.facts())}
     settings = made.SETTINGS | {"entry": "masks", "final_model": None, "phantoms": False}
-    content = compose(replace(results, tables=tables), settings)
+    content = compose(replace(without, tables=tables), settings)
     assert not any("Dice" in headline.label for headline in content["headlines"])
     assert "masks were given" in content["sentences"][0]
     page = render(content)
@@ -168,9 +178,11 @@ def test_given_masks_leave_a_sentence_and_no_segmentation_numbers(results):
     assert "final model" not in text
     assert "network" not in text.replace("trained models", "")
     assert "largest, the median and the smallest burden" in page
+    assert "LiTS challenge" not in page
 
 
 def test_a_run_from_a_feature_table_has_no_images(results):
+    results = without_detection(results)
     tables = dict(results.tables)
     for name in ("table3_segmentation", "tableS1_acquisition", "tableS3_weighted"):
         tables[name] = tables[name][:0]
@@ -181,7 +193,41 @@ def test_a_run_from_a_feature_table_has_no_images(results):
     assert "began with a finished feature table" in page
     assert "This run has no rows for this table." in page
     assert "final model" not in page
+    assert "LiTS challenge" not in page
     assert "The class of a series is that of the feature table" in page
+
+
+def test_the_challenge_stands_beside_table_3_as_other_data_and_no_phantom(results):
+    (section,) = [
+        one for one in compose(results, made.SETTINGS)["sections"] if one.key == "segmentation"
+    ]
+    keys = [item.key for item in section.items]
+    assert keys.index("lits_challenge") == keys.index("table3_segmentation") + 1
+    context = section.items[keys.index("lits_challenge")]
+    assert context.title == "Context: the LiTS challenge, other data"
+    assert context.caption.startswith("Not a result of this run")
+    assert "Other patients, other test scans and other models" in context.caption
+    # The real challenge is no phantom, and no result of the run to download.
+    assert "phantoms" not in context.caption
+    assert context.download == ""
+    assert "Made from phantoms." in section.items[0].caption
+
+
+def test_detection_is_told_by_the_runs_rule_and_tolerance(results):
+    settings = made.SETTINGS | {"matching": "iou_0.5", "surface_tolerance_mm": 3.0}
+    text = " ".join(" ".join(read(render(compose(results, settings))).text).split())
+    assert "Lesions match by the rule of table 3 (IoU 0.5)" in text
+    assert "within 3 mm of the other" in text
+    assert "0.638 +- 1.73 ml for such scans: their own patients" in text
+    assert "loosest (any overlap" in text
+
+
+def test_a_run_without_probabilities_has_no_froc_figure(results):
+    figures = {name: svg for name, svg in results.figures.items() if name != "detection_froc"}
+    tables = results.tables | {"detection_froc": results.tables["detection_froc"][:0]}
+    page = render(compose(replace(results, tables=tables, figures=figures), made.SETTINGS))
+    assert 'id="figure_detection_froc"' not in page
+    assert 'id="figure_detection_sizes"' in page
 
 
 @pytest.mark.parametrize(

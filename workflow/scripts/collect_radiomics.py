@@ -1,22 +1,35 @@
-"""Rule collect_radiomics: one table of features a cohort, with its molecular results."""
+"""Rule collect_radiomics: a cohort's lesions, and its features by each aggregation of them."""
 
+import numpy as np
 import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.radiomics.tables import feature_table
+from livermet.radiomics.aggregation import aggregate
+from livermet.radiomics.features import FEATURES
+from livermet.radiomics.provenance import provenance_line
+from livermet.radiomics.tables import COHORT_LESION_COLUMNS, feature_table, with_matches
+
+
+def read_texts(paths):
+    """Read tables as text, so that every value passes as it was written."""
+    tables = [read_table(path, dtype=str, keep_default_na=False) for path in paths]
+    return pd.concat(tables, ignore_index=True)
+
 
 with job(snakemake) as log:
-    # As text, so that every value passes as it was written.
-    unions, lesions = (
-        pd.concat(
-            [read_table(path, dtype=str, keep_default_na=False) for path in paths],
-            ignore_index=True,
-        )
-        for paths in (snakemake.input.unions, snakemake.input.lesions)
-    )
-    matching = read_table(snakemake.input.matching, dtype={"series": str, "patient": str})
-    features = feature_table(unions, matching, snakemake.params.name)
+    given, params, output = snakemake.input, snakemake.params, snakemake.output
+    mask = snakemake.wildcards.mask
+    unions, lesions = read_texts(given.unions), read_texts(given.lesions)
+    matching = read_table(given.matching, dtype={"series": str, "patient": str})
+    made = [params.settings, params.versions["pyradiomics-bhklab"], mask]
+    numbers = ["volume_ml", *FEATURES]
+    measured = lesions.assign(**lesions[numbers].replace("", np.nan).astype(float))
+    for aggregation, path in zip(params.aggregations, output.features, strict=True):
+        rows = aggregate(unions, measured, aggregation)
+        features = feature_table(rows, matching, params.name)
+        provenance = provenance_line(*made, f"aggregation {aggregation}")
+        write_table(features, path, provenance)
     log.info(
         "%d series with a mask, %d included by the matching, %d in the table, %d without lesions",
         len(unions),
@@ -24,5 +37,14 @@ with job(snakemake) as log:
         len(features),
         (features["Num_Lesions"].astype(int) == 0).sum(),
     )
-    write_table(features, snakemake.output.features)
-    write_table(lesions, snakemake.output.lesions)
+    if given.scans:
+        tables = (read_texts([path]) for path in (given.scans, given.detected, given.groups))
+        side = "reference" if mask == "reference" else "prediction"
+        other = params.final_model if mask == "reference" else "reference"
+        lesions = with_matches(lesions, *tables, side, params.rule)
+        matched = f"matched with the mask {other} by {params.rule}"
+    else:
+        lesions = lesions.assign(matched="", matched_lesions="")
+        matched = "not matched, as the run has no predictions"
+    provenance = provenance_line(*made, "one row a lesion", matched)
+    write_table(lesions[list(COHORT_LESION_COLUMNS)], output.lesions, provenance)

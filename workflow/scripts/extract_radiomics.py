@@ -5,6 +5,7 @@ import SimpleITK as sitk
 from livermet.files import write_table
 from livermet.images import read_image
 from livermet.jobs import job
+from livermet.radiomics.provenance import provenance_line
 from livermet.radiomics.scans import LESION_COLUMNS, UNION_COLUMNS, scan_features
 
 with job(snakemake) as log:
@@ -25,5 +26,13 @@ with job(snakemake) as log:
     )
     if reason := union["reason"].item():
         log.info("%s: features are missing: %s", series, reason)
-    write_table(union.assign(series=series)[list(UNION_COLUMNS)], snakemake.output.union)
-    write_table(lesions.assign(series=series)[list(LESION_COLUMNS)], snakemake.output.lesions)
+    provenance = provenance_line(
+        snakemake.params.settings,
+        snakemake.params.versions["pyradiomics-bhklab"],
+        snakemake.wildcards.mask,
+    )
+    for table, columns, path in (
+        (union, UNION_COLUMNS, snakemake.output.union),
+        (lesions, LESION_COLUMNS, snakemake.output.lesions),
+    ):
+        write_table(table.assign(series=series)[list(columns)], path, provenance)

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from livermet.detection.froc import COUNT_COLUMNS, froc_counts
 from livermet.detection.scores import (
     GROUP_COLUMNS,
     LESION_COLUMNS,
@@ -10,6 +9,7 @@ from livermet.detection.scores import (
     measure_scan,
     scan_table,
 )
+from livermet.detection.thresholds import COUNT_COLUMNS, froc_counts
 from livermet.files import write_table
 from livermet.images import read_image
 from livermet.jobs import job

@@ -1,4 +1,4 @@
-"""Rule measure_reproducibility: the ICC of every feature between reconstructions of one study."""
+"""Rule measure_reproducibility: the ICC of every feature between reconstructions and masks."""
 
 import pandas as pd
 
@@ -11,10 +11,17 @@ from livermet.phenotype.table import read_feature_table
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params
     table = prepared(read_feature_table(given.features, params.name))
-    thickness = pd.Series(dtype=float)
+    thickness, perturbed = pd.Series(dtype=float), None
     if given.acquisition:
         acquired = read_table(given.acquisition, dtype={"series": str})
         thickness = acquired.set_index("series")["slice_thickness_mm"]
-    icc = measure_reproducibility(table, thickness, params.draws, params.seed)
-    log.info("%s over %d pairs of %d patients", *icc[["form", "pairs", "patients"]].iloc[0])
+    if given.perturbed:
+        parts = [read_table(path, dtype={"series": str}) for path in given.perturbed]
+        perturbed = pd.concat(parts, ignore_index=True)
+    icc = measure_reproducibility(table, thickness, perturbed, params.draws, params.seed)
+    for row in icc.drop_duplicates("comparison").itertuples():
+        log.info(
+            "%s: %s of %d targets of %d patients, %d ratings each",
+            *(row.comparison, row.form, row.targets, row.patients, row.ratings),
+        )
     write_table(icc, snakemake.output.reproducibility)

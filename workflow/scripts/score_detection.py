@@ -5,6 +5,7 @@ import pandas as pd
 from livermet.detection.cohort import (
     burden_table,
     lesion_free_table,
+    scans_of_sets,
     score_table,
     sets_of_scans,
     size_table,
@@ -30,6 +31,7 @@ with job(snakemake) as log:
     scored = list(sets_of_scans(with_reference(scans), facts, target))
     log.info("%d sets of scans with a reference", len(scored))
     tables = {
+        "scans": scans_of_sets(scored),
         "scores": score_table(
             scored, read_all(snakemake.input.matching), read_all(snakemake.input.groups), **draws
         ),

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+PROVENANCE_MARK = "# "
+
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
@@ -25,15 +27,27 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def write_table(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table without its index; comma separated for .csv, tab separated otherwise."""
-    with whole_file(path) as beside:
-        table.to_csv(beside, sep="," if str(path).endswith(".csv") else "\t", index=False)
+def write_table(table: pd.DataFrame, path: str | Path, provenance: str = "") -> None:
+    """Write a table without its index; comma separated for .csv, tab separated otherwise.
+
+    `provenance`, one line that says how its numbers were made, stands above the header after '# '.
+    """
+    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as stream:
+        if provenance:
+            stream.write(f"{PROVENANCE_MARK}{provenance}\n")
+        table.to_csv(stream, sep="," if str(path).endswith(".csv") else "\t", index=False)
 
 
 def read_table(path: str | Path, **options) -> pd.DataFrame:
     """Read a table written by `write_table`; `options` go to pandas.read_csv."""
-    return pd.read_csv(path, sep="," if str(path).endswith(".csv") else "\t", **options)
+    separator = "," if str(path).endswith(".csv") else "\t"
+    return pd.read_csv(path, sep=separator, skiprows=provenance_lines(path), **options)
+
+
+def provenance_lines(path: str | Path) -> int:
+    """Count the lines of provenance above a table's header: 1 where it begins with '# ', or 0."""
+    with open(path, "rb") as stream:
+        return int(stream.read(len(PROVENANCE_MARK)) == PROVENANCE_MARK.encode())
 
 
 def write_json(content: dict, path: str | Path) -> None:

@@ -89,6 +89,16 @@ def sets_of_scans(scans: pd.DataFrame, facts: pd.DataFrame, target: str) -> Iter
                     yield ScanSet(model, cohort, name, chosen.reset_index(drop=True))
 
 
+def scans_of_sets(sets: list[ScanSet]) -> pd.DataFrame:
+    """List each set's scans: SET_COLUMNS, patient, then the columns of the table of scans."""
+    tables = [chosen.scans.assign(**chosen.names) for chosen in sets]
+    if not tables:
+        return pd.DataFrame(columns=[*SET_COLUMNS, "patient", "series"])
+    rows = pd.concat(tables, ignore_index=True).drop(columns="place")
+    first = [*SET_COLUMNS, "patient", "series"]
+    return rows[[*first, *rows.columns.drop(first)]]
+
+
 def with_reference(scans: pd.DataFrame) -> pd.DataFrame:
     """Take the scans that have a reference."""
     return scans[scans["has_reference"].astype(bool)]

@@ -10,6 +10,7 @@ import cc3d
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
+from scipy import ndimage
 
 from livermet.images import LESION, voxel_volume_ml
 
@@ -25,6 +26,19 @@ def labelled_box(*maps: np.ndarray) -> tuple[slice, slice, slice]:
     lines = (heights, rows, columns)
     ends = [np.flatnonzero(line)[[0, -1]] if line.any() else (0, -1) for line in lines]
     return tuple(slice(int(first), int(last) + 1) for first, last in ends)
+
+
+def moved_box(box: tuple[slice, slice, slice], corner: Sequence[int]) -> tuple[slice, slice, slice]:
+    """Give a box of a part whose first voxel is the whole's voxel `corner`, in the whole."""
+    return tuple(
+        slice(edge.start + first, edge.stop + first)
+        for edge, first in zip(box, corner, strict=True)
+    )
+
+
+def lesion_boxes(components: np.ndarray) -> list[tuple[slice, slice, slice]]:
+    """Give the smallest box of each lesion 1 to n of a component map."""
+    return ndimage.find_objects(components) if components.size else []
 
 
 def lesion_components(

@@ -20,12 +20,13 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from scipy import ndimage
 from scipy.spatial import cKDTree
 from surface_distance.lookup_tables import (
     ENCODE_NEIGHBOURHOOD_3D_KERNEL,
     create_table_neighbour_code_to_surface_area,
 )
+
+from livermet.detection.lesions import lesion_boxes
 
 FACES, FACES_AND_EDGES, ALL = 6, 18, 26
 # A distance that equals the tolerance must not depend on how its coordinates were rounded.
@@ -95,8 +96,7 @@ def surfaces_of(
     """
     areas_of_code = np.asarray(create_table_neighbour_code_to_surface_area(tuple(spacing_mm)))
     centres, corners, areas = [], [], []
-    boxes = ndimage.find_objects(components) if components.size else []
-    for number, box in enumerate(boxes, start=1):
+    for number, box in enumerate(lesion_boxes(components), start=1):
         # One voxel of outside on every side.
         mask = np.pad(components[box] == number, 1)
         first = np.array([edge.start for edge in box])

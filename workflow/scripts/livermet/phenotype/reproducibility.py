@@ -1,13 +1,21 @@
-"""Reproducibility of features between two reconstructions of one study: intraclass correlation.
+"""Reproducibility of features: intraclass correlation between measurements of the same lesions.
 
-The two series show the same lesions at the same moment, so that what differs is reconstruction and
-its segmentation; this is no test-retest. Forms and names are those of McGraw and Wong
-(Psychological Methods 1996):
+Two comparisons, of training patients alone:
+
+- reconstructions: two series of one study show the same lesions at the same moment, so that what
+  differs is reconstruction and its segmentation; this is no test-retest.
+- perturbed masks: the contour of one series' lesions is moved at random, some times over
+  (`livermet.radiomics.perturbation`); what differs is the mask.
+
+Forms and names are those of McGraw and Wong (Psychological Methods 1996); what they call an object
+of measurement is a target here, as in pingouin:
 
 - ICC(A,1), two-way, absolute agreement, where acquisition tells the slice thickness: the thinner
   and the thicker series are the two raters, whose systematic difference counts against a feature.
-- ICC(1,1), one-way, elsewhere: the two series of a study have no order.
+- ICC(1,1), one-way, elsewhere: the two series of a study have no order, nor have perturbed masks.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,37 +25,58 @@ from livermet.phenotype.bootstrap import interval
 from livermet.phenotype.corrected import training_rows
 from livermet.phenotype.table import FEATURES, measured
 
+RECONSTRUCTIONS, PERTURBED = "reconstructions", "perturbed masks"
 ONE_WAY, AGREEMENT = "ICC(1,1)", "ICC(A,1)"
-FEWEST_PAIRS = 5
+FEWEST_TARGETS = 5
+# What perturbed masks are like.
+FACTS = ("contour_sd_mm", "correlation_mm", "median_dice")
 # Of a variance of 1; below it a draw's values are equal but for rounding.
 NO_VARIANCE = 1e-12
 
-Pairs = tuple[pd.DataFrame, pd.DataFrame]
+# One table a rating, with the same targets in the same order: patient and the features.
+Ratings = Sequence[pd.DataFrame]
 
 
 def measure_reproducibility(
-    table: pd.DataFrame, thickness: pd.Series, draws: int, seed: int
+    table: pd.DataFrame,
+    thickness: pd.Series,
+    perturbed: pd.DataFrame | None,
+    draws: int,
+    seed: int,
 ) -> pd.DataFrame:
-    """Measure the ICC of every feature between two series of each training study.
+    """Measure the ICC of every feature between reconstructions and between perturbed masks.
 
-    `thickness` has the slice thickness in mm by series, empty or absent where it is not known.
-    Columns: feature, form, pairs, patients, icc, low, high; as `reproducibility` fills them.
+    `thickness` has the slice thickness in mm by series, empty or absent where it is not known;
+    `perturbed` a row a training series and perturbation (series, perturbation, contour_sd_mm,
+    correlation_mm, dice, the features), or None. Columns: comparison, those of `reproducibility`,
+    and, empty for reconstructions, contour_sd_mm, correlation_mm and median_dice (of the targets'
+    perturbed masks with the masks themselves).
     """
-    form, pairs = choose_pairs(training_rows(table), thickness)
-    return reproducibility(pairs, form, draws, seed)
+    training = training_rows(table)
+    form, pairs = choose_pairs(training, thickness)
+    between = reproducibility(pairs, form, draws, seed)
+    facts: dict[str, float] = dict.fromkeys(FACTS, np.nan)
+    parts = [between.assign(comparison=RECONSTRUCTIONS, **facts)]
+    if perturbed is not None:
+        ratings = perturbed_ratings(training, perturbed)
+        facts = perturbed[list(FACTS[:2])].iloc[0].to_dict()
+        facts["median_dice"] = pd.concat([masks["dice"] for masks in ratings]).median()
+        between = reproducibility(ratings, ONE_WAY, draws, seed)
+        parts.append(between.assign(comparison=PERTURBED, **facts))
+    return pd.concat(parts, ignore_index=True)[["comparison", *between.columns, *FACTS]]
 
 
-def choose_pairs(rows: pd.DataFrame, thickness: pd.Series) -> tuple[str, Pairs]:
+def choose_pairs(rows: pd.DataFrame, thickness: pd.Series) -> tuple[str, Ratings]:
     """Choose the form of ICC and the pair of series of each study with measured features.
 
-    ICC(A,1) where at least FEWEST_PAIRS studies have two series of known and different thickness:
+    ICC(A,1) where at least FEWEST_TARGETS studies have two series of known and different thickness:
     the thinnest and the thickest. Otherwise ICC(1,1) with the first two series by name.
     """
     rows = rows[measured(rows)].sort_values("series")
     known = rows["series"].map(thickness).dropna().sort_values(kind="stable")
     thin, thick = (_one_a_study(rows.loc[known.index], place) for place in (0, -1))
     differ = thick["series"].map(thickness) > thin["series"].map(thickness)
-    if differ.sum() >= FEWEST_PAIRS:
+    if differ.sum() >= FEWEST_TARGETS:
         return AGREEMENT, (thin[differ], thick[differ])
     first, second = (_one_a_study(rows, place) for place in (0, 1))
     return ONE_WAY, (first.loc[second.index], second)
@@ -58,73 +87,88 @@ def _one_a_study(rows: pd.DataFrame, place: int) -> pd.DataFrame:
     return rows.groupby("study").nth(place).set_index("study").sort_index()
 
 
-def reproducibility(pairs: Pairs, form: str, draws: int, seed: int) -> pd.DataFrame:
+def perturbed_ratings(rows: pd.DataFrame, perturbed: pd.DataFrame) -> Ratings:
+    """Give the features of each series in each of its perturbed masks, a table a perturbation.
+
+    Every series is a target of its own, those of one study too. A series that lacks a feature in
+    any of its perturbed masks is left out.
+    """
+    whole = measured(perturbed).groupby(perturbed["series"]).all()
+    named = rows.loc[rows["series"].isin(whole.index[whole]), ["series", "patient"]]
+    named = named.sort_values("series")
+    return [named.merge(part, on="series") for _, part in perturbed.groupby("perturbation")]
+
+
+def reproducibility(ratings: Ratings, form: str, draws: int, seed: int) -> pd.DataFrame:
     """Compute the ICC of every feature and its interval over draws of patients with replacement.
 
-    With fewer than FEWEST_PAIRS pairs, or where all values of a feature are equal, the numbers are
-    empty. Columns: feature, form, pairs, patients, icc, low, high.
+    With fewer than FEWEST_TARGETS targets, or where all values of a feature are equal, the numbers
+    are empty. Columns: feature, form, targets, ratings (of each target), patients, icc, low, high.
     """
-    first, second = (part[list(FEATURES)].to_numpy(dtype=float) for part in pairs)
-    patients = pairs[0]["patient"].to_numpy()
-    table = pd.DataFrame({"feature": FEATURES, "form": form, "pairs": len(first)})
-    table["patients"] = len(set(patients))
-    if len(first) < FEWEST_PAIRS:
+    values = np.stack([part[list(FEATURES)].to_numpy(dtype=float) for part in ratings])
+    patients = ratings[0]["patient"].to_numpy()
+    targets = len(patients)
+    table = pd.DataFrame({"feature": FEATURES, "form": form, "targets": targets})
+    table["ratings"], table["patients"] = len(ratings), len(set(patients))
+    if targets < FEWEST_TARGETS:
         return table.assign(icc=np.nan, low=np.nan, high=np.nan)
-    varies = np.ptp(np.concatenate([first, second]), axis=0) > 0
+    varies = np.ptp(values, axis=(0, 1)) > 0
     table["icc"] = [
-        icc_by_pingouin(first[:, column], second[:, column], form) if varies[column] else np.nan
+        icc_by_pingouin(values[..., column], form) if varies[column] else np.nan
         for column in range(len(FEATURES))
     ]
-    drawn = icc_of_draws(first, second, pair_draws(patients, draws, seed), form)
-    table[["low", "high"]] = [interval(values)[1:3] for values in drawn.T]
+    drawn = icc_of_draws(values, patient_draws(patients, draws, seed), form)
+    table[["low", "high"]] = [interval(column)[1:3] for column in drawn.T]
     return table
 
 
-def icc_by_pingouin(first: np.ndarray, second: np.ndarray, form: str) -> float:
-    """Compute one form of ICC of pairs of values."""
+def icc_by_pingouin(values: np.ndarray, form: str) -> float:
+    """Compute one form of ICC of (ratings, targets) values."""
+    raters, targets = values.shape
     ratings = pd.DataFrame(
         {
-            "pair": np.tile(np.arange(len(first)), 2),
-            "place": np.repeat([0, 1], len(first)),
-            "value": np.concatenate([first, second]),
+            "target": np.tile(np.arange(targets), raters),
+            "rater": np.repeat(np.arange(raters), targets),
+            "value": values.ravel(),
         }
     )
-    forms = pg.intraclass_corr(ratings, targets="pair", raters="place", ratings="value")
+    forms = pg.intraclass_corr(ratings, targets="target", raters="rater", ratings="value")
     return float(forms.set_index("Type").at[form, "ICC"])
 
 
-def pair_draws(patients: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """Draw patients with replacement, each with all of its pairs; (draws, pairs) of counts."""
+def patient_draws(patients: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """Draw patients with replacement, each with all of its targets; (draws, targets) of counts."""
     names, patient_of = np.unique(patients, return_inverse=True)
     equal = np.full(len(names), 1 / len(names))
     times = np.random.default_rng(seed).multinomial(len(names), equal, size=draws)
     return times[:, patient_of]
 
 
-def icc_of_draws(
-    first: np.ndarray, second: np.ndarray, counts: np.ndarray, form: str
-) -> np.ndarray:
+def icc_of_draws(ratings: np.ndarray, counts: np.ndarray, form: str) -> np.ndarray:
     """Compute the ICC of every feature in every draw; (draws, features).
 
-    `first` and `second` are (pairs, features), `counts` (draws, pairs) says how often each pair
-    stands in a draw. NaN where a draw has one pair only or its values do not vary. Mean squares as
-    in McGraw and Wong's table 4, for two raters.
+    `ratings` is (ratings, targets, features), `counts` (draws, targets) says how often each target
+    stands in a draw. NaN where a draw has one target only or its values do not vary. Mean squares
+    as in McGraw and Wong's table 4.
     """
-    pooled = np.concatenate([first, second])
-    spread = pooled.std(axis=0)
+    raters = len(ratings)
+    spread = ratings.std(axis=(0, 1))
     # Sums of squares keep their digits on standardised values; an ICC does not change with units.
     scale = np.where(spread > 0, spread, 1.0)
-    first, second = ((part - pooled.mean(axis=0)) / scale for part in (first, second))
-    mean, difference = (first + second) / 2, first - second
-    pairs = counts.sum(axis=1, keepdims=True)
+    ratings = (ratings - ratings.mean(axis=(0, 1))) / scale
+    mean = ratings.mean(axis=0)
+    apart = ratings - mean
+    targets = counts.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
-        between = 2 * (counts @ mean**2 - (counts @ mean) ** 2 / pairs) / (pairs - 1)
-        within = counts @ difference**2 / 2
+        between = counts @ mean**2 - (counts @ mean) ** 2 / targets
+        between = raters * between / (targets - 1)
+        inside = counts @ (apart**2).sum(axis=0)
         if form == ONE_WAY:
-            within = within / pairs
-            total = between + within
+            error = inside / (targets * (raters - 1))
+            total = between + (raters - 1) * error
         else:
-            raters = (counts @ difference) ** 2 / (2 * pairs)
-            within = (within - raters) / (pairs - 1)
-            total = between + within + 2 * (raters - within) / pairs
-        return np.where(between + within > NO_VARIANCE, (between - within) / total, np.nan)
+            columns = ((counts @ apart) ** 2).sum(axis=0) / targets
+            error = (inside - columns) / ((targets - 1) * (raters - 1))
+            total = between + (raters - 1) * error
+            total = total + raters * (columns / (raters - 1) - error) / targets
+        return np.where(between + error > NO_VARIANCE, (between - error) / total, np.nan)

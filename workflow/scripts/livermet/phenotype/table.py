@@ -28,6 +28,7 @@ import numpy as np
 import pandas as pd
 
 from livermet.errors import InputError, stop_on
+from livermet.files import provenance_lines
 
 _FEATURES_BY_CLASS = {
     "shape": "Elongation Flatness LeastAxisLength MajorAxisLength Maximum2DDiameterColumn "
@@ -87,7 +88,7 @@ def read_feature_table(path: str | Path, name: str, complete: bool = False) -> p
         + _odd_values(path, table, name)
         + _odd_groups(path, table)
     )
-    return table.astype({"label": int, "fold": "Int64"})
+    return table.reset_index(drop=True).astype({"label": int, "fold": "Int64"})
 
 
 def import_table(path: str | Path, name: str, folds: int, seed: int) -> pd.DataFrame:
@@ -144,7 +145,8 @@ def _read(path: str | Path, name: str) -> pd.DataFrame:
     file_names = _file_names(name)
     texts = {file_names[column]: str for column in TEXTS}
     try:
-        raw = pd.read_csv(path, dtype=texts, low_memory=False)
+        above = provenance_lines(path)
+        raw = pd.read_csv(path, dtype=texts, low_memory=False, skiprows=above)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a table of comma separated values: {error}.") from None
     except FileNotFoundError:
@@ -176,6 +178,8 @@ def _read(path: str | Path, name: str) -> pd.DataFrame:
         problems.append(f"{path} has no rows; give it one row a series.")
     stop_on(problems)
     table = raw.rename(columns={there: here for here, there in file_names.items()})
+    # Rows are numbered as a spreadsheet shows them, below the header.
+    table.index = pd.RangeIndex(above + 2, above + 2 + len(table))
     # An optional column that the file lacks comes out empty.
     return table.reindex(columns=[*TEXTS, *NUMBERS])
 
@@ -194,14 +198,12 @@ def _not_numbers(
     empty.loc[may_be_empty, list(RADIOMIC_FEATURES)] = False
     problems = []
     for bad, is_what in ((wrong_text, "not a number"), (infinite, "infinite"), (empty, "empty")):
-        for row in np.flatnonzero(bad.any(axis=1)):
+        for row in table.index[bad.any(axis=1)]:
             columns = [
-                _file_names(name).get(column, column)
-                for column in numbers
-                if bad.at[table.index[row], column]
+                _file_names(name).get(column, column) for column in numbers if bad.at[row, column]
             ]
             problems.append(
-                f"{path}, row {row + 2} (series '{table['series'].iloc[row]}'): {_some(columns)} "
+                f"{path}, row {row} (series '{table['series'][row]}'): {_some(columns)} "
                 f"{'is' if len(columns) == 1 else 'are'} {is_what}; measure again, or leave the "
                 "series out."
             )
@@ -211,28 +213,25 @@ def _not_numbers(
 def _odd_values(path: str | Path, table: pd.DataFrame, name: str) -> list[str]:
     problems = []
     for column in ("series", "study", "patient", "group"):
-        for row in np.flatnonzero(table[column].isna()):
-            problems.append(
-                f"{path}, row {row + 2}: {_file_names(name)[column]} is empty; fill it."
-            )
-    for row in np.flatnonzero(table["series"].duplicated() & table["series"].notna()):
+        for row in table.index[table[column].isna()]:
+            problems.append(f"{path}, row {row}: {_file_names(name)[column]} is empty; fill it.")
+    for row in table.index[table["series"].duplicated() & table["series"].notna()]:
         problems.append(
-            f"{path}, row {row + 2}: series '{table['series'].iloc[row]}' stands in the table "
+            f"{path}, row {row}: series '{table['series'][row]}' stands in the table "
             "already; give each series one row."
         )
-    for row in np.flatnonzero(~table["group"].isin(GROUPS) & table["group"].notna()):
+    for row in table.index[~table["group"].isin(GROUPS) & table["group"].notna()]:
         problems.append(
-            f"{path}, row {row + 2}: Group is '{table['group'].iloc[row]}'; write train, val or "
-            "test."
+            f"{path}, row {row}: Group is '{table['group'][row]}'; write train, val or test."
         )
     whole = np.isfinite(table["fold"]) & (table["fold"] >= 0) & (table["fold"] % 1 == 0)
-    for row in np.flatnonzero(~whole & np.isfinite(table["fold"])):
+    for row in table.index[~whole & np.isfinite(table["fold"])]:
         problems.append(
-            f"{path}, row {row + 2}: Fold is {table['fold'].iloc[row]:g}; number the folds from 0."
+            f"{path}, row {row}: Fold is {table['fold'][row]:g}; number the folds from 0."
         )
-    for row in np.flatnonzero(~table["label"].isin([0, 1]) & table["label"].notna()):
+    for row in table.index[~table["label"].isin([0, 1]) & table["label"].notna()]:
         problems.append(
-            f"{path}, row {row + 2}: {name}_Class is {table['label'].iloc[row]:g}; write 1 for "
+            f"{path}, row {row}: {name}_Class is {table['label'][row]:g}; write 1 for "
             "positive and 0 for negative."
         )
     for study, owners in table.groupby("study")["patient"].unique().items():

@@ -7,19 +7,20 @@ mask's absolute voxel indices; volumes are therefore never cropped before.
 
 import logging
 import warnings
-from copy import copy
 
 import numpy as np
 import pandas as pd
 import pykwalify.errors
 import radiomics
 import SimpleITK as sitk
-from radiomics.featureextractor import RadiomicsFeatureExtractor
 from radiomics.imageoperations import checkMask
 
+from livermet.detection.lesions import labelled_box
 from livermet.errors import InputError
+from livermet.images import on_grid_of
+from livermet.radiomics.extractor import FEATURE_CLASSES, Extractor, images
+from livermet.radiomics.resampling import Box, SplineVolume, resample, resampled_grid
 
-FEATURE_CLASSES = ("shape", "firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm")
 FEATURES = tuple(
     f"original_{name}_{feature}"
     for name in FEATURE_CLASSES
@@ -28,7 +29,7 @@ FEATURES = tuple(
 )
 
 
-def feature_extractor(settings: dict) -> RadiomicsFeatureExtractor:
+def feature_extractor(settings: dict) -> Extractor:
     """Make PyRadiomics' extractor of the 107 features.
 
     settings: PyRadiomics' own names and values (resampledPixelSpacing, binWidth, ...), checked by
@@ -40,7 +41,7 @@ def feature_extractor(settings: dict) -> RadiomicsFeatureExtractor:
     logging.getLogger("radiomics").setLevel(logging.ERROR)
     logging.getLogger("pykwalify").setLevel(logging.CRITICAL)
     try:
-        return RadiomicsFeatureExtractor(
+        return Extractor(
             {
                 "setting": {**settings, "additionalInfo": False},
                 "imageType": {"Original": {}},
@@ -56,7 +57,7 @@ def feature_extractor(settings: dict) -> RadiomicsFeatureExtractor:
 
 
 def mask_features(
-    ct: sitk.Image, mask: sitk.Image, extractor: RadiomicsFeatureExtractor
+    ct: sitk.Image, mask: sitk.Image, extractor: Extractor
 ) -> tuple[dict[str, float], str]:
     """Compute the 107 features of a mask (1 inside, 0 outside) on the grid of a CT in HU.
 
@@ -64,32 +65,80 @@ def mask_features(
     voxel, a line, voxels without neighbours), their values are NaN and the second part of the
     result says why; it is empty where all values are finite.
     """
+    inside = sitk.GetArrayViewFromImage(mask)
+    box = labelled_box(inside)
+    return region_features(SplineVolume(ct), inside[box] == 1, box, extractor)
+
+
+def region_features(
+    volume: SplineVolume, inside: np.ndarray, box: Box, extractor: Extractor
+) -> tuple[dict[str, float], str]:
+    """Compute the 107 features of a mask that is given in its box of a CT, as `mask_features`.
+
+    inside: bool, (z, y, x), of the shape of `box`, the smallest that holds the mask. Masks of one
+    CT are best given the same volume, which is prefiltered once.
+    """
     values = dict.fromkeys(FEATURES, float("nan"))
-    try:
-        # Refuses what the resampled mask would be refused for too, without resampling the CT.
-        checkMask(ct, mask, **{**extractor.settings, "minimumROISize": None})
-    except ValueError as error:
-        return values, str(error)
+    if refusal := _refusal(inside, extractor):
+        return values, refusal
+    image, mask = _on_final_grid(volume, inside, box, extractor)
     with warnings.catch_warnings():
         # Means over no voxel pairs: the reason names these features once.
         warnings.simplefilter("ignore", RuntimeWarning)
+        extractor = extractor.on_final_grid()
         try:
-            found, reasons = extractor.execute(ct, mask), []
+            found, reasons = extractor.execute(image, mask), []
         except (ValueError, IndexError):
-            found, reasons = _class_by_class(ct, mask, extractor)
+            found, reasons = _class_by_class(image, mask, extractor)
     values |= {name: float(value) for name, value in found.items() if np.isfinite(value)}
     return values, "; ".join([*reasons, *_undefined(found)])
 
 
+def _refusal(inside: np.ndarray, extractor: Extractor) -> str:
+    """Say why PyRadiomics would refuse a mask in any voxel size, in its own words; or ''."""
+    if not inside.any():
+        return "no voxels in this mask"
+    # Its checks look at a mask's box alone.
+    box = np.zeros([min(size, 2) for size in inside.shape], np.uint32)
+    box[(0, 0, 0)] = box[(-1, -1, -1)] = 1
+    image = sitk.GetImageFromArray(box)
+    try:
+        checkMask(image, image, **{**extractor.settings, "minimumROISize": None})
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _on_final_grid(
+    volume: SplineVolume, inside: np.ndarray, box: Box, extractor: Extractor
+) -> tuple[sitk.Image, sitk.Image]:
+    """Give CT and mask in the voxels that the settings ask for, normalised if they ask for that."""
+    if extractor.needs_whole_volume:
+        whole = np.zeros(volume.ct.GetSize()[::-1], np.uint32)
+        whole[box] = inside
+        return extractor.loadImage(
+            volume.ct, on_grid_of(whole, volume.ct), None, **extractor.settings
+        )
+    spacing_mm = extractor.spacing_mm
+    grid = spacing_mm and resampled_grid(
+        volume.ct, box, spacing_mm, extractor.settings["padDistance"]
+    )
+    if not grid:
+        return images(volume.hu[box], inside, volume.ct.GetSpacing())
+    hu, resampled = resample(volume, inside, box, grid)
+    if resampled.any():
+        own = labelled_box(resampled)
+        hu, resampled = hu[own], resampled[own]
+    return images(hu, resampled, grid.spacing)
+
+
 def _class_by_class(
-    ct: sitk.Image, mask: sitk.Image, extractor: RadiomicsFeatureExtractor
+    image: sitk.Image, mask: sitk.Image, extractor: Extractor
 ) -> tuple[dict, list[str]]:
     found, reasons = {}, {}
     for name in FEATURE_CLASSES:
-        of_class = copy(extractor)
-        of_class.enabledFeatures = {name: []}
         try:
-            found |= of_class.execute(ct, mask)
+            found |= extractor.of_class(name).execute(image, mask)
         except (ValueError, IndexError) as error:
             reasons.setdefault(str(error), []).append(name)
     if not found:

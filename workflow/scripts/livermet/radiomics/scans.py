@@ -1,19 +1,29 @@
 """Features of a scan's lesions: of their union as in the paper, and of each by itself."""
 
 import logging
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from livermet.detection import lesion_components, lesion_table
+from livermet.detection.lesions import (
+    labelled_box,
+    lesion_boxes,
+    lesion_components,
+    lesion_table,
+    moved_box,
+)
 from livermet.errors import InputError
-from livermet.images import array_of, grid_difference, on_grid_of
-from livermet.radiomics.features import FEATURES, feature_extractor, mask_features
+from livermet.images import array_of, grid_difference
+from livermet.radiomics.features import FEATURES, feature_extractor, region_features
+from livermet.radiomics.position import POSITION_COLUMNS, lesion_positions
+from livermet.radiomics.resampling import Box, SplineVolume, resampled_grid
 
 COUNT = "Num_Lesions"
 UNION_COLUMNS = ("series", *FEATURES, COUNT, "burden_ml", "reason")
-LESION_COLUMNS = ("series", "lesion", "volume_ml", *FEATURES, "reason")
+SIZE_COLUMNS = ("voxels", "volume_ml", "diameter_mm", "x_mm", "y_mm", "z_mm")
+MEASURED_COLUMNS = ("voxel_mm", *FEATURES, "reason")
+LESION_COLUMNS = ("series", "lesion", *SIZE_COLUMNS, *POSITION_COLUMNS, *MEASURED_COLUMNS)
 
 LOG = logging.getLogger("livermet")
 
@@ -31,44 +41,62 @@ def scan_features(
     ct in HU; labels 0 background, 1 liver, 2 lesion on the same grid. Lesions are numbered as
     detection does, those of fewer than `minimum_lesion_voxels` voxels left out. Returns the union
     (one row: the 107 features, Num_Lesions, burden_ml, reason) and the lesions (one row each:
-    lesion, volume_ml, the 107 features, reason). Without a lesion the union's features are NaN and
+    lesion, its measures as detection has them, its place in the liver, the voxel (x, y, z) that its
+    features are of, the 107 features, reason). Without a lesion the union's features are NaN and
     Num_Lesions is 0; without `per_lesion` the lesions' features are NaN. Raises InputError where
     the grids differ.
     """
-    if difference := grid_difference(ct, labels):
-        raise InputError(
-            f"CT and label map lie on different grids: {difference}; "
-            "run the ingest or the prediction of this series again."
-        )
+    refuse_other_grid(ct, labels)
     extractor = feature_extractor(settings)
-    components = lesion_components(array_of(labels), connectivity, minimum_lesion_voxels)
-    lesions = lesion_table(components, ct)[["lesion", "volume_ml"]]
+    volume = SplineVolume(ct)
+    whole = array_of(labels)
+    box = labelled_box(whole)
+    components = lesion_components(whole[box], connectivity, minimum_lesion_voxels)
+    corner = [edge.start for edge in box]
+    lesions = lesion_table(components, ct, corner)
+    lesions = lesion_positions(whole[box], components, lesions, ct, corner)
     if lesions.empty:
         union, reason = {}, "no lesions"
     else:
         LOG.info("union of %d lesions, %.1f ml", len(lesions), lesions["volume_ml"].sum())
-        union, reason = mask_features(ct, _mask(components > 0, ct), extractor)
+        inside = components > 0
+        own = labelled_box(inside)
+        union, reason = region_features(volume, inside[own], moved_box(own, corner), extractor)
     union_row = {
         **union,
         COUNT: len(lesions),
         "burden_ml": float(lesions["volume_ml"].sum()),
         "reason": reason,
     }
-    rows = []
-    for lesion, volume_ml in lesions.itertuples(index=False):
+    features = []
+    for lesion, own in zip(lesions.itertuples(), lesion_boxes(components), strict=True):
         if not per_lesion:
-            features, reason = {}, "not computed: radiomics, per_lesion is false"
+            values, reason = {}, "not computed: radiomics, per_lesion is false"
         elif len(lesions) == 1:
-            features = union
+            values = union
         else:
-            LOG.info("lesion %d of %d, %.2f ml", lesion, len(lesions), volume_ml)
-            features, reason = mask_features(ct, _mask(components == lesion, ct), extractor)
-        rows.append({"lesion": lesion, "volume_ml": volume_ml, **features, "reason": reason})
+            LOG.info("lesion %d of %d, %.2f ml", lesion.lesion, len(lesions), lesion.volume_ml)
+            inside = components[own] == lesion.lesion
+            values, reason = region_features(volume, inside, moved_box(own, corner), extractor)
+        voxel_mm = _voxel_mm(ct, moved_box(own, corner), extractor.spacing_mm)
+        features.append({"voxel_mm": voxel_mm, **values, "reason": reason})
     return (
         pd.DataFrame([union_row], columns=list(UNION_COLUMNS[1:])),
-        pd.DataFrame(rows, columns=list(LESION_COLUMNS[1:])),
+        lesions.join(pd.DataFrame(features, columns=list(MEASURED_COLUMNS))),
     )
 
 
-def _mask(inside: np.ndarray, grid: sitk.Image) -> sitk.Image:
-    return on_grid_of(inside.astype(np.uint8), grid)
+def refuse_other_grid(ct: sitk.Image, labels: sitk.Image) -> None:
+    """Raise InputError where a CT and its label map lie on different grids."""
+    if difference := grid_difference(ct, labels):
+        raise InputError(
+            f"CT and label map lie on different grids: {difference}; "
+            "run the ingest or the prediction of this series again."
+        )
+
+
+def _voxel_mm(ct: sitk.Image, box: Box, spacing_mm: Sequence[float] | None) -> str:
+    """Write the spacing that a mask in a box is measured in, as PyRadiomics' diagnostics do."""
+    grid = resampled_grid(ct, box, spacing_mm, padding=0) if spacing_mm else None
+    spacing = ct.GetSpacing() if grid is None else grid.spacing
+    return str(tuple(float(length) for length in spacing))

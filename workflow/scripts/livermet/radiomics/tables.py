@@ -1,9 +1,59 @@
-"""The feature table of a cohort, in the column names that the paper's authors publish."""
+"""A cohort's tables: features in the column names that the paper's authors publish, and lesions."""
 
 import pandas as pd
 
+from livermet.errors import InputError
 from livermet.radiomics.features import FEATURES
-from livermet.radiomics.scans import COUNT
+from livermet.radiomics.position import POSITION_COLUMNS
+from livermet.radiomics.scans import COUNT, MEASURED_COLUMNS, SIZE_COLUMNS
+
+COHORT_LESION_COLUMNS = (
+    *("series", "lesion", *SIZE_COLUMNS, *POSITION_COLUMNS),
+    *("matched", "matched_lesions", *MEASURED_COLUMNS),
+)
+# Whose numbers a group of matched lesions holds: its own side's, and the other's.
+GROUP_SIDES = {
+    "prediction": ("predictions", "references"),
+    "reference": ("references", "predictions"),
+}
+
+
+def with_matches(
+    lesions: pd.DataFrame,
+    scans: pd.DataFrame,
+    detected: pd.DataFrame,
+    groups: pd.DataFrame,
+    side: str,
+    rule: str,
+) -> pd.DataFrame:
+    """Add to each lesion of a side (prediction or reference) which of the other side it matches.
+
+    lesions: one row a lesion (series, lesion, voxels). scans, detected and groups: detection's
+    tables of scans, of lesions and of matched groups, which may hold more series; all as text.
+    `matched` is detection's, by `rule`, the first one, and empty without a reference;
+    matched_lesions are the numbers of the other side's lesions of the group, joined by '+'. Raises
+    InputError where detection has counted other lesions in these series.
+    """
+    keys = ["series", "lesion", "voxels"]
+    common = set(scans["series"])
+    of_side = detected[(detected["side"] == side) & detected["series"].isin(set(lesions["series"]))]
+    ours, theirs = (
+        {tuple(row) for row in table.loc[table["series"].isin(common), keys].to_numpy()}
+        for table in (lesions, of_side)
+    )
+    if differing := sorted({series for series, *_ in ours ^ theirs}):
+        raise InputError(
+            f"Radiomics and detection count different lesions in series {', '.join(differing)}: "
+            f"their tables are not of one {side}; delete both tables of these series and run again."
+        )
+    own, other = GROUP_SIDES[side]
+    partners = groups.loc[groups["rule"] == rule, ["series", own, other]]
+    partners = partners.assign(lesion=partners[own].str.split("+")).explode("lesion")
+    partners = partners[["series", "lesion", other]].rename(columns={other: "matched_lesions"})
+    on = ["series", "lesion"]
+    joined = lesions.merge(of_side[[*on, "matched"]], on=on, how="left", validate="one_to_one")
+    joined = joined.merge(partners, on=on, how="left", validate="one_to_one")
+    return joined.fillna({"matched": "", "matched_lesions": ""})
 
 
 def feature_table(unions: pd.DataFrame, matching: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 
 from livermet.report import words
+from livermet.report.detection_captions import ALTERNATIVES as DETECTION_ALTERNATIVES
+from livermet.report.detection_captions import FIGURES as DETECTION_FIGURES
+from livermet.report.detection_captions import TABLES as DETECTION_TABLES
+from livermet.report.detection_captions import detection_words
 from livermet.report.statistics_captions import ALTERNATIVES as STATISTICS_ALTERNATIVES
 from livermet.report.statistics_captions import FIGURES as STATISTICS_FIGURES
 from livermet.report.statistics_captions import TABLES as STATISTICS_TABLES
@@ -51,6 +55,7 @@ TABLES = {
         "As table 4, for the published protocol's models whose training weights the classes. "
         "'balanced' weights a class by the inverse of its frequency. {weight_rule}{unscored_rule}",
     ),
+    **DETECTION_TABLES,
 } | STATISTICS_TABLES
 # (entry of the run, table): its caption where the run has nothing to put into it
 WITHOUT_CONTENT = {
@@ -97,6 +102,7 @@ FIGURES = {
         "curves of every model that scored the test set{rivals} (a series "
         "is a point here, while table 4 draws one series a study).",
     ),
+    **DETECTION_FIGURES,
 } | STATISTICS_FIGURES
 ALTERNATIVES = {
     "figure1_flow": "Flow diagram: series, studies and patients left after each exclusion, ending "
@@ -109,6 +115,7 @@ ALTERNATIVES = {
     "panel a protocol.",
     "figure5_failures": "A row a protocol: scores of right and wrong predictions, agreement of "
     "the series of a study, right predictions by sample type, and ROC curves.",
+    **DETECTION_ALTERNATIVES,
 } | STATISTICS_ALTERNATIVES
 MATCHING_RULE = (
     "Lesions are connected components ({connectivity}-connectivity). {rule}; any other predicted "
@@ -200,8 +207,8 @@ def words_of(settings: Mapping) -> dict[str, str]:
     """Fill the words that the captions leave open, from the run's settings.
 
     `settings`: source, target, name, entry (scans, masks or table), final_model, folds,
-    connectivity, minimum_lesion_voxels, matching (the rule of table 3), draws, window_days,
-    protocols, published_weights (printed or searched).
+    connectivity, minimum_lesion_voxels, matching (the rule of table 3), surface_tolerance_mm,
+    draws, window_days, protocols, published_weights (printed or searched).
     """
     iou = IOU_RULE.format(iou=settings["matching"].removeprefix("iou_"))
     smallest = settings["minimum_lesion_voxels"]
@@ -251,6 +258,7 @@ def words_of(settings: Mapping) -> dict[str, str]:
             minimum=minimum,
         ),
         "empty_rule": EMPTY_RULE,
+        **detection_words(settings),
         "split_rule": split,
         "whole_cohort_rule": whole_cohort if settings["source"] else "",
         "weight_rule": " ".join(WEIGHT_RULES[weights[name]] for name in settings["protocols"]),

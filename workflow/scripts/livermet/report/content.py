@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from livermet.report import captions, checks, findings
+from livermet.report.detection_findings import detection_sentences
 from livermet.report.headlines import (
     burden_sentence,
     chosen_models,
@@ -15,14 +16,30 @@ from livermet.report.headlines import (
     segmentation_sentences,
 )
 from livermet.report.layouts import PARTS, lay_out
-from livermet.report.page import Picture, Section, Table, picture, table
+from livermet.report.lits_challenge import LITS_CHALLENGE
+from livermet.report.page import Picture, Section, Table, picture, plain_table, table
 from livermet.report.tables import classes_of_test_studies
 
 SECTIONS = {
     "cohort": ("Cohort and acquisition", ("table1_cohort", "tableS1_acquisition")),
     "segmentation": (
         "Segmentation and detection",
-        ("table3_segmentation", "figure2_segmentation"),
+        (
+            "table3_segmentation",
+            "lits_challenge",
+            "figure2_segmentation",
+            "detection_scores",
+            "figure_detection_froc",
+            "detection_froc",
+            "figure_detection_sizes",
+            "detection_sizes",
+            "detection_distances",
+            "detection_matched",
+            "figure_detection_burden",
+            "detection_burden",
+            "detection_lesion_free",
+            "detection_comparison",
+        ),
     ),
     "burden": ("Tumour burden", ("figure3_burden",)),
     "ladder": ("Published against corrected", ("figure_corrections", "corrections")),
@@ -82,6 +99,8 @@ ORDERS = {
     ),
 }
 FLOW = ("figure1_flow", "table2_splits")
+# Results of others, beside those of a run that has segmented scans.
+CONTEXT = {"lits_challenge": LITS_CHALLENGE}
 
 
 @dataclass(frozen=True)
@@ -152,9 +171,12 @@ def _sentences(results: Results, settings: Mapping, chosen: Mapping) -> dict[str
     tables, name = results.tables, settings["name"]
     studies = classes_of_test_studies(results.facts)
     return {
-        "segmentation": segmentation_sentences(
-            tables["table3_segmentation"], settings["final_model"], settings["target"]
-        ),
+        "segmentation": [
+            *segmentation_sentences(
+                tables["table3_segmentation"], settings["final_model"], settings["target"]
+            ),
+            *detection_sentences(tables, settings["final_model"], settings["target"]),
+        ],
         "burden": [burden_sentence(results.burden, name)],
         "ladder": findings.correction_sentences(tables),
         "printed": findings.reproduction_sentences(tables),
@@ -167,6 +189,7 @@ def _sentences(results: Results, settings: Mapping, chosen: Mapping) -> dict[str
         "features": [
             *findings.selection_sentences(tables),
             *findings.reproducibility_sentences(tables),
+            *findings.contour_sentences(tables, settings),
             *findings.sample_size_sentences(tables),
         ],
         "without_signal": findings.null_sentences(tables),
@@ -189,4 +212,6 @@ def _items(
         elif not key.startswith("figure") and PARTS.get(key, key) in results.tables:
             title, caption = captions.table_words(key, settings["entry"], named)
             items.append(table(key, title, caption + mark, *lay_out(key, results.tables)))
+        elif key in CONTEXT and settings["final_model"]:
+            items.append(plain_table(key, *captions.table_words(key, "", named), CONTEXT[key]))
     return items

@@ -5,6 +5,8 @@ import pandas as pd
 SHOWN_FEATURES = 20
 # Koo and Li, J Chiropr Med 2016: an ICC is poor below 0.5, then moderate, good, excellent.
 POOR, GOOD, EXCELLENT = 0.5, 0.75, 0.9
+# The comparisons of `livermet.phenotype.reproducibility`, which needs packages that reports do not.
+RECONSTRUCTIONS, PERTURBED = "reconstructions", "perturbed masks"
 
 
 def ranked_features(selection: pd.DataFrame, protocol: str) -> tuple[pd.DataFrame, int]:

@@ -272,7 +272,7 @@ def _burden_scatter(ax: Axes, rows: pd.DataFrame) -> None:
     for label, (color, marker) in CLASS_STYLE.items():
         here = rows[rows["label"].eq(label)]
         ax.scatter(here["burden_ml"], here["score"], c=color, marker=marker, s=26, alpha=0.75)
-    _volume_axis(ax.xaxis, ax.set_xscale)
+    volume_axis(ax.xaxis, ax.set_xscale)
 
 
 def _burden_boxes(ax: Axes, rows: pd.DataFrame) -> None:
@@ -281,11 +281,11 @@ def _burden_boxes(ax: Axes, rows: pd.DataFrame) -> None:
         _box_and_points(ax, place, values, color, marker)
     ax.set_xticks(range(len(CLASS_STYLE)), list(CLASS_STYLE))
     ax.set_xlim(-0.6, len(CLASS_STYLE) - 0.4)
-    _volume_axis(ax.yaxis, ax.set_yscale)
+    volume_axis(ax.yaxis, ax.set_yscale)
 
 
-def _volume_axis(axis, set_scale) -> None:
-    # Linear up to 1 ml, so that a scan without lesions has its place at 0, logarithmic above.
+def volume_axis(axis, set_scale) -> None:
+    """Make an axis linear up to 1 (ml), so that 0 has its place, and logarithmic above."""
     set_scale("symlog", linthresh=1.0)
     axis.set_major_formatter(lambda value, _: f"{value:g}")
 

@@ -4,17 +4,20 @@ Every function takes the tables that a run may have (by the name of the file) an
 where its own is missing or holds no number.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from livermet.report import words
-from livermet.report.feature_lists import GOOD, POOR
+from livermet.report.feature_lists import GOOD, PERTURBED, POOR
 from livermet.report.headlines import Choice, Headline
 
 Tables = Mapping[str, pd.DataFrame]
 # The score by which a model is set against each baseline: the trivial rule ranks nothing.
 COMPARED = {"always_positive": "f1", "volume": "auc", "lesion_count": "auc"}
+# Of a normal distribution: the mean distance as a share of the standard deviation.
+MEAN_OF_SD = (2 / math.pi) ** 0.5
 SETS = {"cross-validation": "in cross-validation", "test": "on the test studies"}
 
 
@@ -134,17 +137,61 @@ def sample_size_sentences(tables: Tables) -> list[str]:
 
 
 def reproducibility_sentences(tables: Tables) -> list[str]:
-    """Count the features on which two reconstructions of a study agree."""
+    """Count the features on which reconstructions and perturbed masks agree."""
     known = _known(tables, "reproducibility", "icc")
     if known.empty:
         return []
-    good, poor = int((known["icc"] >= GOOD).sum()), int((known["icc"] < POOR).sum())
-    first, features = known.iloc[0], len(tables["reproducibility"])
-    return [
-        f"Reconstructions: {good} of {features} features have an {first['form']} of {GOOD} or "
-        f"more between two series of one study, {poor} less than {POOR} "
-        f"({known['pairs'].max():.0f} pairs of {known['patients'].max():.0f} training patients)."
+    features = tables["reproducibility"]["feature"].nunique()
+    sentences = []
+    for comparison, rows in known.groupby("comparison", sort=False):
+        first = rows.iloc[0]
+        masks = comparison == PERTURBED
+        between = f"{first['ratings']} masks of one series" if masks else "two series of one study"
+        sentences.append(
+            f"{comparison.capitalize()}: {(rows['icc'] >= GOOD).sum()} of {features} features have "
+            f"an {first['form']} of {GOOD} or more between {between}, "
+            f"{(rows['icc'] < POOR).sum()} less than {POOR} ({first['targets']} "
+            f"{'series' if masks else 'studies'} of {first['patients']} training patients)."
+        )
+    if len(sentences) > 1:
+        both = known[known["icc"] >= GOOD]["feature"].duplicated().sum()
+        sentences[-1] += f" In both comparisons {both} features reach {GOOD}."
+    return sentences
+
+
+def contour_sentences(tables: Tables, settings: Mapping) -> list[str]:
+    """Set how far contours were moved beside how far the final model's are from the reference.
+
+    `settings`: final_model (None without models), target, matching (the rule of table 3).
+    """
+    moved = _known(tables, "reproducibility", "contour_sd_mm")
+    if moved.empty:
+        return []
+    first = moved.iloc[0]
+    sentence = (
+        f"The contours of the perturbed masks were moved by a random field with a standard "
+        f"deviation of {first['contour_sd_mm']:g} mm ({MEAN_OF_SD * first['contour_sd_mm']:.1f} mm "
+        f"on average), correlated over {first['correlation_mm']:g} mm; their median Dice with the "
+        f"mask itself is {words.number(first['median_dice'])}."
+    )
+    scores = _known(tables, "detection_scores", "value")
+    if len(scores):
+        scores = scores[
+            scores["model"].eq(settings["final_model"])
+            & scores["cohort"].eq(settings["target"])
+            & scores["rule"].eq(settings["matching"])
+            & scores["metric"].eq("median_matched_assd_mm")
+        ]
+    distances = [
+        f"{words.estimate(row.value, row.low, row.high)} mm ({row.test_set}, {row.number} matches)"
+        for row in scores.itertuples()
     ]
+    if distances:
+        sentence += (
+            " Median ASSD of the final model's matched lesions from the reference: "
+            f"{'; '.join(distances)}."
+        )
+    return [sentence]
 
 
 def selection_sentences(tables: Tables) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from livermet.report import words
+from livermet.report import detection_layouts, words
 from livermet.report.feature_lists import (
     EXCELLENT,
     GOOD,
@@ -136,12 +136,16 @@ def selection_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def reproducibility(table: pd.DataFrame) -> pd.DataFrame:
-    """Count the features of each class by their ICC; the last row counts all."""
-    known = by_class(table)
-    groups = [*known.groupby("family", sort=False), ("all", known)]
+    """Count the features of each class by their ICC; a comparison's last row counts all."""
+    groups = [
+        (comparison, name, rows)
+        for comparison, known in table.groupby("comparison", sort=False)
+        for name, rows in [*by_class(known).groupby("family", sort=False), ("all", known)]
+    ]
     return pd.DataFrame(
         [
             {
+                "comparison": comparison,
                 "class": name,
                 "Features": len(rows),
                 "ICC from 0.9": int((rows["icc"] >= EXCELLENT).sum()),
@@ -150,7 +154,7 @@ def reproducibility(table: pd.DataFrame) -> pd.DataFrame:
                 "No ICC": int(rows["icc"].isna().sum()),
                 "Median ICC": words.number(rows["icc"].median()),
             }
-            for name, rows in groups
+            for comparison, name, rows in groups
         ]
     )
 
@@ -285,11 +289,13 @@ LAYOUTS: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "reproduction": reproduction,
     "reproduction_differences": reproduction_differences,
     "reproduction_not_possible": reproduction_not_possible,
+    **detection_layouts.LAYOUTS,
 }
 # Tables of the page that show a part of another table's file.
 PARTS = {
     "reproduction_differences": "reproduction",
     "reproduction_not_possible": "reproduction",
+    **detection_layouts.PARTS,
 }
 
 

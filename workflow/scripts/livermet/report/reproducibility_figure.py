@@ -1,20 +1,36 @@
-"""Which features two reconstructions of one study agree on, and which ones LASSO keeps choosing."""
+"""Which features reconstructions and perturbed masks agree on, and which LASSO keeps choosing."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from livermet.report import words
 from livermet.report.feature_lists import (
     EXCELLENT,
     GOOD,
+    PERTURBED,
     POOR,
+    RECONSTRUCTIONS,
     by_class,
     feature_label,
     most_selected,
 )
-from livermet.report.figures import BLUE, GREY, INK, PALE, PURPLE
+from livermet.report.figures import BLUE, GREEN, GREY, INK, PALE, PURPLE
 
+# Title, what is said where no feature has an ICC, and colour of each comparison's panel.
+PANELS = {
+    RECONSTRUCTIONS: (
+        "Agreement of two reconstructions of one study",
+        "No feature has an ICC: too few studies with two reconstructions.",
+        BLUE,
+    ),
+    PERTURBED: (
+        "Agreement of masks of one series whose contours were moved at random",
+        "No feature has an ICC: too few series with measured lesions.",
+        GREEN,
+    ),
+}
 LEVELS = {POOR: "moderate", GOOD: "good", EXCELLENT: "excellent"}
 # Room for the words of a class or of a panel with few features.
 FEWEST_PLACES, FEWEST_ROWS = 5, 5
@@ -25,28 +41,45 @@ BELOW = {"fontsize": 8.5, "va": "top", "ha": "center", "color": INK}
 def reproducibility(reliability: pd.DataFrame, stability: pd.DataFrame) -> Figure:
     """Draw the ICC of every feature by class, and how often the commonest are selected.
 
-    `reliability` has feature, form, icc, low and high; `stability` has feature, selected and
-    resamples. Of the latter at most 20 features are drawn, and none that was never selected.
+    `reliability` has comparison, feature, form, icc, low and high; each comparison has a panel, in
+    which a feature stands at the same place. `stability` has feature, selected and resamples; at
+    most 20 features of it are drawn, and none that was never selected.
     """
-    known = by_class(reliability)
+    compared = side_by_side(reliability)
     often = most_selected(stability)
-    heights = [3.6, 0.55 + 0.25 * max(len(often), FEWEST_ROWS)]
+    heights = [3.3 * max(len(compared), 1), 0.55 + 0.25 * max(len(often), FEWEST_ROWS)]
     figure = Figure(figsize=(11.5, 0.9 + sum(heights)), layout="constrained")
-    # Parts of their own, so that the long names below do not narrow the panel above.
+    # Parts of their own, so that the long names below do not narrow the panels above.
     upper, lower = figure.subfigures(2, 1, height_ratios=heights, hspace=0.05)
-    _reliability(upper.subplots(), known)
-    _frequency(lower.subplots(), often, reliability.set_index("feature")["icc"])
+    panels = upper.subplots(len(compared), 1, squeeze=False).ravel() if compared else []
+    for panel, (comparison, rows) in zip(panels, compared.items(), strict=True):
+        _reliability(panel, rows, *PANELS[comparison])
+    iccs = [rows.set_index("feature")["icc"] for rows in compared.values()]
+    _frequency(lower.subplots(), often, iccs)
     return figure
 
 
-def _reliability(ax: Axes, known: pd.DataFrame) -> None:
-    forms = sorted(known["form"].dropna().unique())
-    ax.set_title("Agreement of two reconstructions of one study")
-    ax.set_ylabel(" / ".join(forms) or "ICC")
-    shown = known["icc"].notna()
-    if not shown.any():
+def side_by_side(reliability: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Give each comparison's features by class, all in the order of the first that has any ICC."""
+    compared = {
+        name: by_class(rows) for name, rows in reliability.groupby("comparison", sort=False)
+    }
+    leading = [rows for rows in compared.values() if rows["icc"].notna().any()][:1]
+    for order in leading:
+        place = pd.Series(order.index, order["feature"])
+        compared = {
+            name: rows.sort_values("feature", key=lambda names: names.map(place))
+            for name, rows in compared.items()
+        }
+    return compared
+
+
+def _reliability(ax: Axes, known: pd.DataFrame, title: str, without: str, colour: str) -> None:
+    ax.set_title(title)
+    ax.set_ylabel(" / ".join(known["form"].unique()))
+    if known["icc"].isna().all():
         ax.set_axis_off()
-        ax.text(0, 0.7, "No feature has an ICC: too few studies with two reconstructions.")
+        ax.text(0, 0.7, without)
         return
     lowest = known[["icc", "low"]].min().min()
     for level, name in LEVELS.items():
@@ -58,8 +91,8 @@ def _reliability(ax: Axes, known: pd.DataFrame) -> None:
         places = left + (room - len(rows)) / 2 + np.arange(len(rows))
         if number % 2 == 0:
             ax.axvspan(left - 1, left + room, color=PALE, lw=0, zorder=0)
-        ax.vlines(places, rows["low"], rows["high"], color=BLUE, lw=1.2, alpha=0.6, zorder=2)
-        ax.scatter(places, rows["icc"], color=BLUE, s=14, zorder=3)
+        ax.vlines(places, rows["low"], rows["high"], color=colour, lw=1.2, alpha=0.6, zorder=2)
+        ax.scatter(places, rows["icc"], color=colour, s=14, zorder=3)
         told = f"{name}\n{int((rows['icc'] >= GOOD).sum())}/{len(rows)}"
         middle = left + (room - 1) / 2
         ax.text(middle, -0.02, told, transform=ax.get_xaxis_transform(), **BELOW)
@@ -67,8 +100,9 @@ def _reliability(ax: Axes, known: pd.DataFrame) -> None:
     ax.set(xticks=[], xlim=(-1, left - 1), ylim=(max(min(lowest, 0) - 0.05, -1.05), 1.05))
 
 
-def _frequency(ax: Axes, often: pd.DataFrame, icc: pd.Series) -> None:
-    ax.set_title("Features that LASSO selects most often")
+def _frequency(ax: Axes, often: pd.DataFrame, iccs: list[pd.Series]) -> None:
+    named = " (reconstructions / perturbed masks)" if len(iccs) > 1 else ""
+    ax.set_title(f"Features that LASSO selects most often, with their ICC{named}")
     if often.empty:
         ax.set_axis_off()
         ax.text(0, 0.7, "No half of the training patients gave any feature.")
@@ -76,9 +110,9 @@ def _frequency(ax: Axes, often: pd.DataFrame, icc: pd.Series) -> None:
     places = np.arange(len(often))[::-1]
     ax.barh(places, often["frequency"], color=PURPLE, height=0.65)
     for place, row in zip(places, often.itertuples(), strict=True):
-        known = icc.get(row.feature, np.nan)
+        known = [words.number(icc.get(row.feature, np.nan)) for icc in iccs]
         told = f"  {int(row.selected)} of {int(row.resamples)}"
-        told += "" if pd.isna(known) else f", ICC {known:.2f}"
+        told += "" if set(known) <= {words.MISSING} else f", ICC {' / '.join(known)}"
         ax.text(row.frequency, place, told, **SMALL)
     ax.set_yticks(places, [feature_label(feature) for feature in often["feature"]], fontsize=8.5)
     ax.set_ylim(min(-0.7, len(often) - 0.3 - FEWEST_ROWS), len(often) - 0.3)

@@ -56,10 +56,12 @@ TABLES = {
         "much more resamples would move it, not what other patients would.",
     ),
     "reproducibility": (
-        "Reconstruction reproducibility by class of feature",
-        "ICC of each feature between two series of one study, training patients only. Two "
-        "reconstructions of one scan say how far the feature depends on the reconstruction; this "
-        "is no test-retest. The file has the form, the pairs and the interval of each feature.",
+        "Reproducibility by class of feature",
+        "ICC of each feature, training patients only. Between reconstructions, two series of one "
+        "study: how far the feature depends on the reconstruction; this is no test-retest. Between "
+        "perturbed masks, the contour of one series' lesions moved at random, some times over: how "
+        "far it depends on where the contour is drawn. The file has the form, the numbers of "
+        "targets and ratings and the interval of each feature.",
     ),
     "stability": (
         "Features that are selected most often",
@@ -135,11 +137,12 @@ FIGURES = {
     ),
     "reproducibility": (
         "Reproducibility and stability of features",
-        "Above: ICC of each feature between two reconstructions of one study, with an interval "
-        "over draws of patients, sorted within its class; below each class, how many of its "
-        "features are good (0.75 or more). Lines: moderate, good and excellent by Koo and Li (J "
-        "Chiropr Med 2016). Below: in how many random halves of the training patients LASSO "
-        "selects a feature, at most 20 features, with its ICC.",
+        "Above: ICC of each feature between two reconstructions of one study and, below it and in "
+        "the same order, between perturbed masks of one series, with intervals over draws of "
+        "patients, sorted within its class; below each class, how many of its features are good "
+        "(0.75 or more). Lines: moderate, good and excellent by Koo and Li (J Chiropr Med 2016). "
+        "Last: in how many random halves of the training patients LASSO selects a feature, at most "
+        "20 features, with its ICC.",
     ),
 }
 ALTERNATIVES = {
@@ -147,6 +150,7 @@ ALTERNATIVES = {
     "test studies and cross-validated; the table below holds the same numbers.",
     "calibration": "Left, observed share of positive series against predicted probability in bins; "
     "right, net benefit against threshold on held-out and test series.",
-    "reproducibility": "Above, the ICC of every feature by class, with intervals; below, bars of "
+    "reproducibility": "Above, the ICC of every feature by class, with intervals, a panel a "
+    "comparison (reconstructions, perturbed masks); below, bars of "
     "how often the most frequent features are selected.",
 }

@@ -15,6 +15,8 @@ MODELS = {
     "volume": "tumour volume alone",
     "lesion_count": "number of lesions alone",
 }
+# Rules that say which lesions match; those by IoU carry their threshold in the name.
+RULES = {"any_overlap": "any overlap", "one_to_one": "one to one", "lits": "LiTS"}
 WEIGHTINGS = {
     "none": "none",
     "balanced": "balanced",
@@ -71,6 +73,7 @@ COLUMNS = {
     "empty_fits": "Empty selections",
     "resamples": "Resamples",
     "feature": "Feature",
+    "comparison": "Between",
     "class": "Class",
     "candidates": "Candidates",
     "criterion": "Criterion",
@@ -88,6 +91,11 @@ COLUMNS = {
     "tuning_patients": "Tuning patients",
     "pairs": "Pairs",
     "deterministic": "One thread",
+    "difference": "Difference",
+    "event": "Event",
+    "best_lesion_dice": "Best lesion Dice",
+    "best_lesion_sensitivity": "Best lesion sensitivity",
+    "best_liver_dice": "Best liver Dice",
 }
 VALUES = {
     "model": MODELS,
@@ -109,6 +117,8 @@ VALUES = {
         "pooled_auc": "pooled AUC",
         "pooled_f1": "pooled F1",
         "within_fold_auc": "AUC within folds",
+        "false_positives_per_scan": "false positives per scan",
+        "false_positive_ml_per_scan": "false positives per scan, ml",
     },
     "baseline": MODELS,
     "mask": MODELS | {"reference": "reference"},
@@ -139,6 +149,11 @@ def heading(column: str) -> str:
 def model(name: str | None) -> str:
     """Write a model's name for readers; a run without models has none."""
     return MODELS.get(name, name or "none")
+
+
+def rule(name: str) -> str:
+    """Write the name of a rule of matching for readers: 'any overlap', 'IoU 0.5'."""
+    return RULES.get(name, name.replace("iou_", "IoU "))
 
 
 def value(column: str, name: str) -> str:

@@ -6,7 +6,9 @@ from functools import wraps
 
 import pandas as pd
 
+from livermet.phenotype.table import FEATURES
 from livermet.report import words
+from livermet.report.feature_lists import GOOD, PERTURBED, POOR
 from livermet.report.headlines import Choice, chosen_models
 
 DONE, PARTLY, NOT_DONE = "done", "partly", "not done"
@@ -157,6 +159,31 @@ def of_place(rows: pd.DataFrame, place: str) -> str:
         f"{counted(here['patient'].nunique(), 'patient')}, "
         f"{counted(here['study'].nunique(), 'study', 'studies')}, "
         f"{counted(len(here), 'series', 'series')}"
+    )
+
+
+def agreement(run: Artifacts, comparison: str) -> str:
+    """Count the features that a comparison finds good and poor; '' where none has an ICC."""
+    table = run.table("reproducibility")
+    if table is None:
+        return ""
+    rows = table[table["comparison"].eq(comparison) & table["icc"].notna()]
+    if rows.empty:
+        return ""
+    first, icc = rows.iloc[0], rows["icc"]
+    if comparison == PERTURBED:
+        what = (
+            f"Between {first['ratings']} masks of a series whose contour was moved at random "
+            f"(standard deviation {first['contour_sd_mm']:g} mm; "
+            f"{counted(first['targets'], 'series', 'series')}"
+        )
+    else:
+        studies = counted(first["targets"], "study", "studies")
+        what = f"Between two reconstructions of a study ({studies}"
+    return (
+        f"{what} of {counted(first['patients'], 'training patient')}): {first['form']} >= {GOOD} "
+        f"in {int((icc >= GOOD).sum())} of {len(FEATURES)} features, below {POOR} in "
+        f"{int((icc < POOR).sum())}."
     )
 
 

@@ -16,6 +16,7 @@ from livermet.report.evidence.artifacts import (
     PARTLY,
     Artifacts,
     Evidence,
+    agreement,
     capital,
     counted,
     csv,
@@ -26,6 +27,7 @@ from livermet.report.evidence.artifacts import (
     two,
     with_interval,
 )
+from livermet.report.feature_lists import PERTURBED
 
 PYRADIOMICS = "pyradiomics-bhklab"
 # METRICS names slices of 5 mm and more, resampled to 1 mm, as what may be inappropriate.
@@ -71,14 +73,36 @@ def segmentation_evaluation(run: Artifacts) -> Evidence:
     if rows.empty:
         return Evidence(NOT_DONE, "No test scan of the target cohort has a reference.")
     row = rows.iloc[0]
+    scores = {
+        "median Dice of lesions": "median_dice",
+        "of the liver": "median_liver_dice",
+        "lesion sensitivity": "lesion_sensitivity",
+        "PPV": "lesion_ppv",
+    }
+    told = [f"{name} {_with_interval(row, score)}" for name, score in scores.items()]
+    more = {
+        "detection_scores": "by rule of matching, with surface distances",
+        "detection_sizes": "by lesion size",
+        "detection_froc": "over the threshold of the lesion probability",
+        "detection_burden": "in its tumour burden",
+    }
+    made = [name for name in more if run.table(name) is not None]
     return Evidence(
         DONE,
-        f"{words.model(row['model'])} on {counted(row['scans'], 'test scan')} of "
-        f"{counted(row['patients'], 'patient')}: median Dice of lesions {two(row['median_dice'])}, "
-        f"of the liver {two(row['median_liver_dice'])}; lesion sensitivity "
-        f"{two(row['lesion_sensitivity'])}, PPV {two(row['lesion_ppv'])}. Without intervals.",
-        ("report.html#segmentation", csv("table3_segmentation")),
+        sentences(
+            f"{words.model(row['model'])} on {counted(row['scans'], 'test scan')} of "
+            f"{counted(row['patients'], 'patient')}: {', '.join(told)}.",
+            f"Scored also {listed(more[name] for name in made)}." if made else "",
+        ),
+        ("report.html#segmentation", csv("table3_segmentation"), *map(csv, made)),
     )
+
+
+def _with_interval(row: pd.Series, score: str) -> str:
+    """Write a score of table 3 with its interval, where the table has intervals."""
+    if f"{score}_low" not in row:
+        return two(row[score])
+    return with_interval(row, score, f"{score}_")
 
 
 @from_images
@@ -96,10 +120,13 @@ def test_masks(run: Artifacts) -> Evidence:
 
 @from_images
 def segmentation_reliability(run: Artifacts) -> Evidence:
-    """Compare classification by predicted and by reference masks, where the run did."""
-    masks = run.table("masks")
-    if masks is None:
+    """Say how masks were varied: contours moved at random, reference beside predicted masks."""
+    masks, moved = run.table("masks"), agreement(run, PERTURBED)
+    unread = "No reader segmented twice."
+    if masks is None and not moved:
         return Evidence(NOT_DONE, "No scan was segmented twice, and no second mask was compared.")
+    if masks is None:
+        return Evidence(PARTLY, sentences(moved, unread), (csv("reproducibility"),))
     rows = masks[masks["metric"].eq("auc") & masks["mean"].notna()]
     rows = rows[rows["protocol"].eq(run.settings["protocols"][-1]) & rows["set"].eq("test")]
     compared = [
@@ -111,9 +138,10 @@ def segmentation_reliability(run: Artifacts) -> Evidence:
         sentences(
             "The same classification runs on predicted and on reference masks.",
             f"Test AUC by mask: {listed(compared)}." if compared else "",
-            "No reader segmented twice.",
+            moved,
+            unread,
         ),
-        (csv("masks"),),
+        (csv("masks"), csv("reproducibility")) if moved else (csv("masks"),),
     )
 
 

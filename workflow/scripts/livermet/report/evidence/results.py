@@ -10,6 +10,7 @@ from livermet.report.evidence.artifacts import (
     SETS,
     Artifacts,
     Evidence,
+    agreement,
     capital,
     choice_of,
     classified,
@@ -21,9 +22,9 @@ from livermet.report.evidence.artifacts import (
     two,
     with_interval,
 )
+from livermet.report.feature_lists import PERTURBED, RECONSTRUCTIONS
 from livermet.report.headlines import score
 
-GOOD_ICC, POOR_ICC = 0.75, 0.5
 # Net benefits that are equal but for the last digits are no gain.
 ROUNDING = 1e-9
 BASELINES = {
@@ -221,14 +222,19 @@ def comparison(run: Artifacts) -> Evidence:
         + "."
     )
     where = found.where if permutation is None else (*found.where, csv("permutation"))
+    segmented = run.table("detection_comparison") is not None
     return Evidence(
         DONE,
         sentences(
-            "Differences in score on the same bootstrap draws of patients; no DeLong test, no "
-            "correction for several comparisons.",
+            "Classifiers: differences in score on the same bootstrap draws of patients; no DeLong "
+            "test, no correction for several comparisons.",
             tested,
+            "Segmentation models in pairs on the same patients: Wilcoxon's signed-rank test with "
+            "Holm's correction."
+            if segmented
+            else "",
         ),
-        where,
+        (*where, csv("detection_comparison")) if segmented else where,
     )
 
 
@@ -327,18 +333,16 @@ def performance_of_groups(run: Artifacts) -> Evidence:
 
 
 def robust_features(run: Artifacts) -> Evidence:
-    """Count features that differ little between two reconstructions; none is removed for it."""
+    """Count features that reconstruction and contour hardly change; none is removed for it."""
     table = run.table("reproducibility")
     if table is None:
         return lacking(run, "reproducibility")
-    icc = table["icc"].dropna()
-    first = table.iloc[0]
+    told = [agreement(run, comparison) for comparison in (RECONSTRUCTIONS, PERTURBED)]
+    if not any(told):
+        return Evidence(NOT_DONE, "There were too few studies with two series for an ICC.")
     return Evidence(
         PARTLY,
-        f"Between two reconstructions of a study ({counted(first['pairs'], 'pair')} of "
-        f"{counted(first['patients'], 'training patient')}): {first['form']} >= {GOOD_ICC} in "
-        f"{int((icc >= GOOD_ICC).sum())} of {len(table)} features, below {POOR_ICC} in "
-        f"{int((icc < POOR_ICC).sum())}. No feature is left out for it.",
+        sentences(*told, "No feature is left out for it."),
         (csv("reproducibility"),),
     )
 

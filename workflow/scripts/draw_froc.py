@@ -1,0 +1,12 @@
+"""Rule draw_froc: sensitivity against false positives per scan, over the threshold."""
+
+from livermet.files import read_table
+from livermet.jobs import job
+from livermet.report.detection_figures import froc
+from livermet.report.figures import save
+
+with job(snakemake) as log:
+    table = read_table(snakemake.input.froc)
+    output = snakemake.output
+    save(lambda: froc(table, snakemake.params.rule), output.png, output.svg)
+    log.info("%d rows of the table, of which rule %s is drawn", len(table), snakemake.params.rule)
