@@ -7,13 +7,21 @@ PUBLISHED := published$(if $(SEARCH),_searched)
 # IBSI's phantoms and reference values, for the tables of docs/methods.md.
 IBSI ?= ../shared/data/ibsi
 
-.PHONY: setup demo published table assign ibsi test lint format bench
+.PHONY: setup peers demo published table assign ibsi test lint format bench
 
 setup: .venv/installed
 
 .venv/installed: requirements.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet -r requirements.lock
+	touch $@
+
+# What tests and benchmarks compare with and livermet does not run with.
+peers: .venv/panoptica/installed
+
+.venv/panoptica/installed: tests/peers/panoptica.lock | .venv/installed
+	$(PYTHON) -m venv .venv/panoptica
+	.venv/panoptica/bin/pip install --quiet -r tests/peers/panoptica.lock
 	touch $@
 
 demo: setup
@@ -33,7 +41,7 @@ assign: setup
 ibsi: setup
 	PYTHONPATH=workflow/scripts $(BIN)/python -m livermet.radiomics.ibsi --data "$(IBSI)"
 
-test: setup
+test: setup peers
 	$(BIN)/python -m pytest
 
 lint: setup
@@ -47,5 +55,5 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-bench: setup
+bench: setup peers
 	for script in $(wildcard benchmarks/*.py); do PYTHONPATH=workflow/scripts $(BIN)/python $$script || exit 1; done

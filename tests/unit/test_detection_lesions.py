@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from livermet.detection.lesions import (
     labelled_box,
+    lesion_boxes,
     lesion_components,
     lesion_table,
     overlapping_pairs,
@@ -86,6 +87,19 @@ def test_volume_and_diameter_of_anisotropic_voxels():
     assert table["voxels"].tolist() == [4]
     assert table["volume_ml"].tolist() == pytest.approx([0.020])
     assert table["diameter_mm"].tolist() == pytest.approx([2 * (15 / math.pi) ** (1 / 3)])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_measures_are_those_of_connected_components_3d(seed):
+    mask = np.random.default_rng(seed).random((9, 10, 11)) < 0.1
+    # An empty border: the lesions' box is not the map.
+    components = lesion_components(np.pad(mask * np.uint8(2), (1, 2)))
+    measures = cc3d.statistics(components)
+    table = lesion_table(components, sitk.GetImageFromArray(components))
+    assert table["voxels"].tolist() == measures["voxel_counts"][1:].tolist()
+    centroids = table[["z_mm", "y_mm", "x_mm"]].to_numpy()
+    np.testing.assert_allclose(centroids, measures["centroids"][1:], rtol=1e-12)
+    assert lesion_boxes(components) == list(measures["bounding_boxes"][1:])
 
 
 def test_centroid_lies_in_patient_coordinates():

@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,6 +84,23 @@ def test_one_to_one_gives_up_the_best_pair_for_the_best_sum():
     given = overlap([10, 5], [10, 5], {(0, 0): 6, (0, 1): 4, (1, 0): 4})
     assert answers(given, "iou_0.1")[2] == [((0,), (0,))]
     assert answers(given, "one_to_one")[2] == [((0,), (1,)), ((1,), (0,))]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_to_one_is_the_best_of_all_assignments(seed):
+    random = np.random.default_rng(seed)
+    maps = [lesion_components((random.random((4, 5, 5)) < 0.3) * np.uint8(2), 6) for _ in range(2)]
+    # The six largest lesions of each side: 720 assignments and the IoU of each pair of masks.
+    one, other = ([side == number for number in range(1, 7)] for side in maps)
+    iou = np.array([[(a & b).sum() / (a | b).sum() for b in other] for a in one])
+    best = max(iou[range(6), list(order)].sum() for order in permutations(range(6)))
+    maps = [np.where(side <= 6, side, 0) for side in maps]
+    sizes = [np.bincount(side.ravel())[1:] for side in maps]
+    match = match_lesions(Overlap.of(*sizes, overlapping_pairs(*maps)), "one_to_one")
+    pairs = [(*group.references, *group.predictions) for group in match.groups]
+    assert sum(iou[pair] for pair in pairs) == pytest.approx(best)
+    assert all(iou[pair] > 0 for pair in pairs)
+    assert len(pairs) == match.detected.sum() == match.true_positive.sum()
 
 
 def test_an_iou_of_exactly_the_threshold_counts_but_not_for_lits():

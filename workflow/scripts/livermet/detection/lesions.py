@@ -10,6 +10,7 @@ import cc3d
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
+from scipy import ndimage
 
 from livermet.images import LESION, voxel_volume_ml
 
@@ -37,7 +38,7 @@ def moved_box(box: tuple[slice, slice, slice], corner: Sequence[int]) -> tuple[s
 
 def lesion_boxes(components: np.ndarray) -> list[tuple[slice, slice, slice]]:
     """Give the smallest box of each lesion 1 to n of a component map."""
-    return list(cc3d.statistics(components)["bounding_boxes"][1:]) if components.any() else []
+    return ndimage.find_objects(components) if components.size else []
 
 
 def lesion_components(
@@ -53,21 +54,26 @@ def lesion_components(
     box = labelled_box(labels)
     if not labels[box].size:
         return lesions
-    components, found = cc3d.connected_components(
-        labels[box] == LESION, connectivity=connectivity, return_N=True
-    )
-    flat = components.ravel()
-    places = np.flatnonzero(flat)
-    voxels = np.bincount(flat[places], minlength=found + 1)[1:]
-    first = np.empty(found, np.int64)
+    components = cc3d.connected_components(labels[box] == LESION, connectivity=connectivity)
+    places, component = voxels_of(components)
+    voxels = np.bincount(component)[1:]
+    first = np.empty(len(voxels), np.int64)
     # Where an index repeats, NumPy keeps the value that was assigned last.
-    first[flat[places[::-1]].astype(np.int64) - 1] = places[::-1]
+    first[component[::-1] - 1] = places[::-1]
     order = np.lexsort((first, -voxels))
     kept = order[voxels[order] >= minimum_voxels]
-    numbers = np.zeros(found + 1, lesions.dtype)
+    numbers = np.zeros(len(voxels) + 1, lesions.dtype)
     numbers[kept + 1] = np.arange(1, len(kept) + 1)
-    lesions[box] = numbers[components]
+    # Lesions are few of the voxels, and the map's other pages stay untouched.
+    lesions[box][np.unravel_index(places, components.shape)] = numbers[component]
     return lesions
+
+
+def voxels_of(components: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the flat index of every lesion voxel of a component map, and the lesion it is of."""
+    flat = components.ravel()
+    places = np.flatnonzero(flat)
+    return places, flat[places].astype(np.int64)
 
 
 def lesion_table(
@@ -79,14 +85,18 @@ def lesion_table(
     `corner` (z, y, x). One row a lesion: lesion, voxels, volume_ml, diameter_mm (of the sphere of
     equal volume), x_mm, y_mm, z_mm (centroid in patient coordinates).
     """
-    voxels, centroids = np.zeros(0, np.int64), np.zeros((0, 3))
-    if components.any():
-        measures = cc3d.statistics(components)
-        voxels = measures["voxel_counts"][1:].astype(np.int64)
-        index = (measures["centroids"][1:] + np.asarray(corner))[:, ::-1]
-        centroids = [
-            grid.TransformContinuousIndexToPhysicalPoint(point) for point in index.tolist()
-        ]
+    places, lesion = voxels_of(components)
+    voxels = np.bincount(lesion)[1:]
+    index = np.stack(
+        [
+            np.bincount(lesion, weights=along)[1:] / voxels + first
+            for along, first in zip(np.unravel_index(places, components.shape), corner, strict=True)
+        ],
+        axis=1,
+    )
+    centroids = [
+        grid.TransformContinuousIndexToPhysicalPoint(point) for point in index[:, ::-1].tolist()
+    ]
     volume_ml = voxels * voxel_volume_ml(grid)
     table = pd.DataFrame(
         {
@@ -106,10 +116,11 @@ def overlapping_pairs(reference: np.ndarray, prediction: np.ndarray) -> pd.DataF
     Both are component maps of one shape. One pass over the voxels of both, however many lesions.
     Columns reference, prediction (lesion numbers) and voxels; one row a pair, sorted by it.
     """
-    reference, prediction = reference.ravel(), prediction.ravel()
-    shared = np.flatnonzero((reference != 0) & (prediction != 0))
-    columns = int(prediction.max(initial=0)) + 1
-    joint = reference[shared].astype(np.int64) * columns + prediction[shared]
+    places, of_reference = voxels_of(reference)
+    of_prediction = prediction.ravel()[places]
+    shared = of_prediction != 0
+    columns = int(of_prediction.max(initial=0)) + 1
+    joint = of_reference[shared] * columns + of_prediction[shared]
     pairs, voxels = np.unique(joint, return_counts=True)
     return pd.DataFrame(
         {"reference": pairs // columns, "prediction": pairs % columns, "voxels": voxels}

@@ -6,13 +6,19 @@ lesions there are, and their extent, and not only which of them count. The label
 most probable of three classes) is no point of the curve, but lies close to threshold 0.5.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from livermet.detection.lesions import labelled_box, lesion_components, overlapping_pairs
+from livermet.detection.lesions import (
+    labelled_box,
+    lesion_components,
+    overlapping_pairs,
+    voxels_of,
+)
 from livermet.detection.matching import Overlap, match_lesions
 from livermet.detection.scores import matching_row
 from livermet.errors import InputError
@@ -54,14 +60,15 @@ def froc_counts(
     box = labelled_box(levels, labels)
     levels, labels = levels[box], labels[box]
     known = lesion_components(labels, connectivity)
-    known_voxels = np.bincount(known.ravel())[1:]
+    known_voxels = np.bincount(voxels_of(known)[1])[1:]
     rows = []
     for threshold in thresholds:
-        above = np.where(levels >= threshold * WHOLE_PROBABILITY, np.uint8(LESION), np.uint8(0))
-        found = lesion_components(above, connectivity, minimum_lesion_voxels)
-        overlap = Overlap.of(
-            known_voxels, np.bincount(found.ravel())[1:], overlapping_pairs(known, found)
-        )
+        # The same bytes as by the product itself, which would turn the volume into floats.
+        above = levels >= math.ceil(threshold * WHOLE_PROBABILITY)
+        labels = np.where(above, np.uint8(LESION), np.uint8(0))
+        found = lesion_components(labels, connectivity, minimum_lesion_voxels)
+        found_voxels = np.bincount(voxels_of(found)[1])[1:]
+        overlap = Overlap.of(known_voxels, found_voxels, overlapping_pairs(known, found))
         rows += [
             {"threshold": threshold, **matching_row(rule, match_lesions(overlap, rule))}
             for rule in matching
