@@ -68,7 +68,7 @@ rule perturb_lesions:
         perturbations=PERTURBATIONS,
         aggregations=list(AGGREGATED),
         seed=config["seed"],
-        code=code("radiomics.perturbation"),
+        code=code("radiomics.perturbation", "radiomics.provenance"),
         versions=pins("radiomics"),
     script:
         "../workflow/scripts/perturb_lesions.py"

@@ -217,6 +217,14 @@ def test_numbers_are_those_of_the_tables(checklists, run):
     assert "4 test scans of 4 patients: median Dice of lesions 0.53" in metrics["9"].what
 
 
+def test_a_normalised_volume_is_told(checklists, run):
+    clear = checklists["CLEAR"]
+    assert "No filter, normalisation or harmonisation comes" in found(clear, run)["21"].what
+    settings = {**run.settings, "radiomics": {**run.settings["radiomics"], "normalize": True}}
+    told = found(clear, replace(run, settings=settings))["21"].what
+    assert "PyRadiomics normalises each volume" in told
+
+
 def test_detection_is_evidence_of_an_evaluated_segmentation(checklists, run):
     metrics, clear = checklists["METRICS"], checklists["CLEAR"]
     evaluated = found(metrics, run)["9"]

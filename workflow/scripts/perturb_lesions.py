@@ -6,6 +6,7 @@ from livermet.files import write_table
 from livermet.images import read_image
 from livermet.jobs import job
 from livermet.radiomics.perturbation import Perturbations, perturbed_features
+from livermet.radiomics.provenance import provenance_line
 
 with job(snakemake) as log:
     # ITK would take every core of the machine.
@@ -26,4 +27,6 @@ with job(snakemake) as log:
         params.aggregations,
         **components,
     )
-    write_table(table, snakemake.output.table)
+    version = params.versions["pyradiomics-bhklab"]
+    provenance = provenance_line(params.settings, version, snakemake.wildcards.mask)
+    write_table(table, snakemake.output.table, provenance)

@@ -148,11 +148,18 @@ def segmentation_reliability(run: Artifacts) -> Evidence:
 
 @from_images
 def preprocessing(run: Artifacts) -> Evidence:
-    """Say what ingest does to every volume."""
+    """Say what is done to every volume before its features."""
+    normalised = run.settings["radiomics"].get("normalize")
     return Evidence(
         DONE,
         "Volumes are turned to RAS+ without interpolation, in whole HU, with -1024 HU as the "
-        "lowest. No filter, normalisation or harmonisation comes before the features.",
+        "lowest. "
+        + (
+            "PyRadiomics normalises each volume (normalize); no filter or harmonisation"
+            if normalised
+            else "No filter, normalisation or harmonisation"
+        )
+        + " comes before the features.",
         (METHODS, "cohort/acquisition.tsv"),
     )
 
