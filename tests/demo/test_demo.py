@@ -159,10 +159,15 @@ def test_features_of_training_series_are_compared_between_perturbed_masks(demo_r
         path.name.split(".")[0]: read_table(path) for path in folder.glob("*.perturbed.tsv")
     }
     assert set(perturbed) == set(features.loc[features["Group"].eq("train"), "File"])
-    assert all(table["perturbation"].tolist() == [1, 2] for table in perturbed.values())
+    rows = [(number, name) for number in (1, 2) for name in AGGREGATIONS]
+    made = ["perturbation", "aggregation"]
+    assert all(
+        list(table[made].itertuples(index=False, name=None)) == rows for table in perturbed.values()
+    )
     icc = demo_run.table("tables/reproducibility.csv")
     masks = icc[icc["comparison"].eq("perturbed masks")]
-    assert len(icc) == 2 * len(masks) == 2 * 108
+    # Of what the corrected protocol learns from, and of the union.
+    assert len(icc) == 2 * len(masks) == 2 * 2 * 108
     assert set(masks["ratings"]) == {2}
     assert masks["median_dice"].between(0.3, 0.99).all()
     page = (demo_run.results / "report.html").read_text()
