@@ -104,10 +104,15 @@ def _depths(
 
 
 def _smallest_distance(points: np.ndarray, tree: cKDTree) -> float:
-    # A few points' answer bounds the search of all others, which then end early.
-    bound = tree.query(points[::64])[0].min()
-    distances, _ = tree.query(points, distance_upper_bound=bound)
-    return float(min(bound, distances.min()))
+    # A point is nearer to the surface than a point beside it by the way between them at most, so
+    # that a few points' answers tell which others can be the nearest of all.
+    few = points[::64]
+    known, _ = tree.query(few)
+    smallest = known.min()
+    way, beside = cKDTree(few).query(points)
+    hopeful = points[known[beside] - way < smallest]
+    distances, _ = tree.query(hopeful, distance_upper_bound=smallest)
+    return float(distances.min(initial=smallest))
 
 
 def _edges(mask: np.ndarray, beyond: int) -> np.ndarray:
