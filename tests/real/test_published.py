@@ -226,8 +226,8 @@ def test_xgboost_has_a_range_and_one_answer_without_a_race(table, selection, com
     row = comparison.set_index(["source", "metric", "statistic"]).loc["table 4", "auc", "mean"]
     assert row["deterministic"] == pytest.approx(0.593, abs=0.0005)
     # How far up the threads race depends on the machine, on how they wait and on what else runs: up
-    # to 0.639 on one, to 0.674 on another (docs/reproduction.md). None was seen below 0.593.
-    assert 0.59 < row["range_low"]
+    # to 0.655 on one, to 0.674 on another (docs/reproduction.md). None was seen below 0.593.
+    assert row["range_low"] > 0.59
     aucs = repeats[
         repeats["source"].eq("table 4")
         & repeats["metric"].eq("auc")
