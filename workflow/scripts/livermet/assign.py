@@ -43,7 +43,7 @@ def assign_from_config(config: dict) -> str:
         config["matching"]["window_days"],
         config["phenotype"]["positive_above"],
     )
-    before = read_ledger(config["ledger"])
+    before = read_ledger(config["ledger"], unfinished=True)
     after = assign(before, series, patient_strata(matched), rules)
     write_ledger(after, config["ledger"])
     sets = sorted(set(after.training_sets) - set(before.training_sets))

@@ -5,6 +5,7 @@
 lists the series that a model is trained on, and their patients, which stay known when a series is
 withdrawn from the sheets. The workflow only reads it. `assign` adds to it and
 never moves a line, so that a new patient changes nothing for the patients that were there before.
+`seal.tsv` knows every line that was written (`livermet.seal`); another hand's are refused.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ import pandas as pd
 from livermet.cohort import TEST
 from livermet.errors import InputError, stop_on
 from livermet.files import write_table
+from livermet.seal import alterations, extend_seal
 
 SPLIT_COLUMNS = ["patient", "cohort", "place"]
 BATCH_COLUMNS = ["series", "batch"]
@@ -46,12 +48,22 @@ def empty_ledger() -> Ledger:
     return Ledger(splits, batches)
 
 
-def read_ledger(folder: str | Path) -> Ledger:
-    """Read a ledger's folder; what is not there yet is empty."""
+def read_ledger(folder: str | Path, verify: bool = True, unfinished: bool = False) -> Ledger:
+    """Read a ledger's folder; what is not there yet is empty.
+
+    Raises InputError, with every such line named, where lines were changed, moved, taken out or
+    added by another hand than `make assign` (`livermet.seal.alterations` says what can be known).
+    `verify` is False in jobs, whose workflow was verified when it was planned. `unfinished` is
+    True in `make assign` itself, which completes what an interrupted one has begun.
+    """
     folder = Path(folder)
+    if verify:
+        stop_on(alterations(folder, unfinished))
     sets = {
         path.stem: dict(_read(path, SET_COLUMNS).itertuples(index=False))
         for path in sorted(folder.glob("training_sets/*.tsv"))
+        # What a killed writer leaves begins with a dot.
+        if not path.name.startswith(".")
     }
     splits = _read(folder / "splits.tsv", SPLIT_COLUMNS)
     repeated = splits.loc[splits["patient"].duplicated(), "patient"].unique()
@@ -60,12 +72,12 @@ def read_ledger(folder: str | Path) -> Ledger:
     stop_on(
         [
             f"{folder}/splits.tsv gives patient '{patient}' two places; a patient has one, test or "
-            "one fold: remove the line that was added last."
+            "one fold: restore the version before the second from version control."
             for patient in repeated
         ]
         + [
-            f"{folder}/batches.tsv gives series '{series}' two batches: remove the line that was "
-            "added last."
+            f"{folder}/batches.tsv gives series '{series}' two batches: restore the version before "
+            "the second from version control."
             for series in twice
         ]
     )
@@ -85,13 +97,22 @@ def _read(path: Path, columns: list[str]) -> pd.DataFrame:
 
 
 def write_ledger(ledger: Ledger, folder: str | Path) -> None:
-    """Write the ledger's tables, each whole or not at all."""
+    """Write the seal and the ledger's tables, each whole or not at all.
+
+    Raises InputError, before anything is written, where the ledger does not begin with every line
+    that is sealed.
+    """
     folder = Path(folder)
-    write_table(ledger.splits, folder / "splits.tsv")
-    write_table(ledger.batches, folder / "batches.tsv")
-    for name, cases in ledger.training_sets.items():
-        table = pd.DataFrame(cases.items(), columns=SET_COLUMNS)
-        write_table(table, folder / "training_sets" / f"{name}.tsv")
+    tables = {"splits.tsv": ledger.splits, "batches.tsv": ledger.batches} | {
+        f"training_sets/{name}.tsv": pd.DataFrame(cases.items(), columns=SET_COLUMNS)
+        for name, cases in ledger.training_sets.items()
+    }
+    # The seal comes first. Killed after it, make assign leaves tables that lack lines which the
+    # seal knows, and the next one, given the same sheets, writes just these. Were the seal last,
+    # the new lines could not be told from those that somebody added by hand.
+    extend_seal(folder, tables)
+    for name, table in tables.items():
+        write_table(table, folder / name)
 
 
 def lacking(series: pd.DataFrame, ledger: Ledger, needed_sets: list[str]) -> list[str]:
@@ -130,8 +151,8 @@ def unusable_sets(ledger: Ledger, needed_sets: list[str], folds: int) -> list[st
     places = ledger.places
     return [
         f"Training set '{name}' holds series '{series}' of patient '{patient}', whose place in the "
-        f"ledger is {places.get(patient, 'none')} and not one of the {folds} folds; mend the set, "
-        "or name a new one."
+        f"ledger is {places.get(patient, 'none')} and not one of the {folds} folds; name a new "
+        "training set."
         for name in needed_sets
         for series, patient in ledger.training_sets.get(name, {}).items()
         if places.get(patient) not in names
