@@ -11,9 +11,9 @@ stale_models.tsv.
 
 rule collect_acquisition:
     input:
-        acquisition=expand(f"{RUN}/series/{{series}}/acquisition.json", series=SERIES.index),
-        quality=expand(f"{RUN}/series/{{series}}/quality.json", series=SERIES.index),
-        reference=expand(f"{RUN}/series/{{series}}/reference.json", series=REFERENCE_SERIES),
+        acquisition=records_of(SERIES.index, "acquisition"),
+        quality=records_of(SERIES.index, "quality"),
+        reference=records_of(REFERENCE_SERIES, "reference"),
     output:
         table=f"{RUN}/cohort/acquisition.tsv",
     log:
@@ -27,8 +27,8 @@ rule collect_acquisition:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        cohorts=dict(SERIES["cohort"]),
-        code=code("files"),
+        # From the sheet here and not in ingest: a corrected phase makes no volume again.
+        rows=rows_of_series,
         versions=pins("ingest"),
     script:
         "../workflow/scripts/collect_acquisition.py"
@@ -36,7 +36,6 @@ rule collect_acquisition:
 
 rule match_cohort:
     input:
-        series=config["sheets"]["series"] or [],
         molecular=config["sheets"]["molecular"] or [],
         splits=f"{config['ledger']}/splits.tsv",
     output:
@@ -54,11 +53,12 @@ rule match_cohort:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        cohorts=config["cohorts"],
+        # Of the sheet what is matched and counted: a corrected age makes no classifier again.
+        rows=rows_to_match(),
+        target=TARGET,
         window_days=config["matching"]["window_days"],
         positive_above=config["phenotype"]["positive_above"],
         segmentation_set=trained_by_final_model(),
-        code=code("cohort", "sheets", "ledger"),
         versions=pins("ingest"),
     script:
         "../workflow/scripts/match_cohort.py"

@@ -8,32 +8,41 @@ Goes out: names in capitals and functions for the rule files; no rule stands her
 import os
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+sys.path[:0] = [str(Path(workflow.basedir, "workflow", *names)) for names in ((), ("scripts",))]
 
 from livermet.cohort import match_samples, unusable_for_classes
 from livermet.config import check_config, in_order
+from livermet.controller import name_as_controller
 from livermet.errors import InputError, stop_on
 from livermet.kernels import pin_kernel
 from livermet.leakage import audit_roles, leaks
 from livermet.ledger import empty_ledger, lacking, read_ledger, unusable_sets
-from livermet.monai_models.settings import VALIDATION_FOLD, settings_of
+from livermet.monai_models.settings import VALIDATION_FOLD
 from livermet.phenotype.table import read_feature_table
-from livermet.provenance import code_hash, listing_digest, pinned_versions
+from livermet.provenance import package_hash, pinned_versions
 from livermet.radiomics.aggregation import features_file
 from livermet.sheets import (
+    NAME_PATTERN,
     missing_files,
     missing_sheets,
     read_molecular,
     read_phantoms,
     read_series,
 )
+from reruns import decide_by_records
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
 NNUNET_MODELS = ("nnunet", "nnunet_finetuned")
+# Other processes run one job of a plan that this one has made and checked.
+PLANS_THE_RUN = workflow.is_main_process
+# A Snakemake that runs one job for another on the same machine leaves that one's name.
+if not workflow.subprocess_exec:
+    name_as_controller()
 
 
 def checked(read, *arguments):
@@ -52,6 +61,11 @@ checked(
 )
 
 config |= in_order(config)
+
+decide_by_records(
+    workflow,
+    config["allow_training"] or os.environ.get("LIVERMET_ALLOW_TRAINING", "") not in ("", "0"),
+)
 
 RUN = f"results/{config['run']}"
 DATA_ROOT = config["data_root"]
@@ -91,12 +105,20 @@ def read_study():
         read_feature_table(config["phenotype"]["table"], config["phenotype"]["name"], complete=True)
         return pd.DataFrame(columns=["patient", "cohort", "series"]), None, None, empty_ledger()
     sheets = config["sheets"]
-    stop_on(missing_sheets(sheets["series"], sheets["molecular"], DATA_ROOT))
+    if PLANS_THE_RUN:
+        stop_on(missing_sheets(sheets["series"], sheets["molecular"], DATA_ROOT))
     series = read_series(sheets["series"], config["cohorts"].values())
     molecular = read_molecular(sheets["molecular"])
     phantoms = read_phantoms(sheets["phantoms"]) if sheets["phantoms"] else None
+    ledger = read_ledger(config["ledger"], verify=PLANS_THE_RUN)
+    if PLANS_THE_RUN:
+        check_study(series, molecular, phantoms, ledger)
+    return series, molecular, phantoms, ledger
+
+
+def check_study(series, molecular, phantoms, ledger):
+    """Hold the sheets, the ledger and the files against one another; tell all that is wrong."""
     found = series if phantoms is None else series[~series["series"].isin(phantoms.index)]
-    ledger = read_ledger(config["ledger"])
     stop_on(
         missing_files(found, DATA_ROOT)
         + lacking(series, ledger, needed_training_sets())
@@ -104,9 +126,7 @@ def read_study():
         + unusable_target(series, molecular, ledger.places)
         + series_without_batch(series, molecular)
         + cases_without_liver(series)
-        + withdrawn_without_files(series, ledger)
     )
-    return series, molecular, phantoms, ledger
 
 
 def unusable_target(series, molecular, places):
@@ -120,6 +140,16 @@ def unusable_target(series, molecular, places):
         f"Of the series with a reference alone (phenotype.compare_with_reference): {sentence}"
         for sentence in unusable_series(segmented, molecular, places)
     ]
+
+
+def rows_to_match():
+    """Give of each series what samples are matched by and the split is counted by."""
+    columns = ["series", "patient", "study_date", "cohort", "reference", "lesions_read"]
+    rows = SERIES.reindex(columns=columns).astype({"study_date": str})
+    # Where a reference lies decides nothing.
+    return rows.assign(reference=rows["reference"].where(rows["reference"] == "", "yes")).to_dict(
+        "records"
+    )
 
 
 def unusable_series(series, molecular, places):
@@ -164,17 +194,6 @@ def cases_without_liver(series):
     ]
 
 
-def withdrawn_without_files(series, ledger):
-    """Name the withdrawn training cases whose ingested volumes are not there to train on."""
-    return [
-        f"Training set '{name}' holds series '{case}', which is neither in the sheet of series nor "
-        "ingested; put its row back, or name a new training set without it."
-        for name in needed_training_sets()
-        for case in ledger.training_sets.get(name, {})
-        if case not in series.index and not Path(ct(case)).exists()
-    ]
-
-
 def ct(series):
     """Give the ingested CT of a series."""
     return f"{RUN}/series/{series}/ct.nii.gz"
@@ -192,10 +211,12 @@ PLACES = LEDGER.places
 PATIENT = dict(zip(SERIES.index, SERIES["patient"]))
 for name in needed_training_sets():
     PATIENT.update(LEDGER.training_sets[name])
-BATCHES = {
-    batch: [name for name in group["series"] if name in SERIES.index]
-    for batch, group in LEDGER.batches.groupby("batch")
-}
+# What the sheet says of each series: a dictionary is asked many times faster than a table.
+ROWS = SERIES.to_dict("index")
+BATCHES = {}
+for name, batch in LEDGER.batches.itertuples(index=False):
+    if name in ROWS:
+        BATCHES.setdefault(batch, []).append(name)
 
 
 def series_of(cohort):
@@ -208,16 +229,24 @@ TARGET_SERIES = series_of(TARGET)
 
 def is_dicom(series):
     """Tell whether the image of a series is a folder of DICOM files, by its name."""
-    return not SERIES.at[series, "image"].endswith(VOLUME_SUFFIXES)
+    return not ROWS[series]["image"].endswith(VOLUME_SUFFIXES)
 
 
-DICOM_SERIES = [series for series in SERIES.index if is_dicom(series)]
-VOLUME_SERIES = [series for series in SERIES.index if not is_dicom(series)]
-REFERENCE_SERIES = [
-    series
-    for series in SERIES.index
-    if SERIES.at[series, "reference"] or SERIES.at[series, "liver_mask"]
-]
+REFERENCE_SERIES = [name for name, row in ROWS.items() if row["reference"] or row["liver_mask"]]
+
+
+def records_of(names, kind):
+    """Make the function that lists one kind of records of some series."""
+
+    def of_series(wildcards):
+        return [f"{RUN}/series/{series}/{kind}.json" for series in names]
+
+    return of_series
+
+
+def rows_of_series(wildcards):
+    """Give the cohort and the phase of every series."""
+    return {name: {key: row[key] for key in ("cohort", "phase")} for name, row in ROWS.items()}
 
 
 def one_of(names):
@@ -225,8 +254,10 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
+# A name's form and not all names: each file is tried against it, and studies have thousands.
 wildcard_constraints:
-    series=one_of(SERIES.index),
+    series=NAME_PATTERN,
+    batch=r"b\d+",
     model=one_of(MODELS),
     fold=one_of(map(str, FOLDS)),
     mask=one_of([*MODELS, "reference", "table"]),
@@ -235,22 +266,20 @@ wildcard_constraints:
 
 
 def phantom_series(kind):
-    """Make the expression that matches the phantoms written as 'nifti' or as 'dicom'."""
-    return one_of([] if PHANTOMS is None else PHANTOMS.index[PHANTOMS["kind"] == kind])
+    """List the phantoms that are written as 'nifti' or as 'dicom'."""
+    return [] if PHANTOMS is None else list(PHANTOMS.index[PHANTOMS["kind"] == kind])
 
 
 def phantom_row(wildcards):
-    """Give what a phantom shows, and the facts of its patient that a CT's header tells."""
-    facts = SERIES.loc[wildcards.series, ["patient", "phase", "sex"]].to_dict()
-    age = SERIES.at[wildcards.series, "age"]
-    facts["age"] = "" if pd.isna(age) else int(age)
-    facts["study_date"] = f"{SERIES.at[wildcards.series, 'study_date']:%Y-%m-%d}"
-    return {**PHANTOMS.loc[wildcards.series].to_dict(), **facts}
+    """Give what a phantom shows and what its header tells; patient and date are the study's."""
+    patient, date = SERIES.loc[wildcards.series, ["patient", "study_date"]]
+    study = {"patient": patient, "study_date": f"{date:%Y-%m-%d}"}
+    return {**PHANTOMS.loc[wildcards.series].to_dict(), **study}
 
 
 def source_path(series, column):
     """Give the path of a series' image, reference or liver mask; None where the sheet has none."""
-    name = SERIES.at[series, column]
+    name = ROWS[series][column]
     return str(Path(DATA_ROOT) / name) if name else None
 
 
@@ -259,26 +288,9 @@ def image_source(wildcards):
     return source_path(wildcards.series, "image")
 
 
-def reference_source(wildcards):
-    """Give the segmentation of the series in question as the sheet names it, or nothing."""
-    return source_path(wildcards.series, "reference") or []
-
-
-def liver_mask_source(wildcards):
-    """Give the liver mask of the series in question as the sheet names it, or nothing."""
-    return source_path(wildcards.series, "liver_mask") or []
-
-
-def phase_of_series(wildcards):
-    """Give the contrast phase of the series in question."""
-    return SERIES.at[wildcards.series, "phase"]
-
-
-def dicom_listing(wildcards):
-    """Digest the listing of a DICOM series; Snakemake does not see a slice overwritten in place."""
-    if PHANTOMS is not None and wildcards.series in PHANTOMS.index:
-        return "made by a rule"
-    return listing_digest(Path(source_path(wildcards.series, "image")))
+def kind_of_source(wildcards):
+    """Say how the series in question is stored, 'dicom' or 'volume'."""
+    return "dicom" if is_dicom(wildcards.series) else "volume"
 
 
 def reference(series):
@@ -288,7 +300,7 @@ def reference(series):
 
 def has_reference(series):
     """Tell whether a human has segmented a series' lesions."""
-    return bool(SERIES.at[series, "reference"])
+    return bool(ROWS[series]["reference"])
 
 
 def training_set(name):
@@ -350,46 +362,65 @@ def probability_paths(model, names):
 
 def predicted_series(model):
     """List the series that a model predicts, in the sheet's order."""
-    return [series for series in SERIES.index if prediction_kind(model, series)]
+    return [series for series in ROWS if prediction_kind(model, series)]
 
 
-def prediction_of_series(wildcards):
-    """Give a model's prediction of the series in question."""
-    return prediction_path(wildcards.model, wildcards.series)
+def batches_of(names):
+    """Group series by the ledger's batches: {batch: its series}, without empty batches."""
+    names = set(names)
+    members = {batch: [s for s in all_ if s in names] for batch, all_ in BATCHES.items()}
+    return {batch: found for batch, found in members.items() if found}
 
 
-def kind_of_series(wildcards):
-    """Say how a model predicts the series in question."""
-    return prediction_kind(wildcards.model, wildcards.series)
+def is_defined(name):
+    """Tell whether a rule has to stand here; a process that runs one job needs its own alone."""
+    # Snakemake's settings of the plan are not there yet while the workflow is parsed.
+    return PLANS_THE_RUN or name in sys.argv
 
 
-def reference_of_series(wildcards):
-    """Give the reference of the series in question, or nothing where its lesions have none."""
-    return reference(wildcards.series) if has_reference(wildcards.series) else []
+BATCHES_OF_MODEL = {model: batches_of(predicted_series(model)) for model in MODELS}
 
 
-def probability_of_series(wildcards):
-    """Give the lesion probabilities of the series in question, where they are saved and used."""
-    if not PROBABILITIES or not has_reference(wildcards.series):
-        return []
-    return probability_path(wildcards.model, wildcards.series)
+def scans_of_batch(wildcards):
+    """Say how each series of a batch that the model in question predicts is scored."""
+    return {
+        series: {
+            "kind": prediction_kind(wildcards.model, series),
+            "reference": has_reference(series),
+        }
+        for series in BATCHES_OF_MODEL[wildcards.model][wildcards.batch]
+    }
+
+
+def predictions_of_batch(wildcards):
+    """List the predictions of a model for the series of a batch."""
+    return [prediction_path(wildcards.model, series) for series in scans_of_batch(wildcards)]
+
+
+def references_of_batch(wildcards):
+    """List the references of the series of a batch that a model predicts, where there are any."""
+    return [reference(series) for series in scans_of_batch(wildcards) if has_reference(series)]
+
+
+def probabilities_of_batch(wildcards):
+    """List the lesion probabilities of a batch's series, where they are saved and used."""
+    scored = [series for series in scans_of_batch(wildcards) if has_reference(series)]
+    return probability_paths(wildcards.model, scored)
 
 
 def detection_of_model(name):
-    """Make the function that lists a model's detection tables of one kind, one a scan."""
+    """Make the function that lists a model's detection tables of one kind, one a batch."""
 
     def of_model(wildcards):
-        folder = f"{RUN}/detection/{wildcards.model}/series"
-        return [f"{folder}/{series}.{name}.tsv" for series in predicted_series(wildcards.model)]
+        folder = f"{RUN}/detection/{wildcards.model}/batches"
+        return [f"{folder}/{batch}.{name}.tsv" for batch in BATCHES_OF_MODEL[wildcards.model]]
 
     return of_model
 
 
-def labels_of_series(wildcards):
-    """Give the label map that radiomics of the series in question is taken from."""
-    if wildcards.mask == "reference":
-        return reference(wildcards.series)
-    return prediction_path(wildcards.mask, wildcards.series)
+def series_of_model(wildcards):
+    """List the series that the model in question predicts, in the sheet's order."""
+    return predicted_series(wildcards.model)
 
 
 def masked_series(mask):
@@ -398,16 +429,45 @@ def masked_series(mask):
     return [series for series in TARGET_SERIES if by_model or has_reference(series)]
 
 
-def unions_of_mask(wildcards):
-    """List the features of the union of lesions, one file a target series."""
-    folder = f"{RUN}/radiomics/{wildcards.mask}/series"
-    return [f"{folder}/{series}.union.tsv" for series in masked_series(wildcards.mask)]
+def series_of_mask(wildcards):
+    """List the target series that have the mask in question, in the sheet's order."""
+    return masked_series(wildcards.mask)
 
 
-def lesions_of_mask(wildcards):
-    """List the features of single lesions, one file a target series."""
-    folder = f"{RUN}/radiomics/{wildcards.mask}/series"
-    return [f"{folder}/{series}.lesions.tsv" for series in masked_series(wildcards.mask)]
+@cache
+def batches_of_mask(mask):
+    """Group the target series that have a mask by the ledger's batches."""
+    return batches_of(masked_series(mask))
+
+
+def members_of_batch(wildcards):
+    """Name the target series of a batch that have the mask in question."""
+    return dict.fromkeys(batches_of_mask(wildcards.mask)[wildcards.batch], True)
+
+
+def cts_of_batch(wildcards):
+    """List the CTs of the target series of a batch that have the mask in question."""
+    return [ct(series) for series in members_of_batch(wildcards)]
+
+
+def label_map(mask, series):
+    """Give the label map of a series that radiomics is taken from."""
+    return reference(series) if mask == "reference" else prediction_path(mask, series)
+
+
+def labels_of_batch(wildcards):
+    """List the label maps of the target series of a batch that have the mask in question."""
+    return [label_map(wildcards.mask, series) for series in members_of_batch(wildcards)]
+
+
+def features_of_batches(name):
+    """Make the function that lists a mask's tables of features of one kind, one a batch."""
+
+    def of_mask(wildcards):
+        folder = f"{RUN}/radiomics/{wildcards.mask}/batches"
+        return [f"{folder}/{batch}.{name}.tsv" for batch in batches_of_mask(wildcards.mask)]
+
+    return of_mask
 
 
 def feature_table(mask, protocol):
@@ -434,14 +494,43 @@ def detection_of_mask(name):
     return of_mask
 
 
-def perturbed_of_mask(mask):
-    """List the features in perturbed masks, one file a training series that classifiers see."""
+@cache
+def included_series(mask):
+    """List the target series that have a mask and that the matching includes."""
+    matched = matched_samples(SERIES.loc[masked_series(mask)], MOLECULAR)
+    return list(matched.loc[matched["included"], "series"])
+
+
+def reported_series(wildcards):
+    """List the series whose burden the report needs: of given masks only features tell it."""
+    if FROM_TABLE:
+        return []
+    return (included_series if FROM_REFERENCE else masked_series)(PHENOTYPE_MASK)
+
+
+def perturbed_series(mask):
+    """List the training series that classifiers see, whose masks are perturbed."""
     if FROM_TABLE or not PERTURBATIONS["count"]:
         return []
-    matched = matched_samples(SERIES.loc[masked_series(mask)], MOLECULAR)
-    named = matched.loc[matched["included"], "series"]
-    folder = f"{RUN}/radiomics/{mask}/series"
-    return [f"{folder}/{name}.perturbed.tsv" for name in named if PLACES[PATIENT[name]] != "test"]
+    return [name for name in included_series(mask) if PLACES[PATIENT[name]] != "test"]
+
+
+PERTURBED = batches_of(perturbed_series(PHENOTYPE_MASK))
+
+
+def perturbed_of_batch(wildcards):
+    """Name the series of a batch whose masks are perturbed."""
+    return dict.fromkeys(PERTURBED[wildcards.batch], True)
+
+
+def cts_of_perturbed(wildcards):
+    """List the CTs of the series of a batch whose masks are perturbed."""
+    return [ct(series) for series in PERTURBED[wildcards.batch]]
+
+
+def labels_of_perturbed(wildcards):
+    """List the label maps of the series of a batch whose masks are perturbed."""
+    return [label_map(wildcards.mask, series) for series in PERTURBED[wildcards.batch]]
 
 
 def batches_of_protocol(wildcards):
@@ -510,16 +599,6 @@ def seeds_of_null_cohorts(wildcards):
     return NULL_COHORTS[wildcards.part]
 
 
-def order_of_training(wildcards):
-    """Give what the training in question depends on, as the network's rule file wrote it down."""
-    return ORDERS[wildcards.order]
-
-
-def settings_of_network(wildcards):
-    """Give the settings of the MONAI network in question."""
-    return checked(settings_of, config["segmentation"]["monai"], wildcards.model)
-
-
 def planned_leaks():
     """Audit what this run is about to train, from the ledger alone."""
     networks = [
@@ -540,18 +619,32 @@ def planned_leaks():
     )
 
 
-checked(planned_leaks)
+if PLANS_THE_RUN:
+    checked(planned_leaks)
 
 
 def settings_of_run():
-    """Give the config without what names places on this machine: sheets, ledger, data, table."""
-    kept = {key: config[key] for key in config if key not in ("data_root", "sheets", "ledger")}
-    return kept | {"phenotype": {**config["phenotype"], "table": FROM_TABLE}}
+    """Give the config without what is no part of a result.
+
+    Left out are places on this machine (sheets, ledger, data, table), leave to train, and what jobs
+    of networks may take.
+    """
+    other = ("data_root", "sheets", "ledger", "allow_training")
+    kept = {key: config[key] for key in config if key not in other}
+    networks = {
+        key: {name: setting for name, setting in value.items() if name != "jobs"}
+        for key, value in config["segmentation"].items()
+        if key in ("monai", "nnunet")
+    }
+    return kept | {
+        "segmentation": config["segmentation"] | networks,
+        "phenotype": {**config["phenotype"], "table": FROM_TABLE},
+    }
 
 
-def code(*modules):
-    """Hash the livermet modules that a rule uses, so that their logic is part of its params."""
-    return code_hash(*modules)
+def code_of_package(wildcards):
+    """Hash all of livermet's logic, in the one job that asks for it."""
+    return package_hash()
 
 
 def pins(environment):

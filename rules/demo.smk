@@ -20,7 +20,7 @@ rule make_phantom_ct:
     benchmark:
         f"{RUN}/benchmarks/make_phantom_ct/{{series}}.tsv"
     wildcard_constraints:
-        series=phantom_series("nifti"),
+        series=one_of(phantom_series("nifti")),
     conda:
         "../envs/ingest.yaml"
     threads: 1
@@ -28,8 +28,9 @@ rule make_phantom_ct:
         mem_mb=memory(1000),
         runtime=minutes(5),
     params:
+        # In the place of raw data, which may be changed by hand.
+        raw=True,
         phantom=phantom_row,
-        code=code("phantoms"),
         versions=pins("ingest"),
     script:
         "../workflow/scripts/make_phantom_ct.py"
@@ -44,7 +45,7 @@ rule make_phantom_dicom:
     benchmark:
         f"{RUN}/benchmarks/make_phantom_dicom/{{series}}.tsv"
     wildcard_constraints:
-        series=phantom_series("dicom"),
+        series=one_of(phantom_series("dicom")),
     conda:
         "../envs/ingest.yaml"
     threads: 1
@@ -52,8 +53,9 @@ rule make_phantom_dicom:
         mem_mb=memory(1000),
         runtime=minutes(5),
     params:
+        # In the place of raw data, which may be changed by hand.
+        raw=True,
         phantom=phantom_row,
-        code=code("phantoms", "phantom_dicom"),
         versions=pins("ingest"),
     script:
         "../workflow/scripts/make_phantom_dicom.py"

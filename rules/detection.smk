@@ -3,7 +3,7 @@
 Comes in: `predictions/{model}/{kind}/{series}.nii.gz` of the series that a model predicts, its
 lesion probabilities where `segmentation.lesion_probability` saves them, and
 `series/{series}/reference.nii.gz` of those whose lesions a human segmented.
-Goes out: `results/<run>/detection/{model}/series/{series}.*.tsv`: scan (counts, Dice, distances,
+Goes out: `results/<run>/detection/{model}/batches/{batch}.*.tsv`: scans (counts, Dice, distances,
 volumes), lesions (one row a lesion of either side), matching (counts, one row a rule), groups
 (scores of matched lesions, one row a rule and group), froc (counts, one row a rule and threshold),
 each collected as `detection/{model}/{scans,lesions,matching,groups,froc}.tsv`. Without a reference
@@ -20,30 +20,29 @@ DETECTION_TABLES = [
 
 rule measure_detection:
     input:
-        prediction=prediction_of_series,
-        probability=probability_of_series,
-        reference=reference_of_series,
+        predictions=predictions_of_batch,
+        probabilities=probabilities_of_batch,
+        references=references_of_batch,
     output:
-        scan=f"{DETECTION}/series/{{series}}.scan.tsv",
-        lesions=f"{DETECTION}/series/{{series}}.lesions.tsv",
-        matching=f"{DETECTION}/series/{{series}}.matching.tsv",
-        groups=f"{DETECTION}/series/{{series}}.groups.tsv",
-        froc=f"{DETECTION}/series/{{series}}.froc.tsv",
+        scans=f"{DETECTION}/batches/{{batch}}.scans.tsv",
+        lesions=f"{DETECTION}/batches/{{batch}}.lesions.tsv",
+        matching=f"{DETECTION}/batches/{{batch}}.matching.tsv",
+        groups=f"{DETECTION}/batches/{{batch}}.groups.tsv",
+        froc=f"{DETECTION}/batches/{{batch}}.froc.tsv",
     log:
-        f"{RUN}/logs/measure_detection/{{model}}/{{series}}.log",
+        f"{RUN}/logs/measure_detection/{{model}}/{{batch}}.log",
     benchmark:
-        f"{RUN}/benchmarks/measure_detection/{{model}}/{{series}}.tsv"
+        f"{RUN}/benchmarks/measure_detection/{{model}}/{{batch}}.tsv"
     conda:
         "../envs/lesions.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000),
-        runtime=minutes(10),
+        runtime=minutes(60),
     params:
-        kind=kind_of_series,
+        by_series=scans_of_batch,
         settings=COMPONENTS
         | {key: config["detection"][key] for key in ("matching", "surface_tolerance_mm")},
-        code=code("detection.scores", "detection.thresholds"),
         versions=pins("lesions"),
     script:
         "../workflow/scripts/measure_detection.py"
@@ -51,7 +50,7 @@ rule measure_detection:
 
 rule collect_detection:
     input:
-        scans=detection_of_model("scan"),
+        scans=detection_of_model("scans"),
         lesions=detection_of_model("lesions"),
         matching=detection_of_model("matching"),
         groups=detection_of_model("groups"),
@@ -73,7 +72,7 @@ rule collect_detection:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code("files"),
+        series=series_of_model,
         versions=pins("lesions"),
     script:
         "../workflow/scripts/collect_detection.py"
@@ -139,7 +138,6 @@ rule score_detection:
         lesion_free=list(SERIES.index[SERIES["lesions_read"] == "absent"]) if MODELS else [],
         draws=config["detection"]["bootstrap_draws"],
         seed=config["seed"],
-        code=code("detection.cohort", "detection.comparison", "detection.froc"),
         versions=pins("lesions"),
     script:
         "../workflow/scripts/score_detection.py"

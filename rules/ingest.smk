@@ -3,13 +3,13 @@
 Comes in: per series a folder of DICOM slices or a NIfTI/NRRD volume; where the sheet names them a
 reference segmentation and a liver mask.
 Goes out: `results/<run>/series/{series}/`: ct.nii.gz (int16 HU, RAS+, nothing below -1024),
-acquisition.json (scanner, kVp, spacing, thickness, phase; nothing about the patient), quality.json
+acquisition.json (scanner, kVp, spacing, thickness; nothing about the patient), quality.json
 (slices, coverage, range, what was padded, rounded or resampled, warnings) and, where there is one,
 reference.nii.gz (0 background, 1 liver, 2 lesion, on the CT's grid) with reference.json.
 """
 
 
-rule ingest_dicom:
+rule ingest_series:
     input:
         image=image_source,
     output:
@@ -17,11 +17,9 @@ rule ingest_dicom:
         acquisition=f"{RUN}/series/{{series}}/acquisition.json",
         quality=f"{RUN}/series/{{series}}/quality.json",
     log:
-        f"{RUN}/logs/ingest_dicom/{{series}}.log",
+        f"{RUN}/logs/ingest_series/{{series}}.log",
     benchmark:
-        f"{RUN}/benchmarks/ingest_dicom/{{series}}.tsv"
-    wildcard_constraints:
-        series=one_of(DICOM_SERIES),
+        f"{RUN}/benchmarks/ingest_series/{{series}}.tsv"
     conda:
         "../envs/ingest.yaml"
     threads: 1
@@ -29,64 +27,46 @@ rule ingest_dicom:
         mem_mb=memory(4000),
         runtime=minutes(20),
     params:
-        listing=dicom_listing,
-        phase=phase_of_series,
-        code=code("ingest.series", "files", "images"),
+        kind=kind_of_source,
         versions=pins("ingest"),
     script:
-        "../workflow/scripts/ingest_dicom.py"
+        "../workflow/scripts/ingest_series.py"
 
 
-rule ingest_volume:
-    input:
-        image=image_source,
-    output:
-        ct=f"{RUN}/series/{{series}}/ct.nii.gz",
-        acquisition=f"{RUN}/series/{{series}}/acquisition.json",
-        quality=f"{RUN}/series/{{series}}/quality.json",
-    log:
-        f"{RUN}/logs/ingest_volume/{{series}}.log",
-    benchmark:
-        f"{RUN}/benchmarks/ingest_volume/{{series}}.tsv"
-    wildcard_constraints:
-        series=one_of(VOLUME_SERIES),
-    conda:
-        "../envs/ingest.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=minutes(20),
-    params:
-        phase=phase_of_series,
-        code=code("ingest.series", "files", "images"),
-        versions=pins("ingest"),
-    script:
-        "../workflow/scripts/ingest_volume.py"
+# One rule a batch, declaring every file that it writes: a reference takes a second, of which most
+# is the start of its job.
+for batch, members in batches_of(REFERENCE_SERIES).items():
+    if is_defined(f"ingest_reference_{batch}"):
 
-
-rule ingest_reference:
-    input:
-        ct=f"{RUN}/series/{{series}}/ct.nii.gz",
-        reference=reference_source,
-        liver_mask=liver_mask_source,
-    output:
-        reference=f"{RUN}/series/{{series}}/reference.nii.gz",
-        record=f"{RUN}/series/{{series}}/reference.json",
-    log:
-        f"{RUN}/logs/ingest_reference/{{series}}.log",
-    benchmark:
-        f"{RUN}/benchmarks/ingest_reference/{{series}}.tsv"
-    wildcard_constraints:
-        series=one_of(REFERENCE_SERIES),
-    conda:
-        "../envs/ingest.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(4000),
-        runtime=minutes(20),
-    params:
-        labels=config["reference_labels"],
-        code=code("ingest.reference", "files", "images"),
-        versions=pins("ingest"),
-    script:
-        "../workflow/scripts/ingest_reference.py"
+        rule:
+            name:
+                f"ingest_reference_{batch}"
+            input:
+                cts=[ct(series) for series in members],
+                references=[source_path(s, "reference") for s in members if has_reference(s)],
+                liver_masks=[source_path(s, "liver_mask") for s in members if ROWS[s]["liver_mask"]],
+            output:
+                references=[reference(series) for series in members],
+                records=[f"{RUN}/series/{series}/reference.json" for series in members],
+            log:
+                f"{RUN}/logs/ingest_reference/{batch}.log",
+            benchmark:
+                f"{RUN}/benchmarks/ingest_reference/{batch}.tsv"
+            conda:
+                "../envs/ingest.yaml"
+            threads: 1
+            resources:
+                mem_mb=memory(4000),
+                runtime=minutes(60),
+            params:
+                by_series={
+                    series: {
+                        "reference": has_reference(series),
+                        "liver_mask": bool(ROWS[series]["liver_mask"]),
+                    }
+                    for series in members
+                },
+                labels=config["reference_labels"],
+                versions=pins("ingest"),
+            script:
+                "../workflow/scripts/ingest_reference.py"

@@ -2,48 +2,22 @@
 
 Comes in: `series/{series}/ct.nii.gz` and `reference.nii.gz` of the base training set, whose fold 0
 chooses the best weights and whose other folds train; `cohort/acquisition.tsv`, so that bad data
-stop the run before a training begins; for predictions the CT of every series whose patient these
-networks have not seen.
+stop the run before a training begins (a trained network reads nothing any more); for predictions
+the CT of every series whose patient these networks have not seen.
 Goes out: `results/<run>/monai/{model}/`: model.pt, model.json (cases and their checksums, settings,
 versions, validation Dice), training.tsv; `predictions/{model}/single/{series}.nii.gz` (0
 background, 1 liver, 2 lesion, on the CT's grid); with `segmentation.lesion_probability` their
 lesion probabilities times 255 at the same place below `probabilities/`.
 """
 
-from livermet.monai_models.settings import SHAPES, settings_of, split_by_fold
-
 MONAI_JOBS = config["segmentation"]["monai"]["jobs"]
-MONAI_MODELS = [model for model in MODELS if model in SHAPES]
-MONAI_TRAINING, MONAI_VALIDATION = (
-    checked(
-        split_by_fold,
-        {
-            series: PLACES[PATIENT[series]]
-            for series in training_set(config["training_sets"]["base"])
-        },
-    )
-    if MONAI_MODELS
-    else ([], [])
-)
-
-
-for model in MONAI_MODELS:
-    ORDERS[model] = {
-        "settings": checked(settings_of, config["segmentation"]["monai"], model),
-        "training": MONAI_TRAINING,
-        "validation": MONAI_VALIDATION,
-        "seed": config["seed"],
-        "code": code("monai_models.training"),
-        "versions": pins("monai"),
-    }
 
 
 rule train_monai:
     input:
-        order=f"{RUN}/training/{{model}}.json",
-        ct=ancient([ct(series) for series in MONAI_TRAINING + MONAI_VALIDATION]),
-        reference=ancient([reference(series) for series in MONAI_TRAINING + MONAI_VALIDATION]),
-        acquisition=ancient(f"{RUN}/cohort/acquisition.tsv"),
+        ct=volumes_to_train(ct),
+        reference=volumes_to_train(reference),
+        acquisition=checked_data,
     output:
         model=f"{RUN}/monai/{{model}}/model.pt",
         record=f"{RUN}/monai/{{model}}/model.json",
@@ -64,14 +38,7 @@ rule train_monai:
         # Not a param: a model that was trained on a GPU is no other model on a machine without.
         device=config["segmentation"]["device"],
     params:
-        settings=settings_of_network,
-        training_set=config["training_sets"]["base"],
-        training=MONAI_TRAINING,
-        validation=MONAI_VALIDATION,
-        patients={series: PATIENT[series] for series in MONAI_TRAINING + MONAI_VALIDATION},
-        seed=config["seed"],
-        code=code("monai_models.training"),
-        versions=pins("monai"),
+        network=network_of_model,
     script:
         "../workflow/scripts/train_monai.py"
 
@@ -80,6 +47,8 @@ rule train_monai:
 # series in a new batch reruns no old one.
 for model in MONAI_MODELS:
     for batch, members in BATCHES.items():
+        if not is_defined(f"predict_{model}_{batch}"):
+            continue
         series_of_job = [s for s in members if prediction_kind(model, s) == "single"]
         if series_of_job:
 
@@ -105,7 +74,8 @@ for model in MONAI_MODELS:
                     gpu=GPU,
                     device=config["segmentation"]["device"],
                 params:
-                    code=code("monai_models.prediction"),
+                    by_series=dict.fromkeys(series_of_job, True),
+                    overlap=settings_of(config["segmentation"]["monai"], model)["overlap"],
                     versions=pins("monai"),
                 script:
                     "../workflow/scripts/predict_monai.py"

@@ -10,63 +10,31 @@ its lesion probabilities times 255 at the same place below `probabilities/`.
 Steps: describe, split, plan (the base's plan is moved to the fine-tuning dataset), preprocess,
 train, fine-tune each fold from the base's same fold, predict by batches.
 
-A training's volumes are `ancient()`: it never reruns because data grew or changed. Its training
-set, params, code and plan decide.
+Once a fold is trained, no volume is an input any more: it never reruns because data grew or
+changed (rules/training.smk).
 """
 
-from livermet.nnunet.layout import (
-    PLANS,
-    case_files,
-    case_folder,
-    dataset_name,
-    fold_folder,
-    preprocessed_folder,
-    raw_folder,
-)
-
-NNUNET = f"{RUN}/nnunet"
-NNUNET_CONFIG = config["segmentation"]["nnunet"]
 NNUNET_JOBS = NNUNET_CONFIG["jobs"]
-# The fine-tuned model starts from the base, so that it needs the base's training too.
-NNUNET_SETS = {
-    model: config["training_sets"][role]
-    for model, role in (("nnunet", "base"), ("nnunet_finetuned", "finetuned"))
-    if model in MODELS or (model == "nnunet" and "nnunet_finetuned" in MODELS)
-}
-NNUNET_DATASETS = {model: dataset_name(model, name) for model, name in NNUNET_SETS.items()}
 
 
-for nnunet_model, nnunet_dataset in NNUNET_DATASETS.items():
+for nnunet_model in NNUNET_DATASETS:
 
+    nnunet_files = NNUNET_FILES[nnunet_model]
     nnunet_series = training_set(NNUNET_SETS[nnunet_model])
-    nnunet_raw = raw_folder(NNUNET, nnunet_dataset)
-    nnunet_preprocessed = preprocessed_folder(NNUNET, nnunet_dataset)
-    nnunet_cases = case_folder(NNUNET, nnunet_dataset)
-
-    ORDERS[f"{nnunet_model}_plan"] = {
-        "series": nnunet_series,
-        "overrides": NNUNET_CONFIG["plans"],
-        "code": code("nnunet.dataset", "nnunet.planning"),
-        "versions": pins("nnunet"),
-    }
-    ORDERS[nnunet_model] = {
-        "places": {series: PLACES[PATIENT[series]] for series in nnunet_series},
-        "settings": NNUNET_CONFIG["training" if nnunet_model == "nnunet" else "finetuning"],
-        "seed": config["seed"],
-        "code": code("nnunet.training", "nnunet.device"),
-        "versions": pins("nnunet"),
-    }
+    nnunet_cts = until_settled(nnunet_model, *[ct(series) for series in nnunet_series])
+    nnunet_references = until_settled(
+        nnunet_model, *[reference(series) for series in nnunet_series]
+    )
 
     rule:
         name:
             f"describe_{nnunet_model}"
         input:
-            order=f"{RUN}/training/{nnunet_model}_plan.json",
-            checked=ancient(f"{RUN}/cohort/acquisition.tsv"),
-            cts=ancient([ct(series) for series in nnunet_series]),
-            references=ancient([reference(series) for series in nnunet_series]),
+            checked=until_settled(nnunet_model, f"{RUN}/cohort/acquisition.tsv"),
+            cts=nnunet_cts,
+            references=nnunet_references,
         output:
-            description=f"{nnunet_raw}/dataset.json",
+            description=nnunet_files["raw"],
         log:
             f"{RUN}/logs/describe_{nnunet_model}.log",
         benchmark:
@@ -78,9 +46,7 @@ for nnunet_model, nnunet_dataset in NNUNET_DATASETS.items():
             mem_mb=memory(1000),
             runtime=minutes(10),
         params:
-            series=nnunet_series,
-            code=code("nnunet.dataset"),
-            versions=pins("nnunet"),
+            planning=PLANNINGS[nnunet_model],
         script:
             "../workflow/scripts/describe_nnunet.py"
 
@@ -88,7 +54,7 @@ for nnunet_model, nnunet_dataset in NNUNET_DATASETS.items():
         name:
             f"split_{nnunet_model}"
         output:
-            splits=f"{nnunet_preprocessed}/splits_final.json",
+            splits=nnunet_files["splits"],
         log:
             f"{RUN}/logs/split_{nnunet_model}.log",
         benchmark:
@@ -100,10 +66,8 @@ for nnunet_model, nnunet_dataset in NNUNET_DATASETS.items():
             mem_mb=memory(1000),
             runtime=minutes(10),
         params:
-            places={series: PLACES[PATIENT[series]] for series in nnunet_series},
+            planning=PLANNINGS[nnunet_model],
             folds=FOLDS,
-            code=code("nnunet.dataset"),
-            versions=pins("nnunet"),
         script:
             "../workflow/scripts/split_nnunet.py"
 
@@ -111,13 +75,13 @@ for nnunet_model, nnunet_dataset in NNUNET_DATASETS.items():
         name:
             f"preprocess_{nnunet_model}"
         input:
-            description=f"{nnunet_raw}/dataset.json",
-            plan=f"{nnunet_preprocessed}/{PLANS}.json",
-            cts=ancient([ct(series) for series in nnunet_series]),
-            references=ancient([reference(series) for series in nnunet_series]),
+            description=until_settled(nnunet_model, nnunet_files["raw"]),
+            plan=until_settled(nnunet_model, nnunet_files["plan"]),
+            cts=nnunet_cts,
+            references=nnunet_references,
         output:
-            cases=f"{nnunet_preprocessed}/cases.json",
-            files=[file for series in nnunet_series for file in case_files(nnunet_cases, series)],
+            # The cases' own files lie beside it, undeclared: three a series, which every fold reads.
+            cases=nnunet_files["cases"],
         log:
             f"{RUN}/logs/preprocess_{nnunet_model}.log",
         benchmark:
@@ -129,8 +93,7 @@ for nnunet_model, nnunet_dataset in NNUNET_DATASETS.items():
             mem_mb=memory(NNUNET_JOBS["preprocess"]["mem_mb"]),
             runtime=minutes(NNUNET_JOBS["preprocess"]["minutes"]),
         params:
-            code=code("nnunet.planning"),
-            versions=pins("nnunet"),
+            planning=PLANNINGS[nnunet_model],
         script:
             "../workflow/scripts/preprocess_nnunet.py"
 
@@ -138,21 +101,16 @@ for nnunet_model, nnunet_dataset in NNUNET_DATASETS.items():
 if "nnunet" in NNUNET_DATASETS:
 
     nnunet_series = training_set(NNUNET_SETS["nnunet"])
-    nnunet_raw = raw_folder(NNUNET, NNUNET_DATASETS["nnunet"])
-    nnunet_preprocessed = preprocessed_folder(NNUNET, NNUNET_DATASETS["nnunet"])
-    nnunet_cases = case_folder(NNUNET, NNUNET_DATASETS["nnunet"])
-    nnunet_fold = fold_folder(NNUNET, NNUNET_DATASETS["nnunet"], "{fold}")
 
     rule plan_nnunet:
         input:
-            order=f"{RUN}/training/nnunet_plan.json",
-            description=f"{nnunet_raw}/dataset.json",
-            cts=ancient([ct(series) for series in nnunet_series]),
-            references=ancient([reference(series) for series in nnunet_series]),
+            description=until_settled("nnunet", NNUNET_FILES["nnunet"]["raw"]),
+            cts=until_settled("nnunet", *map(ct, nnunet_series)),
+            references=until_settled("nnunet", *map(reference, nnunet_series)),
         output:
-            description=f"{nnunet_preprocessed}/dataset.json",
-            fingerprint=f"{nnunet_preprocessed}/dataset_fingerprint.json",
-            plan=f"{nnunet_preprocessed}/{PLANS}.json",
+            description=NNUNET_FILES["nnunet"]["description"],
+            fingerprint=NNUNET_FILES["nnunet"]["fingerprint"],
+            plan=NNUNET_FILES["nnunet"]["plan"],
         log:
             f"{RUN}/logs/plan_nnunet.log",
         benchmark:
@@ -164,24 +122,20 @@ if "nnunet" in NNUNET_DATASETS:
             mem_mb=memory(NNUNET_JOBS["preprocess"]["mem_mb"]),
             runtime=minutes(NNUNET_JOBS["preprocess"]["minutes"]),
         params:
-            overrides=NNUNET_CONFIG["plans"],
-            code=code("nnunet.planning"),
-            versions=pins("nnunet"),
+            planning=PLANNINGS["nnunet"],
         script:
             "../workflow/scripts/plan_nnunet.py"
 
     rule train_nnunet:
         input:
-            order=f"{RUN}/training/nnunet.json",
-            description=f"{nnunet_preprocessed}/dataset.json",
-            fingerprint=f"{nnunet_preprocessed}/dataset_fingerprint.json",
-            plan=f"{nnunet_preprocessed}/{PLANS}.json",
-            splits=f"{nnunet_preprocessed}/splits_final.json",
-            cases=f"{nnunet_preprocessed}/cases.json",
-            files=[file for series in nnunet_series for file in case_files(nnunet_cases, series)],
+            description=until_trained("nnunet", NNUNET_FILES["nnunet"]["description"]),
+            fingerprint=until_trained("nnunet", NNUNET_FILES["nnunet"]["fingerprint"]),
+            plan=until_trained("nnunet", NNUNET_FILES["nnunet"]["plan"]),
+            splits=until_trained("nnunet", NNUNET_FILES["nnunet"]["splits"]),
+            cases=until_trained("nnunet", NNUNET_FILES["nnunet"]["cases"]),
         output:
-            checkpoint=f"{nnunet_fold}/checkpoint_final.pth",
-            record=f"{nnunet_fold}/model.json",
+            checkpoint=checkpoint_of("nnunet", "{fold}"),
+            record=record_of("nnunet", "{fold}"),
         log:
             f"{RUN}/logs/train_nnunet/{{fold}}.log",
         benchmark:
@@ -193,40 +147,29 @@ if "nnunet" in NNUNET_DATASETS:
             mem_mb=memory(NNUNET_JOBS["train"]["mem_mb"]),
             runtime=minutes(NNUNET_JOBS["train"]["minutes"]),
             gpu=GPU,
-            # No param: a network trained on a GPU is no other network on a machine without.
+            # No params: neither the device nor how often a network is saved makes it another.
             device=config["segmentation"]["device"],
+            save_every=NNUNET_SETTINGS["nnunet"]["save_every"],
         params:
-            training_set=NNUNET_SETS["nnunet"],
-            patients={series: PATIENT[series] for series in nnunet_series},
-            settings=NNUNET_CONFIG["training"],
-            seed=config["seed"],
-            code=code("nnunet.training", "nnunet.device"),
-            versions=pins("nnunet"),
+            network=NETWORKS["nnunet"],
         script:
             "../workflow/scripts/train_nnunet.py"
 
 
 if "nnunet_finetuned" in NNUNET_DATASETS:
 
-    nnunet_base = fold_folder(NNUNET, NNUNET_DATASETS["nnunet"], "{fold}")
-    nnunet_base_preprocessed = preprocessed_folder(NNUNET, NNUNET_DATASETS["nnunet"])
     nnunet_series = training_set(NNUNET_SETS["nnunet_finetuned"])
-    nnunet_raw = raw_folder(NNUNET, NNUNET_DATASETS["nnunet_finetuned"])
-    nnunet_preprocessed = preprocessed_folder(NNUNET, NNUNET_DATASETS["nnunet_finetuned"])
-    nnunet_cases = case_folder(NNUNET, NNUNET_DATASETS["nnunet_finetuned"])
-    nnunet_fold = fold_folder(NNUNET, NNUNET_DATASETS["nnunet_finetuned"], "{fold}")
 
     rule transfer_nnunet_plan:
         input:
-            order=f"{RUN}/training/nnunet_finetuned_plan.json",
-            description=f"{nnunet_raw}/dataset.json",
-            plan=f"{nnunet_base_preprocessed}/{PLANS}.json",
-            cts=ancient([ct(series) for series in nnunet_series]),
-            references=ancient([reference(series) for series in nnunet_series]),
+            description=until_settled("nnunet_finetuned", NNUNET_FILES["nnunet_finetuned"]["raw"]),
+            base=until_settled("nnunet_finetuned", NNUNET_FILES["nnunet"]["plan"]),
+            cts=until_settled("nnunet_finetuned", *map(ct, nnunet_series)),
+            references=until_settled("nnunet_finetuned", *map(reference, nnunet_series)),
         output:
-            description=f"{nnunet_preprocessed}/dataset.json",
-            fingerprint=f"{nnunet_preprocessed}/dataset_fingerprint.json",
-            plan=f"{nnunet_preprocessed}/{PLANS}.json",
+            description=NNUNET_FILES["nnunet_finetuned"]["description"],
+            fingerprint=NNUNET_FILES["nnunet_finetuned"]["fingerprint"],
+            plan=NNUNET_FILES["nnunet_finetuned"]["plan"],
         log:
             f"{RUN}/logs/transfer_nnunet_plan.log",
         benchmark:
@@ -238,25 +181,26 @@ if "nnunet_finetuned" in NNUNET_DATASETS:
             mem_mb=memory(NNUNET_JOBS["preprocess"]["mem_mb"]),
             runtime=minutes(NNUNET_JOBS["preprocess"]["minutes"]),
         params:
-            code=code("nnunet.planning"),
-            versions=pins("nnunet"),
+            planning=PLANNINGS["nnunet_finetuned"],
         script:
             "../workflow/scripts/transfer_nnunet_plan.py"
 
     rule finetune_nnunet:
         input:
-            order=f"{RUN}/training/nnunet_finetuned.json",
-            base_checkpoint=f"{nnunet_base}/checkpoint_final.pth",
-            base_record=f"{nnunet_base}/model.json",
-            description=f"{nnunet_preprocessed}/dataset.json",
-            fingerprint=f"{nnunet_preprocessed}/dataset_fingerprint.json",
-            plan=f"{nnunet_preprocessed}/{PLANS}.json",
-            splits=f"{nnunet_preprocessed}/splits_final.json",
-            cases=f"{nnunet_preprocessed}/cases.json",
-            files=[file for series in nnunet_series for file in case_files(nnunet_cases, series)],
+            base_checkpoint=until_trained("nnunet_finetuned", checkpoint_of("nnunet", "{fold}")),
+            base_record=until_trained("nnunet_finetuned", record_of("nnunet", "{fold}")),
+            description=until_trained(
+                "nnunet_finetuned", NNUNET_FILES["nnunet_finetuned"]["description"]
+            ),
+            fingerprint=until_trained(
+                "nnunet_finetuned", NNUNET_FILES["nnunet_finetuned"]["fingerprint"]
+            ),
+            plan=until_trained("nnunet_finetuned", NNUNET_FILES["nnunet_finetuned"]["plan"]),
+            splits=until_trained("nnunet_finetuned", NNUNET_FILES["nnunet_finetuned"]["splits"]),
+            cases=until_trained("nnunet_finetuned", NNUNET_FILES["nnunet_finetuned"]["cases"]),
         output:
-            checkpoint=f"{nnunet_fold}/checkpoint_final.pth",
-            record=f"{nnunet_fold}/model.json",
+            checkpoint=checkpoint_of("nnunet_finetuned", "{fold}"),
+            record=record_of("nnunet_finetuned", "{fold}"),
         log:
             f"{RUN}/logs/finetune_nnunet/{{fold}}.log",
         benchmark:
@@ -268,26 +212,21 @@ if "nnunet_finetuned" in NNUNET_DATASETS:
             mem_mb=memory(NNUNET_JOBS["train"]["mem_mb"]),
             runtime=minutes(NNUNET_JOBS["train"]["minutes"]),
             gpu=GPU,
-            # No param: a network trained on a GPU is no other network on a machine without.
+            # No params: neither the device nor how often a network is saved makes it another.
             device=config["segmentation"]["device"],
+            save_every=NNUNET_SETTINGS["nnunet_finetuned"]["save_every"],
         params:
-            training_set=NNUNET_SETS["nnunet_finetuned"],
-            patients={series: PATIENT[series] for series in nnunet_series},
-            settings=NNUNET_CONFIG["finetuning"],
-            seed=config["seed"],
-            code=code("nnunet.training", "nnunet.device"),
-            versions=pins("nnunet"),
+            network=NETWORKS["nnunet_finetuned"],
         script:
             "../workflow/scripts/finetune_nnunet.py"
 
 
 for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:
-    nnunet_dataset = NNUNET_DATASETS[nnunet_model]
-    nnunet_preprocessed = preprocessed_folder(NNUNET, nnunet_dataset)
-
     for batch, batch_series in BATCHES.items():
         for kind in ("ensemble", "out_of_fold"):
 
+            if not is_defined(f"predict_{nnunet_model}_{kind}_{batch}"):
+                continue
             nnunet_series = [
                 series for series in batch_series if prediction_kind(nnunet_model, series) == kind
             ]
@@ -306,12 +245,9 @@ for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:
                     f"predict_{nnunet_model}_{kind}_{batch}"
                 input:
                     cts=[ct(series) for series in nnunet_series],
-                    checkpoints=[
-                        f"{fold_folder(NNUNET, nnunet_dataset, fold)}/checkpoint_final.pth"
-                        for fold in used_folds
-                    ],
-                    plan=f"{nnunet_preprocessed}/{PLANS}.json",
-                    description=f"{nnunet_preprocessed}/dataset.json",
+                    checkpoints=[checkpoint_of(nnunet_model, fold) for fold in used_folds],
+                    plan=NNUNET_FILES[nnunet_model]["plan"],
+                    description=NNUNET_FILES[nnunet_model]["description"],
                 output:
                     predictions=[prediction_path(nnunet_model, series) for series in nnunet_series],
                     probabilities=probability_paths(nnunet_model, nnunet_series),
@@ -329,10 +265,8 @@ for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:
                     # No param: a network trained on a GPU is no other network on a machine without.
                     device=config["segmentation"]["device"],
                 params:
-                    series_folds=nnunet_folds,
-                    folds=used_folds,
+                    by_series=nnunet_folds,
                     settings=NNUNET_CONFIG["prediction"],
-                    code=code("nnunet.prediction", "nnunet.device", "images"),
                     versions=pins("nnunet"),
                 script:
                     "../workflow/scripts/predict_nnunet.py"

@@ -41,7 +41,6 @@ if FROM_TABLE:
             name=config["phenotype"]["name"],
             folds=config["split"]["folds"],
             seed=config["seed"],
-            code=code("phenotype.table"),
             versions=pins("phenotype"),
         script:
             "../workflow/scripts/import_feature_table.py"
@@ -69,7 +68,6 @@ rule assign_harmonisation:
         by=HARMONISATION["by"],
         thin_up_to_mm=HARMONISATION["thin_up_to_mm"],
         minimum_patients=HARMONISATION["minimum_patients"],
-        code=code("phenotype.batches"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/assign_harmonisation.py"
@@ -97,7 +95,6 @@ rule select_features:
         lasso_target=config["phenotype"]["lasso_target"],
         minimum_patients=patients_of_batches,
         seed=config["seed"],
-        code=code("phenotype.published", "phenotype.corrected"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/select_features.py"
@@ -126,7 +123,6 @@ rule fit_published:
         name=config["phenotype"]["name"],
         weightings=config["phenotype"]["weightings"],
         trees=config["phenotype"]["trees"],
-        code=code("phenotype.published"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/fit_published.py"
@@ -157,7 +153,6 @@ rule fit_corrected:
         trees=config["phenotype"]["trees"],
         lasso_target=config["phenotype"]["lasso_target"],
         seed=config["seed"],
-        code=code("phenotype.corrected"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/fit_corrected.py"
@@ -183,7 +178,6 @@ rule fit_baselines:
     params:
         name=config["phenotype"]["name"],
         seed=config["seed"],
-        code=code("phenotype.baselines"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/fit_baselines.py"
@@ -216,7 +210,6 @@ rule score_test:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
-        code=code("phenotype.choice", "phenotype.baselines"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/score_test.py"
@@ -246,7 +239,6 @@ rule bootstrap_metrics:
     params:
         draws=config["phenotype"]["bootstrap_draws"],
         seed=config["seed"],
-        code=code("phenotype.metrics"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/bootstrap_metrics.py"
@@ -269,7 +261,6 @@ rule correlate_burden:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
-        code=code("phenotype.burden", "phenotype.table"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/correlate_burden.py"

@@ -7,24 +7,17 @@ where a patient is on both sides), `results/<run>/cohort/stale_models.tsv` (case
 or been withdrawn since a model was trained on them), `results/<run>/manifest.json`.
 """
 
-from livermet.provenance import all_modules
-
 MODEL_RECORDS = [f"{RUN}/monai/{model}/model.json" for model in MONAI_MODELS] + [
     f"{fold_folder(NNUNET, dataset, fold)}/model.json"
     for dataset in NNUNET_DATASETS.values()
     for fold in FOLDS
 ]
-# A series that has left the sheet is withdrawn: the audit then names the models that it trained.
-TRAINED_SERIES = sorted(
-    {series for name in needed_training_sets() for series in training_set(name)} & set(SERIES.index)
-)
 
 
 rule audit_leakage:
     input:
         records=MODEL_RECORDS,
-        volumes=[ct(series) for series in TRAINED_SERIES]
-        + [reference(series) for series in TRAINED_SERIES],
+        volumes=trained_volumes,
         features=PUBLISHED_FEATURES,
         splits=[] if FROM_TABLE else f"{config['ledger']}/splits.tsv",
     output:
@@ -41,7 +34,6 @@ rule audit_leakage:
         mem_mb=memory(1000),
         runtime=minutes(20),
     params:
-        code=code("leakage", "ledger", "provenance"),
         versions=pins("ingest"),
     script:
         "../workflow/scripts/audit_leakage.py"
@@ -70,8 +62,8 @@ rule write_manifest:
     params:
         run=config["run"],
         settings=settings_of_run(),
+        code=code_of_package,
         packages=PINNED,
-        code=code(*all_modules()),
         versions=pins("ingest"),
     script:
         "../workflow/scripts/write_manifest.py"

@@ -4,12 +4,12 @@ Comes in: `series/{series}/ct.nii.gz` and a label map on its grid, a model's pre
 human reference (wildcard `mask`: a model's name or 'reference'); `cohort/matching.tsv`;
 `detection/{model}/{scans,lesions,groups}.tsv` of a predicted mask, or of the final model's for the
 reference, where the run has one.
-Goes out: `results/<run>/radiomics/{mask}/`: `series/{series}.union.tsv` (107 features of the union
-of lesions and their count) and `{series}.lesions.tsv` (one row a lesion: measures, place in the
+Goes out: `results/<run>/radiomics/{mask}/`: `batches/{batch}.union.tsv` (107 features of the union
+of lesions and their count, one row a series) and `{batch}.lesions.tsv` (one row a lesion: measures, place in the
 liver, features), collected as `lesions.tsv`, with each lesion's match, and, with the molecular
 results in the authors' column names, as `features.csv` (the union) and, of single lesions,
 `features_{largest,volume_weighted_mean,sum}.csv`. Each begins with a line of provenance. Of the
-training series that classifiers learn from, also `series/{series}.perturbed.tsv` (features of the
+training series that classifiers learn from, also `batches/{batch}.perturbed.tsv` (features of the
 union in masks whose contour is moved at random).
 """
 
@@ -21,26 +21,26 @@ AGGREGATED = AGGREGATIONS if config["radiomics"]["per_lesion"] else ["union"]
 
 rule extract_radiomics:
     input:
-        ct=f"{RUN}/series/{{series}}/ct.nii.gz",
-        labels=labels_of_series,
+        cts=cts_of_batch,
+        labels=labels_of_batch,
     output:
-        union=f"{RUN}/radiomics/{{mask}}/series/{{series}}.union.tsv",
-        lesions=f"{RUN}/radiomics/{{mask}}/series/{{series}}.lesions.tsv",
+        union=f"{RUN}/radiomics/{{mask}}/batches/{{batch}}.union.tsv",
+        lesions=f"{RUN}/radiomics/{{mask}}/batches/{{batch}}.lesions.tsv",
     log:
-        f"{RUN}/logs/extract_radiomics/{{mask}}/{{series}}.log",
+        f"{RUN}/logs/extract_radiomics/{{mask}}/{{batch}}.log",
     benchmark:
-        f"{RUN}/benchmarks/extract_radiomics/{{mask}}/{{series}}.tsv"
+        f"{RUN}/benchmarks/extract_radiomics/{{mask}}/{{batch}}.tsv"
     conda:
         "../envs/radiomics.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000),
-        runtime=minutes(60),
+        runtime=minutes(240),
     params:
+        by_series=members_of_batch,
         components=COMPONENTS,
         per_lesion=config["radiomics"]["per_lesion"],
         settings=config["radiomics"]["settings"],
-        code=code("radiomics.scans", "radiomics.provenance"),
         versions=pins("radiomics"),
     script:
         "../workflow/scripts/extract_radiomics.py"
@@ -48,27 +48,27 @@ rule extract_radiomics:
 
 rule perturb_lesions:
     input:
-        ct=f"{RUN}/series/{{series}}/ct.nii.gz",
-        labels=labels_of_series,
+        cts=cts_of_perturbed,
+        labels=labels_of_perturbed,
     output:
-        table=f"{RUN}/radiomics/{{mask}}/series/{{series}}.perturbed.tsv",
+        table=f"{RUN}/radiomics/{{mask}}/batches/{{batch}}.perturbed.tsv",
     log:
-        f"{RUN}/logs/perturb_lesions/{{mask}}/{{series}}.log",
+        f"{RUN}/logs/perturb_lesions/{{mask}}/{{batch}}.log",
     benchmark:
-        f"{RUN}/benchmarks/perturb_lesions/{{mask}}/{{series}}.tsv"
+        f"{RUN}/benchmarks/perturb_lesions/{{mask}}/{{batch}}.tsv"
     conda:
         "../envs/radiomics.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000),
-        runtime=minutes(60),
+        runtime=minutes(480),
     params:
+        by_series=perturbed_of_batch,
         components=COMPONENTS,
         settings=config["radiomics"]["settings"],
         perturbations=PERTURBATIONS,
         aggregations=list(AGGREGATED),
         seed=config["seed"],
-        code=code("radiomics.perturbation", "radiomics.provenance"),
         versions=pins("radiomics"),
     script:
         "../workflow/scripts/perturb_lesions.py"
@@ -76,8 +76,8 @@ rule perturb_lesions:
 
 rule collect_radiomics:
     input:
-        unions=unions_of_mask,
-        lesions=lesions_of_mask,
+        unions=features_of_batches("union"),
+        lesions=features_of_batches("lesions"),
         matching=f"{RUN}/cohort/matching.tsv",
         scans=detection_of_mask("scans"),
         detected=detection_of_mask("lesions"),
@@ -96,12 +96,12 @@ rule collect_radiomics:
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
+        series=series_of_mask,
         name=config["phenotype"]["name"],
         aggregations=AGGREGATED,
         settings=config["radiomics"]["settings"],
         rule=config["detection"]["matching"][0],
         final_model=FINAL_MODEL,
-        code=code("radiomics.tables", "radiomics.aggregation", "radiomics.provenance"),
         versions=pins("radiomics"),
     script:
         "../workflow/scripts/collect_radiomics.py"

@@ -61,8 +61,8 @@ REPORT_TABLES = [
 ]
 # Scans that may stand as examples: test patients' with a reference, of the target cohort if any.
 # Which of them are classified is not known yet; with given masks the script prefers those.
-TESTED = [name for name in SERIES.index if has_reference(name) and PLACES[PATIENT[name]] == "test"]
-EXAMPLES = [name for name in TESTED if name in TARGET_SERIES] or TESTED
+TESTED = [name for name in ROWS if has_reference(name) and PLACES[PATIENT[name]] == "test"]
+EXAMPLES = [name for name in TESTED if ROWS[name]["cohort"] == TARGET] or TESTED
 REPORT_FIGURES = [
     f"{FIGURES}/{name}.svg"
     for name in (
@@ -124,7 +124,6 @@ rule tabulate_cohort:
     params:
         cohorts=config["cohorts"],
         name=config["phenotype"]["name"],
-        code=code("report.tables", "sheets"),
         versions=pins("report"),
     script:
         "../workflow/scripts/tabulate_cohort.py"
@@ -155,7 +154,6 @@ rule tabulate_segmentation:
         masks_given=FROM_REFERENCE,
         draws=config["detection"]["bootstrap_draws"],
         seed=config["seed"],
-        code=code("report.segmentation"),
         versions=pins("lesions"),
     script:
         "../workflow/scripts/tabulate_segmentation.py"
@@ -195,7 +193,6 @@ rule tabulate_classification:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code("report.tables"),
         versions=pins("report"),
     script:
         "../workflow/scripts/tabulate_classification.py"
@@ -231,7 +228,6 @@ rule tabulate_masks:
         runtime=minutes(10),
     params:
         model=FINAL_MODEL,
-        code=code("report.masks"),
         versions=pins("report"),
     script:
         "../workflow/scripts/tabulate_masks.py"
@@ -261,7 +257,6 @@ rule draw_flow:
         runtime=minutes(10),
     params:
         target=TARGET,
-        code=code("report.figures", "report.tables"),
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_flow.py"
@@ -294,7 +289,6 @@ rule draw_segmentation_examples:
     params:
         series=EXAMPLES,
         final_model=FINAL_MODEL,
-        code=code("report.figures", "report.examples"),
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_segmentation_examples.py"
@@ -322,7 +316,6 @@ rule draw_froc:
         runtime=minutes(10),
     params:
         rule=config["detection"]["matching"][0],
-        code=code("report.detection_figures"),
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_froc.py"
@@ -350,7 +343,6 @@ rule draw_lesion_sizes:
         runtime=minutes(10),
     params:
         rule=config["detection"]["matching"][0],
-        code=code("report.detection_figures"),
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_lesion_sizes.py"
@@ -379,7 +371,6 @@ rule draw_burden_agreement:
         runtime=minutes(10),
     params:
         model=FINAL_MODEL,
-        code=code("report.detection_figures"),
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_burden_agreement.py"
@@ -408,7 +399,6 @@ rule draw_burden:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
-        code=code("report.figures", "report.tables"),
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_burden.py"
@@ -435,7 +425,6 @@ rule draw_features:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code("report.figures"),
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_features.py"
@@ -471,7 +460,6 @@ rule draw_failures:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
-        code=code("report.figures", "report.failures"),
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_failures.py"
@@ -499,7 +487,6 @@ rule draw_corrections:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code("report.corrections_figure"),
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_corrections.py"
@@ -528,7 +515,6 @@ rule draw_calibration:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code("report.calibration_figure"),
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_calibration.py"
@@ -556,7 +542,6 @@ rule draw_reproducibility:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code("report.reproducibility_figure"),
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_reproducibility.py"
@@ -588,6 +573,7 @@ rule write_report:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        masked=reported_series,
         settings={
             "run": config["run"],
             "source": SOURCE,
@@ -612,7 +598,6 @@ rule write_report:
             "versions": PINNED,
         },
         template=file_checksum(PACKAGE / "report" / "template.html"),
-        code=code("report.content", "report.page"),
         versions=pins("report"),
     script:
         "../workflow/scripts/write_report.py"
@@ -671,7 +656,6 @@ rule write_checklists:
             file_checksum(PACKAGE / "report" / name)
             for name in ("checklists.yaml", "checklists.html", "template.html")
         ],
-        code=code("report.checklists"),
         versions=pins("report"),
     script:
         "../workflow/scripts/write_checklists.py"

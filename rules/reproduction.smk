@@ -41,7 +41,6 @@ rule search_published_weights:
         name=config["phenotype"]["name"],
         trees=config["phenotype"]["trees"],
         numbers=numbers_of_weights,
-        code=code("phenotype.published"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/search_published_weights.py"
@@ -91,7 +90,6 @@ rule compare_weights:
     params:
         name=config["phenotype"]["name"],
         classifiers=CLASSIFIERS,
-        code=code("phenotype.reproduction"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/compare_weights.py"
@@ -118,7 +116,6 @@ rule repeat_xgboost:
         weightings=config["phenotype"]["weightings"],
         draws=config["phenotype"]["bootstrap_draws"],
         repeats=XGBOOST_REPEATS,
-        code=code("phenotype.reproduction"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/repeat_xgboost.py"
@@ -144,7 +141,6 @@ rule repeat_logistic_regression:
         name=config["phenotype"]["name"],
         weightings=config["phenotype"]["weightings"],
         draws=config["phenotype"]["bootstrap_draws"],
-        code=code("phenotype.reproduction"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/repeat_logistic_regression.py"
@@ -181,7 +177,6 @@ rule compare_with_print:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
-        code=code("phenotype.reproduction"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/compare_with_print.py"

@@ -3,7 +3,7 @@
 Comes in: the feature tables that the protocols learn from, `phenotype/{mask}/` (selections,
 predictions, the choice) of the mask that the study classifies by, and, where there are images, how
 each series was acquired (`cohort/acquisition.tsv`) and the features of its training series in
-perturbed masks (`radiomics/{mask}/series/{series}.perturbed.tsv`).
+perturbed masks (`radiomics/{mask}/batches/{batch}.perturbed.tsv`).
 Goes out: `phenotype/{mask}/calibration_curve.tsv` and `results/<run>/tables/`: `calibration.csv`,
 `decision_curve.csv` (of the chosen model), `reproducibility.csv` (of every feature between two
 reconstructions of one study and between perturbed masks of one series), `stability.csv` and
@@ -44,7 +44,6 @@ rule calibrate_models:
         runtime=minutes(10),
     params:
         seed=config["seed"],
-        code=code("phenotype.calibration", "phenotype.decision_curve"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/calibrate_models.py"
@@ -54,7 +53,10 @@ rule measure_reproducibility:
     input:
         features=[CORRECTED_FEATURES, *([PUBLISHED_FEATURES] if BY_LESION else [])],
         acquisition=[] if FROM_TABLE else f"{RUN}/cohort/acquisition.tsv",
-        perturbed=perturbed_of_mask(PHENOTYPE_MASK),
+        perturbed=[
+            f"{RUN}/radiomics/{PHENOTYPE_MASK}/batches/{batch}.perturbed.tsv"
+            for batch in PERTURBED
+        ],
     output:
         reproducibility=report(
             f"{RUN}/tables/reproducibility.csv",
@@ -74,9 +76,9 @@ rule measure_reproducibility:
     params:
         name=config["phenotype"]["name"],
         aggregations=[AGGREGATION, *(["union"] if BY_LESION else [])],
+        series=perturbed_series(PHENOTYPE_MASK),
         draws=config["phenotype"]["bootstrap_draws"],
         seed=config["seed"],
-        code=code("phenotype.reproducibility"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/measure_reproducibility.py"
@@ -119,7 +121,6 @@ rule assess_selection:
         lasso_target=config["phenotype"]["lasso_target"],
         assumed_auc=config["phenotype"]["assumed_auc"],
         seed=config["seed"],
-        code=code("phenotype.stability", "phenotype.sample_size"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/assess_selection.py"
@@ -152,7 +153,6 @@ rule tabulate_harmonisation:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
-        code=code("phenotype.batches"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/tabulate_harmonisation.py"

@@ -1,31 +1,240 @@
-"""Orders: what each training is to do, in a file of its own.
+"""Networks: what decides the weights of each, and whether they are trained. No rule stands here.
 
-Comes in: the config, the ledger's training sets, the code and versions behind a training.
-Goes out: `results/<run>/training/{order}.json`, an input of the rules that plan and train.
+Comes in: the config, the ledger's training sets, the code and versions behind a training, the
+records of finished jobs.
+Goes out: `NETWORKS`, by model, all that decides a network's weights, and `PLANNINGS`, all that
+decides what nnU-Net prepares for them. They are params of the rules that prepare and train.
 
-A training's volumes are `ancient()`, so that grown or changed data retrain nothing. But where a
-volume is made again, Snakemake passes over the params of all that lies behind it, and a changed
-setting would wait for the next run. The order has no inputs, so that a change always shows.
+A network that is trained reads nothing: its rule then has no inputs, so that no volume that
+changes, comes or goes reaches it, and what depends on it is planned like everything else. (With
+`ancient()` inputs Snakemake passes over all that lies behind them, snakemake issue 4166.) While no
+fold of a training set is trained, its volumes count as any input does. A new training set, another
+setting or other code is another network, which is trained only with leave (`allow_training`).
 """
 
-# Filled by the rule files of the networks: name of the order to what the training depends on.
-ORDERS = {}
+from livermet.monai_models.settings import SHAPES, settings_of, split_by_fold, training_settings
+from livermet.nnunet.layout import (
+    PLANS,
+    dataset_name,
+    fold_folder,
+    preprocessed_folder,
+    raw_folder,
+)
+from livermet.provenance import script_hash
+from livermet.records import NETWORK, is_trained, recall_logic
+
+recall_logic()
+
+MONAI_MODELS = [model for model in MODELS if model in SHAPES]
+MONAI_TRAINING, MONAI_VALIDATION = (
+    checked(
+        split_by_fold,
+        {
+            series: PLACES[PATIENT[series]]
+            for series in training_set(config["training_sets"]["base"])
+        },
+    )
+    if MONAI_MODELS
+    else ([], [])
+)
+
+NNUNET = f"{RUN}/nnunet"
+NNUNET_CONFIG = config["segmentation"]["nnunet"]
+# The fine-tuned model starts from the base, so that it needs the base's training too.
+NNUNET_SETS = {
+    model: config["training_sets"][role]
+    for model, role in (("nnunet", "base"), ("nnunet_finetuned", "finetuned"))
+    if model in MODELS or (model == "nnunet" and "nnunet_finetuned" in MODELS)
+}
+NNUNET_DATASETS = {model: dataset_name(model, name) for model, name in NNUNET_SETS.items()}
+# What plans and what trains: the base plans its own dataset, fine-tuning takes that plan.
+NNUNET_PLANS = {"nnunet": "plan_nnunet", "nnunet_finetuned": "transfer_nnunet_plan"}
+NNUNET_TRAINS = {"nnunet": "train_nnunet", "nnunet_finetuned": "finetune_nnunet"}
+NNUNET_SETTINGS = {
+    "nnunet": NNUNET_CONFIG["training"],
+    "nnunet_finetuned": NNUNET_CONFIG["finetuning"],
+}
 
 
-rule order_training:
-    output:
-        order=f"{RUN}/training/{{order}}.json",
-    log:
-        f"{RUN}/logs/order_training/{{order}}.log",
-    benchmark:
-        f"{RUN}/benchmarks/order_training/{{order}}.tsv"
-    conda:
-        "../envs/ingest.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(500),
-        runtime=minutes(5),
-    params:
-        order=order_of_training,
-    script:
-        "../workflow/scripts/order_training.py"
+# A training that is forced reads its volumes, as does one that runs.
+FORCED = not PLANS_THE_RUN or bool(
+    {"-F", "--forceall", "train_monai", *NNUNET_TRAINS.values()} & set(sys.argv)
+)
+
+
+def logic(*scripts):
+    """Hash the code of scripts that decide a network's weights, words for readers left out."""
+    folder = Path(workflow.basedir, "workflow", "scripts")
+    return {script: script_hash(folder / f"{script}.py", sentences=False) for script in scripts}
+
+
+def versions_of_weights(environment):
+    """Give the versions that weights depend on: tables are read and written beside them."""
+    return {name: version for name, version in pins(environment).items() if name != "pandas"}
+
+
+def monai_network(model):
+    """Give all that decides the weights of a MONAI network."""
+    settings = checked(settings_of, config["segmentation"]["monai"], model)
+    return {
+        "settings": training_settings(settings),
+        "training_set": config["training_sets"]["base"],
+        "training": MONAI_TRAINING,
+        "validation": MONAI_VALIDATION,
+        "patients": {series: PATIENT[series] for series in MONAI_TRAINING + MONAI_VALIDATION},
+        "seed": config["seed"],
+        "code": logic("train_monai"),
+        "versions": versions_of_weights("monai"),
+    }
+
+
+def nnunet_planning(model):
+    """Give all that decides what nnU-Net prepares for a model, its base's preparation included."""
+    base = {"base": nnunet_planning("nnunet")} if model == "nnunet_finetuned" else {}
+    cases = training_set(NNUNET_SETS[model])
+    return base | {
+        "training_set": NNUNET_SETS[model],
+        "places": {series: PLACES[PATIENT[series]] for series in cases},
+        "plans": NNUNET_CONFIG["plans"],
+        "code": logic("describe_nnunet", "split_nnunet", NNUNET_PLANS[model], "preprocess_nnunet"),
+        "versions": versions_of_weights("nnunet"),
+    }
+
+
+def nnunet_network(model):
+    """Give all that decides the weights of an nnU-Net model, its base's included."""
+    base = {"base": nnunet_network("nnunet")} if model == "nnunet_finetuned" else {}
+    settings = NNUNET_SETTINGS[model]
+    return base | {
+        "planning": nnunet_planning(model),
+        "patients": {series: PATIENT[series] for series in training_set(NNUNET_SETS[model])},
+        # How often a checkpoint is saved decides no weight.
+        "settings": {key: settings[key] for key in settings if key != "save_every"},
+        "seed": config["seed"],
+        "code": logic(NNUNET_TRAINS[model]),
+    }
+
+
+PLANNINGS = {model: nnunet_planning(model) for model in NNUNET_SETS}
+NETWORKS = {model: monai_network(model) for model in MONAI_MODELS}
+NETWORKS |= {model: nnunet_network(model) for model in NNUNET_SETS}
+
+
+def network_of_model(wildcards):
+    """Give all that decides the weights of the network in question."""
+    return NETWORKS[wildcards.model]
+
+
+def checkpoint_of(model, fold):
+    """Give the final checkpoint of a fold of an nnU-Net model."""
+    return f"{fold_folder(NNUNET, NNUNET_DATASETS[model], fold)}/checkpoint_final.pth"
+
+
+def record_of(model, fold):
+    """Give what a fold of an nnU-Net model was trained on, and how."""
+    return f"{fold_folder(NNUNET, NNUNET_DATASETS[model], fold)}/model.json"
+
+
+def planned_files(model):
+    """Name the files that prepare the training of an nnU-Net model."""
+    raw = raw_folder(NNUNET, NNUNET_DATASETS[model])
+    made = preprocessed_folder(NNUNET, NNUNET_DATASETS[model])
+    return {
+        "raw": f"{raw}/dataset.json",
+        "description": f"{made}/dataset.json",
+        "fingerprint": f"{made}/dataset_fingerprint.json",
+        "plan": f"{made}/{PLANS}.json",
+        "splits": f"{made}/splits_final.json",
+        "cases": f"{made}/cases.json",
+    }
+
+
+NNUNET_FILES = {model: planned_files(model) for model in NNUNET_SETS}
+
+
+@cache
+def trained(model, fold=None):
+    """Tell whether a network is there, and its weights are those that this run would train."""
+    if model in MONAI_MODELS:
+        log = f"{RUN}/logs/train_monai/{model}.log"
+        made = [
+            f"{RUN}/monai/{model}/{name}" for name in ("model.pt", "model.json", "training.tsv")
+        ]
+    else:
+        log = f"{RUN}/logs/{NNUNET_TRAINS[model]}/{fold}.log"
+        made = [checkpoint_of(model, fold), record_of(model, fold)]
+    return not FORCED and is_trained({NETWORK: NETWORKS[model]}, log, made)
+
+
+@cache
+def settled(model):
+    """Tell whether a fold of a model is trained, so that what was prepared for it stays."""
+    made = [NNUNET_FILES[model][name] for name in ("description", "plan")]
+    return all(map(os.path.exists, made)) and any(trained(model, fold) for fold in FOLDS)
+
+
+def until_settled(model, *paths):
+    """Make the input function of what prepares a training: its files, or nothing once it is done."""
+
+    def of_planning(wildcards):
+        return [] if settled(model) else list(paths)
+
+    return of_planning
+
+
+def until_trained(model, *paths):
+    """Make the input function of a fold's training: its files, or nothing once it is done."""
+
+    def of_training(wildcards):
+        fold = wildcards.fold
+        return [] if trained(model, fold) else [path.format(fold=fold) for path in paths]
+
+    return of_training
+
+
+def volumes_to_train(kind):
+    """Make the function that lists the volumes of a MONAI network, or nothing once it is trained."""
+
+    def of_network(wildcards):
+        names = [] if trained(wildcards.model) else MONAI_TRAINING + MONAI_VALIDATION
+        return [kind(series) for series in names]
+
+    return of_network
+
+
+def checked_data(wildcards):
+    """Give the table that says that all data were read, or nothing once a network is trained."""
+    return [] if trained(wildcards.model) else f"{RUN}/cohort/acquisition.tsv"
+
+
+def withdrawn_without_files(names):
+    """Name the withdrawn training cases whose ingested volumes are not there to train on."""
+    return [
+        f"Training set '{name}' holds series '{case}', which is neither in the sheet of series nor "
+        "ingested; put its row back, or name a new training set without it."
+        for name in sorted(names)
+        for case in LEDGER.training_sets.get(name, {})
+        if case not in ROWS and not Path(ct(case)).exists()
+    ]
+
+
+def sets_to_train():
+    """Name the training sets whose volumes this run still needs."""
+    untrained = any(not trained(model) for model in MONAI_MODELS)
+    sets = {NNUNET_SETS[model] for model in NNUNET_SETS if not settled(model)}
+    return sets | ({config["training_sets"]["base"]} if untrained else set())
+
+
+# A series that has left the sheet is withdrawn: the audit then names the models that it trained.
+TRAINED_SERIES = sorted(
+    {series for name in needed_training_sets() for series in training_set(name)} & set(SERIES.index)
+)
+
+
+def trained_volumes(wildcards):
+    """List the CTs and the references of the series that networks are trained on."""
+    return [kind(series) for kind in (ct, reference) for series in TRAINED_SERIES]
+
+
+if PLANS_THE_RUN:
+    checked(stop_on, withdrawn_without_files(sets_to_train()))

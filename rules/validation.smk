@@ -53,7 +53,6 @@ rule compare_baselines:
     params:
         draws=config["phenotype"]["bootstrap_draws"],
         seed=config["seed"],
-        code=code("phenotype.metrics", "phenotype.baselines"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/compare_baselines.py"
@@ -82,7 +81,6 @@ rule repeat_cross_validation:
         trees=config["phenotype"]["trees"],
         lasso_target=config["phenotype"]["lasso_target"],
         seed=config["seed"],
-        code=code("phenotype.repeats"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/repeat_cross_validation.py"
@@ -110,7 +108,6 @@ rule summarise_repeats:
     params:
         draws=config["phenotype"]["bootstrap_draws"],
         seed=config["seed"],
-        code=code("phenotype.repeats"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/summarise_repeats.py"
@@ -139,7 +136,6 @@ rule permute_labels:
         trees=config["phenotype"]["trees"],
         lasso_target=config["phenotype"]["lasso_target"],
         seed=config["seed"],
-        code=code("phenotype.permutation"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/permute_labels.py"
@@ -169,7 +165,6 @@ rule summarise_permutations:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code("phenotype.permutation"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/summarise_permutations.py"
@@ -207,7 +202,6 @@ rule correct_stepwise:
         trees=config["phenotype"]["trees"],
         lasso_target=config["phenotype"]["lasso_target"],
         seed=config["seed"],
-        code=code("phenotype.ladder"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/correct_stepwise.py"
@@ -232,7 +226,6 @@ rule simulate_null:
         draws=config["phenotype"]["bootstrap_draws"],
         lasso_alpha=config["phenotype"]["lasso_alpha"],
         lasso_target=config["phenotype"]["lasso_target"],
-        code=code("phenotype.null"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/simulate_null.py"
@@ -258,7 +251,6 @@ rule summarise_null:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code("phenotype.null"),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/summarise_null.py"

@@ -6,6 +6,7 @@ import pytest
 from study import Study, feature_table, make_study, write_files
 
 from livermet.errors import InputError
+from livermet.ledger import read_ledger, write_ledger
 from livermet.phenotype.table import FEATURES
 
 
@@ -108,12 +109,21 @@ def test_references_without_a_liver_train_nothing(study):
 
 
 def test_a_test_patient_written_into_a_training_set(study):
-    ledger = study.folder / "ledger"
-    splits = pd.read_csv(ledger / "splits.tsv", sep="\t", dtype=str)
+    folder = study.folder / "ledger"
+    ledger = read_ledger(folder)
+    splits = ledger.splits
     tested = splits[(splits["place"] == "test") & (splits["cohort"] == "LiTS")]["patient"].iloc[0]
-    path = ledger / "training_sets" / "lits.tsv"
-    path.write_text(path.read_text() + f"{tested.replace('L', 'lits_')}\t{tested}\n")
+    # Sealed as well, so that the rule of this test is what speaks.
+    ledger.training_sets["lits"][tested.replace("L", "lits_")] = tested
+    write_ledger(ledger, folder)
     assert f"of patient '{tested}', whose place in the ledger is test and not" in refusal(study)
+
+
+def test_a_ledger_that_was_edited_by_hand(study):
+    path = study.folder / "ledger" / "splits.tsv"
+    path.write_text(path.read_text() + "L99\tLiTS\t0\n")
+    text = refusal(study)
+    assert "splits.tsv is not as make assign wrote it (not written by make assign: line 34)" in text
 
 
 def test_too_few_patients_of_a_stratum_for_the_folds(tmp_path):

@@ -24,6 +24,17 @@ def planned(result) -> dict[str, int]:
     )
 
 
+def count(jobs: dict[str, int], rule: str) -> int:
+    """Count the jobs of all rules that a loop over batches has made of one."""
+    return sum(number for name, number in jobs.items() if re.fullmatch(rf"{rule}_b\d+", name))
+
+
+def batches_of(study, wanted) -> set[str]:
+    """Name the ledger's batches of the sheet's rows that `wanted` picks."""
+    batch = dict(read_ledger(study.config["ledger"]).batches.itertuples(index=False))
+    return {batch[row.series] for row in study.series().itertuples() if wanted(row)}
+
+
 @pytest.mark.parametrize("profile", ["default", "slurm"])
 def test_the_full_study_is_planned_whole(study, root, profile):
     options = ["--profile", str(root / "profiles" / profile)]
@@ -32,17 +43,19 @@ def test_the_full_study_is_planned_whole(study, root, profile):
         options += ["--slurm-partition-config", str(root / "profiles/slurm/partitions.yaml")]
     jobs = planned(study.plan(*options))
     # 12 LiTS series as NIfTI; 20 patients x 2 series as DICOM; references of LiTS and 10 patients.
-    assert jobs["ingest_volume"] == 12
-    assert jobs["ingest_dicom"] == 40
-    assert jobs["ingest_reference"] == 12 + 10
+    assert jobs["ingest_series"] == 12 + 40
+    # Batches of at most six: LiTS 1 of test and 2 of training series, mSCLC 2 and 6.
+    assert len(batches_of(study, lambda row: row.reference != "")) == count(
+        jobs, "ingest_reference"
+    )
     assert jobs["train_monai"] == 2
     assert jobs["train_nnunet"] == 5
     assert jobs["finetune_nnunet"] == 5
     # 10 of 12 LiTS patients train the MONAI networks, which therefore never score them.
-    assert jobs["measure_detection"] == 2 * (52 - 10) + 2 * 52
-    assert jobs["extract_radiomics"] == 40
+    assert jobs["measure_detection"] == 2 * (1 + 8) + 2 * (3 + 8)
+    assert jobs["extract_radiomics"] == 8
     # Of the 20 target patients four are for test.
-    assert jobs["perturb_lesions"] == 2 * 16
+    assert jobs["perturb_lesions"] == 6
     assert jobs["write_report"] == 1
 
 
@@ -66,12 +79,22 @@ def test_given_masks_train_nothing(study):
     jobs = planned(study.plan())
     assert not [name for name in jobs if name.startswith(("train", "finetune", "predict"))]
     # Of the 20 target patients every second one has a reference, of one series.
-    assert jobs["extract_radiomics"] == 10
+    segmented = batches_of(study, lambda row: row.reference and row.cohort == "mSCLC")
+    assert jobs["extract_radiomics"] == len(segmented)
     places = read_ledger(study.config["ledger"]).places
-    segmented = [f"M{number}" for number in range(1, 20, 2)]
-    assert jobs["perturb_lesions"] == sum(places[patient] != "test" for patient in segmented)
+    trained = batches_of(
+        study,
+        lambda row: row.reference and row.cohort == "mSCLC" and places[row.patient] != "test",
+    )
+    assert jobs["perturb_lesions"] == len(trained)
     assert "collect_detection" not in jobs
     assert jobs["write_report"] == 1
+
+
+def perturbed(study) -> set[str]:
+    """Name the series whose CTs the plan's jobs of perturbed masks read."""
+    jobs = re.findall(r"rule perturb_lesions:\n    input: (.*)", study.plan().stdout)
+    return set(re.findall(r"series/(\w+)/ct\.nii", " ".join(jobs)))
 
 
 def test_only_series_that_classifiers_learn_from_are_perturbed(study):
@@ -79,8 +102,11 @@ def test_only_series_that_classifiers_learn_from_are_perturbed(study):
     molecular = pd.read_csv(study.folder / "molecular.tsv", sep="\t", dtype=str)
     places = read_ledger(study.config["ledger"]).places
     untested = next(name for name in molecular["patient"] if places[name] != "test")
+    everyone = perturbed(study)
+    assert len(everyone) == 2 * 16
     study.write_molecular(molecular[molecular["patient"].ne(untested)])
-    assert planned(study.plan())["perturb_lesions"] == 2 * 15
+    number = untested.removeprefix("M")
+    assert everyone - perturbed(study) == {f"msclc_{number}_thin", f"msclc_{number}_thick"}
     study.configure(radiomics={"perturbations": {"count": 0}})
     assert "perturb_lesions" not in planned(study.plan())
 

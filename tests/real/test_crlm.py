@@ -17,6 +17,18 @@ from livermet.radiomics.features import FEATURES
 SERIES = "crlm_1004"
 
 
+def tables_of_batch(demo_run) -> dict[str, str]:
+    """Name the tables that hold the series, which opened a batch of its own after the demo's."""
+    folder = f"results/{demo_run.config['run']}"
+    model = demo_run.config["segmentation"]["final_model"]
+    batches = pd.read_csv(f"{demo_run.config['ledger']}/batches.tsv", sep="\t")
+    batch = f"b{int(batches['batch'].str[1:].max()) + 1:04d}"
+    return {
+        "scan": f"{folder}/detection/{model}/batches/{batch}.scans.tsv",
+        "union": f"{folder}/radiomics/{model}/batches/{batch}.union.tsv",
+    }
+
+
 @pytest.fixture(scope="module")
 def results(demo_run, shared_data, root, tmp_path_factory) -> Path:
     """Add the series to a copy of the demo's sheets and ledger; run what leads to its features."""
@@ -51,10 +63,7 @@ def results(demo_run, shared_data, root, tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         assign_from_config(load_config([root / "config" / "config.yaml", configfile]))
-    model = config["segmentation"]["final_model"]
-    wanted = f"results/{config['run']}/radiomics/{model}/series/{SERIES}.union.tsv"
-    scan = f"results/{config['run']}/detection/{model}/series/{SERIES}.scan.tsv"
-    run = demo_run.snakemake(wanted, scan, configfile=configfile)
+    run = demo_run.snakemake(*tables_of_batch(demo_run).values(), configfile=configfile)
     assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-5000:]
     retrained = "rule train_nnunet" in run.stdout + run.stderr
     assert not retrained
@@ -79,9 +88,10 @@ def test_prediction_and_ct_share_their_grid(results, demo_run):
 
 
 def test_lesions_and_features_are_there(results, demo_run):
-    model = demo_run.config["segmentation"]["final_model"]
-    scan = read_table(results / "detection" / model / "series" / f"{SERIES}.scan.tsv").iloc[0]
-    union = read_table(results / "radiomics" / model / "series" / f"{SERIES}.union.tsv").iloc[0]
+    scan, union = (
+        read_table(demo_run.results.parents[1] / path).set_index("series").loc[SERIES]
+        for path in tables_of_batch(demo_run).values()
+    )
     assert not scan["has_reference"]
     assert union["Num_Lesions"] == scan["predicted_lesions"]
     # A model of phantoms may find nothing in a patient; then no feature has a value.

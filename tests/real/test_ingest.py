@@ -43,7 +43,7 @@ def assert_same_volume(ct: sitk.Image, other: sitk.Image, tolerance_mm: float = 
 
 def test_portal_venous_series_with_padding(shared_data):
     folder = shared_data("crlm_1004")
-    ct, acquisition, quality = ingest_dicom("crlm", folder, "portal venous", LOG)
+    ct, acquisition, quality = ingest_dicom("crlm", folder, LOG)
     assert acquisition["size"] == [512, 512, 41]
     assert acquisition["spacing_mm"] == pytest.approx([0.796875, 0.796875, 5.0])
     assert (quality["minimum_hu"], quality["coverage_mm"]) == (-1024, 205)
@@ -60,7 +60,7 @@ def test_compressed_slices_thicker_than_their_spacing(shared_data):
     folder = shared_data("totalsegmentator/example_ct_dicom")
     syntax = pydicom.dcmread(next(folder.iterdir()), stop_before_pixels=True).file_meta
     assert syntax.TransferSyntaxUID == pydicom.uid.JPEG2000Lossless
-    ct, acquisition, quality = ingest_dicom("ts", folder, "", LOG)
+    ct, acquisition, quality = ingest_dicom("ts", folder, LOG)
     assert acquisition["slice_thickness_mm"] == 3
     assert acquisition["spacing_mm"][2] == 2
     assert (quality["slices"], quality["coverage_mm"]) == (20, 40)
@@ -70,7 +70,7 @@ def test_compressed_slices_thicker_than_their_spacing(shared_data):
 def test_segmentation_made_elsewhere_fits_the_ingested_dicom(shared_data, tmp_path):
     folder = shared_data("totalsegmentator/example_ct_dicom")
     path = shared_data("totalsegmentator/example_seg_dicom.nii.gz")
-    ct, _, _ = ingest_dicom("ts", folder, "", LOG)
+    ct, _, _ = ingest_dicom("ts", folder, LOG)
     write_image(ct, tmp_path / "ct.nii.gz")
     assert header_grid_difference(tmp_path / "ct.nii.gz", path) == ""
     mask = read_volume(path, "it")
@@ -87,15 +87,15 @@ def test_segmentation_made_elsewhere_fits_the_ingested_dicom(shared_data, tmp_pa
 
 def test_dicom_and_nifti_of_the_same_scan_agree(shared_data):
     root = shared_data("ibsi/ct_phantom")
-    from_dicom, _, quality = ingest_dicom("ibsi", root / "dicom/image", "", LOG)
-    from_nifti, _, other = ingest_volume("ibsi", root / "nifti/image/phantom.nii.gz", "")
+    from_dicom, _, quality = ingest_dicom("ibsi", root / "dicom/image", LOG)
+    from_nifti, _, other = ingest_volume("ibsi", root / "nifti/image/phantom.nii.gz")
     assert quality["slices"] == other["slices"] == 60
     assert_same_volume(from_dicom, from_nifti, tolerance_mm=1e-3)
 
 
 def test_ibsi_tumour_keeps_its_voxels(shared_data):
     root = shared_data("ibsi/ct_phantom/nifti")
-    ct, _, _ = ingest_volume("ibsi", root / "image/phantom.nii.gz", "")
+    ct, _, _ = ingest_volume("ibsi", root / "image/phantom.nii.gz")
     reference, record = canonical_reference(
         "ibsi", ct, read_volume(root / "mask/mask.nii.gz", "it"), {"lesion": 1}, None
     )
@@ -107,7 +107,7 @@ def test_ibsi_tumour_keeps_its_voxels(shared_data):
 
 def test_real_liver_mask_covers_liver(shared_data):
     root = shared_data("totalsegmentator")
-    ct, _, _ = ingest_volume("ts", root / "example_ct_sm.nii.gz", "")
+    ct, _, _ = ingest_volume("ts", root / "example_ct_sm.nii.gz")
     image, record = canonical_reference(
         "ts", ct, None, {"lesion": 1}, read_volume(root / "example_ct_liver_fast.nii.gz", "it")
     )
@@ -123,7 +123,7 @@ def test_sarcoma_cohort_reads_with_its_masks(shared_data):
     assert len(scans) == 36
     for scan in scans:
         assert header_grid_difference(scan, scan.with_name("CT_mask.nii.gz")) == ""
-    ct, _, quality = ingest_volume("sts", scans[0], "")
+    ct, _, quality = ingest_volume("sts", scans[0])
     mask = read_volume(scans[0].with_name("CT_mask.nii.gz"), "it")
     _, record = canonical_reference("sts", ct, mask, {"lesion": 1}, None)
     assert record["reference_voxels_lesion"] == np.count_nonzero(mask.values)
@@ -134,7 +134,7 @@ def test_results_of_a_real_series_name_nobody(shared_data, tmp_path, caplog):
     folder = shared_data("crlm_1004")
     header = pydicom.dcmread(folder / "1-01.dcm", stop_before_pixels=True)
     with caplog.at_level(logging.INFO):
-        ct, acquisition, quality = ingest_dicom("scan", folder, "", LOG)
+        ct, acquisition, quality = ingest_dicom("scan", folder, LOG)
     write_image(ct, tmp_path / "ct.nii")
     assert read_image(tmp_path / "ct.nii").GetSize() == ct.GetSize()
     told = json.dumps([acquisition, quality]) + caplog.text

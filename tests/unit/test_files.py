@@ -3,7 +3,14 @@
 import pandas as pd
 import pytest
 
-from livermet.files import read_json, read_table, whole_file, write_json, write_table
+from livermet.files import (
+    read_json,
+    read_table,
+    remove_parts,
+    whole_file,
+    write_json,
+    write_table,
+)
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -28,6 +35,16 @@ def test_the_file_is_not_there_before_the_block_ends(tmp_path):
         assert not path.exists()
         assert beside.name.endswith(".nii.gz")
     assert path.read_text() == "x"
+
+
+def test_parts_that_a_killed_writer_left_are_removed_and_nothing_else(tmp_path):
+    kept = ["ct.nii.gz", ".12.mask.nii.gz", ".hidden.ct.nii.gz", "12.ct.nii.gz"]
+    for name in [*kept, ".12.ct.nii.gz", ".345.ct.nii.gz"]:
+        (tmp_path / name).write_text("x")
+    (tmp_path / ".12.dicom").mkdir()
+    (tmp_path / ".12.dicom" / "0001.dcm").write_text("x")
+    remove_parts([tmp_path / "ct.nii.gz", tmp_path / "dicom", tmp_path / "not_there" / "t.tsv"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
 
 
 @pytest.mark.parametrize(("name", "separator"), [("t.tsv", "\t"), ("t.csv", ",")])

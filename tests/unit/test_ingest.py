@@ -72,7 +72,7 @@ def write_slices(
 
 
 def ct_of(folder: Path):
-    return ingest_dicom("a1", folder, "portal venous", LOG)
+    return ingest_dicom("a1", folder, LOG)
 
 
 def at(image: sitk.Image, *lps: float) -> int:
@@ -96,7 +96,7 @@ def test_dicom_values_lie_where_the_slices_say(tmp_path):
     # Tube currents are 100, 110, ..., 150 mA.
     assert acquisition["tube_current_ma"] == 125
     assert (acquisition["kvp"], acquisition["kernel"]) == (120, None)
-    assert (acquisition["phase"], acquisition["source_format"]) == ("portal venous", "dicom")
+    assert acquisition["source_format"] == "dicom"
     assert (quality["slices"], quality["coverage_mm"]) == (6, 30)
     assert (quality["minimum_hu"], quality["maximum_hu"]) == (-1024, 601 - 1024)
     assert quality["uneven_spacing"] is False
@@ -298,12 +298,12 @@ def test_any_orientation_becomes_ras_without_moving_a_voxel(tmp_path, axes):
     turned = wanted.as_reoriented(turn)
     assert "".join(nib.aff2axcodes(turned.affine)) == axes
     path = write_nifti(tmp_path / "ct.nii.gz", np.asarray(turned.dataobj), turned.affine)
-    ct, acquisition, quality = ingest_volume("a1", path, "")
+    ct, acquisition, quality = ingest_volume("a1", path)
     # Voxel (4, 3, 2) of the RAS+ original lies at -7+4*1.5, 11+3*2, -300+2*5; LPS negates x and y.
     assert at(ct, 7 - 6.0, -11 - 6.0, -290.0) == 234 - 500
     assert (sitk.GetArrayFromImage(ct).transpose(2, 1, 0) == values).all()
     assert acquisition["source_format"] == "nifti"
-    assert acquisition["phase"] is acquisition["manufacturer"] is quality["uneven_spacing"] is None
+    assert acquisition["manufacturer"] is quality["uneven_spacing"] is None
     write_image(ct, tmp_path / "out.nii.gz")
     assert np.allclose(nib.load(tmp_path / "out.nii.gz").affine, affine)
 
@@ -331,18 +331,16 @@ def test_scaled_nifti_is_read_as_its_header_says(tmp_path):
     nib.save(image, tmp_path / "ct.nii")
     # SimpleITK applies scl_slope and scl_inter by its own code.
     other = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "ct.nii")))
-    ct, _, _ = ingest_volume("a1", tmp_path / "ct.nii", None)
+    ct, _, _ = ingest_volume("a1", tmp_path / "ct.nii")
     assert (sitk.GetArrayFromImage(ct) == other).all()
 
 
 def test_nrrd_and_nifti_give_the_same_ct(tmp_path):
     values = stored_values().transpose(2, 1, 0).astype(np.int16)
     affine = nib.affines.from_matvec(np.diag([-1.5, -2, 5]), [7, 11, -300])
-    from_nifti, _, _ = ingest_volume(
-        "a1", write_nifti(tmp_path / "ct.nii.gz", values, affine), None
-    )
+    from_nifti, _, _ = ingest_volume("a1", write_nifti(tmp_path / "ct.nii.gz", values, affine))
     sitk.WriteImage(sitk.ReadImage(str(tmp_path / "ct.nii.gz")), str(tmp_path / "ct.nrrd"))
-    from_nrrd, acquisition, _ = ingest_volume("a1", tmp_path / "ct.nrrd", None)
+    from_nrrd, acquisition, _ = ingest_volume("a1", tmp_path / "ct.nrrd")
     assert acquisition["source_format"] == "nrrd"
     assert from_nrrd.GetOrigin() == pytest.approx(from_nifti.GetOrigin())
     assert (sitk.GetArrayFromImage(from_nrrd) == sitk.GetArrayFromImage(from_nifti)).all()
@@ -381,7 +379,7 @@ def test_qform_that_differs_from_sform_is_told(tmp_path):
     image.set_sform(np.eye(4), 1)
     image.set_qform(nib.affines.from_matvec(np.eye(3), [0, 0, 4]), 1)
     nib.save(image, tmp_path / "ct.nii")
-    _, _, quality = ingest_volume("a1", tmp_path / "ct.nii", None)
+    _, _, quality = ingest_volume("a1", tmp_path / "ct.nii")
     assert "qform and sform differ by up to 4 mm; the sform was used." in quality["warnings"]
 
 
@@ -405,7 +403,7 @@ def ct_image(tmp_path) -> sitk.Image:
     path = write_nifti(
         tmp_path / "grid.nii", np.zeros((4, 4, 3), np.int16), np.diag([2.0, 2, 5, 1])
     )
-    return ingest_volume("a1", path, None)[0]
+    return ingest_volume("a1", path)[0]
 
 
 def test_reference_is_turned_onto_the_ct(ct_image, tmp_path):

@@ -1,4 +1,4 @@
-"""What a rule depends on: logic and not words, pins, and a folder's listing."""
+"""What a rule depends on: logic and not words, and pins."""
 
 import pytest
 
@@ -7,44 +7,73 @@ from livermet import provenance
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """Give a function that writes a package of two modules, of which `first` imports `second`."""
+    """Give a function that writes a script and two modules, and hashes what the script uses."""
     monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+    caches = (provenance._logic, provenance._is_module)
 
-    def write(first="from livermet.second import f\n", second="def f():\n    return 1\n"):
-        (tmp_path / "first.py").write_text(first)
-        (tmp_path / "second.py").write_text(second)
-        (tmp_path / "third.py").write_text("x = 1\n")
-        provenance._module_facts.cache_clear()
-        return provenance.code_hash("first")
+    def write(script="from livermet.second import f\nf()\n", second=F, sentences=True, **others):
+        (tmp_path / "script.py").write_text(script)
+        modules = {"second": second, "third": "x = 1\n"} | others
+        for name, text in modules.items():
+            (tmp_path / f"{name}.py").write_text(text)
+        for one in caches:
+            one.cache_clear()
+        return provenance.script_hash(tmp_path / "script.py", sentences)
 
     yield write
-    provenance._module_facts.cache_clear()
+    for one in caches:
+        one.cache_clear()
+
+
+F = "def f():\n    return 1\n"
 
 
 def test_words_do_not_change_the_hash(package):
-    before = package()
-    assert (
-        package(second='"""What."""\n\n\ndef f():\n    """Why."""\n    return 1  # one\n') == before
+    told = (
+        '"""What."""\nLOG = None\n\n\ndef f():\n    """Why."""\n'
+        '    LOG.info("now")\n    if g:\n        raise ValueError(f"{g} is no number")\n'
+        "    return 1  # one\n"
     )
+    before = package(second=told)
+    assert package(second=told.replace('"now"', '"then: %s", 3')) == before
+    assert package(second=told.replace("is no number", "must be a number")) == before
+    assert package(second=told.replace("Why", "What for").replace("# one", "# 1")) == before
+    assert package(second=told.replace("ValueError", "KeyError")) != before
+    assert package(second=told.replace("if g:", "if h:")) != before
 
 
-def test_logic_changes_the_hash_also_behind_an_import(package):
+def test_logic_changes_the_hash_in_the_script_and_behind_an_import(package):
     before = package()
     assert package(second="def f():\n    return 2\n") != before
-    assert package(first="from livermet.second import f\nf()\n") != before
-    assert package(first="from livermet import second\n") != package(first="")
+    assert package(script="from livermet.second import f\nf(1)\n") != before
+    assert package(script="from livermet import second\n") != package(script="")
 
 
-def test_a_module_that_is_not_imported_does_not_count(package, tmp_path):
-    before = package()
-    (tmp_path / "third.py").write_text("x = 2\n")
-    provenance._module_facts.cache_clear()
-    assert provenance.code_hash("first") == before
+def test_a_module_that_is_not_imported_does_not_count(package):
+    assert package(third="x = 2\n") == package()
 
 
-def test_an_unknown_module_is_refused():
-    with pytest.raises(KeyError, match="no module 'nothing'"):
-        provenance.code_hash("nothing")
+@pytest.mark.parametrize("name", ["errors", "jobs", "files", "records"])
+def test_modules_that_decide_no_number_do_not_count(package, name):
+    script = f"from livermet.{name} import x\nfrom livermet.second import f\n"
+    before = package(script, **{name: "x = 1\n"})
+    assert package(script, **{name: "x = 2\n"}) == before
+    assert package(script, second="f = 2\n", **{name: "x = 1\n"}) != before
+
+
+def test_a_sentence_counts_for_a_report_and_for_no_network(package):
+    told = 'def f(name):\n    return [f"The network {name} is not there.", "mode"]\n'
+    other = told.replace("not there", "missing")
+    assert package(second=told) != package(second=other)
+    assert package(second=told, sentences=False) == package(second=other, sentences=False)
+    named = told.replace("mode", "model")
+    assert package(second=told, sentences=False) != package(second=named, sentences=False)
+
+
+def test_every_script_of_a_rule_has_a_hash_of_its_own(root):
+    scripts = sorted((root / "workflow" / "scripts").glob("*.py"))
+    hashes = {provenance.script_hash(script) for script in scripts}
+    assert len(scripts) == len(hashes) > 50
 
 
 def test_pins_of_conda_and_pip(tmp_path):
@@ -69,11 +98,3 @@ def test_every_pin_is_the_version_that_the_tests_run_with(root):
         pinned = provenance.pinned_versions(environment)
         for name in pinned.keys() - {"python", "pip"}:
             assert pinned[name] == locked[name.replace("_", "-")], f"{environment.name}: {name}"
-
-
-def test_a_slice_overwritten_in_place_changes_the_listing(tmp_path):
-    (tmp_path / "1.dcm").write_bytes(b"ab")
-    before = provenance.listing_digest(tmp_path)
-    assert provenance.listing_digest(tmp_path) == before
-    (tmp_path / "1.dcm").write_bytes(b"abc")
-    assert provenance.listing_digest(tmp_path) != before

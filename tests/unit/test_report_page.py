@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from livermet.report.captions import FIGURES, TABLES, words_of
+from livermet.report.checks import missing_results
 from livermet.report.content import Results, compose
 from livermet.report.headlines import segmentation_sentences
 from livermet.report.page import render
@@ -376,3 +377,12 @@ def test_captions_say_who_scored_the_test_set_and_how_calls_are_made(page):
 )
 def test_table_3_tells_the_rule_of_matching(rule, told):
     assert told in words_of(made.SETTINGS | {"matching": rule})["matching_rule"]
+
+
+def test_no_report_is_written_without_a_series_of_the_sheet():
+    facts = pd.DataFrame({"series": ["a", "b", "c"], "burden_ml": [0.0, float("nan"), 2.5]})
+    assert missing_results(facts, ["a", "c"]) == []
+    # One has no burden, the other no row at all.
+    told = missing_results(facts, ["a", "b", "d"])
+    assert [sentence.split("'")[1] for sentence in told] == ["b", "d"]
+    assert "has no measured mask" in told[0]

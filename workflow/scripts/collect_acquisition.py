@@ -8,18 +8,16 @@ from livermet.files import read_json, write_table
 from livermet.jobs import job
 
 with job(snakemake) as log:
+    given, rows = snakemake.input, snakemake.params.rows
     records: dict[str, dict] = {}
-    for path in [
-        *snakemake.input.acquisition,
-        *snakemake.input.quality,
-        *snakemake.input.reference,
-    ]:
-        records.setdefault(Path(path).parent.name, {}).update(read_json(path))
+    for path in given.acquisition:
+        name = Path(path).parent.name
+        phase = {"phase": rows[name]["phase"] or None}
+        records[name] = dict(sorted({**read_json(path), **phase}.items()))
+    for path in [*given.quality, *given.reference]:
+        records[Path(path).parent.name].update(read_json(path))
     table = pd.DataFrame(
-        [
-            {"series": name, "cohort": cohort} | records[name]
-            for name, cohort in snakemake.params.cohorts.items()
-        ]
+        [{"series": name, "cohort": row["cohort"]} | records[name] for name, row in rows.items()]
     )
     # A list in a cell (spacing, size, warnings) is joined; what is empty stays an empty cell.
     lists = table.apply(lambda column: column.map(lambda value: isinstance(value, list)).any())

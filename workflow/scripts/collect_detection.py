@@ -1,19 +1,15 @@
 """Rule collect_detection: one table of each kind for a model, of all scans that it predicts."""
 
-import pandas as pd
-
-from livermet.files import read_table, write_table
+from livermet.batches import read_batches, stop_on_missing
+from livermet.files import write_table
 from livermet.jobs import job
 
 with job(snakemake) as log:
+    given, series = snakemake.input, snakemake.params.series
     for name, path in snakemake.output.items():
         # As text, so that every value passes as it was written.
-        table = pd.concat(
-            [
-                read_table(part, dtype=str, keep_default_na=False)
-                for part in getattr(snakemake.input, name)
-            ],
-            ignore_index=True,
-        )
+        table = read_batches(getattr(given, name), series)
+        if name == "scans":
+            stop_on_missing(table, series, f"the scores of {snakemake.wildcards.model}")
         log.info("%s: %d rows", name, len(table))
         write_table(table, path)

@@ -1,8 +1,8 @@
 """Rule collect_radiomics: a cohort's lesions, and its features by each aggregation of them."""
 
 import numpy as np
-import pandas as pd
 
+from livermet.batches import read_batches, stop_on_missing
 from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.radiomics.aggregation import aggregate
@@ -10,17 +10,14 @@ from livermet.radiomics.features import FEATURES
 from livermet.radiomics.provenance import provenance_line
 from livermet.radiomics.tables import COHORT_LESION_COLUMNS, feature_table, with_matches
 
-
-def read_texts(paths):
-    """Read tables as text, so that every value passes as it was written."""
-    tables = [read_table(path, dtype=str, keep_default_na=False) for path in paths]
-    return pd.concat(tables, ignore_index=True)
-
-
 with job(snakemake) as log:
     given, params, output = snakemake.input, snakemake.params, snakemake.output
     mask = snakemake.wildcards.mask
-    unions, lesions = read_texts(given.unions), read_texts(given.lesions)
+    # As text, so that every value passes as it was written.
+    unions, lesions = (
+        read_batches(paths, params.series) for paths in (given.unions, given.lesions)
+    )
+    stop_on_missing(unions, params.series, f"the features of the mask '{mask}'")
     matching = read_table(given.matching, dtype={"series": str, "patient": str})
     made = [params.settings, params.versions["pyradiomics-bhklab"], mask]
     numbers = ["volume_ml", *FEATURES]
@@ -38,7 +35,10 @@ with job(snakemake) as log:
         (features["Num_Lesions"].astype(int) == 0).sum(),
     )
     if given.scans:
-        tables = (read_texts([path]) for path in (given.scans, given.detected, given.groups))
+        tables = (
+            read_table(path, dtype=str, keep_default_na=False)
+            for path in (given.scans, given.detected, given.groups)
+        )
         side = "reference" if mask == "reference" else "prediction"
         other = params.final_model if mask == "reference" else "reference"
         lesions = with_matches(lesions, *tables, side, params.rule)

@@ -7,9 +7,10 @@ from livermet.jobs import job
 from livermet.nnunet.dataset import describe_dataset
 
 with job(snakemake) as log:
+    series = snakemake.params.planning["places"]
     description = describe_dataset(
-        dict(zip(snakemake.params.series, snakemake.input.cts, strict=True)),
-        dict(zip(snakemake.params.series, snakemake.input.references, strict=True)),
+        dict(zip(series, snakemake.input.cts, strict=True)),
+        dict(zip(series, snakemake.input.references, strict=True)),
         Path(snakemake.output.description).parent,
     )
     write_json(description, snakemake.output.description)

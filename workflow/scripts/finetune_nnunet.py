@@ -11,24 +11,27 @@ from livermet.provenance import file_checksum
 
 if __name__ == "__main__":  # nnU-Net starts processes that import this file
     with job(snakemake):
+        given, network = snakemake.input, snakemake.params.network
         number = int(snakemake.wildcards.fold)
-        checkpoint = Path(snakemake.input.base_checkpoint)
+        checkpoint = Path(given.base_checkpoint[0])
         fold = Fold(
             model="nnunet_finetuned",
-            training_set=snakemake.params.training_set,
+            training_set=network["planning"]["training_set"],
             number=number,
-            plan=read_json(snakemake.input.plan),
-            description=read_json(snakemake.input.description),
-            split=read_json(snakemake.input.splits)[number],
-            cases=read_json(snakemake.input.cases),
-            patients=snakemake.params.patients,
-            settings=TrainingSettings(**snakemake.params.settings),
-            seed=snakemake.params.seed,
-            code=snakemake.params.code,
+            plan=read_json(given.plan[0]),
+            description=read_json(given.description[0]),
+            split=read_json(given.splits[0])[number],
+            cases=read_json(given.cases[0]),
+            patients=network["patients"],
+            settings=TrainingSettings(
+                **network["settings"], save_every=snakemake.resources.save_every
+            ),
+            seed=network["seed"],
+            code=network["code"] | network["planning"]["code"],
             base=Base(
                 checkpoint=checkpoint,
                 sha256=file_checksum(checkpoint),
-                record=read_json(snakemake.input.base_record),
+                record=read_json(given.base_record[0]),
             ),
         )
         device = choose_device(snakemake.resources.device)

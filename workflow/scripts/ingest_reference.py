@@ -1,5 +1,6 @@
-"""Rule ingest_reference: a human's segmentation becomes labels 0, 1, 2 on the grid of its CT."""
+"""Rules ingest_reference_*: humans' segmentations become labels 0, 1, 2 on the grid of their CT."""
 
+from livermet.errors import InputError, stop_on
 from livermet.files import write_json
 from livermet.images import read_image, write_image
 from livermet.ingest.reference import canonical_reference
@@ -7,24 +8,36 @@ from livermet.ingest.volume import read_volume
 from livermet.jobs import job
 
 with job(snakemake) as log:
-    series = snakemake.wildcards.series
-    reference = liver_mask = None
-    if snakemake.input.reference:
-        reference = read_volume(snakemake.input.reference, f"series {series}: its reference")
-    if snakemake.input.liver_mask:
-        liver_mask = read_volume(snakemake.input.liver_mask, f"series {series}: its liver mask")
-    image, record = canonical_reference(
-        series,
-        read_image(snakemake.input.ct),
-        reference,
-        snakemake.params.labels,
-        liver_mask,
-    )
-    log.info(
-        "liver voxels: %s, lesion voxels: %s, liver from: %s",
-        record["reference_voxels_liver"],
-        record["reference_voxels_lesion"],
-        record["liver_from"],
-    )
-    write_image(image, snakemake.output.reference)
-    write_json(record, snakemake.output.record)
+    given, output = snakemake.input, snakemake.output
+    references, liver_masks = iter(given.references), iter(given.liver_masks)
+    problems = []
+    places = zip(given.cts, output.references, output.records, strict=True)
+    for (series, has), (ct, path, record_path) in zip(
+        snakemake.params.by_series.items(), places, strict=True
+    ):
+        mask, liver_mask = (
+            next(sources) if has[kind] else None
+            for kind, sources in (("reference", references), ("liver_mask", liver_masks))
+        )
+        try:
+            image, record = canonical_reference(
+                series,
+                read_image(ct),
+                mask and read_volume(mask, f"series {series}: its reference"),
+                snakemake.params.labels,
+                liver_mask and read_volume(liver_mask, f"series {series}: its liver mask"),
+            )
+        except InputError as error:
+            # All that is wrong with a batch is told at once.
+            problems.append(str(error))
+            continue
+        log.info(
+            "%s: liver voxels: %s, lesion voxels: %s, liver from: %s",
+            series,
+            record["reference_voxels_liver"],
+            record["reference_voxels_lesion"],
+            record["liver_from"],
+        )
+        write_image(image, path)
+        write_json(record, record_path)
+    stop_on(problems)

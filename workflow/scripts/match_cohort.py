@@ -2,18 +2,22 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from livermet.cohort import exclusion_flow, match_samples, split_report
 from livermet.files import write_table
 from livermet.jobs import job
 from livermet.ledger import read_ledger
-from livermet.sheets import read_molecular, read_series
+from livermet.sheets import read_molecular
 
 with job(snakemake) as log:
     params = snakemake.params
-    series = read_series(snakemake.input.series, params.cohorts.values())
+    series = pd.DataFrame(params.rows)
+    series["study_date"] = pd.to_datetime(series["study_date"])
+    series = series.set_index("series", drop=False)
     molecular = read_molecular(snakemake.input.molecular)
-    places = read_ledger(Path(snakemake.input.splits).parent).places
-    target = series[series["cohort"] == params.cohorts["target"]]
+    places = read_ledger(Path(snakemake.input.splits).parent, verify=False).places
+    target = series[series["cohort"] == params.target]
     matched = match_samples(target, molecular, params.window_days, params.positive_above)
     matched.insert(4, "place", matched["patient"].map(places))
     strangers = ~molecular["patient"].isin(target["patient"])

@@ -1,7 +1,8 @@
-"""Rule measure_detection: compare one scan's prediction with its reference."""
+"""Rule measure_detection: compare the predictions of a batch's scans with their references."""
 
 import pandas as pd
 
+from livermet.batches import write_parts
 from livermet.detection.scores import (
     GROUP_COLUMNS,
     LESION_COLUMNS,
@@ -10,37 +11,50 @@ from livermet.detection.scores import (
     scan_table,
 )
 from livermet.detection.thresholds import COUNT_COLUMNS, froc_counts
-from livermet.files import write_table
 from livermet.images import read_image
 from livermet.jobs import job
 
 with job(snakemake) as log:
-    series, model = snakemake.wildcards.series, snakemake.wildcards.model
+    given, output, model = snakemake.input, snakemake.output, snakemake.wildcards.model
     settings = snakemake.params.settings
-    reference = read_image(snakemake.input.reference) if snakemake.input.reference else None
-    measured = measure_scan(read_image(snakemake.input.prediction), reference, **settings)
-    scores = measured.scores
-    if reference is not None:
-        log.info(
-            "%s: %d of %d reference lesions detected, %d false positives, lesion Dice %.3f",
-            series,
-            scores.detected_lesions,
-            scores.reference_lesions,
-            scores.false_positives,
-            scores.lesion_dice,
-        )
-    else:
-        log.info("%s: %d predicted lesions, no reference", series, scores.predicted_lesions)
-    froc = pd.DataFrame(columns=list(COUNT_COLUMNS))
-    if reference is not None and snakemake.input.probability:
-        kept = {name: settings[name] for name in settings if name != "surface_tolerance_mm"}
-        froc = froc_counts(read_image(snakemake.input.probability), reference, **kept)
-    write_table(scan_table(series, model, snakemake.params.kind, scores), snakemake.output.scan)
+    kept = {name: settings[name] for name in settings if name != "surface_tolerance_mm"}
     by_rule = [f"matched_{rule}" for rule in settings["matching"]]
-    for table, columns, path in (
-        (measured.lesions, [*LESION_COLUMNS, *by_rule], snakemake.output.lesions),
-        (measured.matching, list(MATCHING_COLUMNS), snakemake.output.matching),
-        (measured.groups, list(GROUP_COLUMNS), snakemake.output.groups),
-        (froc, list(COUNT_COLUMNS), snakemake.output.froc),
+    columns = {
+        "lesions": [*LESION_COLUMNS, *by_rule],
+        "matching": list(MATCHING_COLUMNS),
+        "groups": list(GROUP_COLUMNS),
+        "froc": list(COUNT_COLUMNS),
+    }
+    tables = {name: [] for name, _ in output.items()}
+    references, probabilities = iter(given.references), iter(given.probabilities)
+    for (series, scan), path in zip(
+        snakemake.params.by_series.items(), given.predictions, strict=True
     ):
-        write_table(table.assign(series=series, model=model)[columns], path)
+        reference = read_image(next(references)) if scan["reference"] else None
+        measured = measure_scan(read_image(path), reference, **settings)
+        scores = measured.scores
+        froc = pd.DataFrame(columns=columns["froc"])
+        if reference is None:
+            log.info("%s: %d predicted lesions, no reference", series, scores.predicted_lesions)
+        else:
+            log.info(
+                "%s: %d of %d reference lesions detected, %d false positives, lesion Dice %.3f",
+                series,
+                scores.detected_lesions,
+                scores.reference_lesions,
+                scores.false_positives,
+                scores.lesion_dice,
+            )
+            if given.probabilities:
+                froc = froc_counts(read_image(next(probabilities)), reference, **kept)
+        tables["scans"].append(scan_table(series, model, scan["kind"], scores))
+        found = {
+            "lesions": measured.lesions,
+            "matching": measured.matching,
+            "groups": measured.groups,
+            "froc": froc,
+        }
+        for name, table in found.items():
+            tables[name].append(table.assign(series=series, model=model)[columns[name]])
+    for name, path in output.items():
+        write_parts(tables[name], path)

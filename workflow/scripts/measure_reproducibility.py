@@ -15,8 +15,11 @@ with job(snakemake) as log:
         acquired = read_table(given.acquisition, dtype={"series": str})
         thickness = acquired.set_index("series")["slice_thickness_mm"]
     if given.perturbed:
-        files = [read_table(path, dtype={"series": str}) for path in given.perturbed]
-        perturbed = pd.concat(files, ignore_index=True)
+        perturbed = pd.concat(
+            [read_table(path, dtype={"series": str}) for path in given.perturbed], ignore_index=True
+        )
+        # In the order of the sheet, and without the series that have been withdrawn.
+        perturbed = pd.concat([perturbed[perturbed["series"].eq(name)] for name in params.series])
     parts = []
     for aggregation, path in zip(params.aggregations, given.features, strict=True):
         table = prepared(read_feature_table(path, params.name))

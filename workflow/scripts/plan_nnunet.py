@@ -11,5 +11,5 @@ if __name__ == "__main__":  # nnU-Net starts processes that import this file
     folder = Path(snakemake.output.plan).parent  # root/preprocessed/dataset
     with job(snakemake), nnunet_roots(folder.parents[1], workers=1):
         extract_fingerprint(folder.name, snakemake.threads)
-        plan = plan_dataset(folder.name, snakemake.params.overrides)
+        plan = plan_dataset(folder.name, snakemake.params.planning["plans"])
         write_json(plan, snakemake.output.plan)

@@ -1,5 +1,7 @@
 """Rule predict_<model>_<batch>: segment the CTs of a batch with a trained MONAI network."""
 
+from dataclasses import replace
+
 import SimpleITK as sitk
 import torch
 
@@ -12,7 +14,8 @@ with job(snakemake) as log:
     torch.set_num_threads(snakemake.threads)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(snakemake.threads)
     device = device_of(snakemake.resources.device)
-    network, settings = load_network(snakemake.input.model, device)
+    network, trained_with = load_network(snakemake.input.model, device)
+    settings = replace(trained_with, overlap=snakemake.params.overlap)
     pairs = list(zip(snakemake.input.ct, snakemake.output.prediction, strict=True))
     probabilities = dict(
         # None of them where they are not saved.

@@ -10,14 +10,15 @@ from livermet.nnunet.prediction import FoldPredictor
 
 with job(snakemake) as log:
     torch.set_num_threads(snakemake.threads)
+    series_folds = snakemake.params.by_series
+    used = sorted({fold for folds in series_folds.values() for fold in folds})
     predictor = FoldPredictor(
         read_json(snakemake.input.plan),
         read_json(snakemake.input.description),
-        dict(zip(snakemake.params.folds, snakemake.input.checkpoints, strict=True)),
+        dict(zip(used, snakemake.input.checkpoints, strict=True)),
         choose_device(snakemake.resources.device),
         **snakemake.params.settings,
     )
-    series_folds = snakemake.params.series_folds
     jobs = zip(series_folds.items(), snakemake.input.cts, snakemake.output.predictions, strict=True)
     probabilities = dict(
         # None of them where they are not saved.

@@ -18,12 +18,12 @@ from livermet.provenance import file_checksum
 PACKAGES = ("monai", "numpy", "simpleitk", "torch")
 
 with job(snakemake) as log:
-    params, model = snakemake.params, snakemake.wildcards.model
+    network, model = snakemake.params.network, snakemake.wildcards.model
     torch.set_num_threads(snakemake.threads)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(snakemake.threads)
     device = device_of(snakemake.resources.device)
-    settings = Settings.of(model, params.settings)
-    series = [*params.training, *params.validation]
+    settings = Settings.of(model, network["settings"])
+    series = [*network["training"], *network["validation"]]
     paths = dict(
         zip(series, zip(snakemake.input.ct, snakemake.input.reference, strict=True), strict=True)
     )
@@ -31,8 +31,12 @@ with job(snakemake) as log:
         "%s on %s: %d training and %d validation series",
         model,
         device,
-        len(params.training),
-        len(params.validation),
+        len(network["training"]),
+        len(network["validation"]),
+    )
+    trained, held_out = (
+        sorted({network["patients"][name] for name in network[side]})
+        for side in ("training", "validation")
     )
     checksums = {
         name: {"ct": file_checksum(ct), "reference": file_checksum(reference)}
@@ -40,7 +44,7 @@ with job(snakemake) as log:
     }
     training, validation = (
         [read_case(*paths[name], settings.spacing_mm) for name in names]
-        for names in (params.training, params.validation)
+        for names in (network["training"], network["validation"])
     )
     # The checkpoint is undeclared, so that Snakemake leaves it where a killed job left it.
     checkpoint = Path(snakemake.output.model).with_name("checkpoint_latest.pt")
@@ -48,18 +52,13 @@ with job(snakemake) as log:
         settings,
         training,
         validation,
-        seed=params.seed,
+        seed=network["seed"],
         device=device,
         checkpoint=checkpoint,
         fingerprint=fingerprint_of(
             model=model,
-            settings=settings.as_values(),
-            training=list(params.training),
-            validation=list(params.validation),
+            network=network,
             checksums=checksums,
-            seed=params.seed,
-            code=params.code,
-            versions=params.versions,
         ),
     )
     save_state(
@@ -70,14 +69,14 @@ with job(snakemake) as log:
         {
             "model": model,
             "fold": VALIDATION_FOLD,
-            "training_set": params.training_set,
-            "trained_on": list(params.training),
-            "held_out": list(params.validation),
-            "trained_patients": sorted({params.patients[name] for name in params.training}),
-            "held_out_patients": sorted({params.patients[name] for name in params.validation}),
+            "training_set": network["training_set"],
+            "trained_on": network["training"],
+            "held_out": network["validation"],
+            "trained_patients": trained,
+            "held_out_patients": held_out,
             "cases": checksums,
             "settings": settings.as_values(),
-            "seed": params.seed,
+            "seed": network["seed"],
             "device": str(device),
             "versions": {package: version(package) for package in PACKAGES},
             "iterations": progress.iteration,

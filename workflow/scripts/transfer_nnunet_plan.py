@@ -11,6 +11,6 @@ if __name__ == "__main__":  # nnU-Net starts processes that import this file
     folder = Path(snakemake.output.plan).parent  # root/preprocessed/dataset
     with job(snakemake), nnunet_roots(folder.parents[1], workers=1):
         extract_fingerprint(folder.name, snakemake.threads)
-        plan = transfer_plan(read_json(snakemake.input.plan), folder.name)
+        plan = transfer_plan(read_json(snakemake.input.base[0]), folder.name)
         write_json(plan, snakemake.output.plan)
-        write_json(read_json(snakemake.input.description), snakemake.output.description)
+        write_json(read_json(snakemake.input.description[0]), snakemake.output.description)

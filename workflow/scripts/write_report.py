@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from livermet.errors import stop_on
 from livermet.files import read_table, whole_file
 from livermet.jobs import job
+from livermet.report.checks import missing_results
 from livermet.report.content import Results, compose
 from livermet.report.page import render
 
@@ -20,6 +22,7 @@ with job(snakemake) as log:
         stale=read_table(inputs.stale, dtype=str),
         choice=read_table(inputs.choice, **options) if inputs.choice else None,
     )
+    stop_on(missing_results(results.facts, snakemake.params.masked))
     page = render(compose(results, snakemake.params.settings))
     with whole_file(snakemake.output.page) as beside:
         beside.write_text(page)

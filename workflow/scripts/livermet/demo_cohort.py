@@ -110,6 +110,9 @@ PHANTOM_COLUMNS = [
     "noise_hu",
     "scanner",
     "kvp",
+    "phase",
+    "sex",
+    "age",
 ]
 
 

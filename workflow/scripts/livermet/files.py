@@ -2,7 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterator
+import re
+import shutil
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +27,21 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def remove_parts(paths: Iterable[str | Path]) -> None:
+    """Remove what killed writers of some files or folders have left beside them.
+
+    Nobody may be writing them.
+    """
+    names: dict[Path, set[str]] = {}
+    for path in map(Path, paths):
+        names.setdefault(path.parent, set()).add(path.name)
+    for folder, wanted in names.items():
+        for beside in folder.glob(".*"):
+            part = re.fullmatch(r"\.\d+\.(.+)", beside.name)
+            if part and part.group(1) in wanted:
+                shutil.rmtree(beside) if beside.is_dir() else beside.unlink()
 
 
 def write_table(table: pd.DataFrame, path: str | Path, provenance: str = "") -> None:

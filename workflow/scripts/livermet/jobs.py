@@ -1,12 +1,29 @@
-"""What every script of a rule does around its work: log it, and end bad input with one sentence."""
+"""What every script of a rule does around its work: log it, record it, and end bad input plainly.
+
+A job ends with a record of what it was made from (`livermet.records`), and with its controller.
+"""
 
 import logging
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from livermet.controller import end_with_controller
 from livermet.errors import InputError
+from livermet.files import remove_parts, write_json
+from livermet.provenance import script_hash
+from livermet.records import (
+    FROZEN,
+    Checksums,
+    Record,
+    hints_path,
+    plain,
+    recall_logic,
+    record_path,
+    write_record,
+)
 
 LOG = logging.getLogger("livermet")
 
@@ -15,8 +32,10 @@ LOG = logging.getLogger("livermet")
 def job(snakemake) -> Iterator[logging.Logger]:
     """Send log records and everything printed to the rule's log file; exit 1 after an error.
 
-    An InputError leaves its sentence alone in the log; any other error leaves its traceback.
+    An InputError leaves its sentence alone in the log; any other error leaves its traceback. What
+    the job read and wrote is recorded after its last file is whole.
     """
+    end_with_controller()
     with open(snakemake.log[0], "w", buffering=1) as log_file:
         # Libraries print their progress; the log file is where a user looks for it.
         sys.stdout = sys.stderr = log_file
@@ -25,7 +44,8 @@ def job(snakemake) -> Iterator[logging.Logger]:
         )
         # Where output is captured in the terminal, Snakemake shows the failed log itself.
         try:
-            yield LOG
+            with recorded(snakemake):
+                yield LOG
         except InputError as error:
             log_file.write(f"{error}\n")
             sys.exit(1)
@@ -35,3 +55,32 @@ def job(snakemake) -> Iterator[logging.Logger]:
         finally:
             logging.shutdown()
             sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+
+
+@contextmanager
+def recorded(snakemake) -> Iterator[None]:
+    """Write the record of a job if the block succeeds; there is none while it runs.
+
+    What a killed run of the job has left beside its outputs goes first. Inputs are read before the
+    block: should one change while the job works, the record holds the old content, and the next run
+    makes the results again.
+    """
+    path = record_path(snakemake.log[0])
+    params = dict(snakemake.params.items())
+    path.unlink(missing_ok=True)
+    remove_parts([path, *snakemake.output])
+    # Snakemake gives the script's own path to the file that it runs.
+    recall_logic()
+    script = Path(sys.modules["__main__"].__file__)
+    code = script_hash(script, sentences=not FROZEN & params.keys())
+    sums = Checksums()
+    # Of raw data the content alone is recorded: where an archive lies belongs into no result.
+    run = path.parts[: path.parts.index("records")]
+    inputs = [
+        [file if Path(file).parts[: len(run)] == run else "", sums.of(file)]
+        for file in map(str, snakemake.input)
+    ]
+    yield
+    outputs = {str(file): sums.of(str(file)) for file in snakemake.output}
+    write_json(sums.read, hints_path(path))
+    write_record(Record(code, plain(params), inputs, outputs), path)

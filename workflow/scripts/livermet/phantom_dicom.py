@@ -22,7 +22,7 @@ def write_dicom_series(ct: sitk.Image, row: Mapping, folder: str | Path) -> None
     """Write a CT as a folder of slices, whole or not at all.
 
     Voxels are HU of at least -1024; the image's axes are the patient's.
-    `row` has the columns of phantoms.tsv and, of series.tsv, patient, study_date, phase, sex, age.
+    `row` has the columns of phantoms.tsv and, of series.tsv, patient and study_date.
     Series of one patient and date share the study's and the frame of reference's UID.
     Slices are 12 bit unsigned with a rescale intercept of -1024, Explicit VR Little Endian.
     """

@@ -17,7 +17,7 @@ from livermet.ingest.volume import canonical_ct, grid_record, read_volume
 
 
 def ingest_dicom(
-    series: str, folder: str | Path, phase: str | None, log: logging.Logger
+    series: str, folder: str | Path, log: logging.Logger
 ) -> tuple[sitk.Image, dict, dict]:
     """Give a DICOM series' CT, acquisition record and quality record.
 
@@ -32,18 +32,16 @@ def ingest_dicom(
     acquisition = acquisition_of(stack.slices)
     quality |= _placement(stack, resampled)
     quality["warnings"] = stack_warnings(stack, acquisition) + quality["warnings"]
-    return ct, _acquisition(series, "dicom", acquisition, ct, phase), quality
+    return ct, _acquisition(series, "dicom", acquisition, ct), quality
 
 
-def ingest_volume(
-    series: str, path: str | Path, phase: str | None
-) -> tuple[sitk.Image, dict, dict]:
+def ingest_volume(series: str, path: str | Path) -> tuple[sitk.Image, dict, dict]:
     """Give the CT, acquisition record and quality record of a series stored as NIfTI or NRRD."""
     what = f"series {series}: its CT"
     ct, quality = canonical_ct(read_volume(path, what), what)
     quality |= _placement(None, "")
     source_format = "nifti" if str(path).endswith((".nii", ".nii.gz")) else "nrrd"
-    return ct, _acquisition(series, source_format, acquisition_of([]), ct, phase), quality
+    return ct, _acquisition(series, source_format, acquisition_of([]), ct), quality
 
 
 def _placement(stack: Stack | None, resampled: str) -> dict:
@@ -63,13 +61,10 @@ def _placement(stack: Stack | None, resampled: str) -> dict:
     }
 
 
-def _acquisition(
-    series: str, source_format: str, acquisition: dict, ct: sitk.Image, phase: str | None
-) -> dict:
+def _acquisition(series: str, source_format: str, acquisition: dict, ct: sitk.Image) -> dict:
     return {
         "series": series,
         "source_format": source_format,
-        "phase": phase or None,
         **acquisition,
         **grid_record(ct),
     }

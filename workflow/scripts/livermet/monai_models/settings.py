@@ -111,6 +111,13 @@ class Settings:
 
 
 SHARED = frozenset(Settings.__dataclass_fields__) - {"network"}
+# MONAI's default. A validation's windows decide which weights are kept, a prediction's do not.
+VALIDATION_OVERLAP = 0.25
+
+
+def training_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what decides the weights among the values of `settings_of`: all but the overlap."""
+    return {**values, "overlap": VALIDATION_OVERLAP}
 
 
 def settings_of(section: Mapping[str, Any], model: str) -> dict[str, Any]:

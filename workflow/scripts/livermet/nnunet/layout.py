@@ -4,7 +4,7 @@ nnU-Net's three roots lie in one folder: `raw`, `preprocessed` and `results`.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +37,16 @@ def case_folder(root: str, dataset: str) -> str:
 def case_files(folder: str | Path, series: str) -> list[str]:
     """List the three files of a preprocessed case: image, labels, properties."""
     return [f"{folder}/{series}{ending}" for ending in (".b2nd", "_seg.b2nd", ".pkl")]
+
+
+def missing_case_files(folder: str | Path, series: Iterable[str]) -> list[str]:
+    """Name the preprocessed cases that are not whole; their rule declares their record alone."""
+    return [
+        f"The preprocessed case {name} is not whole in {folder}: remove cases.json beside that "
+        "folder, and the next run makes all of them again."
+        for name in series
+        if not all(Path(file).exists() for file in case_files(folder, name))
+    ]
 
 
 def fold_folder(root: str, dataset: str, fold: int | str) -> str:

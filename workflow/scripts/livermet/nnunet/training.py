@@ -10,8 +10,14 @@ from pathlib import Path
 
 import torch
 
-from livermet.errors import InputError
-from livermet.nnunet.layout import CONFIGURATION, dataset_name, nnunet_roots
+from livermet.errors import InputError, stop_on
+from livermet.nnunet.layout import (
+    CONFIGURATION,
+    case_folder,
+    dataset_name,
+    missing_case_files,
+    nnunet_roots,
+)
 from livermet.nnunet.trainer import TrainingSettings, nnUNetTrainerLivermet, seed_everything
 
 LOG = logging.getLogger("livermet")
@@ -34,7 +40,8 @@ class Fold:
 
     `plan` and `description` are the contents of the plans and of dataset.json, `split` is the
     fold's entry in splits_final.json, `cases` maps each series to the checksums of the files that
-    it was preprocessed from, `patients` maps series to patients.
+    it was preprocessed from, `patients` maps series to patients,
+    `code` scripts to hashes of their logic.
     """
 
     model: str
@@ -47,7 +54,7 @@ class Fold:
     patients: dict[str, str]
     settings: TrainingSettings
     seed: int
-    code: str
+    code: dict[str, str]
     base: Base | None = None
 
     @property
@@ -66,6 +73,8 @@ class Fold:
         """Hash of everything that the training starts from, the base's checkpoint included."""
         content = asdict(self)
         content["base"] = self.base.sha256 if self.base else None
+        # How often a training is saved does not make it another.
+        del content["settings"]["save_every"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -79,6 +88,8 @@ def train_fold(fold: Fold, root: str | Path, device: torch.device, threads: int)
     background process dies.
     """
     check_held_out(fold)
+    folder = case_folder(root, dataset_name(fold.model, fold.training_set))
+    stop_on(missing_case_files(folder, fold.cases))
     seed_everything(fold.seed + fold.number)
     torch.set_num_threads(1 if device.type == "cuda" else threads)
     torch.backends.cudnn.benchmark = True

@@ -1,6 +1,6 @@
 """The rules and checks that the page prints: how scores were made, and what could spoil them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -102,6 +102,21 @@ def rules(
         f"A dash ({words.MISSING}) stands where there is nothing to measure.",
     ]
     return told
+
+
+def missing_results(facts: pd.DataFrame, masked: Iterable[str]) -> list[str]:
+    """Say which series that the study has a mask of lack a burden among its facts.
+
+    `masked` are the target cohort's series that the run has a mask of. A series without a lesion
+    has a burden of 0.
+    """
+    burden = facts.set_index("series")["burden_ml"]
+    return [
+        f"Series '{name}' is in the sheet of series and has no measured mask, so that the report "
+        "would be written without it; run snakemake again, or take its row out of the sheet."
+        for name in masked
+        if pd.isna(burden.get(name))
+    ]
 
 
 def checks(audit: pd.DataFrame, stale: pd.DataFrame, settings: Mapping) -> list[str]:

@@ -1,0 +1,206 @@
+"""What reruns: the project's own records decide, and not times or Snakemake's metadata.
+
+Snakemake 9 offers no such choice: file times always count (`--rerun-triggers` cannot leave them
+out), what they say is wrong after a copy or a touch, and the metadata in `.snakemake` are lost with
+a copy. The two functions of Snakemake's that decide are therefore replaced, and nothing else: the
+check for incomplete files, where every job whose record does not say what it should gets its
+reason, and the comparison of times. A note on missing metadata, of no use here, is left out.
+docs/decisions/reruns.md tells what else was tried.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from snakemake.dag import DAG
+from snakemake.exceptions import WorkflowError
+from snakemake.io import _IOFile
+from snakemake.logging import logger
+from snakemake.persistence import ParamsChange
+from snakemake.settings.enums import RerunTrigger
+
+from livermet.files import write_json
+from livermet.provenance import script_hash
+from livermet.records import (
+    FROZEN,
+    NETWORK,
+    RAW,
+    VERIFIED,
+    Checksums,
+    Fault,
+    Wanted,
+    faults,
+    hints_path,
+    keep_logic,
+    plain,
+    read_hints,
+    read_record,
+    recall_logic,
+    record_path,
+    why_trained,
+)
+
+MOST_NAMED = 3
+# The results whose content is not what their job recorded.
+ALTERED: set[str] = set()
+_update_needrun = DAG.update_needrun
+
+
+def decide_by_records(workflow, allow_training: bool) -> None:
+    """Let records decide what this run makes again; without leave no network is trained again.
+
+    Called once, when the workflow is parsed. Processes that run one job have nothing to decide.
+    """
+    _IOFile.is_newer = _never_newer
+    # Snakemake tells of jobs without its metadata, as after a copy; here nothing hangs on them.
+    workflow.log_metadata_info = lambda *about: None
+    if workflow.is_main_process:
+        DAG.check_incomplete = _give_reasons
+        DAG.update_needrun = _refusing_training(allow_training)
+
+
+async def _never_newer(file, time) -> bool:
+    return False
+
+
+async def _give_reasons(dag: DAG) -> None:
+    """Give each job whose record does not say what it should Snakemake's reason to run it."""
+    dag.workflow.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
+    # Params are asked for below, and one of them takes the whole package apart.
+    recall_logic()
+    jobs = [job for level in dag.toposorted() for job in level if job.output]
+    places = {job: _record_of(job) for job in jobs}
+    made_by = {
+        path: place
+        for job, place in places.items()
+        if RAW not in dict(job.params.items())
+        for path in job.output
+    }
+    records = {place: read_record(place) for place in places.values()}
+    wanted = {job: _wanted(job, made_by, records) for job in jobs}
+    keep_logic()
+    verified = read_hints(VERIFIED)
+    sums = Checksums()
+    sums.learn(verified)
+    for job in wanted.values():
+        if records[job.record]:
+            sums.learn(read_hints(hints_path(job.record)))
+    unknown, altered = [], []
+    for job in jobs:
+        for finding in faults(wanted[job], records, sums):
+            _give_reason(dag.reason(job), finding, job)
+            if finding.fault is Fault.UNKNOWN:
+                unknown += finding.names
+            elif finding.fault is Fault.ALTERED:
+                altered += finding.names
+    ALTERED.update(altered)
+    if sums.read:
+        write_json(verified | sums.read, VERIFIED)
+    _tell(unknown, "have no record of how they were made and are made again")
+    _tell(altered, "are not as their job left them and are made again")
+
+
+def _record_of(job) -> Path:
+    return record_path(job.log[0])
+
+
+@cache
+def _hash_once(script: Path, sentences: bool) -> str:
+    return script_hash(script.resolve(), sentences)
+
+
+def _wanted(job, made_by: dict[str, Path], records: dict) -> Wanted:
+    params = dict(job.params.items())
+    script = Path(job.rule.basedir.get_path_or_uri(secret_free=False), job.rule.script)
+    # Without a record there is nothing to compare with, and a first plan is faster.
+    known = records[_record_of(job)]
+    return Wanted(
+        log=str(job.log[0]),
+        code=_hash_once(script, not FROZEN & params.keys()) if known else "",
+        params=params,
+        inputs=[(str(path), made_by.get(path)) for path in job.input],
+        outputs=[str(path) for path in job.output],
+    )
+
+
+def _give_reason(reason, finding, job) -> None:
+    # Snakemake asks no further where a job has a reason, and prints each kind in its own words.
+    names = set(finding.names)
+    if finding.fault is Fault.MISSING:
+        reason.missing_output.update(path for path in job.output if str(path) in names)
+    elif finding.fault is Fault.CODE:
+        reason.code_changed = True
+    elif finding.fault is Fault.PARAMS:
+        reason.params_changed = ParamsChange(only_new=names, files=set(job.output))
+    elif finding.fault is Fault.INPUTS:
+        present = [path for path in job.input if str(path) in names]
+        reason.updated_input.update(present)
+        reason.input_changed = len(set(present)) < len(names)
+    else:
+        reason.forced = True
+    reason.derived = False
+
+
+def _tell(paths: list[str], what: str) -> None:
+    if paths:
+        more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
+        logger.warning(f"{', '.join(paths[:MOST_NAMED])}{more} {what}.")
+
+
+def _refusing_training(allowed: bool) -> Callable:
+    async def update_needrun(dag: DAG, *arguments, **options) -> None:
+        dag.bfs = _each_job_once(dag.bfs)
+        try:
+            await _update_needrun(dag, *arguments, **options)
+        finally:
+            del dag.bfs
+        refused = {} if allowed else _trained_before(dag)
+        if refused:
+            raise WorkflowError(
+                "\n".join(
+                    [
+                        "This run would train networks again that have been trained before.",
+                        *(f"{', '.join(sorted(names))}: {why}." for why, names in refused.items()),
+                        "Undo the change; or, to train them again, set allow_training: true in "
+                        "the config or LIVERMET_ALLOW_TRAINING=1 in the environment.",
+                    ]
+                )
+            )
+
+    return update_needrun
+
+
+def _each_job_once(bfs: Callable) -> Callable:
+    """Let Snakemake's search pass over jobs that an earlier search with the same function found.
+
+    Snakemake asks what depends on a job that has to run for each such job anew, and joins the
+    answers: of 10,000 series each leads to every job after the trainings.
+    """
+    found = set()
+
+    def search(direction, *jobs):
+        new = [job for job in jobs if job not in found]
+        for job in bfs(direction, *new, stop=found.__contains__):
+            found.add(job)
+            yield job
+
+    return search
+
+
+def _trained_before(dag: DAG) -> dict[str, list[str]]:
+    """Name the networks that would be trained again: {why: networks}."""
+    found: dict[str, list[str]] = {}
+    for job in dag.needrun_jobs():
+        params = dict(job.params.items())
+        if NETWORK not in params:
+            continue
+        record = read_record(_record_of(job))
+        lost = [str(path) for path in job.output if not Path(path).exists()]
+        # A training that was killed has no record, and not all of its files.
+        if record or not lost:
+            why = why_trained(record, plain(params), lost)
+            if not why:
+                edited = ALTERED & {str(path) for path in job.output}
+                why = Fault.ALTERED.value if edited else str(dag.reason(job))
+            found.setdefault(why, []).append(" ".join(_record_of(job).with_suffix("").parts[3:]))
+    return found

@@ -1,0 +1,18 @@
+"""Rule ingest_series: DICOM slices or a volume become a canonical CT with its records."""
+
+from livermet.files import write_json
+from livermet.images import write_image
+from livermet.ingest.series import ingest_dicom, ingest_volume
+from livermet.jobs import job
+
+with job(snakemake) as log:
+    series, image = snakemake.wildcards.series, snakemake.input.image
+    if snakemake.params.kind == "dicom":
+        ct, acquisition, quality = ingest_dicom(series, image, log)
+    else:
+        ct, acquisition, quality = ingest_volume(series, image)
+    for sentence in quality["warnings"]:
+        log.info("%s", sentence)
+    write_image(ct, snakemake.output.ct)
+    write_json(acquisition, snakemake.output.acquisition)
+    write_json(quality, snakemake.output.quality)
