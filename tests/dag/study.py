@@ -1,19 +1,21 @@
 """A study of zero-byte files, so that the whole DAG can be planned without any data."""
 
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import yaml
+from planning import planner
 
 from livermet.assign import assign_from_config
 from livermet.config import load_config
 from livermet.phenotype.table import FEATURES
+from livermet.records import LOGIC
 from livermet.sheets import MOLECULAR_COLUMNS, SERIES_COLUMNS
 
 ROOT = Path(__file__).parents[2]
+KNOWN: dict[str, bytes] = {}
 
 
 @dataclass
@@ -55,14 +57,19 @@ class Study:
 
     def plan(self, *options: str) -> subprocess.CompletedProcess:
         """Dry-run the study; options are snakemake's."""
-        return self.snakemake("--dry-run", *options)
+        return planned_in(self.folder, "--configfile", str(self.config_path), *options)
 
-    def snakemake(self, *options: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        command += ["--directory", str(self.folder), "--configfile", str(self.config_path)]
-        return subprocess.run(
-            [*command, *options], cwd=self.folder, capture_output=True, text=True, check=False
-        )
+
+def planned_in(folder: Path, *options: str) -> subprocess.CompletedProcess:
+    """Dry-run the project in a folder that knows what earlier plans found out about the code."""
+    kept = folder / LOGIC
+    if KNOWN and not kept.exists():
+        kept.parent.mkdir(parents=True)
+        kept.write_bytes(KNOWN["logic"])
+    plan = planner().plan(["--snakefile", str(ROOT / "Snakefile"), *options], folder)
+    if kept.exists():
+        KNOWN["logic"] = kept.read_bytes()
+    return plan
 
 
 def make_study(folder: Path, lits: int = 12, msclc: int = 20, **keys) -> Study:

@@ -1,11 +1,10 @@
 """The plan of the published analysis: from the feature table alone, and no image."""
 
 import subprocess
-import sys
 
 import pytest
 import yaml
-from study import feature_table
+from study import feature_table, planned_in
 from test_plan import planned
 
 
@@ -19,10 +18,8 @@ def plan(tmp_path, root):
     overlay.write_text(yaml.safe_dump({"phenotype": keys}))
 
     def dry_run(*configs: str) -> dict[str, int]:
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
-        command += ["--directory", str(tmp_path), "--dry-run", "--configfile"]
-        command += [str(root / "config" / name) for name in configs] + [str(overlay)]
-        return planned(subprocess.run(command, capture_output=True, text=True, check=False))
+        files = [str(root / "config" / name) for name in configs]
+        return planned(planned_in(tmp_path, "--configfile", *files, str(overlay)))
 
     return dry_run
 
