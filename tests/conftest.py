@@ -10,6 +10,9 @@ from subprocess import CompletedProcess
 import pandas as pd
 import pytest
 
+# What test files share lies beside this one.
+sys.path.insert(0, str(Path(__file__).parent))
+
 from livermet.config import load_config
 from livermet.files import read_table
 

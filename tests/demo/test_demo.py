@@ -1,9 +1,7 @@
 """The demo end to end at its smallest: what a user finds after one command, and after the next."""
 
 import json
-import os
 import re
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -65,16 +63,6 @@ FIGURES = {
     "detection_sizes",
     "detection_burden",
 }
-
-
-def jobs_of(dry_run: str) -> list[tuple[str, str]]:
-    """Read (rule, series or '') of every job of a dry run."""
-    found = []
-    for block in re.split(r"\n(?=(?:local)?rule )", dry_run)[1:]:
-        rule = re.match(r"(?:local)?rule (\S+):", block).group(1)
-        series = re.search(r"wildcards: .*?series=([^\s,]+)", block)
-        found.append((rule, series.group(1) if series else ""))
-    return found
 
 
 def test_every_table_and_figure_is_there(demo_run):
@@ -156,9 +144,11 @@ def test_no_patient_is_in_two_folds_or_in_training_and_test_of_the_classifiers(d
 
 def test_features_of_training_series_are_compared_between_perturbed_masks(demo_run):
     features = demo_run.table("radiomics/nnunet_finetuned/features.csv")
-    folder = demo_run.results / "radiomics" / "nnunet_finetuned" / "series"
+    folder = demo_run.results / "radiomics" / "nnunet_finetuned" / "batches"
     perturbed = {
-        path.name.split(".")[0]: read_table(path) for path in folder.glob("*.perturbed.tsv")
+        series: table
+        for path in folder.glob("*.perturbed.tsv")
+        for series, table in read_table(path).groupby("series")
     }
     assert set(perturbed) == set(features.loc[features["Group"].eq("train"), "File"])
     rows = [(number, name) for number in (1, 2) for name in AGGREGATIONS]
@@ -227,68 +217,6 @@ def test_nothing_that_names_a_patient_leaves_the_raw_data(demo_run):
         if path.suffix in (".json", ".tsv", ".csv", ".html", ".log") and raw not in path.parents:
             text = path.read_text(errors="replace")
             assert not [secret for secret in secrets if secret in text], path
-
-
-def lits_series(demo_run, place: str) -> str:
-    """Give the first LiTS series whose patient has a place: 'test' or a fold."""
-    ledger = read_ledger(demo_run.config["ledger"])
-    series = read_series(demo_run.config["sheets"]["series"], ["LiTS", "mSCLC"])
-    return next(
-        row.series
-        for row in series.itertuples()
-        if row.cohort == "LiTS" and ledger.places[row.patient] == place
-    )
-
-
-@contextmanager
-def changed_ct(demo_run, series: str):
-    """Change one voxel of a CT, and put everything back afterwards."""
-    path = Path(demo_run.config["data_root"]) / series / "ct.nii.gz"
-    content, times = path.read_bytes(), path.stat()
-    image = sitk.ReadImage(str(path))
-    image[0, 0, 0] = image[0, 0, 0] + 1
-    try:
-        sitk.WriteImage(image, str(path), useCompression=True)
-        yield
-    finally:
-        path.write_bytes(content)
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-
-
-def test_touching_one_series_plans_its_own_jobs_its_batch_and_the_aggregates(demo_run):
-    touched = lits_series(demo_run, "test")
-    with changed_ct(demo_run, touched):
-        result = demo_run.snakemake("--dry-run")
-    assert result.returncode == 0
-    jobs = jobs_of(result.stdout + result.stderr)
-    batches = read_ledger(demo_run.config["ledger"]).batches.set_index("series")["batch"]
-    mates = set(batches.index[batches == batches[touched]])
-    assert {series for rule, series in jobs if rule.startswith("ingest")} == {touched}
-    assert {series for _, series in jobs if series} <= mates
-    assert ("measure_detection", touched) in jobs
-    rules = {rule for rule, _ in jobs}
-    assert {"collect_acquisition", "collect_detection", "write_report"} <= rules
-    assert not {rule for rule in rules if re.match("train|finetune|plan|preprocess|make", rule)}
-    predicted = {rule for rule in rules if rule.startswith("predict")}
-    assert predicted
-    assert all(rule.endswith(batches[touched]) for rule in predicted)
-
-
-def test_a_changed_training_case_retrains_nothing_but_a_changed_setting_does(demo_run, tmp_path):
-    overlay = yaml.safe_load(demo_run.config_path.read_text())
-    overlay["segmentation"]["monai"]["iterations"] += 1
-    overlay["segmentation"]["nnunet"]["training"]["epochs"] += 1
-    changed = tmp_path / "changed.yaml"
-    changed.write_text(yaml.safe_dump(overlay))
-    with changed_ct(demo_run, lits_series(demo_run, "1")):
-        same = demo_run.snakemake("--dry-run")
-        other = demo_run.snakemake("--dry-run", configfile=changed)
-    rules = {rule for rule, _ in jobs_of(same.stdout + same.stderr)}
-    assert "ingest_volume" in rules
-    assert not {rule for rule in rules if re.match("train|finetune|plan|preprocess", rule)}
-    rules = {rule for rule, _ in jobs_of(other.stdout + other.stderr)}
-    assert {"train_monai", "train_nnunet", "finetune_nnunet"} <= rules
-    assert not {rule for rule in rules if re.match("plan|preprocess", rule)}
 
 
 def test_the_protocols_learn_from_the_union_and_from_the_lesions(demo_run):

@@ -1,0 +1,75 @@
+"""Whether a study's results are, byte for byte, those that a run from nothing makes of it.
+
+Where a series was withdrawn, its own files stay, and so do its rows in the tables of its batch,
+which no table of the cohort takes; only these, and what records say of them, may differ.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from livermet.ledger import read_ledger
+
+from .small_study import Study
+
+
+def differences(study: Study, fresh: Study) -> list[str]:
+    """Name the files of a fresh run of the same inputs that a study's results differ in."""
+    gone = study.withdrawn()
+    found, expected = result_files(study.results), result_files(fresh.results)
+    more = {name for name in found - expected if not any(series in name for series in gone)}
+    batches = read_ledger(study.inputs / "ledger").batches
+    kept = set(batches.loc[batches["series"].isin(gone), "batch"])
+    return sorted((expected - found) | more) + [
+        name
+        for name in sorted(expected & found)
+        if _comparable(study.results / name, gone, kept)
+        != _comparable(fresh.results / name, gone, kept)
+    ]
+
+
+def result_files(results: Path) -> set[str]:
+    """Name every result of a run: all but logs and benchmarks, records too."""
+    paths = (path.relative_to(results) for path in results.rglob("*") if path.is_file())
+    return {str(path) for path in paths if path.parts[0] not in ("logs", "benchmarks")}
+
+
+def tables_with(study: Study, names: set[str]) -> list[str]:
+    """Name the tables and pages of the cohort in which a series of these stands."""
+    return [
+        name
+        for name in sorted(result_files(study.results))
+        if name.endswith((".tsv", ".csv", ".html", "manifest.json"))
+        and "/batches/" not in name
+        and any(series in (study.results / name).read_text() for series in names)
+    ]
+
+
+def _comparable(path: Path, gone: set[str], kept: set[str]) -> bytes:
+    """Give a file's content without what a withdrawn series has left in its batch."""
+    of_batch = any(re.search(rf"\b{batch}\b", path.name) for batch in kept)
+    if of_batch and path.suffix == ".tsv":
+        lines = path.read_text().splitlines()
+        return "\n".join(line for line in lines if line.split("\t")[0] not in gone).encode()
+    if path.suffix == ".json" and "records" in path.parts:
+        record = json.loads(path.read_text())
+        return json.dumps(_without(record, gone, kept, of_batch)).encode()
+    return path.read_bytes()
+
+
+def _without(record: dict, gone: set[str], kept: set[str], of_batch: bool) -> dict:
+    tables = [f"/batches/{batch}." for batch in kept]
+    if of_batch:
+        by_series = record["params"]["by_series"]
+        record["params"]["by_series"] = {k: v for k, v in by_series.items() if k not in gone}
+        # Raw data have no name in a record.
+        left_out = [*gone, *tables]
+        record["inputs"] = [file for file in record["inputs"] if file[0]]
+    else:
+        left_out = tables
+    for kind in ("inputs", "outputs"):
+        files = record[kind].items() if isinstance(record[kind], dict) else record[kind]
+        record[kind] = [
+            (name, checksum) for name, checksum in files if not any(x in name for x in left_out)
+        ]
+    return record
