@@ -61,8 +61,8 @@ for batch, members in batches_of(REFERENCE_SERIES).items():
             params:
                 by_series={
                     series: {
-                        "reference": has_reference(series),
-                        "liver_mask": bool(ROWS[series]["liver_mask"]),
+                        "references": has_reference(series),
+                        "liver_masks": bool(ROWS[series]["liver_mask"]),
                     }
                     for series in members
                 },

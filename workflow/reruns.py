@@ -2,10 +2,11 @@
 
 Snakemake 9 offers no such choice: file times always count (`--rerun-triggers` cannot leave them
 out), what they say is wrong after a copy or a touch, and the metadata in `.snakemake` are lost with
-a copy. The two functions of Snakemake's that decide are therefore replaced, and nothing else: the
-check for incomplete files, where every job whose record does not say what it should gets its
-reason, and the comparison of times. A note on missing metadata, of no use here, is left out.
-docs/decisions/reruns.md tells what else was tried.
+a copy. What decides in Snakemake is therefore replaced: the check for incomplete files, where
+every job whose record does not say what it should gets its reason, and the comparison of times.
+After Snakemake has worked out a plan, trainings without leave are refused; while it does, a search
+that it repeats for every job visits each job once. docs/decisions/reruns.md tells what else was
+tried.
 """
 
 from collections.abc import Callable
@@ -22,14 +23,17 @@ from snakemake.settings.enums import RerunTrigger
 from livermet.files import write_json
 from livermet.provenance import script_hash
 from livermet.records import (
+    BY_SERIES,
     FROZEN,
     NETWORK,
     RAW,
     VERIFIED,
     Checksums,
     Fault,
+    Input,
     Wanted,
     faults,
+    files_and_series,
     hints_path,
     keep_logic,
     plain,
@@ -71,7 +75,7 @@ async def _give_reasons(dag: DAG) -> None:
     jobs = [job for level in dag.toposorted() for job in level if job.output]
     places = {job: _record_of(job) for job in jobs}
     made_by = {
-        path: place
+        str(path): place
         for job, place in places.items()
         if RAW not in dict(job.params.items())
         for path in job.output
@@ -114,11 +118,14 @@ def _wanted(job, made_by: dict[str, Path], records: dict) -> Wanted:
     script = Path(job.rule.basedir.get_path_or_uri(secret_free=False), job.rule.script)
     # Without a record there is nothing to compare with, and a first plan is faster.
     known = records[_record_of(job)]
+    inputs = files_and_series(job.input.items(), params.get(BY_SERIES, {}))
+    if len(inputs) < len(job.input):
+        raise WorkflowError(f"Rule {job.rule.name} has inputs without a name; name them.")
     return Wanted(
         log=str(job.log[0]),
         code=_hash_once(script, not FROZEN & params.keys()) if known else "",
         params=params,
-        inputs=[(str(path), made_by.get(path)) for path in job.input],
+        inputs=[Input(path, series, made_by.get(path)) for path, series in inputs],
         outputs=[str(path) for path in job.output],
     )
 

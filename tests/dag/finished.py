@@ -16,7 +16,14 @@ from study import ROOT, Study, write_files
 
 from livermet.files import write_json
 from livermet.ledger import read_ledger
-from livermet.records import Checksums, Record, hints_path, record_path, write_record
+from livermet.records import (
+    Checksums,
+    Record,
+    hints_path,
+    path_in_run,
+    record_path,
+    write_record,
+)
 from livermet.sheets import MOLECULAR_COLUMNS, SERIES_COLUMNS
 
 
@@ -84,8 +91,11 @@ def _finish(study: Study) -> None:
 def _record(wanted) -> None:
     """Write the record that a job would have written, and what it would have read of its files."""
     sums = Checksums()
-    inputs = [[path if made_by else "", sums.of(path)] for path, made_by in wanted.inputs]
-    outputs = {path: sums.of(path) for path in wanted.outputs}
+    inputs = [
+        [path_in_run(wanted.record, file.path), file.series, sums.of(file.path)]
+        for file in wanted.inputs
+    ]
+    outputs = {path_in_run(wanted.record, path): sums.of(path) for path in wanted.outputs}
     write_json(sums.read, hints_path(wanted.record))
     write_record(Record(wanted.code, wanted.params, inputs, outputs), wanted.record)
 

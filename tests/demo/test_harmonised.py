@@ -33,7 +33,7 @@ def harmonised(demo_run, tmp_path_factory):
     """Take over the demo's scans, masks and features, and run what is behind them."""
     results = demo_run.results.with_name(RUN)
     shutil.rmtree(results, ignore_errors=True)
-    for part in ("series", "cohort", "radiomics/reference"):
+    for part in ("series", "cohort", "radiomics/reference", "records"):
         shutil.copytree(demo_run.results / part, results / part)
     folder = tmp_path_factory.mktemp("harmonised")
     # Thin phantoms of this cohort have slices of 8 mm, thick ones of 10 mm.

@@ -62,14 +62,18 @@ def _without(record: dict, gone: set[str], kept: set[str], of_batch: bool) -> di
     if of_batch:
         by_series = record["params"]["by_series"]
         record["params"]["by_series"] = {k: v for k, v in by_series.items() if k not in gone}
-        # Raw data have no name in a record.
+        # Raw data have no path in a record, but their series.
         left_out = [*gone, *tables]
-        record["inputs"] = [file for file in record["inputs"] if file[0]]
     else:
         left_out = tables
-    for kind in ("inputs", "outputs"):
-        files = record[kind].items() if isinstance(record[kind], dict) else record[kind]
-        record[kind] = [
-            (name, checksum) for name, checksum in files if not any(x in name for x in left_out)
-        ]
+    record["inputs"] = [
+        (path, series, checksum)
+        for path, series, checksum in record["inputs"]
+        if series not in gone and not any(name in path for name in left_out)
+    ]
+    record["outputs"] = {
+        path: checksum
+        for path, checksum in record["outputs"].items()
+        if not any(name in path for name in left_out)
+    }
     return record

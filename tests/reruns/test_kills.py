@@ -1,15 +1,13 @@
 """A run that is killed leaves nothing behind that the next run would take for a result."""
 
-import os
 import random
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from livermet.controller import descendants, process_of
+from livermet.controller import descendants, kill, process_of
 
 from .changes import INPUTS, SEED, SEQUENCE
 from .comparison import differences
@@ -51,13 +49,6 @@ def killed(study: Study, rule: str, with_jobs: bool, wait: float) -> list[int]:
             kill(number)
         run.wait()
     return jobs
-
-
-def kill(number: int) -> None:
-    try:
-        os.kill(number, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 def wait_for_end(jobs: list[int]) -> None:

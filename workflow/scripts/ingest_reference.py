@@ -17,7 +17,7 @@ with job(snakemake) as log:
     ):
         mask, liver_mask = (
             next(sources) if has[kind] else None
-            for kind, sources in (("reference", references), ("liver_mask", liver_masks))
+            for kind, sources in (("references", references), ("liver_masks", liver_masks))
         )
         try:
             image, record = canonical_reference(

@@ -111,10 +111,10 @@ def _end(above: list[Process]) -> None:
     # Nested Snakemakes would take this job for failed and remove files that the next run has made.
     for process in above:
         if process.alive:
-            _kill(process.number)
+            kill(process.number)
     for number in descendants(os.getpid()):
-        _kill(number)
-    _kill(os.getpid())
+        kill(number)
+    kill(os.getpid())
 
 
 def descendants(number: int) -> list[int]:
@@ -131,7 +131,8 @@ def descendants(number: int) -> list[int]:
     return found
 
 
-def _kill(number: int) -> None:
+def kill(number: int) -> None:
+    """Kill a process, if it has not ended already."""
     try:
         os.kill(number, signal.SIGKILL)
     except ProcessLookupError:

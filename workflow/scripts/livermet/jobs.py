@@ -15,10 +15,13 @@ from livermet.errors import InputError
 from livermet.files import remove_parts, write_json
 from livermet.provenance import script_hash
 from livermet.records import (
+    BY_SERIES,
     FROZEN,
     Checksums,
     Record,
+    files_and_series,
     hints_path,
+    path_in_run,
     plain,
     recall_logic,
     record_path,
@@ -74,13 +77,14 @@ def recorded(snakemake) -> Iterator[None]:
     script = Path(sys.modules["__main__"].__file__)
     code = script_hash(script, sentences=not FROZEN & params.keys())
     sums = Checksums()
-    # Of raw data the content alone is recorded: where an archive lies belongs into no result.
-    run = path.parts[: path.parts.index("records")]
     inputs = [
-        [file if Path(file).parts[: len(run)] == run else "", sums.of(file)]
-        for file in map(str, snakemake.input)
+        # Of raw data the content alone: where an archive lies belongs into no result.
+        [path_in_run(path, file), series, sums.of(file)]
+        for file, series in files_and_series(snakemake.input.items(), params.get(BY_SERIES, {}))
     ]
     yield
-    outputs = {str(file): sums.of(str(file)) for file in snakemake.output}
+    outputs = {
+        path_in_run(path, file) or file: sums.of(file) for file in map(str, snakemake.output)
+    }
     write_json(sums.read, hints_path(path))
     write_record(Record(code, plain(params), inputs, outputs), path)

@@ -14,7 +14,7 @@ with other times is read again, so that a touched or copied file counts as what 
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field
 from enum import Enum
 from itertools import zip_longest
@@ -42,7 +42,12 @@ MOST_CHANGES, MOST_SHOWN = 6, 60
 
 @dataclass(frozen=True)
 class Record:
-    """What a job was: code, params, files read (path, checksum; in order), files written."""
+    """What a job was: code, params, files read, and files written (path: checksum).
+
+    A file read is a path, its series and a checksum, in the order of the job's inputs. Paths begin
+    at the run's folder, so that it can be renamed; a file outside of it has none. The series is
+    that of a raw file of a job that works series by series, otherwise empty.
+    """
 
     code: str
     params: dict[str, Any]
@@ -56,10 +61,32 @@ def plain(value: Any) -> Any:
 
 
 def record_path(log: str | Path) -> Path:
-    """Give the place of a job's record: that of its log, below `records` and as JSON."""
-    parts = list(Path(log).parts)
-    parts[parts.index("logs")] = "records"
-    return Path(*parts).with_suffix(".json")
+    """Give the place of a job's record by its log, `results/<run>/logs/` and a name."""
+    results, run, _, *name = Path(log).parts
+    return Path(results, run, "records", *name).with_suffix(".json")
+
+
+def path_in_run(record: str | Path, path: str) -> str:
+    """Give a path from the folder of a record's run on; empty for one outside of it."""
+    run, parts = Path(record).parts[:2], Path(path).parts
+    return "/".join(parts[2:]) if parts[:2] == run else ""
+
+
+def files_and_series(
+    inputs: Iterable[tuple[str, str | Sequence[str]]], by_series: Mapping[str, Any]
+) -> list[tuple[str, str]]:
+    """List a job's inputs, each with the series whose it is, where that has to be told.
+
+    `inputs` are names and files. A job that works series by series says of each series which named
+    inputs it has a file of, as {series: {name: true}}; those files stand in the order of these
+    series. Two files of a batch that were exchanged would else pass for the same files.
+    """
+    listed = []
+    for name, value in inputs:
+        files = [value] if isinstance(value, str) else value
+        owners = [s for s, has in by_series.items() if isinstance(has, dict) and has.get(name)]
+        listed += zip(map(str, files), owners or [""] * len(files), strict=True)
+    return listed
 
 
 def read_record(path: str | Path) -> Record | None:
@@ -166,18 +193,26 @@ class Fault(Enum):
     INPUTS = "inputs have changed"
 
 
+@dataclass(frozen=True)
+class Input:
+    """A file that a job reads: its path, its series, the record of the job that makes it.
+
+    The series is that of `files_and_series`; `made_by` is None for raw data.
+    """
+
+    path: str
+    series: str = ""
+    made_by: Path | None = None
+
+
 @dataclass
 class Wanted:
-    """A job of a plan: what its record would say.
-
-    `inputs` are pairs of a path and the place of the record of the job that makes it, None for raw
-    data. `log` is the job's log, which its record is named after.
-    """
+    """A job of a plan: what its record would say. `log` is the job's, which names its record."""
 
     log: str
     code: str
     params: dict[str, Any]
-    inputs: list[tuple[str, Path | None]]
+    inputs: list[Input]
     outputs: list[str]
     record: Path = field(init=False)
 
@@ -205,7 +240,7 @@ def faults(wanted: Wanted, records: Mapping[Path, Record | None], sums: Checksum
     record = records[wanted.record]
     if record is None:
         return [Finding(Fault.UNKNOWN, wanted.outputs)]
-    altered = [path for path in wanted.outputs if sums.of(path) != record.outputs.get(path)]
+    altered = [path for path in wanted.outputs if sums.of(path) != _written(record, wanted, path)]
     altered = [] if RAW in wanted.params else altered
     params = changed_params(record.params, wanted.params)
     inputs = _changed_inputs(wanted, record, records, sums)
@@ -266,32 +301,35 @@ def _short(value: Any) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
+def _written(record: Record, wanted: Wanted, path: str) -> str | None:
+    return record.outputs.get(path_in_run(wanted.record, path) or path)
+
+
 def _changed_inputs(
     wanted: Wanted, record: Record, records: Mapping[Path, Record | None], sums: Checksums
 ) -> list[str]:
-    now = [
-        # Raw data are known by their content alone: an archive may move.
-        (path if made_by else None, _checksum_of_input(path, made_by, records, sums))
-        for path, made_by in wanted.inputs
+    now, made = [], set()
+    for file in wanted.inputs:
+        place = path_in_run(wanted.record, file.path) or file.path
+        if file.made_by:
+            maker = records[file.made_by]
+            now.append((place, "", maker.outputs.get(place) if maker else None))
+            made.add(place)
+        else:
+            # Raw data are known by their content alone: an archive may move.
+            now.append(("", file.series, sums.of(file.path)))
+    then = [
+        (path, "", checksum) if path in made else ("", series, checksum)
+        for path, series, checksum in record.inputs
     ]
-    made = {path for path, made_by in wanted.inputs if made_by}
-    then = [(path if path in made else None, checksum) for path, checksum in record.inputs]
     if (FROZEN | {BY_SERIES}) & wanted.params.keys():
         # A job that works series by series has lost nothing where a series is withdrawn, nor has a
         # network, which reads nothing once it is trained.
         known = set(then)
-        kept, gone = [fact in known and fact[1] is not None for fact in now], []
+        kept, gone = [fact in known and fact[2] is not None for fact in now], []
     else:
         pairs = zip_longest(now, then)
         kept = [fact == before for fact, before in pairs][: len(now)]
-        gone = [path for path, _ in record.inputs[len(now) :]]
-    return [path for (path, _), same in zip(wanted.inputs, kept, strict=True) if not same] + gone
-
-
-def _checksum_of_input(
-    path: str, made_by: Path | None, records: Mapping[Path, Record | None], sums: Checksums
-) -> str | None:
-    if made_by is None:
-        return sums.of(path)
-    record = records[made_by]
-    return record.outputs.get(path) if record else None
+        gone = [path for path, _, _ in record.inputs[len(now) :]]
+    changed = [file.path for file, same in zip(wanted.inputs, kept, strict=True) if not same]
+    return changed + gone

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -76,6 +77,35 @@ class Fold:
         # How often a training is saved does not make it another.
         del content["settings"]["save_every"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def fold_of(
+    model: str,
+    number: int,
+    network: Mapping,
+    prepared: Mapping,
+    save_every: int,
+    base: Base | None = None,
+) -> Fold:
+    """Gather what a fold's training depends on.
+
+    `network` is all that decides the model's weights, as the rules know it (rules/training.smk);
+    `prepared` holds the contents of plan, description, splits and cases.
+    """
+    return Fold(
+        model=model,
+        training_set=network["planning"]["training_set"],
+        number=number,
+        plan=prepared["plan"],
+        description=prepared["description"],
+        split=prepared["splits"][number],
+        cases=prepared["cases"],
+        patients=network["patients"],
+        settings=TrainingSettings(**network["settings"], save_every=save_every),
+        seed=network["seed"],
+        code=network["code"] | network["planning"]["code"],
+        base=base,
+    )
 
 
 def train_fold(fold: Fold, root: str | Path, device: torch.device, threads: int) -> dict:
