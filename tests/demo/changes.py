@@ -320,6 +320,19 @@ def corrected_reference(place: Place):
     return another_voxel(place, "msclc_001_20200715_thin/reference.nii.gz")
 
 
+@contextmanager
+def exchanged_references(place: Place):
+    """Two series of a batch have exchanged their references: all files of the batch are known."""
+    one, other = (
+        place.file(DATA, f"msclc_{name}", "reference.nii.gz")
+        for name in ("001_20200715_thin", "005_20180903_thick")
+    )
+    contents = one.read_bytes(), other.read_bytes()
+    assert contents[0] != contents[1]
+    with rewritten(one, contents[1]), rewritten(other, contents[0]):
+        yield
+
+
 def corrected_reference_of_training(place: Place):
     return another_voxel(place, "lits_002/reference.nii.gz")
 

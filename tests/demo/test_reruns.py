@@ -134,6 +134,11 @@ CHANGES = [
         REFERENCE | rules("ingest_reference_b0004 extract_radiomics"),
     ),
     Change(
+        "a reference",
+        changes.exchanged_references,
+        REFERENCE | rules("ingest_reference_b0004 extract_radiomics"),
+    ),
+    Change(
         "a reference that networks were trained on",
         changes.corrected_reference_of_training,
         REFERENCE | rules("ingest_reference_b0001"),
