@@ -41,8 +41,9 @@ assign: setup
 ibsi: setup
 	PYTHONPATH=workflow/scripts $(BIN)/python -m livermet.radiomics.ibsi --data "$(IBSI)"
 
+# Two tests at a time; what shares a long run stays in one process (tests/conftest.py).
 test: setup peers
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .

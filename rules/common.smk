@@ -35,6 +35,7 @@ from livermet.sheets import (
     read_series,
 )
 from reruns import decide_by_records
+from searches import search_once
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
 NNUNET_MODELS = ("nnunet", "nnunet_finetuned")
@@ -62,6 +63,7 @@ checked(
 
 config |= in_order(config)
 
+search_once()
 decide_by_records(
     workflow,
     config["allow_training"] or os.environ.get("LIVERMET_ALLOW_TRAINING", "") not in ("", "0"),

@@ -18,6 +18,23 @@ from livermet.files import read_table
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+# Begun first, so that no process is left with one of them at the end.
+LONGEST = ("demo", "reruns", "test_sts", "test_published")
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Keep what shares a long run in one process of `make test`, and begin with the longest."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+    order = {group: number for number, group in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(_group_of(item), len(order)))
+
+
+def _group_of(item) -> str:
+    if "demo_run" in item.fixturenames:
+        return "demo"
+    folder = item.path.parent.name
+    return folder if folder == "reruns" else item.path.stem
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,8 @@ Snakemake 9 offers no such choice: file times always count (`--rerun-triggers` c
 out), what they say is wrong after a copy or a touch, and the metadata in `.snakemake` are lost with
 a copy. What decides in Snakemake is therefore replaced: the check for incomplete files, where
 every job whose record does not say what it should gets its reason, and the comparison of times.
-After Snakemake has worked out a plan, trainings without leave are refused; while it does, a search
-that it repeats for every job visits each job once. docs/decisions/reruns.md tells what else was
-tried.
+After Snakemake has worked out a plan, trainings without leave are refused.
+docs/decisions/reruns.md tells what else was tried.
 """
 
 from collections.abc import Callable
@@ -47,7 +46,6 @@ from livermet.records import (
 MOST_NAMED = 3
 # The results whose content is not what their job recorded.
 ALTERED: set[str] = set()
-_update_needrun = DAG.update_needrun
 
 
 def decide_by_records(workflow, allow_training: bool) -> None:
@@ -60,7 +58,7 @@ def decide_by_records(workflow, allow_training: bool) -> None:
     workflow.log_metadata_info = lambda *about: None
     if workflow.is_main_process:
         DAG.check_incomplete = _give_reasons
-        DAG.update_needrun = _refusing_training(allow_training)
+        DAG.update_needrun = _refusing_training(DAG.update_needrun, allow_training)
 
 
 async def _never_newer(file, time) -> bool:
@@ -77,7 +75,7 @@ async def _give_reasons(dag: DAG) -> None:
     made_by = {
         str(path): place
         for job, place in places.items()
-        if RAW not in dict(job.params.items())
+        if RAW not in job.rule.params.keys()
         for path in job.output
     }
     records = {place: read_record(place) for place in places.values()}
@@ -114,19 +112,21 @@ def _hash_once(script: Path, sentences: bool) -> str:
 
 
 def _wanted(job, made_by: dict[str, Path], records: dict) -> Wanted:
+    outputs = [str(path) for path in job.output]
+    if records[_record_of(job)] is None:
+        # There is nothing to compare with, and a first plan is faster.
+        return Wanted(str(job.log[0]), "", {}, [], outputs)
     params = dict(job.params.items())
     script = Path(job.rule.basedir.get_path_or_uri(secret_free=False), job.rule.script)
-    # Without a record there is nothing to compare with, and a first plan is faster.
-    known = records[_record_of(job)]
     inputs = files_and_series(job.input.items(), params.get(BY_SERIES, {}))
     if len(inputs) < len(job.input):
         raise WorkflowError(f"Rule {job.rule.name} has inputs without a name; name them.")
     return Wanted(
         log=str(job.log[0]),
-        code=_hash_once(script, not FROZEN & params.keys()) if known else "",
+        code=_hash_once(script, not FROZEN & params.keys()),
         params=params,
         inputs=[Input(path, series, made_by.get(path)) for path, series in inputs],
-        outputs=[str(path) for path in job.output],
+        outputs=outputs,
     )
 
 
@@ -154,13 +154,9 @@ def _tell(paths: list[str], what: str) -> None:
         logger.warning(f"{', '.join(paths[:MOST_NAMED])}{more} {what}.")
 
 
-def _refusing_training(allowed: bool) -> Callable:
+def _refusing_training(update: Callable, allowed: bool) -> Callable:
     async def update_needrun(dag: DAG, *arguments, **options) -> None:
-        dag.bfs = _each_job_once(dag.bfs)
-        try:
-            await _update_needrun(dag, *arguments, **options)
-        finally:
-            del dag.bfs
+        await update(dag, *arguments, **options)
         refused = {} if allowed else _trained_before(dag)
         if refused:
             raise WorkflowError(
@@ -175,23 +171,6 @@ def _refusing_training(allowed: bool) -> Callable:
             )
 
     return update_needrun
-
-
-def _each_job_once(bfs: Callable) -> Callable:
-    """Let Snakemake's search pass over jobs that an earlier search with the same function found.
-
-    Snakemake asks what depends on a job that has to run for each such job anew, and joins the
-    answers: of 10,000 series each leads to every job after the trainings.
-    """
-    found = set()
-
-    def search(direction, *jobs):
-        new = [job for job in jobs if job not in found]
-        for job in bfs(direction, *new, stop=found.__contains__):
-            found.add(job)
-            yield job
-
-    return search
 
 
 def _trained_before(dag: DAG) -> dict[str, list[str]]:

@@ -1,11 +1,19 @@
 """What a plan takes: nothing where all is there, and little where one series is added."""
 
+import re
+import shutil
 from functools import partial
 from random import Random
+from types import SimpleNamespace
 
+import pytest
 from finished import add_series, finish, planned_jobs
+from planning import planner
 from snakemake.dag import DAG
+from snakemake.exceptions import ChildIOException
 from study import make_study
+
+SEARCH_AS_SNAKEMAKE_DOES = "def search_once():\n    pass\n"
 
 
 def test_one_more_series_of_a_finished_study_plans_few_jobs_of_its_own(tmp_path):
@@ -28,10 +36,51 @@ def test_one_more_series_of_a_finished_study_plans_few_jobs_of_its_own(tmp_path)
     assert "measure_detection" not in others
 
 
+def test_a_plan_is_that_of_snakemakes_own_searches(root, tmp_path):
+    study = make_study(tmp_path)
+    study.assign()
+    own = tmp_path / "own"
+    for name in ("Snakefile", "config", "envs", "profiles", "rules", "workflow"):
+        copy = shutil.copytree if (root / name).is_dir() else shutil.copy
+        own.mkdir(exist_ok=True)
+        copy(root / name, own / name)
+    (own / "workflow" / "searches.py").write_text(SEARCH_AS_SNAKEMAKE_DOES)
+    options = ["--snakefile", str(own / "Snakefile"), "--configfile", str(study.config_path)]
+    expected = planner().plan(options, study.folder)
+    plan = study.plan()
+    assert jobs_with_files(plan.stdout) == jobs_with_files(expected.stdout)
+    assert len(jobs_with_files(plan.stdout)) > 100
+
+
+def jobs_with_files(said: str) -> dict[str, list[list[str]]]:
+    """Read from a dry run, by log, what each job reads, writes and why it runs."""
+    jobs = {}
+    for block in re.split(r"\n(?=(?:local)?rule )", said)[1:]:
+        lines = dict(re.findall(r"^ +(log|input|output|reason): (.*)$", block, re.M))
+        log = lines.pop("log", block.partition(":")[0])
+        # Reasons name the files of a set, in no order.
+        jobs[log] = [sorted(re.split("[,;:] ", lines.get(key, ""))) for key in sorted(lines)]
+    return jobs
+
+
+def test_an_output_below_another_is_refused(root, monkeypatch):
+    monkeypatch.syspath_prepend(root / "workflow")
+    from searches import _stop_on_output_below_another as stop
+
+    def dag(**outputs):
+        return SimpleNamespace(
+            jobs=[SimpleNamespace(name=name, output=paths) for name, paths in outputs.items()]
+        )
+
+    with pytest.raises(ChildIOException, match=r"(?s)a/b.*a/b/c/d"):
+        stop(dag(one=["a/b"], other=["e", "a/b/c/d"]))
+    stop(dag(one=["a/b", "a/b/c"], other=["a/bc/d", "a/c"]))
+
+
 def test_a_search_over_what_follows_finds_the_same_jobs_when_it_visits_each_once(root, monkeypatch):
     """Against Snakemake's own search, which begins anew with each job; on graphs without cycles."""
     monkeypatch.syspath_prepend(root / "workflow")
-    from reruns import _each_job_once
+    from searches import _each_job_once
 
     for seed in range(20):
         random = Random(seed)

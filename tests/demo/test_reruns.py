@@ -61,12 +61,11 @@ NEW = (
     COHORT
     | REFERENCE
     | RADIOMICS
-    | rules(
-        "ingest_series ingest_reference_new predict_nnunet_ensemble_new predict_unet_new"
-        " predict_segresnet_new"
-    )
+    | rules("ingest_series predict_nnunet_ensemble_new predict_unet_new predict_segresnet_new")
 )
-NEW_SERIES = NEW | rules("make_phantom_dicom predict_nnunet_finetuned_out_of_fold_new")
+NEW_SERIES = NEW | rules(
+    "make_phantom_dicom ingest_reference_new predict_nnunet_finetuned_out_of_fold_new"
+)
 TRAINING = rules("train_nnunet finetune_nnunet")
 PLANNING = rules(
     "describe_nnunet plan_nnunet split_nnunet preprocess_nnunet describe_nnunet_finetuned"
