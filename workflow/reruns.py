@@ -75,7 +75,7 @@ async def _give_reasons(dag: DAG) -> None:
     made_by = {
         str(path): place
         for job, place in places.items()
-        if RAW not in job.rule.params.keys()
+        if RAW not in dict(job.rule.params.items())
         for path in job.output
     }
     records = {place: read_record(place) for place in places.values()}
