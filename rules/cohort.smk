@@ -54,7 +54,7 @@ rule match_cohort:
         runtime=minutes(10),
     params:
         # Of the sheet what is matched and counted: a corrected age makes no classifier again.
-        rows=rows_to_match(),
+        rows=rows_to_match,
         target=TARGET,
         window_days=config["matching"]["window_days"],
         positive_above=config["phenotype"]["positive_above"],

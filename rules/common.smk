@@ -144,7 +144,7 @@ def unusable_target(series, molecular, places):
     ]
 
 
-def rows_to_match():
+def rows_to_match(wildcards):
     """Give of each series what samples are matched by and the split is counted by."""
     columns = ["series", "patient", "study_date", "cohort", "reference", "lesions_read"]
     rows = SERIES.reindex(columns=columns).astype({"study_date": str})

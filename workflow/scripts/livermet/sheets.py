@@ -60,12 +60,12 @@ def read_series(path: str | Path, cohorts: Iterable[str]) -> pd.DataFrame:
     problems += bad_dates
     table["age"], bad_ages = _numbers(path, table, "age", required=False)
     problems += bad_ages
-    homes = table.groupby("patient")["cohort"].unique()
+    homes = table.drop_duplicates(["patient", "cohort"])
+    homes = homes[homes["patient"].duplicated(keep=False)].groupby("patient")["cohort"]
     problems += [
         f"{path}: patient '{patient}' stands in cohorts {' and '.join(sorted(names))}; a patient "
         "has one cohort, otherwise one model's training patient would be another's test patient."
-        for patient, names in homes.items()
-        if len(names) > 1
+        for patient, names in homes
     ]
     stop_on(problems)
     return table.set_index("series", drop=False)
