@@ -43,7 +43,7 @@ ibsi: setup
 
 # Two tests at a time; what shares a long run stays in one process (tests/conftest.py).
 test: setup peers
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2
 
 lint: setup
 	$(BIN)/ruff check .

@@ -22,6 +22,7 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 LONGEST = ("demo", "reruns", "test_sts", "test_published")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items) -> None:
     """Keep what shares a long run in one process of `make test`, and begin with the longest."""
     for item in items:
