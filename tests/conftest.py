@@ -18,24 +18,37 @@ from livermet.files import read_table
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+# What shares a long run, by where it lies; every other file is a group of its own.
+GROUPS = {"tests/demo": "demo", "tests/real/test_crlm.py": "demo", "tests/reruns": "reruns"}
 # Begun first, so that no process is left with one of them at the end.
-LONGEST = ("demo", "reruns", "test_sts", "test_published")
+LONGEST = ("demo", "reruns", "tests/real/test_sts.py", "tests/real/test_published.py")
 
 
-@pytest.hookimpl(tryfirst=True)
+def group_of(nodeid: str) -> str:
+    """Name the tests that one process of `make test` has to run one after the other."""
+    path = nodeid.partition("::")[0]
+    return GROUPS.get(path) or GROUPS.get(path.rpartition("/")[0], path)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Spread groups of tests over the processes."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return ByGroup(config, log)
+
+
 def pytest_collection_modifyitems(items) -> None:
-    """Keep what shares a long run in one process of `make test`, and begin with the longest."""
+    """Begin with the longest groups."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+        if "demo_run" in item.fixturenames and group_of(item.nodeid) != "demo":
+            # Two processes would make the same results at the same time.
+            raise pytest.UsageError(f"{item.nodeid} needs the demo's run; add its file to GROUPS.")
     order = {group: number for number, group in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(_group_of(item), len(order)))
-
-
-def _group_of(item) -> str:
-    if "demo_run" in item.fixturenames:
-        return "demo"
-    folder = item.path.parent.name
-    return folder if folder == "reruns" else item.path.stem
+    items.sort(key=lambda item: order.get(group_of(item.nodeid), len(order)))
 
 
 @pytest.fixture(scope="session")
