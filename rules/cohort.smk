@@ -11,9 +11,13 @@ stale_models.tsv.
 
 rule collect_acquisition:
     input:
-        acquisition=records_of(SERIES.index, "acquisition"),
-        quality=records_of(SERIES.index, "quality"),
-        reference=records_of(REFERENCE_SERIES, "reference"),
+        acquisition=by_wildcards(
+            STUDY.records_of_ingest, names=STUDY.series.index, kind="acquisition"
+        ),
+        quality=by_wildcards(STUDY.records_of_ingest, names=STUDY.series.index, kind="quality"),
+        reference=by_wildcards(
+            STUDY.records_of_ingest, names=STUDY.series_to_segment, kind="reference"
+        ),
     output:
         table=f"{RUN}/cohort/acquisition.tsv",
     log:
@@ -28,7 +32,7 @@ rule collect_acquisition:
         runtime=minutes(10),
     params:
         # From the sheet here and not in ingest: a corrected phase makes no volume again.
-        rows=rows_of_series,
+        rows=by_wildcards(STUDY.cohorts_and_phases),
         versions=pins("ingest"),
     script:
         "../workflow/scripts/collect_acquisition.py"
@@ -54,11 +58,11 @@ rule match_cohort:
         runtime=minutes(10),
     params:
         # Of the sheet what is matched and counted: a corrected age makes no classifier again.
-        rows=rows_to_match,
+        rows=by_wildcards(STUDY.rows_to_match),
         target=TARGET,
         window_days=config["matching"]["window_days"],
         positive_above=config["phenotype"]["positive_above"],
-        segmentation_set=trained_by_final_model(),
+        segmentation_set=STUDY.trained_by_final_model(),
         versions=pins("ingest"),
     script:
         "../workflow/scripts/match_cohort.py"

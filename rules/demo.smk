@@ -20,7 +20,7 @@ rule make_phantom_ct:
     benchmark:
         f"{RUN}/benchmarks/make_phantom_ct/{{series}}.tsv"
     wildcard_constraints:
-        series=one_of(phantom_series("nifti")),
+        series=one_of(STUDY.phantoms_of("nifti")),
     conda:
         "../envs/ingest.yaml"
     threads: 1
@@ -30,7 +30,7 @@ rule make_phantom_ct:
     params:
         # In the place of raw data, which may be changed by hand.
         raw=True,
-        phantom=phantom_row,
+        phantom=by_wildcards(STUDY.phantom),
         versions=pins("ingest"),
     script:
         "../workflow/scripts/make_phantom_ct.py"
@@ -45,7 +45,7 @@ rule make_phantom_dicom:
     benchmark:
         f"{RUN}/benchmarks/make_phantom_dicom/{{series}}.tsv"
     wildcard_constraints:
-        series=one_of(phantom_series("dicom")),
+        series=one_of(STUDY.phantoms_of("dicom")),
     conda:
         "../envs/ingest.yaml"
     threads: 1
@@ -55,7 +55,7 @@ rule make_phantom_dicom:
     params:
         # In the place of raw data, which may be changed by hand.
         raw=True,
-        phantom=phantom_row,
+        phantom=by_wildcards(STUDY.phantom),
         versions=pins("ingest"),
     script:
         "../workflow/scripts/make_phantom_dicom.py"

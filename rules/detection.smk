@@ -20,9 +20,9 @@ DETECTION_TABLES = [
 
 rule measure_detection:
     input:
-        predictions=predictions_of_batch,
-        probabilities=probabilities_of_batch,
-        references=references_of_batch,
+        predictions=by_wildcards(STUDY.predictions_of_batch),
+        probabilities=by_wildcards(STUDY.probabilities_of_batch),
+        references=by_wildcards(STUDY.references_of_batch),
     output:
         scans=f"{DETECTION}/batches/{{batch}}.scans.tsv",
         lesions=f"{DETECTION}/batches/{{batch}}.lesions.tsv",
@@ -40,7 +40,7 @@ rule measure_detection:
         mem_mb=memory(4000),
         runtime=minutes(60),
     params:
-        by_series=scans_of_batch,
+        by_series=by_wildcards(STUDY.scans_of_batch),
         settings=COMPONENTS
         | {key: config["detection"][key] for key in ("matching", "surface_tolerance_mm")},
         versions=pins("lesions"),
@@ -50,11 +50,11 @@ rule measure_detection:
 
 rule collect_detection:
     input:
-        scans=detection_of_model("scans"),
-        lesions=detection_of_model("lesions"),
-        matching=detection_of_model("matching"),
-        groups=detection_of_model("groups"),
-        froc=detection_of_model("froc"),
+        scans=by_wildcards(STUDY.detection_by_batch, table="scans"),
+        lesions=by_wildcards(STUDY.detection_by_batch, table="lesions"),
+        matching=by_wildcards(STUDY.detection_by_batch, table="matching"),
+        groups=by_wildcards(STUDY.detection_by_batch, table="groups"),
+        froc=by_wildcards(STUDY.detection_by_batch, table="froc"),
     output:
         scans=f"{DETECTION}/scans.tsv",
         lesions=f"{DETECTION}/lesions.tsv",
@@ -72,7 +72,7 @@ rule collect_detection:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        series=series_of_model,
+        series=by_wildcards(STUDY.predicted_series),
         versions=pins("lesions"),
     script:
         "../workflow/scripts/collect_detection.py"
@@ -135,7 +135,7 @@ rule score_detection:
     params:
         target=TARGET,
         rules=config["detection"]["matching"],
-        lesion_free=list(SERIES.index[SERIES["lesions_read"] == "absent"]) if MODELS else [],
+        lesion_free=STUDY.lesion_free_series() if MODELS else [],
         draws=config["detection"]["bootstrap_draws"],
         seed=config["seed"],
         versions=pins("lesions"),

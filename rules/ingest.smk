@@ -11,7 +11,7 @@ reference.nii.gz (0 background, 1 liver, 2 lesion, on the CT's grid) with refere
 
 rule ingest_series:
     input:
-        image=image_source,
+        image=by_wildcards(STUDY.source, column="image"),
     output:
         ct=f"{RUN}/series/{{series}}/ct.nii.gz",
         acquisition=f"{RUN}/series/{{series}}/acquisition.json",
@@ -27,7 +27,7 @@ rule ingest_series:
         mem_mb=memory(4000),
         runtime=minutes(20),
     params:
-        kind=kind_of_source,
+        kind=by_wildcards(STUDY.kind_of_source),
         versions=pins("ingest"),
     script:
         "../workflow/scripts/ingest_series.py"
@@ -35,18 +35,18 @@ rule ingest_series:
 
 # One rule a batch, declaring every file that it writes: a reference takes a second, of which most
 # is the start of its job.
-for batch, members in batches_of(REFERENCE_SERIES).items():
+for batch, members in STUDY.batches_of(STUDY.series_to_segment).items():
     if is_defined(f"ingest_reference_{batch}"):
 
         rule:
             name:
                 f"ingest_reference_{batch}"
             input:
-                cts=[ct(series) for series in members],
-                references=[source_path(s, "reference") for s in members if has_reference(s)],
-                liver_masks=[source_path(s, "liver_mask") for s in members if ROWS[s]["liver_mask"]],
+                cts=[STUDY.ct(series) for series in members],
+                references=STUDY.sources(members, "reference"),
+                liver_masks=STUDY.sources(members, "liver_mask"),
             output:
-                references=[reference(series) for series in members],
+                references=[STUDY.reference(series) for series in members],
                 records=[f"{RUN}/series/{series}/reference.json" for series in members],
             log:
                 f"{RUN}/logs/ingest_reference/{batch}.log",
@@ -61,8 +61,8 @@ for batch, members in batches_of(REFERENCE_SERIES).items():
             params:
                 by_series={
                     series: {
-                        "references": has_reference(series),
-                        "liver_masks": bool(ROWS[series]["liver_mask"]),
+                        "references": STUDY.has_reference(series),
+                        "liver_masks": bool(STUDY.rows[series]["liver_mask"]),
                     }
                     for series in members
                 },

@@ -15,8 +15,8 @@ MONAI_JOBS = config["segmentation"]["monai"]["jobs"]
 
 rule train_monai:
     input:
-        ct=volumes_to_train(ct),
-        reference=volumes_to_train(reference),
+        ct=volumes_to_train(STUDY.ct),
+        reference=volumes_to_train(STUDY.reference),
         acquisition=checked_data,
     output:
         model=f"{RUN}/monai/{{model}}/model.pt",
@@ -35,7 +35,7 @@ rule train_monai:
         mem_mb=memory(MONAI_JOBS["train"]["mem_mb"]),
         runtime=minutes(MONAI_JOBS["train"]["minutes"]),
         gpu=GPU,
-        # Not a param: a model that was trained on a GPU is no other model on a machine without.
+        # No param: if the machine has no GPU, a model that was trained on one is still the same.
         device=config["segmentation"]["device"],
     params:
         network=network_of_model,
@@ -46,10 +46,10 @@ rule train_monai:
 # One rule a batch and model, each declaring every file it writes: a job loads its model once, and a
 # series in a new batch reruns no old one.
 for model in MONAI_MODELS:
-    for batch, members in BATCHES.items():
+    for batch, members in STUDY.batches.items():
         if not is_defined(f"predict_{model}_{batch}"):
             continue
-        series_of_job = [s for s in members if prediction_kind(model, s) == "single"]
+        series_of_job = [s for s in members if STUDY.prediction_kind(model, s) == "single"]
         if series_of_job:
 
             rule:
@@ -57,10 +57,10 @@ for model in MONAI_MODELS:
                     f"predict_{model}_{batch}"
                 input:
                     model=f"{RUN}/monai/{model}/model.pt",
-                    ct=[ct(series) for series in series_of_job],
+                    ct=[STUDY.ct(series) for series in series_of_job],
                 output:
-                    prediction=[prediction_path(model, series) for series in series_of_job],
-                    probability=probability_paths(model, series_of_job),
+                    prediction=[STUDY.prediction(model, series) for series in series_of_job],
+                    probability=STUDY.probabilities(model, series_of_job),
                 log:
                     f"{RUN}/logs/predict_monai/{model}/{batch}.log",
                 benchmark:

@@ -20,10 +20,10 @@ NNUNET_JOBS = NNUNET_CONFIG["jobs"]
 for nnunet_model in NNUNET_DATASETS:
 
     nnunet_files = NNUNET_FILES[nnunet_model]
-    nnunet_series = training_set(NNUNET_SETS[nnunet_model])
-    nnunet_cts = until_settled(nnunet_model, *[ct(series) for series in nnunet_series])
+    nnunet_series = STUDY.training_set(NNUNET_SETS[nnunet_model])
+    nnunet_cts = until_settled(nnunet_model, *[STUDY.ct(series) for series in nnunet_series])
     nnunet_references = until_settled(
-        nnunet_model, *[reference(series) for series in nnunet_series]
+        nnunet_model, *[STUDY.reference(series) for series in nnunet_series]
     )
 
     rule:
@@ -100,13 +100,13 @@ for nnunet_model in NNUNET_DATASETS:
 
 if "nnunet" in NNUNET_DATASETS:
 
-    nnunet_series = training_set(NNUNET_SETS["nnunet"])
+    nnunet_series = STUDY.training_set(NNUNET_SETS["nnunet"])
 
     rule plan_nnunet:
         input:
             description=until_settled("nnunet", NNUNET_FILES["nnunet"]["raw"]),
-            cts=until_settled("nnunet", *map(ct, nnunet_series)),
-            references=until_settled("nnunet", *map(reference, nnunet_series)),
+            cts=until_settled("nnunet", *map(STUDY.ct, nnunet_series)),
+            references=until_settled("nnunet", *map(STUDY.reference, nnunet_series)),
         output:
             description=NNUNET_FILES["nnunet"]["description"],
             fingerprint=NNUNET_FILES["nnunet"]["fingerprint"],
@@ -158,14 +158,14 @@ if "nnunet" in NNUNET_DATASETS:
 
 if "nnunet_finetuned" in NNUNET_DATASETS:
 
-    nnunet_series = training_set(NNUNET_SETS["nnunet_finetuned"])
+    nnunet_series = STUDY.training_set(NNUNET_SETS["nnunet_finetuned"])
 
     rule transfer_nnunet_plan:
         input:
             description=until_settled("nnunet_finetuned", NNUNET_FILES["nnunet_finetuned"]["raw"]),
             base=until_settled("nnunet_finetuned", NNUNET_FILES["nnunet"]["plan"]),
-            cts=until_settled("nnunet_finetuned", *map(ct, nnunet_series)),
-            references=until_settled("nnunet_finetuned", *map(reference, nnunet_series)),
+            cts=until_settled("nnunet_finetuned", *map(STUDY.ct, nnunet_series)),
+            references=until_settled("nnunet_finetuned", *map(STUDY.reference, nnunet_series)),
         output:
             description=NNUNET_FILES["nnunet_finetuned"]["description"],
             fingerprint=NNUNET_FILES["nnunet_finetuned"]["fingerprint"],
@@ -222,20 +222,22 @@ if "nnunet_finetuned" in NNUNET_DATASETS:
 
 
 for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:
-    for batch, batch_series in BATCHES.items():
+    for batch, batch_series in STUDY.batches.items():
         for kind in ("ensemble", "out_of_fold"):
 
             if not is_defined(f"predict_{nnunet_model}_{kind}_{batch}"):
                 continue
             nnunet_series = [
-                series for series in batch_series if prediction_kind(nnunet_model, series) == kind
+                series
+                for series in batch_series
+                if STUDY.prediction_kind(nnunet_model, series) == kind
             ]
             if not nnunet_series:
                 continue
 
             # An ensemble is all folds; out of fold is the one that held the series' patient out.
             nnunet_folds = {
-                series: FOLDS if kind == "ensemble" else [int(PLACES[PATIENT[series]])]
+                series: FOLDS if kind == "ensemble" else [int(STUDY.place(series))]
                 for series in nnunet_series
             }
             used_folds = sorted({fold for folds in nnunet_folds.values() for fold in folds})
@@ -244,13 +246,13 @@ for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:
                 name:
                     f"predict_{nnunet_model}_{kind}_{batch}"
                 input:
-                    cts=[ct(series) for series in nnunet_series],
+                    cts=[STUDY.ct(series) for series in nnunet_series],
                     checkpoints=[checkpoint_of(nnunet_model, fold) for fold in used_folds],
                     plan=NNUNET_FILES[nnunet_model]["plan"],
                     description=NNUNET_FILES[nnunet_model]["description"],
                 output:
-                    predictions=[prediction_path(nnunet_model, series) for series in nnunet_series],
-                    probabilities=probability_paths(nnunet_model, nnunet_series),
+                    predictions=[STUDY.prediction(nnunet_model, series) for series in nnunet_series],
+                    probabilities=STUDY.probabilities(nnunet_model, nnunet_series),
                 log:
                     f"{RUN}/logs/predict_{nnunet_model}/{kind}_{batch}.log",
                 benchmark:
@@ -262,7 +264,7 @@ for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:
                     mem_mb=memory(NNUNET_JOBS["predict"]["mem_mb"]),
                     runtime=minutes(NNUNET_JOBS["predict"]["minutes"]),
                     gpu=GPU,
-                    # No param: a network trained on a GPU is no other network on a machine without.
+                    # No param: on a machine without a GPU the network is still the same.
                     device=config["segmentation"]["device"],
                 params:
                     by_series=nnunet_folds,

@@ -75,8 +75,8 @@ rule assign_harmonisation:
 
 rule select_features:
     input:
-        features=features_of_protocol,
-        batches=batches_of_protocol,
+        features=by_wildcards(STUDY.feature_table),
+        batches=by_wildcards(STUDY.harmonised_by),
     output:
         selection=f"{RUN}/phenotype/{{mask}}/{{protocol}}/selection.tsv",
     log:
@@ -93,7 +93,7 @@ rule select_features:
         name=config["phenotype"]["name"],
         lasso_alpha=config["phenotype"]["lasso_alpha"],
         lasso_target=config["phenotype"]["lasso_target"],
-        minimum_patients=patients_of_batches,
+        minimum_patients=by_wildcards(STUDY.patients_a_batch),
         seed=config["seed"],
         versions=pins("phenotype"),
     script:
@@ -102,7 +102,7 @@ rule select_features:
 
 rule fit_published:
     input:
-        features=feature_table("{mask}", "published"),
+        features=STUDY.feature_table("{mask}", "published"),
         selection=f"{MASK}/published/selection.tsv",
         weights=found_weights,
     output:
@@ -130,7 +130,7 @@ rule fit_published:
 
 rule fit_corrected:
     input:
-        features=feature_table("{mask}", "corrected"),
+        features=STUDY.feature_table("{mask}", "corrected"),
         batches=HARMONISED,
         selection=f"{MASK}/corrected/selection.tsv",
     output:
@@ -160,7 +160,7 @@ rule fit_corrected:
 
 rule fit_baselines:
     input:
-        features=feature_table("{mask}", "corrected"),
+        features=STUDY.feature_table("{mask}", "corrected"),
     output:
         predictions=f"{MASK}/corrected/baselines/predictions.tsv",
         cross_validation=f"{MASK}/corrected/baselines/cross_validation.tsv",
@@ -185,7 +185,7 @@ rule fit_baselines:
 
 rule score_test:
     input:
-        features=feature_table("{mask}", "corrected"),
+        features=STUDY.feature_table("{mask}", "corrected"),
         batches=HARMONISED,
         cross_validation=expand(
             f"{MASK}/corrected/{{classifier}}/cross_validation.tsv",
@@ -246,7 +246,7 @@ rule bootstrap_metrics:
 
 rule correlate_burden:
     input:
-        features=feature_table("{mask}", "published"),
+        features=STUDY.feature_table("{mask}", "published"),
     output:
         burden=f"{RUN}/phenotype/{{mask}}/burden.tsv",
     log:

@@ -61,7 +61,7 @@ rule write_manifest:
         runtime=minutes(20),
     params:
         run=config["run"],
-        settings=settings_of_run(),
+        settings=STUDY.settings(),
         code=code_of_package,
         packages=PINNED,
         versions=pins("ingest"),

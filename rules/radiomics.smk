@@ -66,7 +66,7 @@ rule perturb_lesions:
         by_series=perturbed_of_batch,
         components=COMPONENTS,
         settings=config["radiomics"]["settings"],
-        perturbations=PERTURBATIONS,
+        perturbations=config["radiomics"]["perturbations"],
         aggregations=list(AGGREGATED),
         seed=config["seed"],
         versions=pins("radiomics"),
@@ -76,12 +76,12 @@ rule perturb_lesions:
 
 rule collect_radiomics:
     input:
-        unions=features_of_batches("union"),
-        lesions=features_of_batches("lesions"),
+        unions=by_wildcards(STUDY.features_by_batch, table="union"),
+        lesions=by_wildcards(STUDY.features_by_batch, table="lesions"),
         matching=f"{RUN}/cohort/matching.tsv",
-        scans=detection_of_mask("scans"),
-        detected=detection_of_mask("lesions"),
-        groups=detection_of_mask("groups"),
+        scans=by_wildcards(STUDY.detection_of_mask, table="scans"),
+        detected=by_wildcards(STUDY.detection_of_mask, table="lesions"),
+        groups=by_wildcards(STUDY.detection_of_mask, table="groups"),
     output:
         features=[f"{RUN}/radiomics/{{mask}}/{features_file(name)}" for name in AGGREGATED],
         lesions=f"{RUN}/radiomics/{{mask}}/lesions.tsv",
@@ -96,7 +96,7 @@ rule collect_radiomics:
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
-        series=series_of_mask,
+        series=by_wildcards(STUDY.masked_series),
         name=config["phenotype"]["name"],
         aggregations=AGGREGATED,
         settings=config["radiomics"]["settings"],

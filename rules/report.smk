@@ -61,8 +61,8 @@ REPORT_TABLES = [
 ]
 # Scans that may stand as examples: test patients' with a reference, of the target cohort if any.
 # Which of them are classified is not known yet; with given masks the script prefers those.
-TESTED = [name for name in ROWS if has_reference(name) and PLACES[PATIENT[name]] == "test"]
-EXAMPLES = [name for name in TESTED if ROWS[name]["cohort"] == TARGET] or TESTED
+TESTED = [s for s in STUDY.rows if STUDY.has_reference(s) and STUDY.place(s) == "test"]
+EXAMPLES = [name for name in TESTED if STUDY.rows[name]["cohort"] == TARGET] or TESTED
 REPORT_FIGURES = [
     f"{FIGURES}/{name}.svg"
     for name in (
@@ -266,9 +266,9 @@ rule draw_segmentation_examples:
     input:
         facts=FACTS,
         scans=f"{RUN}/detection/{FINAL_MODEL}/scans.tsv" if FINAL_MODEL else [],
-        ct=[ct(name) for name in EXAMPLES],
-        references=[reference(name) for name in EXAMPLES],
-        predictions=[prediction_path(FINAL_MODEL, name) for name in EXAMPLES if FINAL_MODEL],
+        ct=[STUDY.ct(name) for name in EXAMPLES],
+        references=[STUDY.reference(name) for name in EXAMPLES],
+        predictions=[STUDY.prediction(FINAL_MODEL, name) for name in EXAMPLES if FINAL_MODEL],
     output:
         png=f"{FIGURES}/figure2_segmentation.png",
         svg=report(
@@ -573,7 +573,7 @@ rule write_report:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        masked=reported_series,
+        masked=by_wildcards(STUDY.reported_series),
         settings={
             "run": config["run"],
             "source": SOURCE,
@@ -593,7 +593,7 @@ rule write_report:
             "aggregation": AGGREGATION,
             "published_weights": config["phenotype"]["published_weights"],
             "harmonisation": HARMONISATION,
-            "phantoms": PHANTOMS is not None,
+            "phantoms": STUDY.phantoms is not None,
             "checklists": "checklists.html",
             "versions": PINNED,
         },
@@ -634,7 +634,7 @@ rule write_checklists:
             "entry": "table" if FROM_TABLE else "masks" if FROM_REFERENCE else "scans",
             "target": TARGET,
             "name": config["phenotype"]["name"],
-            "phantoms": PHANTOMS is not None,
+            "phantoms": STUDY.phantoms is not None,
             "models": MODELS,
             "final_model": FINAL_MODEL,
             "folds": len(FOLDS),

@@ -23,7 +23,7 @@ wildcard_constraints:
 
 rule search_published_weights:
     input:
-        features=feature_table("{mask}", "published"),
+        features=STUDY.feature_table("{mask}", "published"),
         selection=f"{MASK}/published/selection.tsv",
     output:
         weights=f"{MASK}/published/{{classifier}}/weights/{{part}}.tsv",

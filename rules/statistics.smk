@@ -55,7 +55,7 @@ rule measure_reproducibility:
         acquisition=[] if FROM_TABLE else f"{RUN}/cohort/acquisition.tsv",
         perturbed=[
             f"{RUN}/radiomics/{PHENOTYPE_MASK}/batches/{batch}.perturbed.tsv"
-            for batch in PERTURBED
+            for batch in STUDY.perturbed_batches
         ],
     output:
         reproducibility=report(
@@ -76,7 +76,7 @@ rule measure_reproducibility:
     params:
         name=config["phenotype"]["name"],
         aggregations=[AGGREGATION, *(["union"] if BY_LESION else [])],
-        series=perturbed_series(PHENOTYPE_MASK),
+        series=STUDY.perturbed_series,
         draws=config["phenotype"]["bootstrap_draws"],
         seed=config["seed"],
         versions=pins("phenotype"),

@@ -30,8 +30,8 @@ MONAI_TRAINING, MONAI_VALIDATION = (
     checked(
         split_by_fold,
         {
-            series: PLACES[PATIENT[series]]
-            for series in training_set(config["training_sets"]["base"])
+            series: STUDY.place(series)
+            for series in STUDY.training_set(config["training_sets"]["base"])
         },
     )
     if MONAI_MODELS
@@ -81,7 +81,9 @@ def monai_network(model):
         "training_set": config["training_sets"]["base"],
         "training": MONAI_TRAINING,
         "validation": MONAI_VALIDATION,
-        "patients": {series: PATIENT[series] for series in MONAI_TRAINING + MONAI_VALIDATION},
+        "patients": {
+            series: STUDY.patients[series] for series in MONAI_TRAINING + MONAI_VALIDATION
+        },
         "seed": config["seed"],
         "code": logic("train_monai"),
         "versions": versions_of_weights("monai"),
@@ -91,10 +93,10 @@ def monai_network(model):
 def nnunet_planning(model):
     """Give all that decides what nnU-Net prepares for a model, its base's preparation included."""
     base = {"base": nnunet_planning("nnunet")} if model == "nnunet_finetuned" else {}
-    cases = training_set(NNUNET_SETS[model])
+    cases = STUDY.training_set(NNUNET_SETS[model])
     return base | {
         "training_set": NNUNET_SETS[model],
-        "places": {series: PLACES[PATIENT[series]] for series in cases},
+        "places": {series: STUDY.place(series) for series in cases},
         "plans": NNUNET_CONFIG["plans"],
         "code": logic("describe_nnunet", "split_nnunet", NNUNET_PLANS[model], "preprocess_nnunet"),
         "versions": versions_of_weights("nnunet"),
@@ -107,7 +109,9 @@ def nnunet_network(model):
     settings = NNUNET_SETTINGS[model]
     return base | {
         "planning": nnunet_planning(model),
-        "patients": {series: PATIENT[series] for series in training_set(NNUNET_SETS[model])},
+        "patients": {
+            series: STUDY.patients[series] for series in STUDY.training_set(NNUNET_SETS[model])
+        },
         # How often a checkpoint is saved decides no weight.
         "settings": {key: settings[key] for key in settings if key != "save_every"},
         "seed": config["seed"],
@@ -213,8 +217,8 @@ def withdrawn_without_files(names):
         f"Training set '{name}' holds series '{case}', which is neither in the sheet of series nor "
         "ingested; put its row back, or name a new training set without it."
         for name in sorted(names)
-        for case in LEDGER.training_sets.get(name, {})
-        if case not in ROWS and not Path(ct(case)).exists()
+        for case in STUDY.ledger.training_sets.get(name, {})
+        if case not in STUDY.rows and not Path(STUDY.ct(case)).exists()
     ]
 
 
@@ -227,13 +231,14 @@ def sets_to_train():
 
 # A series that has left the sheet is withdrawn: the audit then names the models that it trained.
 TRAINED_SERIES = sorted(
-    {series for name in needed_training_sets() for series in training_set(name)} & set(SERIES.index)
+    {series for name in STUDY.needed_training_sets() for series in STUDY.training_set(name)}
+    & STUDY.rows.keys()
 )
 
 
 def trained_volumes(wildcards):
     """List the CTs and the references of the series that networks are trained on."""
-    return [kind(series) for kind in (ct, reference) for series in TRAINED_SERIES]
+    return [kind(series) for kind in (STUDY.ct, STUDY.reference) for series in TRAINED_SERIES]
 
 
 if PLANS_THE_RUN:

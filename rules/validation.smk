@@ -10,8 +10,8 @@ without any relation to find).
 Repeats, parts of the permutations and parts of the null cohorts are jobs of their own.
 """
 
-PUBLISHED_FEATURES = feature_table(PHENOTYPE_MASK, "published")
-CORRECTED_FEATURES = feature_table(PHENOTYPE_MASK, "corrected")
+PUBLISHED_FEATURES = STUDY.feature_table(PHENOTYPE_MASK, "published")
+CORRECTED_FEATURES = STUDY.feature_table(PHENOTYPE_MASK, "corrected")
 CORRECTED = f"{RUN}/phenotype/{PHENOTYPE_MASK}/corrected"
 PUBLISHED = f"{RUN}/phenotype/{PHENOTYPE_MASK}/published"
 PERMUTATIONS = parts_of(config["phenotype"]["permutations"]["count"], 50, first=0)

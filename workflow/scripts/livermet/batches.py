@@ -1,4 +1,4 @@
-"""Tables that jobs write batch by batch, and the rows of them that a cohort's tables take."""
+"""Work that is cut into jobs, tables that jobs write batch by batch, and the rows taken of them."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -7,6 +7,12 @@ import pandas as pd
 
 from livermet.errors import stop_on
 from livermet.files import PROVENANCE_MARK, read_table, whole_file
+
+
+def parts_of(count: int, size: int, first: int) -> dict[str, list[int]]:
+    """Cut the numbers from `first` to `count` into parts: {part: [its first, its last]}."""
+    starts = range(first, count + 1, size)
+    return {str(part): [start, min(start + size - 1, count)] for part, start in enumerate(starts)}
 
 
 def write_parts(parts: Iterable[pd.DataFrame], path: str | Path, provenance: str = "") -> None:

@@ -106,7 +106,8 @@ def slope(label: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> fl
     family = sm.families.Binomial()
     model = sm.GLM(label, sm.add_constant(logits), family=family, freq_weights=weights)
     with warnings.catch_warnings():
-        # Where few series keep the classes from being separated, only the errors are in doubt.
+        # If few series lie between the classes, statsmodels warns that its standard errors are
+        # unreliable. They are not used.
         warnings.simplefilter("ignore")
         return float(model.fit().params[1])
 

@@ -84,8 +84,9 @@ def batch_effects(values: np.ndarray, batch: np.ndarray) -> dict[str, Effect]:
     """Estimate what each batch does to (rows, features); NaN is missing, `batch` is (rows,).
 
     A feature with fewer than two different values in one of the batches has no scale there and is
-    left as it is everywhere, as in the package sva. There is no effect with one batch or with
-    fewer than two features, which could lend each other nothing.
+    left as it is everywhere, as in the package sva. With one batch, or with
+    fewer than two features, the result is empty, because there is nothing to compare a batch or a
+    feature with.
     """
     parts = {name: values[batch == name] for name in sorted(set(batch))}
     adjusted = np.all([_varies(part) for part in parts.values()], axis=0)

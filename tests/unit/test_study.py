@@ -1,0 +1,202 @@
+"""A study knows who is held out, how each series is predicted, and what its batches hold.
+
+Four patients of the target cohort: p1 in fold 0, p2 in fold 1, p3 and p4 in test; s1 and s2 of the
+source cohort in folds 0 and 1. Training sets: base holds s1 and s2, fine-tuning p1.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from livermet.config import load_config
+from livermet.errors import InputError
+from livermet.ledger import Ledger
+from livermet.study import Study, read_study
+
+ROOT = Path(__file__).parents[2]
+SERIES = [
+    # series, patient, date, cohort, image, reference, liver_mask, lesions_read
+    ("s1_a", "s1", "2020-01-01", "LiTS", "s1.nii.gz", "s1_ref.nii.gz", "", ""),
+    ("s2_a", "s2", "2020-01-01", "LiTS", "s2.nii.gz", "s2_ref.nii.gz", "", ""),
+    ("p1_a", "p1", "2020-01-01", "mSCLC", "p1/dicom", "p1_ref.nii.gz", "", "present"),
+    ("p2_a", "p2", "2020-01-01", "mSCLC", "p2/dicom", "", "p2_liver.nii.gz", "present"),
+    ("p3_a", "p3", "2020-01-01", "mSCLC", "p3.nrrd", "p3_ref.nii.gz", "", "present"),
+    ("p4_a", "p4", "2020-01-01", "mSCLC", "/archive/p4", "", "", "absent"),
+]
+COLUMNS = ["series", "patient", "study_date", "cohort"]
+COLUMNS += ["image", "reference", "liver_mask", "lesions_read"]
+SAMPLES = [("p1", "2020-01-05", 0.4), ("p2", "2020-09-01", -0.2), ("p3", "2020-01-02", -0.3)]
+
+
+def study(**keys) -> Study:
+    """Make the study of this module, with keys laid over the default config."""
+    config = load_config([ROOT / "config" / "config.yaml"])
+    config |= {"run": "mine", "data_root": "raw"}
+    config["training_sets"] = {"base": "base", "finetuned": "both"}
+    for key, value in keys.items():
+        section = config
+        *path, last = key.split("__")
+        for name in path:
+            section = section[name]
+        section[last] = value
+    series = pd.DataFrame(SERIES, columns=COLUMNS).assign(phase="venous")
+    series["study_date"] = pd.to_datetime(series["study_date"])
+    molecular = pd.DataFrame(SAMPLES, columns=["patient", "sample_date", "score"])
+    molecular = molecular.assign(sample_type="biopsy")
+    molecular["sample_date"] = pd.to_datetime(molecular["sample_date"])
+    places = {"s1": "0", "s2": "1", "p1": "0", "p2": "1", "p3": "test", "p4": "test"}
+    cohorts = {row[1]: row[3] for row in SERIES}
+    splits = pd.DataFrame([(p, cohorts[p], place) for p, place in places.items()])
+    batches = [("s1_a", "b1"), ("s2_a", "b1"), ("p1_a", "b1"), ("gone", "b1"), ("p2_a", "b2")]
+    batches += [("p3_a", "b2"), ("p4_a", "b3")]
+    ledger = Ledger(
+        splits.set_axis(["patient", "cohort", "place"], axis=1),
+        pd.DataFrame(batches, columns=["series", "batch"]),
+        {
+            "base": {"s1_a": "s1", "s2_a": "s2"},
+            "both": {"s1_a": "s1", "s2_a": "s2", "p1_a": "p1", "p1_old": "p1"},
+        },
+    )
+    return Study(config, series.set_index("series", drop=False), molecular, None, ledger)
+
+
+def kinds(model: str, of: Study) -> dict[str, str | None]:
+    return {series: of.prediction_kind(model, series) for series in of.rows}
+
+
+def test_who_has_been_seen_is_scored_out_of_fold_or_not_at_all():
+    mine = study()
+    unseen = dict.fromkeys(("p2_a", "p3_a", "p4_a"), "ensemble")
+    seen = {"s1_a": "out_of_fold", "s2_a": "out_of_fold"}
+    assert kinds("nnunet", mine) == seen | {"p1_a": "ensemble"} | unseen
+    assert kinds("nnunet_finetuned", mine) == seen | {"p1_a": "out_of_fold"} | unseen
+    single = dict.fromkeys(("p1_a", "p2_a", "p3_a", "p4_a"), "single")
+    assert kinds("unet", mine) == {"s1_a": None, "s2_a": None} | single
+    assert mine.predicted_series("unet") == list(single)
+
+
+def test_the_network_of_a_fold_has_not_seen_the_fold():
+    mine = study()
+    assert mine.trained_patients("nnunet_finetuned") == {"s1", "s2", "p1"}
+    assert mine.trained_patients("nnunet_finetuned", 0) == {"s2"}
+    assert mine.trained_patients("nnunet", 1) == {"s1"}
+    assert mine.planned_leaks() == []
+
+
+def test_a_training_patient_of_the_test_set_is_a_leak():
+    mine = study()
+    mine.ledger.training_sets["base"]["p3_a"] = "p3"
+    assert any("p3" in sentence for sentence in mine.planned_leaks())
+
+
+def test_the_final_model_was_fitted_on_its_set_and_those_with_one_split_not_on_fold_0():
+    assert study().trained_by_final_model() == ["s1_a", "s2_a", "p1_a", "p1_old"]
+    assert study(segmentation__final_model="nnunet").trained_by_final_model() == ["s1_a", "s2_a"]
+    assert study(segmentation__final_model="unet").trained_by_final_model() == ["s2_a"]
+    assert study(segmentation__source="reference").trained_by_final_model() == []
+
+
+def test_a_batch_holds_what_the_sheet_still_has():
+    mine = study()
+    assert mine.batches == {"b1": ["s1_a", "s2_a", "p1_a"], "b2": ["p2_a", "p3_a"], "b3": ["p4_a"]}
+    assert mine.batches_of(["p3_a", "p1_a"]) == {"b1": ["p1_a"], "b2": ["p3_a"]}
+    assert mine.batches_of_models["unet"] == {
+        "b1": ["p1_a"],
+        "b2": ["p2_a", "p3_a"],
+        "b3": ["p4_a"],
+    }
+    assert mine.batches_of_masks["reference"] == {"b1": ["p1_a"], "b2": ["p3_a"]}
+    assert mine.scans_of_batch("nnunet", "b1") == {
+        "s1_a": {"kind": "out_of_fold", "reference": True},
+        "s2_a": {"kind": "out_of_fold", "reference": True},
+        "p1_a": {"kind": "ensemble", "reference": True},
+    }
+    assert mine.references_of_batch("nnunet", "b2") == ["results/mine/series/p3_a/reference.nii.gz"]
+
+
+def test_sources_are_known_by_their_names():
+    mine = study()
+    assert [mine.kind_of_source(series) for series in ("s1_a", "p1_a", "p3_a", "p4_a")] == [
+        "volume",
+        "dicom",
+        "volume",
+        "dicom",
+    ]
+    assert mine.source("p1_a") == "raw/p1/dicom"
+    assert mine.source("p4_a") == "/archive/p4"
+    assert mine.source("p2_a", "reference") is None
+    assert mine.sources(["p1_a", "p2_a", "p3_a"], "reference") == [
+        "raw/p1_ref.nii.gz",
+        "raw/p3_ref.nii.gz",
+    ]
+    assert mine.series_to_segment == ["s1_a", "s2_a", "p1_a", "p2_a", "p3_a"]
+
+
+def test_what_the_matching_excludes_is_neither_perturbed_nor_reported():
+    # p2's sample is 244 days away, p4 has none.
+    mine = study(segmentation__source="reference")
+    assert mine.included_series("reference") == ["p1_a", "p3_a"]
+    assert mine.reported_series() == ["p1_a", "p3_a"]
+    # Of these only p1 trains classifiers.
+    assert mine.perturbed_series == ["p1_a"]
+    assert study().reported_series() == ["p1_a", "p2_a", "p3_a", "p4_a"]
+
+
+def test_paths_follow_the_kind_of_prediction():
+    mine = study(segmentation__lesion_probability=True)
+    folder = "results/mine/predictions/nnunet_finetuned"
+    assert mine.prediction("nnunet_finetuned", "p1_a") == f"{folder}/out_of_fold/p1_a.nii.gz"
+    assert mine.label_map("nnunet_finetuned", "p3_a") == f"{folder}/ensemble/p3_a.nii.gz"
+    assert mine.label_map("reference", "p3_a") == "results/mine/series/p3_a/reference.nii.gz"
+    probability = "results/mine/probabilities/unet/single/p1_a.nii.gz"
+    assert mine.probabilities("unet", ["p1_a"]) == [probability]
+    assert study(segmentation__lesion_probability=False).probabilities("unet", ["p1_a"]) == []
+
+
+@pytest.mark.parametrize(
+    ("mask", "expected"),
+    [("unet", "detection/unet"), ("reference", "detection/nnunet_finetuned"), ("table", None)],
+)
+def test_the_references_lesions_are_matched_with_the_final_models(mask, expected):
+    found = study().detection_of_mask(mask, "scans")
+    assert found == (f"results/mine/{expected}/scans.tsv" if expected else [])
+
+
+def test_the_corrected_protocol_alone_learns_from_single_lesions():
+    mine = study(phenotype__aggregation="largest")
+    assert mine.feature_table("unet", "corrected").endswith("unet/features_largest.csv")
+    assert mine.feature_table("unet", "published").endswith("unet/features.csv")
+    only = study(phenotype__aggregation="largest", phenotype__protocols=["published"])
+    assert not only.is_by_lesion
+
+
+def test_where_a_reference_lies_decides_no_match():
+    rows = study().rows_to_match()
+    assert [row["reference"] for row in rows] == ["yes", "yes", "yes", "", "yes", ""]
+    assert set(rows[0]) == set(COLUMNS) - {"image", "liver_mask"}
+
+
+def test_settings_hold_no_place_and_no_resources():
+    settings = study().settings()
+    assert not {"data_root", "sheets", "ledger", "allow_training"} & set(settings)
+    assert "jobs" not in settings["segmentation"]["nnunet"]
+    assert "jobs" not in settings["segmentation"]["monai"]
+    assert settings["phenotype"]["table"] is False
+
+
+def test_a_volume_without_a_header_cannot_be_harmonised():
+    mine = study(phenotype__harmonisation={"by": "scanner", "minimum_patients": 2})
+    found = [sentence for sentence in mine.problems() if "DICOM header" in sentence]
+    # p4 is a folder, and excluded.
+    assert [sentence.partition(":")[0] for sentence in found] == ["Series 'p3_a'"]
+    assert mine.harmonised_by("corrected") == "results/mine/cohort/harmonisation.tsv"
+    assert mine.patients_a_batch("corrected") == 2
+    assert mine.patients_a_batch("published") is None
+
+
+def test_sheets_that_are_not_there_are_told_with_their_columns(tmp_path):
+    config = load_config([ROOT / "config" / "config.yaml"])
+    config["sheets"] |= {"series": str(tmp_path / "s.tsv"), "molecular": str(tmp_path / "m.tsv")}
+    with pytest.raises(InputError, match=r"(?s)s\.tsv.*m\.tsv"):
+        read_study(config)

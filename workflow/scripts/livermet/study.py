@@ -1,0 +1,531 @@
+"""A study, read once from its config, sheets and ledger: who is where, and which file is whose.
+
+Rules ask a `Study` which patients are held out, how a series is predicted, what a batch holds, and
+where a result lies. Paths are relative to the folder that the run's `results` are in. Nothing here
+reads a volume or a result.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from livermet.cohort import match_samples, unusable_for_classes
+from livermet.errors import stop_on
+from livermet.leakage import audit_roles, leaks
+from livermet.ledger import Ledger, empty_ledger, lacking, read_ledger, unusable_sets
+from livermet.monai_models.settings import VALIDATION_FOLD
+from livermet.phenotype.table import read_feature_table
+from livermet.radiomics.aggregation import features_file
+from livermet.sheets import (
+    missing_files,
+    missing_sheets,
+    read_molecular,
+    read_phantoms,
+    read_series,
+)
+
+VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
+# Models in folds: the network of a fold can score the patients that it has not seen.
+FOLDED_MODELS = ("nnunet", "nnunet_finetuned")
+# Keys of the config that are no part of a result: places on this machine, and leave to train.
+NO_RESULT = ("data_root", "sheets", "ledger", "allow_training")
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A study's config and tables, and what follows from them.
+
+    `series` is indexed by series; `molecular` and `phantoms` are None where a study has no such
+    sheet. A study that begins with a finished feature table has no series and an empty ledger.
+    """
+
+    config: Mapping[str, Any]
+    series: pd.DataFrame
+    molecular: pd.DataFrame | None
+    phantoms: pd.DataFrame | None
+    ledger: Ledger
+
+    # The run.
+
+    @cached_property
+    def run(self) -> str:
+        """The folder of the run's results."""
+        return f"results/{self.config['run']}"
+
+    @cached_property
+    def target(self) -> str:
+        """The name of the cohort with molecular results."""
+        return self.config["cohorts"]["target"]
+
+    @cached_property
+    def folds(self) -> list[int]:
+        """The numbers of the folds."""
+        return list(range(self.config["split"]["folds"]))
+
+    @cached_property
+    def from_table(self) -> bool:
+        """Whether the study begins with a finished feature table."""
+        return bool(self.config["phenotype"]["table"])
+
+    @cached_property
+    def from_reference(self) -> bool:
+        """Whether the study begins with scans and given masks."""
+        return not self.from_table and self.config["segmentation"]["source"] == "reference"
+
+    @cached_property
+    def models(self) -> list[str]:
+        """The segmentation models that the run trains."""
+        given = self.from_table or self.from_reference
+        return [] if given else self.config["segmentation"]["models"]
+
+    @cached_property
+    def final_model(self) -> str | None:
+        """The model whose masks the phenotype is learnt from; None where masks are given."""
+        return self.config["segmentation"]["final_model"] if self.models else None
+
+    @cached_property
+    def phenotype_mask(self) -> str:
+        """The mask that the phenotype is learnt from: a model's, 'reference' or 'table'."""
+        return "table" if self.from_table else self.final_model or "reference"
+
+    @cached_property
+    def is_compared(self) -> bool:
+        """Whether predicted masks' phenotype has that of the reference masks beside it."""
+        return bool(self.models) and self.config["phenotype"]["compare_with_reference"]
+
+    @cached_property
+    def saves_probabilities(self) -> bool:
+        """Whether models save the probability of a lesion."""
+        return bool(self.models) and self.config["segmentation"]["lesion_probability"]
+
+    @cached_property
+    def aggregation(self) -> str:
+        """What the corrected protocol's features are of; the published one's are of the union."""
+        if self.from_table:
+            return "table"
+        phenotype = self.config["phenotype"]
+        return phenotype["aggregation"] if "corrected" in phenotype["protocols"] else "union"
+
+    @cached_property
+    def is_by_lesion(self) -> bool:
+        """Whether the corrected protocol's features come of single lesions."""
+        return self.aggregation not in ("table", "union")
+
+    @cached_property
+    def harmonisation(self) -> str | list[str]:
+        """The table of batches that features are harmonised by; empty where they are not."""
+        by = self.config["phenotype"]["harmonisation"]["by"]
+        return f"{self.run}/cohort/harmonisation.tsv" if by else []
+
+    def harmonised_by(self, protocol: str) -> str | list[str]:
+        """Give the table of batches that a protocol harmonises features by: the corrected one."""
+        return self.harmonisation if protocol == "corrected" else []
+
+    def patients_a_batch(self, protocol: str) -> int | None:
+        """Give the patients that each batch needs, where a protocol harmonises by batches."""
+        needed = self.config["phenotype"]["harmonisation"]["minimum_patients"]
+        return needed if self.harmonised_by(protocol) else None
+
+    def settings(self) -> dict:
+        """Give the config without what is no part of a result, or what jobs may take."""
+        kept = {key: value for key, value in self.config.items() if key not in NO_RESULT}
+        segmentation = self.config["segmentation"]
+        networks = {
+            key: {name: setting for name, setting in segmentation[key].items() if name != "jobs"}
+            for key in ("monai", "nnunet")
+            if key in segmentation
+        }
+        return kept | {
+            "segmentation": segmentation | networks,
+            "phenotype": {**self.config["phenotype"], "table": self.from_table},
+        }
+
+    # Series and patients.
+
+    @cached_property
+    def rows(self) -> dict[str, dict]:
+        """What the sheet says of each series; a dictionary is asked faster than a table."""
+        return self.series.to_dict("index")
+
+    @cached_property
+    def patients(self) -> dict[str, str]:
+        """The patient of each series, of withdrawn ones too that networks are trained on."""
+        known = dict(zip(self.series.index, self.series["patient"], strict=True))
+        for name in self.needed_training_sets():
+            known |= self.ledger.training_sets[name]
+        return known
+
+    @cached_property
+    def places(self) -> dict[str, str]:
+        """The place of each patient: 'test' or the number of a fold."""
+        return self.ledger.places
+
+    def place(self, series: str) -> str:
+        """Give the place of a series' patient."""
+        return self.places[self.patients[series]]
+
+    @cached_property
+    def target_series(self) -> list[str]:
+        """The series of the target cohort, in the sheet's order."""
+        return list(self.series.index[self.series["cohort"] == self.target])
+
+    @cached_property
+    def series_to_segment(self) -> list[str]:
+        """The series that come with a reference or a liver mask."""
+        return [name for name, row in self.rows.items() if row["reference"] or row["liver_mask"]]
+
+    def lesion_free_series(self) -> list[str]:
+        """List the series without lesions by the radiology report."""
+        return list(self.series.index[self.series["lesions_read"] == "absent"])
+
+    def has_reference(self, series: str) -> bool:
+        """Tell whether a human has segmented a series' lesions."""
+        return bool(self.rows[series]["reference"])
+
+    def kind_of_source(self, series: str) -> str:
+        """Say how a series is stored, by its name: 'dicom' (a folder) or 'volume' (a file)."""
+        return "volume" if self.rows[series]["image"].endswith(VOLUME_SUFFIXES) else "dicom"
+
+    def source(self, series: str, column: str = "image") -> str | None:
+        """Give the path of a series' image, reference or liver mask; None where it has none."""
+        name = self.rows[series][column]
+        return str(Path(self.config["data_root"]) / name) if name else None
+
+    def sources(self, names: Iterable[str], column: str) -> list[str]:
+        """List the references or liver masks of those series that have one."""
+        return [path for name in names if (path := self.source(name, column))]
+
+    def cohorts_and_phases(self) -> dict[str, dict]:
+        """Give the cohort and the phase of every series."""
+        return {
+            name: {key: row[key] for key in ("cohort", "phase")} for name, row in self.rows.items()
+        }
+
+    def rows_to_match(self) -> list[dict]:
+        """Give of each series what samples are matched by and the split is counted by."""
+        columns = ["series", "patient", "study_date", "cohort", "reference", "lesions_read"]
+        rows = self.series.reindex(columns=columns).astype({"study_date": str})
+        # Where a reference lies decides nothing.
+        given = rows["reference"].where(rows["reference"] == "", "yes")
+        return rows.assign(reference=given).to_dict("records")
+
+    def matched(self, series: pd.DataFrame) -> pd.DataFrame:
+        """Give each of some series of the target cohort its sample, and say who is excluded."""
+        return match_samples(
+            series,
+            self.molecular,
+            self.config["matching"]["window_days"],
+            self.config["phenotype"]["positive_above"],
+        )
+
+    # Phantoms.
+
+    def phantoms_of(self, kind: str) -> list[str]:
+        """List the phantoms that are written as 'nifti' or as 'dicom'."""
+        if self.phantoms is None:
+            return []
+        return list(self.phantoms.index[self.phantoms["kind"] == kind])
+
+    def phantom(self, series: str) -> dict:
+        """Give what a phantom shows and what its header tells; patient and date are the study's."""
+        row = self.rows[series]
+        study = {"patient": row["patient"], "study_date": f"{row['study_date']:%Y-%m-%d}"}
+        return {**self.phantoms.loc[series].to_dict(), **study}
+
+    # Batches.
+
+    @cached_property
+    def batches(self) -> dict[str, list[str]]:
+        """The ledger's batches, with the series that the sheet still has."""
+        found: dict[str, list[str]] = {}
+        for series, batch in self.ledger.batches.itertuples(index=False):
+            if series in self.rows:
+                found.setdefault(batch, []).append(series)
+        return found
+
+    def batches_of(self, names: Iterable[str]) -> dict[str, list[str]]:
+        """Group series by the ledger's batches, without empty batches."""
+        wanted = set(names)
+        members = {
+            batch: [name for name in series if name in wanted]
+            for batch, series in self.batches.items()
+        }
+        return {batch: found for batch, found in members.items() if found}
+
+    # Training and prediction.
+
+    def needed_training_sets(self) -> list[str]:
+        """Name the training sets of the models that the run trains."""
+        sets = self.config["training_sets"]
+        names = [sets["base"]] if self.models else []
+        return names + ([sets["finetuned"]] if "nnunet_finetuned" in self.models else [])
+
+    def training_set(self, name: str) -> list[str]:
+        """List the series of a training set, those that have left the sheet included."""
+        return list(self.ledger.training_sets[name])
+
+    def trained_patients(self, model: str, fold: int | None = None) -> set[str]:
+        """Name the patients that a model has seen, and the model that it was fine-tuned from.
+
+        With a fold: those that the network of this fold has seen.
+        """
+        sets = self.config["training_sets"]
+        names = {sets["base"]} | ({sets["finetuned"]} if model == "nnunet_finetuned" else set())
+        patients = {p for name in names for p in self.ledger.training_sets[name].values()}
+        return {patient for patient in patients if self.places[patient] != str(fold)}
+
+    @cached_property
+    def seen(self) -> dict[str, set[str]]:
+        """The patients that each model has seen, all folds together."""
+        return {model: self.trained_patients(model) for model in self.models}
+
+    def trained_by_final_model(self) -> list[str]:
+        """List the series that the final model's weights were fitted on, all folds together."""
+        if not self.models:
+            return []
+        role = "finetuned" if self.final_model == "nnunet_finetuned" else "base"
+        cases = self.training_set(self.config["training_sets"][role])
+        if self.final_model in FOLDED_MODELS:
+            return cases
+        return [series for series in cases if self.place(series) != str(VALIDATION_FOLD)]
+
+    def planned_leaks(self) -> list[str]:
+        """Say which patients the networks of this run would see that they are tested on."""
+        networks = [
+            (model, str(fold))
+            for model in self.models
+            for fold in (self.folds if model in FOLDED_MODELS else [VALIDATION_FOLD])
+        ]
+        splits = self.ledger.splits
+        return [
+            sentence
+            for model, fold in networks
+            for sentence in leaks(
+                audit_roles(splits, "segmentation", model, fold, self.trained_patients(model, fold))
+            )
+        ]
+
+    def prediction_kind(self, model: str, series: str) -> str | None:
+        """Say how a series is predicted: 'ensemble', 'out_of_fold', 'single', or None: not at all.
+
+        MONAI's networks have one split, so that none of them can score its own patients.
+        """
+        seen = self.patients[series] in self.seen[model]
+        if model in FOLDED_MODELS:
+            return "out_of_fold" if seen else "ensemble"
+        return None if seen else "single"
+
+    def predicted_series(self, model: str) -> list[str]:
+        """List the series that a model predicts, in the sheet's order."""
+        return [series for series in self.rows if self.prediction_kind(model, series)]
+
+    @cached_property
+    def batches_of_models(self) -> dict[str, dict[str, list[str]]]:
+        """The batches of the series that each model predicts."""
+        return {model: self.batches_of(self.predicted_series(model)) for model in self.models}
+
+    # What is measured of masks.
+
+    def masked_series(self, mask: str) -> list[str]:
+        """List the target series that have a mask: every one by a model, some by a human."""
+        by_model = mask != "reference"
+        return [series for series in self.target_series if by_model or self.has_reference(series)]
+
+    @cached_property
+    def batches_of_masks(self) -> dict[str, dict[str, list[str]]]:
+        """The batches of the target series that have each mask."""
+        masks = [*self.models, "reference", "table"]
+        return {mask: self.batches_of(self.masked_series(mask)) for mask in masks}
+
+    def included_series(self, mask: str) -> list[str]:
+        """List the target series that have a mask and that the matching includes."""
+        matched = self.matched(self.series.loc[self.masked_series(mask)])
+        return list(matched.loc[matched["included"], "series"])
+
+    def reported_series(self) -> list[str]:
+        """List the series whose burden the report needs: of given masks only features tell it."""
+        if self.from_table:
+            return []
+        choose = self.included_series if self.from_reference else self.masked_series
+        return choose(self.phenotype_mask)
+
+    @cached_property
+    def perturbed_series(self) -> list[str]:
+        """The training series that classifiers see, whose masks are perturbed."""
+        if self.from_table or not self.config["radiomics"]["perturbations"]["count"]:
+            return []
+        included = self.included_series(self.phenotype_mask)
+        return [series for series in included if self.place(series) != "test"]
+
+    @cached_property
+    def perturbed_batches(self) -> dict[str, list[str]]:
+        """The batches of the series whose masks are perturbed."""
+        return self.batches_of(self.perturbed_series)
+
+    # Where results lie.
+
+    def ct(self, series: str) -> str:
+        """Give the ingested CT of a series."""
+        return f"{self.run}/series/{series}/ct.nii.gz"
+
+    def reference(self, series: str) -> str:
+        """Give the ingested reference of a series."""
+        return f"{self.run}/series/{series}/reference.nii.gz"
+
+    def records_of_ingest(self, names: Iterable[str], kind: str) -> list[str]:
+        """List the records of ingest of one kind: 'acquisition', 'quality' or 'reference'."""
+        return [f"{self.run}/series/{series}/{kind}.json" for series in names]
+
+    def prediction(self, model: str, series: str) -> str:
+        """Give a model's prediction of a series."""
+        return f"{self.run}/predictions/{self._of_prediction(model, series)}"
+
+    def probability(self, model: str, series: str) -> str:
+        """Give a model's lesion probabilities of a series."""
+        return f"{self.run}/probabilities/{self._of_prediction(model, series)}"
+
+    def _of_prediction(self, model: str, series: str) -> str:
+        return f"{model}/{self.prediction_kind(model, series)}/{series}.nii.gz"
+
+    def probabilities(self, model: str, names: Iterable[str]) -> list[str]:
+        """List a model's lesion probabilities of some series, where they are saved."""
+        return [self.probability(model, s) for s in names] if self.saves_probabilities else []
+
+    def label_map(self, mask: str, series: str) -> str:
+        """Give the label map that radiomics of a series is taken from."""
+        return self.reference(series) if mask == "reference" else self.prediction(mask, series)
+
+    def feature_table(self, mask: str, protocol: str) -> str:
+        """Give the feature table of a mask that a protocol learns from."""
+        by_lesion = self.is_by_lesion and protocol == "corrected"
+        name = features_file(self.aggregation if by_lesion else "union")
+        return f"{self.run}/radiomics/{mask}/{name}"
+
+    def detection_of_mask(self, mask: str, table: str) -> str | list[str]:
+        """Give detection's table of a mask: of the reference it is the final model's.
+
+        Empty where masks are given and nothing was detected.
+        """
+        model = self.final_model if mask == "reference" else mask
+        return f"{self.run}/detection/{model}/{table}.tsv" if model in self.models else []
+
+    def scans_of_batch(self, model: str, batch: str) -> dict[str, dict]:
+        """Say how each series of a batch that a model predicts is scored."""
+        return {
+            series: {
+                "kind": self.prediction_kind(model, series),
+                "reference": self.has_reference(series),
+            }
+            for series in self.batches_of_models[model][batch]
+        }
+
+    def predictions_of_batch(self, model: str, batch: str) -> list[str]:
+        """List a model's predictions of a batch."""
+        return [self.prediction(model, series) for series in self.batches_of_models[model][batch]]
+
+    def references_of_batch(self, model: str, batch: str) -> list[str]:
+        """List the references of the series of a batch that a model predicts."""
+        return [self.reference(series) for series in self._scored(model, batch)]
+
+    def probabilities_of_batch(self, model: str, batch: str) -> list[str]:
+        """List the lesion probabilities of a batch that can be scored, where they are saved."""
+        return self.probabilities(model, self._scored(model, batch))
+
+    def _scored(self, model: str, batch: str) -> list[str]:
+        return [s for s in self.batches_of_models[model][batch] if self.has_reference(s)]
+
+    def detection_by_batch(self, model: str, table: str) -> list[str]:
+        """List a model's detection tables of one kind, one a batch."""
+        folder = f"{self.run}/detection/{model}/batches"
+        return [f"{folder}/{batch}.{table}.tsv" for batch in self.batches_of_models[model]]
+
+    def features_by_batch(self, mask: str, table: str) -> list[str]:
+        """List a mask's tables of features of one kind, one a batch."""
+        folder = f"{self.run}/radiomics/{mask}/batches"
+        return [f"{folder}/{batch}.{table}.tsv" for batch in self.batches_of_masks[mask]]
+
+    # What stops a run before its first job.
+
+    def problems(self) -> list[str]:
+        """Say what is wrong with sheets, ledger and files, each held against the others."""
+        phantoms = [] if self.phantoms is None else self.phantoms.index
+        raw = self.series[~self.series["series"].isin(phantoms)]
+        needed = self.needed_training_sets()
+        return [
+            *missing_files(raw, self.config["data_root"]),
+            *lacking(self.series, self.ledger, needed),
+            *unusable_sets(self.ledger, needed, len(self.folds)),
+            *self._unusable_target(),
+            *self._series_without_header(),
+            *self._cases_without_liver(),
+        ]
+
+    def _unusable_target(self) -> list[str]:
+        target = self.series.loc[self.target_series]
+        segmented = target[target["reference"] != ""]
+        found = self._unusable(segmented if self.from_reference else target)
+        if found or not self.is_compared:
+            return found
+        return [
+            f"Of the series with a reference alone (phenotype.compare_with_reference): {sentence}"
+            for sentence in self._unusable(segmented)
+        ]
+
+    def _unusable(self, series: pd.DataFrame) -> list[str]:
+        return unusable_for_classes(self.matched(series), self.places)
+
+    def _series_without_header(self) -> list[str]:
+        if not self.harmonisation:
+            return []
+        matched = self.matched(self.series.loc[self.target_series])
+        included = matched.loc[matched["included"], "series"]
+        by = self.config["phenotype"]["harmonisation"]["by"]
+        return [
+            f"Series '{name}': its image is a volume without a DICOM header, so that its "
+            f"{by} is not known and its features cannot be harmonised; name a DICOM "
+            "folder, or set phenotype.harmonisation.by to null."
+            for name in included
+            if self.kind_of_source(name) == "volume"
+        ]
+
+    def _cases_without_liver(self) -> list[str]:
+        if not self.models or self.config["reference_labels"]["liver"]:
+            return []
+        bare = self.series[(self.series["reference"] != "") & (self.series["liver_mask"] == "")]
+        return [
+            f"Series '{name}': its reference holds lesions only (reference_labels.liver is null), "
+            "so that networks would learn, and scores count, its liver as background; name a "
+            "liver_mask."
+            for name in bare.index
+        ]
+
+
+def read_study(config: Mapping[str, Any], verify: bool = True) -> Study:
+    """Read a study's sheets and ledger, or check the feature table that it begins with.
+
+    `config` is whole and checked. With `verify` all is held against one another and against the
+    files; without, what another process has verified is read again. Raises InputError that tells
+    all that is wrong at once.
+    """
+    if config["phenotype"]["table"]:
+        read_feature_table(config["phenotype"]["table"], config["phenotype"]["name"], complete=True)
+        series = pd.DataFrame(columns=["patient", "cohort", "series"])
+        return Study(config, series, None, None, empty_ledger())
+    sheets = config["sheets"]
+    if verify:
+        stop_on(missing_sheets(sheets["series"], sheets["molecular"], config["data_root"]))
+    study = Study(
+        config,
+        read_series(sheets["series"], config["cohorts"].values()),
+        read_molecular(sheets["molecular"]),
+        read_phantoms(sheets["phantoms"]) if sheets["phantoms"] else None,
+        read_ledger(config["ledger"], verify=verify),
+    )
+    if verify:
+        stop_on(study.problems())
+        stop_on(study.planned_leaks())
+    return study
