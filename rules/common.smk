@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
+# Needed although `make setup` installs livermet: a clone without it runs too, with conda's
+# environments, and a copy of the project has to run its own livermet and not the installed one.
 sys.path[:0] = [str(Path(workflow.basedir, "workflow", *names)) for names in ((), ("scripts",))]
 
 from livermet.cohort import match_samples, unusable_for_classes
