@@ -115,6 +115,12 @@ def test_a_config_file_that_cannot_be_read_is_named(tmp_path, content, sentence)
     assert len(told.splitlines()) == 1
 
 
+def test_a_package_without_its_project_says_so(study, tmp_path, monkeypatch):
+    monkeypatch.setattr("livermet.config.PROJECT", tmp_path)
+    told = refused("assign", "--configfile", study)
+    assert told.startswith("livermet lies outside of a clone of its project: there is no ")
+
+
 def test_ibsi_names_what_it_misses(tmp_path):
     page = tmp_path / "page.md"
     asked = ("ibsi", "--data", tmp_path, "--page", page)

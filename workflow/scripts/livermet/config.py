@@ -18,6 +18,11 @@ def study_config(configfile: str | Path) -> dict:
     Raises InputError with everything that is wrong.
     """
     folder = PROJECT / "config"
+    if not (folder / "config.yaml").is_file():
+        raise InputError(
+            f"livermet lies outside of a clone of its project: there is no {folder}/config.yaml. "
+            "Get a clone, run make setup in it, and use the livermet of its .venv."
+        )
     config = load_config([folder / "config.yaml", configfile])
     check_config(config, folder / "schemas" / "config.schema.yaml")
     return config

@@ -54,7 +54,8 @@ def lesion_components(
     box = labelled_box(labels)
     if not labels[box].size:
         return lesions
-    components = cc3d.connected_components(  # type: ignore[call-overload]  # of an int it asks which
+    # The types of cc3d ask for one of its connectivities, and for no other int.
+    components = cc3d.connected_components(  # type: ignore[call-overload]
         labels[box] == LESION, connectivity=connectivity
     )
     places, component = voxels_of(components)
