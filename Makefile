@@ -9,11 +9,17 @@ IBSI ?= ../shared/data/ibsi
 
 .PHONY: setup peers demo published table assign ibsi test lint format bench
 
-setup: .venv/installed
+setup: .venv/installed .venv/package
 
 .venv/installed: requirements.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet -r requirements.lock
+	touch $@
+
+# The package as it lies here, so that an edit counts at once; its build takes setuptools from the
+# lock and downloads nothing.
+.venv/package: pyproject.toml workflow/scripts/livermet/__init__.py .venv/installed
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 # What tests and benchmarks compare with and livermet does not run with.
@@ -36,10 +42,10 @@ table:
 	@test -f "$(TABLE)" || { echo "There is no feature table at $(TABLE). Its authors publish it with the article (doi:10.4274/dir.2025.253310, data availability) as Final_ResampledClassificationData.csv; get it and type: make published TABLE=path/to/Final_ResampledClassificationData.csv"; exit 1; }
 
 assign: setup
-	PYTHONPATH=workflow/scripts $(BIN)/python -m livermet.assign --configfile $(CONFIG)
+	$(BIN)/livermet assign --configfile $(CONFIG)
 
 ibsi: setup
-	PYTHONPATH=workflow/scripts $(BIN)/python -m livermet.radiomics.ibsi --data "$(IBSI)"
+	$(BIN)/livermet ibsi --data "$(IBSI)"
 
 # Two tests at a time; what shares a long run stays in one process (tests/conftest.py).
 test: setup peers
@@ -49,6 +55,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 
 format: setup
@@ -57,4 +64,4 @@ format: setup
 	$(BIN)/snakefmt Snakefile rules
 
 bench: setup peers
-	for script in $(wildcard benchmarks/*.py); do PYTHONPATH=workflow/scripts $(BIN)/python $$script || exit 1; done
+	for script in $(wildcard benchmarks/*.py); do $(BIN)/python $$script || exit 1; done

@@ -13,6 +13,9 @@ from functools import cache
 from inspect import signature
 from pathlib import Path
 
+
+# Needed although `make setup` installs livermet: a clone without it runs too, with conda's
+# environments, and a copy of the project has to run its own livermet and not the installed one.
 sys.path[:0] = [str(Path(workflow.basedir, "workflow", *names)) for names in ((), ("scripts",))]
 
 from livermet.batches import parts_of

@@ -1,14 +1,11 @@
 """`make assign`: add the sheets' new patients and series to the study's ledger."""
 
-import argparse
-import sys
 from pathlib import Path
 
 import pandas as pd
 
 from livermet.cohort import match_samples, patient_strata
-from livermet.config import check_config, load_config
-from livermet.errors import InputError, stop_on
+from livermet.errors import stop_on
 from livermet.ingest.volume import header_grid_difference
 from livermet.ledger import Rules, assign, read_ledger, write_ledger
 from livermet.sheets import read_molecular, read_series
@@ -54,6 +51,13 @@ def assign_from_config(config: dict) -> str:
     )
 
 
+def assign_study(config: dict) -> str:
+    """Do as `assign_from_config`, once the headers of what is there to read have been compared."""
+    series = read_series(config["sheets"]["series"], config["cohorts"].values())
+    stop_on(differing_grids(series, config["data_root"]))
+    return assign_from_config(config)
+
+
 def differing_grids(series: pd.DataFrame, data_root: str | Path) -> list[str]:
     """Name each reference whose grid is not its CT's, by the headers of NIfTI pairs alone.
 
@@ -70,23 +74,3 @@ def differing_grids(series: pd.DataFrame, data_root: str | Path) -> list[str]:
                     f"({difference}); resample the reference to the CT's grid."
                 )
     return problems
-
-
-def main() -> None:
-    """Run from the project's root with the config files in Snakemake's order."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--configfile", required=True, help="laid over config/config.yaml")
-    options = parser.parse_args()
-    root = Path(__file__).parents[3]
-    try:
-        config = load_config([root / "config" / "config.yaml", options.configfile])
-        check_config(config, root / "config" / "schemas" / "config.schema.yaml")
-        series = read_series(config["sheets"]["series"], config["cohorts"].values())
-        stop_on(differing_grids(series, config["data_root"]))
-        print(assign_from_config(config))
-    except InputError as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

@@ -6,15 +6,48 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from livermet.errors import stop_on
+from livermet.errors import InputError, stop_on
+
+# The clone that this package lies in: its config/ has the defaults and the schema.
+PROJECT = Path(__file__).parents[3]
+
+
+def study_config(configfile: str | Path) -> dict:
+    """Lay a study's config file over the project's defaults, as Snakemake does it; check the whole.
+
+    Raises InputError with everything that is wrong.
+    """
+    folder = PROJECT / "config"
+    if not (folder / "config.yaml").is_file():
+        raise InputError(
+            f"livermet lies outside of a clone of its project: there is no {folder}/config.yaml. "
+            "Get a clone, run make setup in it, and use the livermet of its .venv."
+        )
+    config = load_config([folder / "config.yaml", configfile])
+    check_config(config, folder / "schemas" / "config.schema.yaml")
+    return config
 
 
 def load_config(paths: Iterable[str | Path]) -> dict:
     """Read YAML files, each laid over the ones before it, key by key as Snakemake does it."""
     config: dict = {}
     for path in paths:
-        config = _overlaid(config, yaml.safe_load(Path(path).read_text()) or {})
+        config = _overlaid(config, _read_keys(Path(path)))
     return config
+
+
+def _read_keys(path: Path) -> dict:
+    if not path.is_file():
+        raise InputError(f"There is no config file {path}; correct its path, or write the file.")
+    try:
+        keys = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" (line {where.line + 1})" if where else ""
+        raise InputError(f"The config file {path} is not valid YAML{line}; correct it.") from error
+    if not isinstance(keys, dict):
+        raise InputError(f"The config file {path} has no keys; config/README.md lists them.")
+    return keys
 
 
 def _overlaid(below: dict, above: dict) -> dict:

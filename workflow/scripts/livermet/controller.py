@@ -29,7 +29,8 @@ class Process:
     @property
     def alive(self) -> bool:
         """Whether this very process still runs."""
-        return process_of(self.number) is not None and process_of(self.number).start == self.start
+        now = process_of(self.number)
+        return now is not None and now.start == self.start
 
 
 def process_of(number: int) -> Process | None:

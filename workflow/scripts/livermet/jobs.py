@@ -74,7 +74,7 @@ def recorded(snakemake) -> Iterator[None]:
     remove_parts([path, *snakemake.output])
     # Snakemake gives the script's own path to the file that it runs.
     recall_logic()
-    script = Path(sys.modules["__main__"].__file__)
+    script = Path(str(sys.modules["__main__"].__file__))
     code = script_hash(script, sentences=not FROZEN & params.keys())
     sums = Checksums()
     inputs = [

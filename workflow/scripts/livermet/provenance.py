@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 PACKAGE = Path(__file__).parent
 
@@ -78,7 +79,7 @@ def _logic(path: Path) -> Logic:
         tree = ast.parse(content)
         imports = sorted(set(_own_imports(tree)))
         spoken, silent = (
-            hashlib.sha256(ast.dump(_strip(tree, sentences)).encode()).hexdigest()
+            hashlib.sha256(ast.dump(cast(ast.AST, _strip(tree, sentences))).encode()).hexdigest()
             # The second takes away from what the first has left.
             for sentences in (True, False)
         )
@@ -114,7 +115,7 @@ def _strip(node: ast.AST, sentences: bool) -> ast.AST | None:
         case ast.Constant(value=str(text)) if not sentences and _is_sentence(text):
             return ast.Constant("")
         case ast.JoinedStr(values=parts) if not sentences:
-            texts = [part.value for part in parts if isinstance(part, ast.Constant)]
+            texts = [str(part.value) for part in parts if isinstance(part, ast.Constant)]
             if _is_sentence("".join(texts)):
                 return ast.Constant("")
     for name, value in ast.iter_fields(node):
@@ -140,8 +141,10 @@ def _source_of(name: str) -> Path:
 
 def _own_imports(tree: ast.AST) -> Iterable[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "livermet":
-            base = node.module.split(".")[1:]
+        if isinstance(node, ast.ImportFrom):
+            package, *base = (node.module or "").split(".")
+            if package != "livermet":
+                continue
             for alias in node.names:
                 # `from livermet.a import b` imports module a.b where there is one, and a.
                 yield from (".".join(parts) for parts in (base, [*base, alias.name]) if parts)

@@ -51,8 +51,8 @@ class Record:
 
     code: str
     params: dict[str, Any]
-    inputs: list[list[str]]
-    outputs: dict[str, str]
+    inputs: list[list[str | None]]
+    outputs: dict[str, str | None]
 
 
 def plain(value: Any) -> Any:
@@ -81,7 +81,7 @@ def files_and_series(
     inputs it has a file of, as {series: {name: true}}; those files stand in the order of these
     series. Two files of a batch that were exchanged would else pass for the same files.
     """
-    listed = []
+    listed: list[tuple[str, str]] = []
     for name, value in inputs:
         files = [value] if isinstance(value, str) else value
         owners = [s for s, has in by_series.items() if isinstance(has, dict) and has.get(name)]
@@ -136,9 +136,9 @@ class Checksums:
 
     def __init__(self):
         # (path, stamp): checksum
-        self.known: dict[tuple[str, str], str] = {}
+        self.known: dict[tuple[str, str], str | None] = {}
         # path: [stamp, checksum], of the files that had to be read.
-        self.read: dict[str, list[str]] = {}
+        self.read: dict[str, list[str | None]] = {}
 
     def learn(self, hints: Mapping[str, list[str]]) -> None:
         """Add what was known of some files when their job ended."""
@@ -330,6 +330,6 @@ def _changed_inputs(
     else:
         pairs = zip_longest(now, then)
         kept = [fact == before for fact, before in pairs][: len(now)]
-        gone = [path for path, _, _ in record.inputs[len(now) :]]
+        gone = [str(path) for path, _, _ in record.inputs[len(now) :]]
     changed = [file.path for file, same in zip(wanted.inputs, kept, strict=True) if not same]
     return changed + gone

@@ -97,7 +97,7 @@ def extend_seal(folder: str | Path, tables: Mapping[str, pd.DataFrame]) -> None:
         if (found := _compared(lines, new.get(name, []), growing=True).told())
     ]
     stop_on(problems)
-    rows = [] if text is None else [tuple(row) for _, row in _rows(text)[1:]]
+    rows: list[tuple] = [] if text is None else [tuple(row) for _, row in _rows(text)[1:]]
     for name, lines in new.items():
         rows += [(name, *line) for line in lines[len(seal.get(name, [])) :]]
     write_table(pd.DataFrame(rows, columns=SEAL_COLUMNS), folder / SEAL)
@@ -309,4 +309,4 @@ def _committed_texts(folder: Path) -> dict[str, bytes]:
             for member in archive
             if member.isfile()
         }
-        return {name: file.read() for name, file in files.items() if _is_ledgers(name)}
+        return {name: file.read() for name, file in files.items() if file and _is_ledgers(name)}

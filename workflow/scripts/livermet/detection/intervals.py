@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -46,21 +47,21 @@ class Draws:
         """Give the draws of another table, each of whose rows belongs to row `rows[k]` here."""
         return Draws(self.counts[:, rows])
 
-    def sums(self, values: Sequence[float]) -> np.ndarray:
+    def sums(self, values: ArrayLike) -> np.ndarray:
         """Sum values over the rows of each draw."""
         return self.counts @ np.asarray(values, float)
 
-    def ratios(self, parts: Sequence[float], wholes: Sequence[float]) -> np.ndarray:
+    def ratios(self, parts: ArrayLike, wholes: ArrayLike) -> np.ndarray:
         """Divide sums over the rows of each draw; NaN for 0 / 0."""
         return quotients(self.sums(parts), self.sums(wholes))
 
-    def means(self, values: Sequence[float]) -> np.ndarray:
+    def means(self, values: ArrayLike) -> np.ndarray:
         """Give the mean of each draw's defined values."""
         values = np.asarray(values, float)
         defined = ~np.isnan(values)
         return self.ratios(np.where(defined, values, 0.0), defined)
 
-    def deviations(self, values: Sequence[float]) -> np.ndarray:
+    def deviations(self, values: ArrayLike) -> np.ndarray:
         """Give the standard deviation (n - 1) of each draw's defined values."""
         values = np.asarray(values, float)
         # About the mean of all, so that squares lose no digits.
@@ -69,7 +70,7 @@ class Draws:
         spread = self.means(centred**2) - self.means(centred) ** 2
         return np.sqrt(np.maximum(quotients(spread * number, number - 1), 0.0))
 
-    def medians(self, values: Sequence[float]) -> np.ndarray:
+    def medians(self, values: ArrayLike) -> np.ndarray:
         """Give the median of each draw's defined values."""
         values = np.asarray(values, float)
         order = np.argsort(values, kind="stable")[: int(np.count_nonzero(~np.isnan(values)))]

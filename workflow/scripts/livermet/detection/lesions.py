@@ -15,7 +15,7 @@ from scipy import ndimage
 from livermet.images import LESION, voxel_volume_ml
 
 
-def labelled_box(*maps: np.ndarray) -> tuple[slice, slice, slice]:
+def labelled_box(*maps: np.ndarray) -> tuple[slice, ...]:
     """Give the smallest box that holds every labelled voxel of label maps of one shape.
 
     Projections along the axes, so that no map is copied; a box without voxels where there is none.
@@ -28,7 +28,7 @@ def labelled_box(*maps: np.ndarray) -> tuple[slice, slice, slice]:
     return tuple(slice(int(first), int(last) + 1) for first, last in ends)
 
 
-def moved_box(box: tuple[slice, slice, slice], corner: Sequence[int]) -> tuple[slice, slice, slice]:
+def moved_box(box: tuple[slice, ...], corner: Sequence[int]) -> tuple[slice, ...]:
     """Give a box of a part whose first voxel is the whole's voxel `corner`, in the whole."""
     return tuple(
         slice(edge.start + first, edge.stop + first)
@@ -36,7 +36,7 @@ def moved_box(box: tuple[slice, slice, slice], corner: Sequence[int]) -> tuple[s
     )
 
 
-def lesion_boxes(components: np.ndarray) -> list[tuple[slice, slice, slice]]:
+def lesion_boxes(components: np.ndarray) -> list[tuple[slice, ...]]:
     """Give the smallest box of each lesion 1 to n of a component map."""
     return ndimage.find_objects(components) if components.size else []
 
@@ -54,7 +54,10 @@ def lesion_components(
     box = labelled_box(labels)
     if not labels[box].size:
         return lesions
-    components = cc3d.connected_components(labels[box] == LESION, connectivity=connectivity)
+    # The types of cc3d ask for one of its connectivities, and for no other int.
+    components = cc3d.connected_components(  # type: ignore[call-overload]
+        labels[box] == LESION, connectivity=connectivity
+    )
     places, component = voxels_of(components)
     voxels = np.bincount(component)[1:]
     first = np.empty(len(voxels), np.int64)

@@ -168,7 +168,8 @@ def _any_overlap(overlap: Overlap) -> Match:
 
 def _greedy(overlap: Overlap, threshold: float) -> Match:
     iou = overlap.iou
-    groups, taken = [], (set(), set())
+    groups: list[Group] = []
+    taken: tuple[set[int], set[int]] = (set(), set())
     for pair in np.lexsort((overlap.prediction, overlap.reference, -iou)):
         reference, prediction = int(overlap.reference[pair]), int(overlap.prediction[pair])
         if iou[pair] >= threshold and reference not in taken[0] and prediction not in taken[1]:

@@ -18,6 +18,7 @@ In all three distances are undefined (empty).
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -175,7 +176,7 @@ def measure_scan(
     corner = [edge.start for edge in box]
     found = lesion_components(predicted, connectivity, minimum_lesion_voxels)
     found_table = lesion_table(found, prediction, corner).assign(side="prediction")
-    if not truth:
+    if reference is None:
         return _without_reference(predicted, found_table, prediction, matching)
     known = lesion_components(truth[0], connectivity)
     known_table = lesion_table(known, reference, corner).assign(side="reference")
@@ -191,8 +192,8 @@ def measure_scan(
     of_scan = of_lesions
     if connectivity != ALL:
         # Lesions may touch at corners or edges, and the scan has no surface between them.
-        wholes = (surfaces_of(_merged(side), spacing_mm) for side in (known, found))
-        of_scan = SurfaceDistances(*wholes, surface_tolerance_mm)
+        whole, found_whole = (surfaces_of(_merged(side), spacing_mm) for side in (known, found))
+        of_scan = SurfaceDistances(whole, found_whole, surface_tolerance_mm)
     matches = {rule: match_lesions(overlap, rule) for rule in matching}
     tables = {"reference": known_table, "prediction": found_table}
     counted = _matching_table(matches, tables)
@@ -216,7 +217,7 @@ def _merged(components: np.ndarray) -> np.ndarray:
 def _without_reference(
     predicted: np.ndarray, lesions: pd.DataFrame, grid: sitk.Image, rules: Sequence[str]
 ) -> ScanMeasures:
-    none = dict.fromkeys(ScanScores.__dataclass_fields__)
+    none: dict[str, Any] = dict.fromkeys(ScanScores.__dataclass_fields__)
     scores = none | {
         "has_reference": False,
         "predicted_lesions": len(lesions),

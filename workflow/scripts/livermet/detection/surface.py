@@ -160,6 +160,9 @@ class SurfaceDistances:
 
     def _scores(self, voxels: "_Distances", elements: "_Distances") -> SurfaceScores:
         sides = (voxels.reference, voxels.prediction)
+        # Voxels count equally; elements have areas.
+        assert elements.reference_areas is not None
+        assert elements.prediction_areas is not None
         near = [
             area[mm <= self._tolerance_mm + ROUNDING_MM].sum()
             for mm, area in (

@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -321,7 +322,7 @@ def convert(series: str, stack: Stack, log: logging.Logger) -> tuple[Volume, str
                 f"{said[-1] if said else 'none'}); a slice may be cut short or damaged: copy the "
                 "series again."
             )
-        image = nib.load(made / chosen[0])
+        image: Any = nib.load(made / chosen[0])
         volume = Volume(
             np.array(image.dataobj.get_unscaled()),
             np.array(image.affine, dtype=float),

@@ -7,6 +7,7 @@ patient's right, y to the front, z to the head. Images that leave this module ar
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -54,7 +55,7 @@ def read_volume(path: str | Path, what: str) -> Volume:
 
 def _read_nifti(path: str | Path, what: str) -> Volume:
     try:
-        image = nib.load(path)
+        image: Any = nib.load(path)
         values = np.asanyarray(image.dataobj.get_unscaled())
     except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
         raise InputError(
@@ -179,7 +180,7 @@ def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict]:
     """
     units = np.empty(volume.values.shape, dtype=np.int16)
     rounded = padding = 0
-    for z in range(units.shape[2]):
+    for z in range(volume.values.shape[2]):
         exact = volume.values[:, :, z] * np.float64(volume.slope) + volume.intercept
         if not np.isfinite(exact).all():
             raise InputError(
@@ -259,7 +260,7 @@ def header_grid_difference(ct_path: str | Path, reference_path: str | Path) -> s
     """
     grids = []
     for path in (ct_path, reference_path):
-        image = nib.load(path)
+        image: Any = nib.load(path)
         shape, affine = tuple(image.shape[:3]), np.array(image.affine, dtype=float)
         turn = nib.orientations.io_orientation(affine)
         back = nib.orientations.inv_ornt_aff(turn, shape)
@@ -296,5 +297,5 @@ def _corners_apart(shape: Sequence[int], affine: np.ndarray, other: np.ndarray) 
     return float(np.linalg.norm(apart[:, :3], axis=1).max())
 
 
-def _mm(values: Sequence[float]) -> str:
+def _mm(values: Sequence[float] | np.ndarray) -> str:
     return " x ".join(f"{value:g}" for value in np.round(values, 4))

@@ -129,7 +129,7 @@ def settings_of(section: Mapping[str, Any], model: str) -> dict[str, Any]:
     """
     own = section[model]
     shared = {key: section[key] for key in section if key not in SHAPES and key != "jobs"}
-    shape_keys = set(SHAPES[model].__dataclass_fields__)
+    shape_keys = set(SHAPES[model].__dataclass_fields__)  # type: ignore[attr-defined]
     values = {**shared, **{key: own[key] for key in own if key not in shape_keys}}
     where = f"Config segmentation.monai, {model}"
     stop_on(

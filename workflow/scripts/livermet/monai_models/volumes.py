@@ -92,9 +92,9 @@ def labels_on_ct_grid(probabilities: np.ndarray, grid: sitk.Image, ct: sitk.Imag
         if best is None:
             best, labels = on_ct.copy(), np.zeros(on_ct.shape, np.uint8)
         else:
-            labels[on_ct > best] = label
+            labels[on_ct > best] = label  # type: ignore[index]
             np.maximum(best, on_ct, out=best)
-    return on_grid_of(labels, ct)
+    return on_grid_of(labels, ct)  # type: ignore[arg-type]
 
 
 def lesion_probability_on_ct_grid(

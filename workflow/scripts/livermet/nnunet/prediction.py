@@ -105,4 +105,4 @@ class FoldPredictor:
             self.predictor.network.load_state_dict(self.weights[fold])
             logits = self.predictor.predict_sliding_window_return_logits(image).to("cpu")
             total = logits if total is None else total + logits
-        return total / len(folds)
+        return total / len(folds)  # type: ignore[operator]

@@ -118,7 +118,7 @@ def train_fold(fold: Fold, root: str | Path, device: torch.device, threads: int)
     background process dies.
     """
     check_held_out(fold)
-    folder = case_folder(root, dataset_name(fold.model, fold.training_set))
+    folder = case_folder(root, dataset_name(fold.model, fold.training_set))  # type: ignore[arg-type]
     stop_on(missing_case_files(folder, fold.cases))
     seed_everything(fold.seed + fold.number)
     torch.set_num_threads(1 if device.type == "cuda" else threads)
@@ -132,11 +132,11 @@ def train_fold(fold: Fold, root: str | Path, device: torch.device, threads: int)
             device,
         )
         trainer.follow(fold.settings)
-        folder = Path(trainer.output_folder)
-        resumable = keep_or_clear_checkpoints(folder, fold.state)
+        folder = Path(trainer.output_folder)  # type: ignore[assignment]
+        resumable = keep_or_clear_checkpoints(folder, fold.state)  # type: ignore[arg-type]
         trainer.initialize()
         if resumable:
-            trainer.load_checkpoint(str(folder / LATEST))
+            trainer.load_checkpoint(str(folder / LATEST))  # type: ignore[operator]
             LOG.info("resumed after %d of %d epochs", trainer.current_epoch, trainer.num_epochs)
         elif fold.base:
             load_weights(trainer.network, fold.base.checkpoint)

@@ -72,7 +72,8 @@ def _calibration(model: pd.DataFrame, seed: int, draws: int) -> dict:
     label, probability = (model[name].to_numpy(dtype=float) for name in ("label", "probability"))
     weights = study_weights(model["study"].to_numpy())
     counts = patient_draws(model["patient"].to_numpy(), model["study"].to_numpy(), draws, seed)
-    facts, reasons = {"series": len(model)}, []
+    facts: dict[str, float | str] = {"series": len(model)}
+    reasons: list[str] = []
     for name, measure in MEASURES.items():
         value = measure(label, probability, weights)
         if not np.isfinite(value):

@@ -298,7 +298,9 @@ def repeat_xgboost(
 
     KEYS, kind ('repeat' or 'deterministic'), answer (the repeat's number, or the updater), value.
     """
-    racing = [("repeat", str(number + 1), {"n_jobs": threads}) for number in range(repeats)]
+    racing: list[tuple[str, str, dict]] = [
+        ("repeat", str(number + 1), {"n_jobs": threads}) for number in range(repeats)
+    ]
     settled = ("deterministic", "coord_descent", {"n_jobs": 1, "updater": "coord_descent"})
     for kind, answer, boosting in [*racing, settled]:
         # Trees belong to the forest alone.
@@ -336,7 +338,7 @@ def compare_weights(found: dict[str, pd.DataFrame], table: pd.DataFrame) -> pd.D
     for (classifier, metric), printed in published.PRINTED_WEIGHTS.items():
         search = found[classifier]
         best = published.best_weight(search, metric)
-        row = {"model": classifier, "optimised_for": metric}
+        row: dict[str, str | float] = {"model": classifier, "optimised_for": metric}
         row |= {"printed_weight": printed, "found_weight": best}
         for name, weight in (("found", best), ("printed", printed)):
             scores = search[np.isclose(search["weight"], weight)].iloc[0]

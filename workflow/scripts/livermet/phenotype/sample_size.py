@@ -105,7 +105,7 @@ def cox_snell_r2(auc: float, prevalence: float) -> float:
     """
     distance = math.sqrt(2) * stats.norm.ppf(auc)
 
-    def log_odds(x: float) -> float:
+    def log_odds(x: np.ndarray) -> np.ndarray:
         return special.logit(prevalence) + distance * x - distance**2 / 2
 
     fitted = prevalence * _expected(lambda x: special.log_expit(log_odds(x)), distance)
@@ -114,7 +114,7 @@ def cox_snell_r2(auc: float, prevalence: float) -> float:
     return -math.expm1(-2 * gain)
 
 
-def _expected(value: Callable[[float], float], mean: float) -> float:
+def _expected(value: Callable[[np.ndarray], np.ndarray], mean: float) -> float:
     """Integrate a function over the normal distribution with this mean and variance 1."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(100)
     return float(weights @ value(nodes + mean) / weights.sum())

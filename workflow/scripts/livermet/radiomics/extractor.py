@@ -6,7 +6,7 @@ computed once, or not: voxels are binned once, intensities stand in a row withou
 them, and a scattered mask's parts stand side by side (`packing`). The shape class is `shape.Shape`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import SimpleITK as sitk
@@ -24,6 +24,9 @@ B_SPLINES = ("sitkBSpline", sitk.sitkBSpline)
 
 class Binned:
     """A texture class whose image holds grey levels from 1 already."""
+
+    maskArray: np.ndarray  # noqa: N815
+    coefficients: dict
 
     def _applyBinning(self, matrix):  # noqa: N802
         levels = np.unique(matrix[self.maskArray])
@@ -84,7 +87,7 @@ class Extractor(RadiomicsFeatureExtractor):
         # In the order of their places, so that sums are PyRadiomics' to the last bit.
         voxels = sitk.GetArrayViewFromImage(image)[inside]
         first_order = FIRST_ORDER(*images(_row(voxels), None, image.GetSpacing()), **kwargs)
-        found = {}
+        found: dict = {}
         if "firstorder" in self.enabledFeatures:
             found |= _named(imageTypeName, "firstorder", first_order.execute())
         textures = [name for name in TEXTURES if name in self.enabledFeatures]
@@ -93,7 +96,8 @@ class Extractor(RadiomicsFeatureExtractor):
             levels[inside] = first_order.discretizedImageArray.ravel()
             # Further neighbours than the next would meet across the gap between two parts.
             smaller = packed(levels, inside) if kwargs["distances"] == [1] else None
-            pair = images(*(smaller or (levels, inside)), image.GetSpacing())
+            grey, present = smaller or (levels, inside)
+            pair = images(grey, present, image.GetSpacing())
             for name in textures:
                 found |= _named(imageTypeName, name, BINNED[name](*pair, **kwargs).execute())
         return found
@@ -104,7 +108,7 @@ def _row(voxels: np.ndarray) -> np.ndarray:
 
 
 def images(
-    values: np.ndarray, inside: np.ndarray | None, spacing_mm: Sequence[float]
+    values: np.ndarray, inside: np.ndarray | None, spacing_mm: Iterable[float]
 ) -> tuple[sitk.Image, sitk.Image]:
     """Make images of values and a mask (z, y, x); without a mask, every voxel is inside.
 

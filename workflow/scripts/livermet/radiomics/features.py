@@ -86,8 +86,9 @@ def region_features(
         # Means over no voxel pairs: the reason names these features once.
         warnings.simplefilter("ignore", RuntimeWarning)
         extractor = extractor.on_final_grid()
+        reasons: list[str] = []
         try:
-            found, reasons = extractor.execute(image, mask), []
+            found = extractor.execute(image, mask)
         except (ValueError, IndexError):
             found, reasons = _class_by_class(image, mask, extractor)
     values |= {name: float(value) for name, value in found.items() if np.isfinite(value)}
@@ -135,7 +136,8 @@ def _on_final_grid(
 def _class_by_class(
     image: sitk.Image, mask: sitk.Image, extractor: Extractor
 ) -> tuple[dict, list[str]]:
-    found, reasons = {}, {}
+    found: dict[str, float] = {}
+    reasons: dict[str, list[str]] = {}
     for name in FEATURE_CLASSES:
         try:
             found |= extractor.of_class(name).execute(image, mask)

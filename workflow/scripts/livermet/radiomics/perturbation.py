@@ -111,7 +111,7 @@ def perturbed_features(
         LOG.info("perturbation %d: Dice %.3f", number, dice)
         rows = _aggregated(Lesions(volume, moved, corner, extractor), aggregations)
         parts.append(rows.assign(perturbation=number, dice=dice))
-    facts = {"contour_sd_mm": perturbations.contour_sd_mm}
+    facts: dict[str, float | str] = {"contour_sd_mm": perturbations.contour_sd_mm}
     facts |= {"correlation_mm": perturbations.correlation_mm, "series": series}
     return pd.concat(parts, ignore_index=True).assign(**facts)[list(PERTURBED_COLUMNS)]
 

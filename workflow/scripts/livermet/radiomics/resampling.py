@@ -36,7 +36,7 @@ CHUNK = 20_000
 # Lines that are filtered at once.
 LINES = 4_096
 
-Box = tuple[slice, slice, slice]
+Box = tuple[slice, ...]
 
 
 @dataclass(frozen=True)
@@ -277,11 +277,11 @@ class ScanLines:
         """Map a new grid's lines into a volume."""
         length, rows, slices = grid.size
         z, y = (axis.ravel() for axis in np.indices((slices, rows)))
-        ends = [
+        first, end = (
             volume.continuous_indices(grid.points(np.column_stack([np.full_like(y, x), y, z])))
             for x in (0, length)
-        ]
-        return cls(*ends, int(length))
+        )
+        return cls(first, end, int(length))
 
     def positions(self, lines: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Give the continuous indices (3, n) of voxels: their lines, and their places on them."""

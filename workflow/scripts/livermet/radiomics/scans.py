@@ -86,8 +86,9 @@ def scan_features(
     lesions = lesion_table(components, ct, corner)
     lesions = lesion_positions(whole[box], components, lesions, ct, corner)
     scan = Lesions(SplineVolume(ct), components, corner, feature_extractor(settings))
+    union: dict[str, float] = {}
     if lesions.empty:
-        union, reason = {}, "no lesions"
+        reason = "no lesions"
     else:
         LOG.info("union of %d lesions, %.1f ml", len(lesions), lesions["volume_ml"].sum())
         union, reason = scan.union()

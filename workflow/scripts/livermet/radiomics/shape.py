@@ -27,6 +27,8 @@ CORNERS = tuple(product((0, 1), repeat=3))
 class Shape(RadiomicsShape):
     """PyRadiomics' features of shape over the measures of this module."""
 
+    maskArray: np.ndarray  # noqa: N815
+
     def _initSegmentBasedCalculation(self):  # noqa: N802
         # PyRadiomics' own start, with `mesh_measures` in the place of its C function.
         self.pixelSpacing = np.array(self.inputImage.GetSpacing()[::-1])
@@ -40,8 +42,8 @@ class Shape(RadiomicsShape):
 
 
 def mesh_measures(
-    mask: np.ndarray, spacing_mm: Sequence[float]
-) -> tuple[float, float, tuple[float, float, float, float]]:
+    mask: np.ndarray, spacing_mm: Sequence[float] | np.ndarray
+) -> tuple[float, float, tuple[float, ...]]:
     """Measure the mesh of a mask: area (mm2), volume (mm3) and largest diameters (mm).
 
     `mask` is bool with a margin of one voxel outside; `spacing_mm` in its order. The diameters are

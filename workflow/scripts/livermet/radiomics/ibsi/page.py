@@ -1,12 +1,14 @@
 """IBSI's tables as a block of docs/methods.md."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 
 from livermet.errors import InputError
-from livermet.radiomics.ibsi.comparison import agreement, explaining_step
-from livermet.radiomics.ibsi.configurations import Configuration
+from livermet.files import whole_file
+from livermet.radiomics.ibsi.comparison import agreement, compare, explaining_step
+from livermet.radiomics.ibsi.configurations import CONFIGURATIONS, DIGITAL_PHANTOM, Configuration
 from livermet.radiomics.ibsi.steps import OWN, PREPROCESSED, STEPS
 
 BEGIN, END = "<!-- written by `make ibsi`: begin -->", "<!-- written by `make ibsi`: end -->"
@@ -25,6 +27,24 @@ DIFFERENCES = (
     "consensus values agree with N - 1",
     "kurtosis: PyRadiomics' is 3 for a normal distribution, IBSI's (excess) 0",
 )
+
+
+def write_page(page: Path, data: str | Path) -> None:
+    """Compute IBSI's phantoms and write their block where the page has its marks.
+
+    data: the folder of IBSI's data sets and `reference_values`. Raises InputError where the page,
+    its marks or the data are not there.
+    """
+    if not page.is_file():
+        raise InputError(f"There is no page {page}; name one with --page.")
+    text = page.read_text()
+    rewritten(text, "")  # A page without marks is told of before the minutes that values take.
+    digital, *chest = (
+        (configuration, compare(data, configuration))
+        for configuration in (DIGITAL_PHANTOM, *CONFIGURATIONS)
+    )
+    with whole_file(page) as beside:
+        beside.write_text(rewritten(text, ibsi_block(digital, chest)))
 
 
 def ibsi_block(

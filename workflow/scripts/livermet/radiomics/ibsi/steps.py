@@ -65,6 +65,7 @@ def _features(ct: sitk.Image, mask: sitk.Image, settings: dict) -> pd.Series:
 def _preprocessed(
     ct: sitk.Image, mask: sitk.Image, configuration: Configuration, applied: tuple[str, ...]
 ) -> tuple[sitk.Image, sitk.Image]:
+    assert configuration.spacing_mm is not None
     grid = resampling_grid(ct, configuration.spacing_mm, centred="grid" in applied)
     return (
         resampled_ct(ct, grid, configuration.interpolator, to_nearest="rounding" in applied),
@@ -89,12 +90,14 @@ def _renumbered_features(
     width = configuration.discretisation.get("binWidth")
     if width is None or configuration.range_hu is None:
         return pd.Series(dtype=float)
-    lower, upper = intensity_limits(ct, mask, configuration)
+    limits = intensity_limits(ct, mask, configuration)
+    assert limits is not None
+    lower, upper = limits
     values = array_of(ct)
     inside = (array_of(mask) == 1) & (values >= lower) & (values <= upper)
     offset = int(np.floor((values[inside].min() - lower) / width))
     roi = on_grid_of(inside.astype(np.uint8), mask)
-    found = {}
+    found: dict[str, float] = {}
     for name in TEXTURE_CLASSES:
         numbered = _numbered_higher(radiomics.getFeatureClasses()[name], offset)
         of_class = numbered(ct, roi, **configuration.feature_settings()).execute()
