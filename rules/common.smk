@@ -26,6 +26,7 @@ from livermet.monai_models.settings import VALIDATION_FOLD
 from livermet.phenotype.table import read_feature_table
 from livermet.provenance import package_hash, pinned_versions
 from livermet.radiomics.aggregation import features_file
+from livermet.report.exhibits import EXHIBITS
 from livermet.sheets import (
     NAME_PATTERN,
     missing_files,
@@ -642,6 +643,13 @@ def settings_of_run():
         "segmentation": config["segmentation"] | networks,
         "phenotype": {**config["phenotype"], "table": FROM_TABLE},
     }
+
+
+def exhibit(key):
+    """Mark an exhibit's file for Snakemake's own report, as the registry tells of it."""
+    shown = EXHIBITS[key]
+    caption = f"../workflow/report/{key}.rst"
+    return report(f"{RUN}/{shown.path}", caption=caption, category=shown.category)
 
 
 def code_of_package(wildcards):

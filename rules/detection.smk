@@ -12,10 +12,6 @@ the columns that need one are empty, and the last three have no rows. And, over 
 """
 
 DETECTION = f"{RUN}/detection/{{model}}"
-DETECTION_TABLES = [
-    f"detection_{name}"
-    for name in ("scans", "scores", "sizes", "burden", "lesion_free", "comparison", "froc")
-]
 
 
 rule measure_detection:
@@ -87,41 +83,13 @@ rule score_detection:
         groups=expand(f"{DETECTION}/groups.tsv", model=MODELS),
         froc=expand(f"{DETECTION}/froc.tsv", model=MODELS),
     output:
-        scans=report(
-            f"{RUN}/tables/detection_scans.csv",
-            caption="../workflow/report/detection_scans.rst",
-            category="Detection",
-        ),
-        scores=report(
-            f"{RUN}/tables/detection_scores.csv",
-            caption="../workflow/report/detection_scores.rst",
-            category="Detection",
-        ),
-        sizes=report(
-            f"{RUN}/tables/detection_sizes.csv",
-            caption="../workflow/report/detection_sizes.rst",
-            category="Detection",
-        ),
-        burden=report(
-            f"{RUN}/tables/detection_burden.csv",
-            caption="../workflow/report/detection_burden.rst",
-            category="Detection",
-        ),
-        lesion_free=report(
-            f"{RUN}/tables/detection_lesion_free.csv",
-            caption="../workflow/report/detection_lesion_free.rst",
-            category="Detection",
-        ),
-        comparison=report(
-            f"{RUN}/tables/detection_comparison.csv",
-            caption="../workflow/report/detection_comparison.rst",
-            category="Detection",
-        ),
-        froc=report(
-            f"{RUN}/tables/detection_froc.csv",
-            caption="../workflow/report/detection_froc.rst",
-            category="Detection",
-        ),
+        scans=exhibit("detection_scans"),
+        scores=exhibit("detection_scores"),
+        sizes=exhibit("detection_sizes"),
+        burden=exhibit("detection_burden"),
+        lesion_free=exhibit("detection_lesion_free"),
+        comparison=exhibit("detection_comparison"),
+        froc=exhibit("detection_froc"),
     log:
         f"{RUN}/logs/score_detection.log",
     benchmark:

@@ -30,16 +30,8 @@ rule compare_baselines:
         choice=f"{CORRECTED}/choice.tsv",
         published=published_predictions,
     output:
-        baselines=report(
-            f"{RUN}/tables/baselines.csv",
-            caption="../workflow/report/baselines.rst",
-            category="Classification",
-        ),
-        intervals=report(
-            f"{RUN}/tables/intervals.csv",
-            caption="../workflow/report/intervals.rst",
-            category="Classification",
-        ),
+        baselines=exhibit("baselines"),
+        intervals=exhibit("intervals"),
     log:
         f"{RUN}/logs/compare_baselines.log",
     benchmark:
@@ -90,11 +82,7 @@ rule summarise_repeats:
     input:
         predictions=expand(f"{CORRECTED}/repeats/{{repeated}}.tsv", repeated=FITTED),
     output:
-        summary=report(
-            f"{RUN}/tables/repeated_cross_validation.csv",
-            caption="../workflow/report/repeated_cross_validation.rst",
-            category="Classification",
-        ),
+        summary=exhibit("repeated_cross_validation"),
     log:
         f"{RUN}/logs/summarise_repeats.log",
     benchmark:
@@ -149,11 +137,7 @@ rule summarise_permutations:
             part=PERMUTATIONS,
         ),
     output:
-        summary=report(
-            f"{RUN}/tables/permutation.csv",
-            caption="../workflow/report/permutation.rst",
-            category="Classification",
-        ),
+        summary=exhibit("permutation"),
     log:
         f"{RUN}/logs/summarise_permutations.log",
     benchmark:
@@ -180,11 +164,7 @@ rule correct_stepwise:
         held_out=expand(f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),
         tested=f"{CORRECTED}/test_predictions.tsv",
     output:
-        corrections=report(
-            f"{RUN}/tables/corrections.csv",
-            caption="../workflow/report/corrections.rst",
-            category="Classification",
-        ),
+        corrections=exhibit("corrections"),
     log:
         f"{RUN}/logs/correct_stepwise.log",
     benchmark:
@@ -235,11 +215,7 @@ rule summarise_null:
     input:
         cohorts=expand(f"{RUN}/phenotype/null/{{part}}.tsv", part=NULL_COHORTS),
     output:
-        summary=report(
-            f"{RUN}/tables/null_cohorts.csv",
-            caption="../workflow/report/null_cohorts.rst",
-            category="Classification",
-        ),
+        summary=exhibit("null_cohorts"),
     log:
         f"{RUN}/logs/summarise_null.log",
     benchmark:

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livermet.report.failures import COLUMNS, failure_panels, tabulate_failures
-from livermet.report.headlines import Choice
+from livermet.phenotype.chosen import Choice
+from livermet.phenotype.failures import COLUMNS, failure_panels, tabulate_failures
 
 # series: study, label, score, probability, sample type; called positive above 0.5
 SERIES = {

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livermet.report.masks import COLUMNS, MaskScores, compare_masks
+from livermet.phenotype.masks import COLUMNS, MaskScores, compare_masks
 
 SCORE_COLUMNS = ["protocol", "model", "weighting", "metric", "mean", "low", "high"]
 

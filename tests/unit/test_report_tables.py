@@ -1,24 +1,25 @@
 import pandas as pd
 import pytest
 
-from livermet.phenotype.table import RADIOMIC_FEATURES
-from livermet.report.segmentation import table3_of_given_masks, table3_segmentation
-from livermet.report.tables import (
+from livermet.detection.table3 import table3_of_given_masks, table3_segmentation
+from livermet.facts import (
     classes_of_test_studies,
     facts_of_features,
     facts_of_sheet,
-    flow_of_facts,
     kinds_of_classified,
-    median_and_range,
     series_without_features,
-    splits_of_facts,
     studies_with_burden,
+)
+from livermet.phenotype.table import RADIOMIC_FEATURES
+from livermet.report.classification.content import wide_scores
+from livermet.report.classification.tables import table4_classification, table_s3_weighted
+from livermet.report.cohort.tables import (
+    flow_of_facts,
+    median_and_range,
+    splits_of_facts,
     table1_cohort,
     table2_splits,
-    table4_classification,
     table_s1_acquisition,
-    table_s3_weighted,
-    wide_scores,
 )
 
 from . import report_phantoms as made

@@ -4,9 +4,11 @@ import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.report.failures import failure_panels, tabulate_failures
-from livermet.report.figures import failures, save
-from livermet.report.headlines import chosen_models
+from livermet.phenotype.chosen import chosen_models
+from livermet.phenotype.failures import failure_panels, tabulate_failures
+from livermet.report import words
+from livermet.report.classification.figures import failures
+from livermet.report.drawing import save
 
 # 'none' is a weighting here and no missing value.
 AS_WRITTEN = {"keep_default_na": False, "na_values": [""]}
@@ -24,4 +26,4 @@ with job(snakemake) as log:
     output = snakemake.output
     write_table(tabulate_failures(panels), output.table)
     save(lambda: failures(panels, snakemake.params.name), output.png, output.svg)
-    log.info("%s", ", ".join(f"{name}: {choice.name}" for name, choice in chosen.items()))
+    log.info("%s", ", ".join(f"{name}: {words.choice(model)}" for name, model in chosen.items()))

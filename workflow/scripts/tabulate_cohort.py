@@ -2,14 +2,16 @@
 
 import pandas as pd
 
-from livermet.files import read_table, write_table
-from livermet.jobs import job
-from livermet.report.tables import (
+from livermet.facts import (
     facts_of_features,
     facts_of_sheet,
     masks_of_features,
     masks_of_scans,
     measured_by_lesion,
+)
+from livermet.files import read_table, write_table
+from livermet.jobs import job
+from livermet.report.cohort.tables import (
     splits_of_facts,
     table1_cohort,
     table2_splits,

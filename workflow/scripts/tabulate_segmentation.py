@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from livermet.detection.table3 import COLUMNS, table3_of_given_masks, table3_segmentation
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.report.segmentation import COLUMNS, table3_of_given_masks, table3_segmentation
 
 with job(snakemake) as log:
     texts = {"series": str, "patient": str}
