@@ -155,6 +155,13 @@ def rows_to_match(wildcards):
     )
 
 
+def rows_to_place(wildcards):
+    """Give of each series whose it is, and whether it is in training or test."""
+    rows = SERIES[["series", "patient", "cohort"]]
+    places = rows["patient"].map(PLACES).eq("test").map({True: "test", False: "train"})
+    return rows.assign(place=places).to_dict("records")
+
+
 def unusable_series(series, molecular, places):
     """Say why some series of the target cohort could not train and test classifiers."""
     return unusable_for_classes(matched_samples(series, molecular), places)

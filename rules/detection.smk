@@ -8,7 +8,8 @@ volumes), lesions (one row a lesion of either side), matching (counts, one row a
 (scores of matched lesions, one row a rule and group), froc (counts, one row a rule and threshold),
 each collected as `detection/{model}/{scans,lesions,matching,groups,froc}.tsv`. Without a reference
 the columns that need one are empty, and the last three have no rows. And, over the cohorts,
-`results/<run>/tables/detection_*.csv`.
+`results/<run>/tables/detection_*.csv` and `table3_segmentation.csv`, for which `cohort/places.tsv`
+says whose each series is: no feature is asked for.
 """
 
 DETECTION = f"{RUN}/detection/{{model}}"
@@ -76,7 +77,7 @@ rule collect_detection:
 
 rule score_detection:
     input:
-        facts=f"{RUN}/cohort/facts.tsv",
+        places=SERIES_PLACES,
         scans=expand(f"{DETECTION}/scans.tsv", model=MODELS),
         lesions=expand(f"{DETECTION}/lesions.tsv", model=MODELS),
         matching=expand(f"{DETECTION}/matching.tsv", model=MODELS),
@@ -109,3 +110,29 @@ rule score_detection:
         versions=pins("lesions"),
     script:
         "../workflow/scripts/score_detection.py"
+
+
+rule tabulate_segmentation:
+    input:
+        places=[] if FROM_TABLE else SERIES_PLACES,
+        scans=expand(f"{DETECTION}/scans.tsv", model=MODELS),
+    output:
+        table3=exhibit("table3_segmentation"),
+    log:
+        f"{RUN}/logs/tabulate_segmentation.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_segmentation.tsv"
+    conda:
+        "../envs/lesions.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        target=TARGET,
+        masks_given=FROM_REFERENCE,
+        draws=config["detection"]["bootstrap_draws"],
+        seed=config["seed"],
+        versions=pins("lesions"),
+    script:
+        "../workflow/scripts/tabulate_segmentation.py"

@@ -1,21 +1,18 @@
-"""Report: tables 1-4 and S1-S3, figures 1-5, detection, the ladder, and the one page of it all.
+"""Report: tables for readers, the figures, and the pages that show them.
 
-Comes in: the sheet of series, the ledger's splits, `cohort/` (matching, exclusions, splits,
-acquisition, audit), `detection/{model}/scans.tsv`, the feature tables that the protocols learn from, and
-`phenotype/{mask}/` (burden; per protocol metrics, cross-validation, selection, predictions; the
-corrected protocol's choice), and the tables of the stages before, as far as the run has them.
+Comes in: `cohort/` (facts, exclusions, splits, acquisition, audit), `detection/{model}/scans.tsv`
+and `phenotype/{mask}/` (burden; per protocol metrics, cross-validation, selection, predictions;
+the corrected protocol's choice), and the tables of the stages before, as far as the run has them.
 A run with given masks has no detection, one that begins with a feature table no images either:
 the tables then say so, and figure 2 is drawn only where there are images.
-Goes out: `results/<run>/cohort/facts.tsv` (what the report says of each series),
-`results/<run>/tables/*.csv`, `results/<run>/figures/*.{png,svg}`, `results/<run>/report.html` and
-`results/<run>/checklists.html` (CLEAR, METRICS and TRIPOD+AI, item by item).
+Goes out: `results/<run>/tables/*.csv`, `results/<run>/figures/*.{png,svg}`,
+`results/<run>/report.html` and `results/<run>/checklists.html` (CLEAR, METRICS and TRIPOD+AI, item by item).
 """
 
 from livermet.provenance import file_checksum
 from livermet.report.exhibits import files_of, texts
 
 TABLES, FIGURES = f"{RUN}/tables", f"{RUN}/figures"
-FACTS = f"{RUN}/cohort/facts.tsv"
 PHENOTYPE = f"{RUN}/phenotype/{PHENOTYPE_MASK}"
 # Under published every classifier scores the test set, under corrected the chosen one alone.
 PREDICTED = {
@@ -57,16 +54,10 @@ PINNED = {
 
 rule tabulate_cohort:
     input:
-        series=[] if FROM_TABLE else config["sheets"]["series"],
-        places=[] if FROM_TABLE else f"{config['ledger']}/splits.tsv",
-        matching=[] if FROM_TABLE else f"{RUN}/cohort/matching.tsv",
+        facts=FACTS,
         splits=[] if FROM_TABLE else f"{RUN}/cohort/splits.tsv",
         acquisition=[] if FROM_TABLE else f"{RUN}/cohort/acquisition.tsv",
-        features=PUBLISHED_FEATURES,
-        by_lesion=CORRECTED_FEATURES if BY_LESION else [],
-        scans=f"{RUN}/detection/{FINAL_MODEL}/scans.tsv" if FINAL_MODEL else [],
     output:
-        facts=FACTS,
         table1=exhibit("table1_cohort"),
         table2=exhibit("table2_splits"),
         table_s1=exhibit("tableS1_acquisition"),
@@ -86,32 +77,6 @@ rule tabulate_cohort:
         versions=pins("report"),
     script:
         "../workflow/scripts/tabulate_cohort.py"
-
-
-rule tabulate_segmentation:
-    input:
-        facts=FACTS,
-        scans=expand(f"{RUN}/detection/{{model}}/scans.tsv", model=MODELS),
-    output:
-        table3=exhibit("table3_segmentation"),
-    log:
-        f"{RUN}/logs/tabulate_segmentation.log",
-    benchmark:
-        f"{RUN}/benchmarks/tabulate_segmentation.tsv"
-    conda:
-        "../envs/lesions.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=minutes(10),
-    params:
-        target=TARGET,
-        masks_given=FROM_REFERENCE,
-        draws=config["detection"]["bootstrap_draws"],
-        seed=config["seed"],
-        versions=pins("lesions"),
-    script:
-        "../workflow/scripts/tabulate_segmentation.py"
 
 
 rule tabulate_classification:

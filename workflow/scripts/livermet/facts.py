@@ -38,7 +38,7 @@ def facts_of_sheet(
 ) -> pd.DataFrame:
     """Gather what the report says of every series of the sheet, one row a series.
 
-    `sheet` is series.tsv, `places` the ledger's splits (patient, place), `matching` the cohort
+    `sheet` is series.tsv, `places` say where patients are (patient, place), `matching` the cohort
     stage's matching (series, class, sample_type, score, included), `masks` the burden_ml and
     lesions of each series with a mask and, where known, measured (whether it has every feature),
     measured_by_lesion and kind (which networks made the mask); of a series' rows the first value
@@ -48,7 +48,9 @@ def facts_of_sheet(
     """
     facts = sheet[["series", "patient", "cohort", "sex", "age"]].copy()
     facts["study"] = study_names(sheet)
-    place = facts["patient"].map(places.set_index("patient")["place"].astype(str))
+    place = facts["patient"].map(
+        places.drop_duplicates("patient").set_index("patient")["place"].astype(str)
+    )
     facts["place"] = _train_or_test(place)
     matched = matching.set_index("series")
     facts["included"] = facts["series"].map(matched["included"].map(_is_true)).eq(True)
