@@ -13,17 +13,6 @@ from livermet.provenance import file_checksum
 from livermet.report.exhibits import files_of, texts
 
 TABLES, FIGURES = f"{RUN}/tables", f"{RUN}/figures"
-PHENOTYPE = f"{RUN}/phenotype/{PHENOTYPE_MASK}"
-# Under published every classifier scores the test set, under corrected the chosen one alone.
-PREDICTED = {
-    "published": [f"{PHENOTYPE}/published/{name}/predictions.tsv" for name in CLASSIFIERS],
-    "corrected": [f"{PHENOTYPE}/corrected/test_predictions.tsv"],
-}
-CHOICE = f"{PHENOTYPE}/corrected/choice.tsv" if "corrected" in PROTOCOLS else []
-REFERENCE = f"{RUN}/phenotype/reference"
-# All classifiers score the same series; the corrected protocol's test series stand apart.
-SCORED = [f"{protocol}/{CLASSIFIERS[0]}/predictions.tsv" for protocol in PROTOCOLS]
-SCORED += ["corrected/test_predictions.tsv" for protocol in PROTOCOLS if protocol == "corrected"]
 # Scans that may stand as examples: test patients' with a reference, of the target cohort if any.
 # Which of them are classified is not known yet; with given masks the script prefers those.
 TESTED = [name for name in ROWS if has_reference(name) and PLACES[PATIENT[name]] == "test"]
@@ -104,37 +93,6 @@ rule tabulate_classification:
         versions=pins("report"),
     script:
         "../workflow/scripts/tabulate_classification.py"
-
-
-rule tabulate_masks:
-    input:
-        predicted_metrics=expand(f"{PHENOTYPE}/{{protocol}}/metrics.tsv", protocol=PROTOCOLS),
-        predicted_cross_validation=expand(
-            f"{PHENOTYPE}/{{protocol}}/cross_validation.tsv", protocol=PROTOCOLS
-        ),
-        predicted_scored=expand(f"{PHENOTYPE}/{{scored}}", scored=SCORED),
-        reference_metrics=expand(f"{REFERENCE}/{{protocol}}/metrics.tsv", protocol=PROTOCOLS),
-        reference_cross_validation=expand(
-            f"{REFERENCE}/{{protocol}}/cross_validation.tsv", protocol=PROTOCOLS
-        ),
-        reference_scored=expand(f"{REFERENCE}/{{scored}}", scored=SCORED),
-    output:
-        table=exhibit("masks"),
-    log:
-        f"{RUN}/logs/tabulate_masks.log",
-    benchmark:
-        f"{RUN}/benchmarks/tabulate_masks.tsv"
-    conda:
-        "../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=minutes(10),
-    params:
-        model=FINAL_MODEL,
-        versions=pins("report"),
-    script:
-        "../workflow/scripts/tabulate_masks.py"
 
 
 rule draw_flow:
@@ -308,12 +266,10 @@ rule draw_features:
 
 rule draw_failures:
     input:
-        facts=FACTS,
-        table_s2=f"{TABLES}/tableS2_cross_validation.csv",
-        choice=CHOICE,
-        predictions=[path for protocol in PROTOCOLS for path in PREDICTED[protocol]],
+        table=f"{TABLES}/failures.csv",
+        scores=f"{PHENOTYPE}/failures/scores.tsv",
+        curves=f"{PHENOTYPE}/failures/curves.tsv",
     output:
-        table=exhibit("failures"),
         png=f"{FIGURES}/figure5_failures.png",
         svg=exhibit("figure5_failures"),
     log:

@@ -32,7 +32,8 @@ def rules(text: str) -> frozenset[str]:
 # What follows what, from the end.
 PAGE = rules("write_checklists write_manifest write_report")
 FACTS = PAGE | rules(
-    "gather_facts tabulate_cohort draw_burden draw_failures draw_flow draw_segmentation_examples"
+    "gather_facts tabulate_cohort tabulate_failures draw_burden draw_failures draw_flow"
+    " draw_segmentation_examples"
 )
 # Whose the series are, and what models find in them: no feature is asked for.
 SCANS = PAGE | rules(
@@ -163,8 +164,8 @@ CHANGES = [
         PAGE
         | rules(
             "bootstrap_metrics compare_baselines summarise_repeats correct_stepwise"
-            " measure_reproducibility tabulate_classification tabulate_masks draw_corrections"
-            " draw_failures draw_reproducibility"
+            " measure_reproducibility tabulate_classification tabulate_masks tabulate_failures"
+            " draw_corrections draw_failures draw_reproducibility"
         ),
     ),
     Change(
@@ -204,8 +205,8 @@ CHANGES = [
         PAGE
         | rules(
             "fit_baselines score_test bootstrap_metrics compare_baselines calibrate_models"
-            " correct_stepwise tabulate_classification tabulate_masks draw_calibration"
-            " draw_corrections draw_failures"
+            " correct_stepwise tabulate_classification tabulate_masks tabulate_failures"
+            " draw_calibration draw_corrections draw_failures"
         ),
     ),
     Change(

@@ -13,6 +13,7 @@ AGREEMENT = (
     "one series, wrong",
 )
 COLUMNS = ["protocol", "model", "weighting", "part", "group", "measure", "value"]
+ROC = ["false_positive_rate", "sensitivity"]
 SCORE_MEASURES = {"series": "size"} | {name: name for name in ("mean", "median", "min", "max")}
 
 
@@ -41,6 +42,57 @@ def tabulate_failures(panels: dict[str, dict]) -> pd.DataFrame:
         for facts in _facts(panel)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def tabulate_scores(panels: dict[str, dict]) -> pd.DataFrame:
+    """Write each test series' molecular score and whether it was called right, by protocol."""
+    rows = [panel["predictions"].assign(protocol=name) for name, panel in panels.items()]
+    return pd.concat(rows)[["protocol", "series", "score", "right"]]
+
+
+def tabulate_curves(panels: dict[str, dict]) -> pd.DataFrame:
+    """Write the points of the ROC curves by protocol and model.
+
+    A model without a curve has one row without a point.
+    """
+    rows = [
+        (points if len(points) else points.reindex([0])).assign(protocol=protocol, model=model)
+        for protocol, panel in panels.items()
+        for model, points in panel["curves"].items()
+    ]
+    return pd.concat(rows)[["protocol", "model", *ROC]]
+
+
+def panels_of_tables(
+    table: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame
+) -> dict[str, dict]:
+    """Gather what figure 5 shows from the tables: failures, scores and curves."""
+    return {
+        protocol: {
+            "model": rows["model"].iloc[0],
+            "predictions": scores[scores["protocol"].eq(protocol)],
+            "agreement": _counts(rows[rows["part"].eq("agreement")])["studies"],
+            "sample_types": _counts(rows[rows["part"].eq("sample_type")])
+            .rename_axis("sample_type")
+            .reset_index(),
+            "curves": {
+                model: points.dropna(subset=ROC)
+                for model, points in curves[curves["protocol"].eq(protocol)].groupby(
+                    "model", sort=False
+                )
+            },
+        }
+        for protocol, rows in table.groupby("protocol", sort=False)
+    }
+
+
+def _counts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Set the counts of each group side by side, in the table's order."""
+    counted = rows[rows["measure"].isin(["studies", "series", "right"])]
+    counted = counted.assign(value=counted["value"].astype(int))
+    return counted.pivot_table(
+        index="group", columns="measure", values="value", aggfunc="first", sort=False
+    ).rename_axis(columns=None)
 
 
 def _facts(panel: dict) -> list[list]:
@@ -127,10 +179,9 @@ def roc_points(predictions: pd.DataFrame) -> pd.DataFrame:
 
     Empty where the test series have one class only.
     """
-    columns = ["false_positive_rate", "sensitivity"]
     if predictions["label"].nunique() < 2:
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame(columns=ROC)
     false_positive_rate, sensitivity, _ = roc_curve(
         predictions["label"].astype(int), predictions["probability"]
     )
-    return pd.DataFrame({columns[0]: false_positive_rate, columns[1]: sensitivity})
+    return pd.DataFrame({ROC[0]: false_positive_rate, ROC[1]: sensitivity})

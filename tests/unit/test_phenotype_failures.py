@@ -4,8 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livermet.files import read_table, write_table
 from livermet.phenotype.chosen import Choice
-from livermet.phenotype.failures import COLUMNS, failure_panels, tabulate_failures
+from livermet.phenotype.failures import (
+    COLUMNS,
+    failure_panels,
+    panels_of_tables,
+    tabulate_curves,
+    tabulate_failures,
+    tabulate_scores,
+)
+
+from . import report_phantoms as report
 
 # series: study, label, score, probability, sample type; called positive above 0.5
 SERIES = {
@@ -134,3 +144,28 @@ def test_a_model_that_is_never_wrong(series):
     wrong = values(tabulate_failures(panels), "score_wrong")
     assert wrong.pop(("all", "series")) == 0
     assert np.isnan(list(wrong.values())).all()
+
+
+def test_the_figure_reads_from_the_tables_what_they_were_made_of(tmp_path):
+    panels = report.panels()
+    # Of a class alone no curve can be drawn.
+    panels["corrected"]["curves"]["LR"] = panels["corrected"]["curves"]["LR"][:0]
+    tables = []
+    for write in (tabulate_failures, tabulate_scores, tabulate_curves):
+        write_table(write(panels), tmp_path / "table.tsv")
+        tables.append(read_table(tmp_path / "table.tsv"))
+    again = panels_of_tables(*tables)
+    assert list(again) == list(panels)
+    for protocol, panel in panels.items():
+        found = again[protocol]
+        assert found["model"] == panel["model"]
+        assert found["agreement"].to_dict() == panel["agreement"].to_dict()
+        columns = ["sample_type", "series", "right"]
+        assert found["sample_types"][columns].equals(panel["sample_types"][columns])
+        for name in ("score", "right"):
+            assert found["predictions"][name].tolist() == panel["predictions"][name].tolist()
+        assert list(found["curves"]) == list(panel["curves"])
+        for model, points in panel["curves"].items():
+            assert np.allclose(
+                found["curves"][model][points.columns].astype(float), points.astype(float)
+            )
