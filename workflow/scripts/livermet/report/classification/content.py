@@ -40,16 +40,8 @@ def wide_scores(table: pd.DataFrame) -> pd.DataFrame:
 
     The column of weightings is left out where all are 'none'.
     """
-    if table.empty:
-        return pd.DataFrame(columns=["protocol", "model", "weighting"])
-    cells = [words.estimate(row.mean, row.low, row.high) for row in table.itertuples(index=False)]
-    keys = ["protocol", "model", "weighting"]
-    wide = table.assign(cell=cells).pivot_table(
-        index=keys, columns="metric", values="cell", aggfunc="first", sort=False
-    )
-    metrics = [metric for metric in SCORES if metric in wide]
-    shown = wide[metrics].reset_index().rename_axis(columns=None)
-    return shown.drop(columns="weighting") if shown["weighting"].eq("none").all() else shown
+    cells = table.assign(cell=estimates(table, "mean", "low", "high"))
+    return across(cells, model_keys(table), "metric", {name: name for name in SCORES})
 
 
 def baselines(table: pd.DataFrame) -> pd.DataFrame:
@@ -214,8 +206,7 @@ def baseline_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str
             told = "; ".join(_against(row) for row in here.itertuples())
             sentences.append(
                 f"Does {words.choice(model)} beat the baselines {where} (difference, interval by "
-                "patient)? "
-                f"{told}."
+                f"patient)? {told}."
             )
     return sentences
 
@@ -250,9 +241,8 @@ def optimism_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str
         return []
     return [
         f"Optimism: the published protocol's own cross-validation gives {words.choice(published)} "
-        "an AUC of "
-        f"{words.number(published.auc)}; where patients are held out whole and features are "
-        f"selected inside the folds it is {words.listed(ends)}."
+        f"an AUC of {words.number(published.auc)}; where patients are held out whole and features "
+        f"are selected inside the folds it is {words.listed(ends)}."
     ]
 
 
@@ -261,9 +251,8 @@ def permutation_sentences(tables: Tables) -> list[str]:
     return [
         f"Permutation test of the whole procedure with {words.model(row.model)}: "
         f"{row.permutations:.0f} times the labels were exchanged between patients, which gives a "
-        "cross-validated AUC of "
-        f"{words.estimate(row.null_mean, row.null_low, row.null_high)}; the true labels give "
-        f"{words.number(row.observed)}, {words.p_text(row.p)}."
+        f"cross-validated AUC of {words.estimate(row.null_mean, row.null_low, row.null_high)}; "
+        f"the true labels give {words.number(row.observed)}, {words.p_text(row.p)}."
         for row in rows_with(tables, "permutation", "p").itertuples()
     ]
 

@@ -237,9 +237,8 @@ def lesion_free_sentences(tables: Tables, final: str | None, target: str) -> lis
     spread = "" if spread is None else f"SD {words.number(spread)} ml; "
     return [
         f"On {words.counted(rows['scans'].iloc[0], 'scan')} that the radiology report reads as "
-        "free of "
-        f"lesions the final model predicts {words.number(values['predicted_ml'])} ml on average "
-        f"({spread}any lesion in {words.share(values['scans_with_prediction'])} of them)."
+        f"free of lesions the final model predicts {words.number(values['predicted_ml'])} ml on "
+        f"average ({spread}any lesion in {words.share(values['scans_with_prediction'])} of them)."
     ]
 
 

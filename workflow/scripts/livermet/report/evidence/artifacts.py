@@ -161,8 +161,7 @@ def agreement(run: Artifacts, comparison: str) -> str:
         what = f"Between two reconstructions of a study ({studies}"
     return (
         f"{what} of {words.counted(first['patients'], 'training patient')}): {first['form']} >= "
-        f"{GOOD} "
-        f"in {int((icc >= GOOD).sum())} of {len(FEATURES)} features, below {POOR} in "
+        f"{GOOD} in {int((icc >= GOOD).sum())} of {len(FEATURES)} features, below {POOR} in "
         f"{int((icc < POOR).sum())}."
     )
 

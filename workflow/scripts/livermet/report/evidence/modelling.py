@@ -125,8 +125,7 @@ def tuning(run: Artifacts) -> Evidence:
     }
     networks = (
         f"Networks: {words.listed(map(words.model, run.settings['models']))}, their settings in "
-        "the "
-        "manifest."
+        "the manifest."
         if run.settings["models"]
         else ""
     )
@@ -164,10 +163,8 @@ def model_choice(run: Artifacts) -> Evidence:
         return lacking(run, "cross-validated scores")
     return Evidence(
         DONE,
-        f"Of {words.listed(words.model(name) for name in CLASSIFIERS)} the one "
-        f"with the highest mean AUC over folds: {words.choice(choice)} "
-        f"({words.number(choice.auc)}). The "
-        "test set "
+        f"Of {words.listed(words.model(name) for name in CLASSIFIERS)} the one with the highest "
+        f"mean AUC over folds: {words.choice(choice)} ({words.number(choice.auc)}). The test set "
         "has no part in the choice.",
         ("report.html#results", csv("tableS2_cross_validation")),
     )

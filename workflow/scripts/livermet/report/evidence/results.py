@@ -41,10 +41,8 @@ def sample_size(run: Artifacts) -> Evidence:
     return Evidence(
         DONE,
         f"By Riley's criteria, at an assumed AUC of {first['assumed_auc']:g}: "
-        f"{words.listed(needs)}; "
-        f"{words.counted(first['available_patients'], 'training patient')} were there. The size "
-        "of the "
-        "test set follows from the split and from no calculation.",
+        f"{words.listed(needs)}; {words.counted(first['available_patients'], 'training patient')} "
+        "were there. The size of the test set follows from the split and from no calculation.",
         (csv("sample_size"),),
     )
 
@@ -173,8 +171,7 @@ def calibration(run: Artifacts) -> Evidence:
     parts = [
         f"{SETS.get(row['set'], row['set'])}: slope {with_interval(row, 'slope', 'slope_')}, "
         f"intercept {words.number(row['intercept'])}, Brier score {words.number(row['brier'])} "
-        "(prevalence alone "
-        f"{words.number(row['brier_prevalence'])})"
+        f"(prevalence alone {words.number(row['brier_prevalence'])})"
         for _, row in known.iterrows()
     ]
     return Evidence(

@@ -243,8 +243,8 @@ def missing_data(run: Artifacts) -> Evidence:
     measurable = "" if run.entry == "table" else " with a mask"
     told = [
         f"{counts.unmeasured} of "
-        f"{words.counted(counts.series, 'classified series', 'classified series')}"
-        f"{measurable} lack features, {counts.lesion_free} because the mask holds no lesion; "
+        f"{words.counted(counts.series, 'classified series', 'classified series')}{measurable} "
+        f"lack features, {counts.lesion_free} because the mask holds no lesion; "
         f"{'; '.join(treated[name] for name in protocols)}."
         for counts, protocols in lacking_by_protocol(run.tables["facts"], run.settings).items()
     ]
@@ -379,9 +379,8 @@ def data_preparation(run: Artifacts) -> Evidence:
     return Evidence(
         PARTLY,
         f"All {words.counted(len(facts), 'series', 'series')} went through the checks of ingest "
-        "(gaps, "
-        "tilt, copies, uneven spacing, the reference's grid), which are the same for everybody. "
-        "Groups of people are not compared.",
+        "(gaps, tilt, copies, uneven spacing, the reference's grid), which are the same for "
+        "everybody. Groups of people are not compared.",
         ("cohort/acquisition.tsv", METHODS),
     )
 

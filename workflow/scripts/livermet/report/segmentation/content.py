@@ -41,12 +41,11 @@ def segmentation_sentences(table: pd.DataFrame, final: str | None, target: str) 
         return [f"No test patient of {target} has a reference, so the final model has no score."]
     sentences = [
         f"On {row['scans']} {target} test scans of {words.counted(row['patients'], 'patient')} "
-        "the final model "
-        f"({words.model(final)}) found {words.share(row['lesion_sensitivity'])} of the reference "
-        f"lesions, with {words.number(row['false_positives_per_scan'])} false positives per scan; "
-        f"{words.share(row['lesion_ppv'])} of the lesions that it drew match a reference lesion. "
-        f"Median Dice: lesions {words.number(row['median_dice'])}, "
-        f"liver {words.number(row['median_liver_dice'])}."
+        f"the final model ({words.model(final)}) found {words.share(row['lesion_sensitivity'])} "
+        f"of the reference lesions, with {words.number(row['false_positives_per_scan'])} false "
+        f"positives per scan; {words.share(row['lesion_ppv'])} of the lesions that it drew match "
+        f"a reference lesion. Median Dice: lesions {words.number(row['median_dice'])}, liver "
+        f"{words.number(row['median_liver_dice'])}."
     ]
     same = table[table["cohort"].eq(target) & table["test_set"].eq(row["test_set"])]
     if len(same) > 1:
@@ -66,8 +65,7 @@ def _best_of(scored: pd.DataFrame) -> str:
     verb = "has" if len(best) == 1 else "share"
     return (
         f"Of {len(scored)} models on these scans {words.listed(best)} {verb} the highest median "
-        "lesion Dice "
-        f"({highest})."
+        f"lesion Dice ({highest})."
     )
 
 
