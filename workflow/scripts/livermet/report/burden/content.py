@@ -13,8 +13,9 @@ def burden_sentence(statistics: pd.DataFrame, name: str) -> str:
         return f"Tumour burden could not be set against the {name} score: too few values."
     row = rows.iloc[0]
     return (
-        f"Tumour burden and {name} score: Spearman rho {row['spearman_rho']:.2f} "
-        f"({words.p_text(row['spearman_p'])}) over {int(row['studies'])} studies."
+        f"Tumour burden and {name} score: Spearman rho {words.number(row['spearman_rho'])} "
+        f"({words.p_text(row['spearman_p'])}) over "
+        f"{words.counted(row['studies'], 'study', 'studies')}."
     )
 
 

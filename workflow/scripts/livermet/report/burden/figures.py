@@ -73,7 +73,9 @@ def _burden_boxes(ax: Axes, rows: pd.DataFrame) -> None:
 def _spearman_text(result: pd.Series) -> str:
     if pd.isna(result["spearman_rho"]):
         return textwrap.fill(f"no correlation: {_reason(result, 'Spearman')}", 40)
-    return f"Spearman rho {result['spearman_rho']:.2f}, {words.p_text(result['spearman_p'])}"
+    return (
+        f"Spearman rho {words.number(result['spearman_rho'])}, {words.p_text(result['spearman_p'])}"
+    )
 
 
 def _ranksum_text(result: pd.Series) -> str:

@@ -180,8 +180,8 @@ def classification_sentences(
     if studies:
         share = positive_studies / studies
         sentences.append(
-            f"The rule 'always positive' would have accuracy {share:.2f} and F1 "
-            f"{2 * share / (1 + share):.2f} on these {studies} test studies, of which "
+            f"The rule 'always positive' would have accuracy {words.number(share)} and F1 "
+            f"{words.number(2 * share / (1 + share))} on these {studies} test studies, of which "
             f"{positive_studies} are positive: a classifier has to beat that."
         )
     return sentences

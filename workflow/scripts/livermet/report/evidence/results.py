@@ -218,7 +218,7 @@ def comparison(run: Artifacts) -> Evidence:
         if permutation is None
         else "Permutation of the labels, patients kept whole: "
         + words.listed(
-            f"{words.model(row['model'])} p = {row['p']:.3f} ({int(row['permutations'])})"
+            f"{words.model(row['model'])} {words.p_text(row['p'])} ({int(row['permutations'])})"
             for _, row in permutation.iterrows()
         )
         + "."
@@ -359,7 +359,7 @@ def feature_statistics(run: Artifacts) -> Evidence:
     top = stability.sort_values("frequency", ascending=False, kind="stable").iloc[0]
     often = (
         f"Of {int(top['resamples'])} resamples {top['feature']} is selected most often "
-        f"({100 * top['frequency']:.0f}%)."
+        f"({words.share(top['frequency'])})."
     )
     known = reproducible.done != NOT_DONE
     return Evidence(

@@ -266,7 +266,7 @@ def imbalance(run: Artifacts) -> Evidence:
     return Evidence(
         DONE,
         sentences(
-            f"{100 * positive:.0f}% of the training series are positive.",
+            f"{words.share(positive)} of the training series are positive.",
             f"Class weights: {words.listed(weights)}; nothing is resampled.",
             "Under 'corrected' the searched weights and the threshold are chosen inside the folds."
             if run.ran("corrected")

@@ -92,7 +92,7 @@ def _panel(ax: Axes, steps: pd.DataFrame, metric: str, trivial: float | None) ->
         zorder=4,
     )
     for place, width in made[f"{metric}_width"].astype(float).dropna().items():
-        ax.text(1.03, place, f"{width:.2f}", transform=ax.get_yaxis_transform(), va="center")
+        ax.text(1.03, place, words.number(width), transform=ax.get_yaxis_transform(), va="center")
     ax.text(1.03, 1.0, "width", transform=ax.transAxes, va="bottom", color=GREY, fontsize=9)
     ax.set_ylim(max(len(steps), 1) - 0.5, -0.5)
     ax.spines["left"].set_visible(False)

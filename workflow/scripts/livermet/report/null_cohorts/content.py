@@ -29,7 +29,7 @@ def null_sentences(tables: Tables) -> list[str]:
                 f"{words.number(row.auc_mean)} ({words.model(row.model)})"
                 for row in validated.itertuples()
             )
-            covered = words.listed(f"{100 * share:.0f}%" for share in tested["coverage"])
+            covered = words.listed(map(words.share, tested["coverage"]))
             told.append(
                 f"the {protocol} protocol cross-validates at AUC {aucs} on average, and its "
                 f"intervals on the test studies cover 0.5 in {covered} of them"
