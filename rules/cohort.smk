@@ -4,9 +4,14 @@ Comes in: the sheets, the ledger, the records of every ingested series, the reco
 trained model.
 Goes out: `results/<run>/cohort/`: matching.tsv (one row a target series), exclusions.tsv,
 splits.tsv, acquisition.tsv (one row a series; no training begins before it is written, so that
-bad data stop the run first), and, written by the rules of provenance, leakage_audit.tsv and
-stale_models.tsv.
+bad data stop the run first), places.tsv (one row a series: whose it is, and in training or test;
+all that detection needs of the cohort), facts.tsv (one row a series: what later tables and figures
+say of it, with what its mask measures), and, written by the rules of provenance, leakage_audit.tsv
+and stale_models.tsv.
 """
+
+SERIES_PLACES = f"{RUN}/cohort/places.tsv"
+FACTS = f"{RUN}/cohort/facts.tsv"
 
 
 rule collect_acquisition:
@@ -66,3 +71,51 @@ rule match_cohort:
         versions=pins("ingest"),
     script:
         "../workflow/scripts/match_cohort.py"
+
+
+rule place_series:
+    output:
+        places=SERIES_PLACES,
+    log:
+        f"{RUN}/logs/place_series.log",
+    benchmark:
+        f"{RUN}/benchmarks/place_series.tsv"
+    conda:
+        "../envs/ingest.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        rows=by_wildcards(STUDY.rows_to_place),
+        versions=pins("ingest"),
+    script:
+        "../workflow/scripts/place_series.py"
+
+
+rule gather_facts:
+    input:
+        series=[] if FROM_TABLE else config["sheets"]["series"],
+        places=[] if FROM_TABLE else SERIES_PLACES,
+        matching=[] if FROM_TABLE else f"{RUN}/cohort/matching.tsv",
+        features=STUDY.feature_table(PHENOTYPE_MASK, "published"),
+        by_lesion=STUDY.feature_table(PHENOTYPE_MASK, "corrected") if BY_LESION else [],
+        scans=f"{RUN}/detection/{FINAL_MODEL}/scans.tsv" if FINAL_MODEL else [],
+    output:
+        facts=FACTS,
+    log:
+        f"{RUN}/logs/gather_facts.log",
+    benchmark:
+        f"{RUN}/benchmarks/gather_facts.tsv"
+    conda:
+        "../envs/ingest.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        cohorts=config["cohorts"],
+        name=config["phenotype"]["name"],
+        versions=pins("ingest"),
+    script:
+        "../workflow/scripts/gather_facts.py"

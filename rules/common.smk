@@ -13,7 +13,6 @@ from functools import cache
 from inspect import signature
 from pathlib import Path
 
-
 # Needed although `make setup` installs livermet: a clone without it runs too, with conda's
 # environments, and a copy of the project has to run its own livermet and not the installed one.
 sys.path[:0] = [str(Path(workflow.basedir, "workflow", *names)) for names in ((), ("scripts",))]
@@ -24,6 +23,7 @@ from livermet.controller import name_as_controller
 from livermet.errors import InputError, stop_on
 from livermet.kernels import pin_kernel
 from livermet.provenance import package_hash, pinned_versions
+from livermet.report.exhibits import EXHIBITS
 from livermet.sheets import NAME_PATTERN
 from livermet.study import read_study
 from reruns import decide_by_records
@@ -192,6 +192,13 @@ def numbers_of_permutations(wildcards):
 def seeds_of_null_cohorts(wildcards):
     """Give the first and the last seed of a part of the null cohorts."""
     return NULL_COHORTS[wildcards.part]
+
+
+def exhibit(key):
+    """Mark an exhibit's file for Snakemake's own report, as the registry tells of it."""
+    shown = EXHIBITS[key]
+    caption = f"../workflow/report/{key}.rst"
+    return report(f"{RUN}/{shown.path}", caption=caption, category=shown.category)
 
 
 def code_of_package(wildcards):

@@ -8,14 +8,11 @@ volumes), lesions (one row a lesion of either side), matching (counts, one row a
 (scores of matched lesions, one row a rule and group), froc (counts, one row a rule and threshold),
 each collected as `detection/{model}/{scans,lesions,matching,groups,froc}.tsv`. Without a reference
 the columns that need one are empty, and the last three have no rows. And, over the cohorts,
-`results/<run>/tables/detection_*.csv`.
+`results/<run>/tables/detection_*.csv` and `table3_segmentation.csv`, for which `cohort/places.tsv`
+says whose each series is: no feature is asked for.
 """
 
 DETECTION = f"{RUN}/detection/{{model}}"
-DETECTION_TABLES = [
-    f"detection_{name}"
-    for name in ("scans", "scores", "sizes", "burden", "lesion_free", "comparison", "froc")
-]
 
 
 rule measure_detection:
@@ -80,48 +77,20 @@ rule collect_detection:
 
 rule score_detection:
     input:
-        facts=f"{RUN}/cohort/facts.tsv",
+        places=SERIES_PLACES,
         scans=expand(f"{DETECTION}/scans.tsv", model=MODELS),
         lesions=expand(f"{DETECTION}/lesions.tsv", model=MODELS),
         matching=expand(f"{DETECTION}/matching.tsv", model=MODELS),
         groups=expand(f"{DETECTION}/groups.tsv", model=MODELS),
         froc=expand(f"{DETECTION}/froc.tsv", model=MODELS),
     output:
-        scans=report(
-            f"{RUN}/tables/detection_scans.csv",
-            caption="../workflow/report/detection_scans.rst",
-            category="Detection",
-        ),
-        scores=report(
-            f"{RUN}/tables/detection_scores.csv",
-            caption="../workflow/report/detection_scores.rst",
-            category="Detection",
-        ),
-        sizes=report(
-            f"{RUN}/tables/detection_sizes.csv",
-            caption="../workflow/report/detection_sizes.rst",
-            category="Detection",
-        ),
-        burden=report(
-            f"{RUN}/tables/detection_burden.csv",
-            caption="../workflow/report/detection_burden.rst",
-            category="Detection",
-        ),
-        lesion_free=report(
-            f"{RUN}/tables/detection_lesion_free.csv",
-            caption="../workflow/report/detection_lesion_free.rst",
-            category="Detection",
-        ),
-        comparison=report(
-            f"{RUN}/tables/detection_comparison.csv",
-            caption="../workflow/report/detection_comparison.rst",
-            category="Detection",
-        ),
-        froc=report(
-            f"{RUN}/tables/detection_froc.csv",
-            caption="../workflow/report/detection_froc.rst",
-            category="Detection",
-        ),
+        scans=exhibit("detection_scans"),
+        scores=exhibit("detection_scores"),
+        sizes=exhibit("detection_sizes"),
+        burden=exhibit("detection_burden"),
+        lesion_free=exhibit("detection_lesion_free"),
+        comparison=exhibit("detection_comparison"),
+        froc=exhibit("detection_froc"),
     log:
         f"{RUN}/logs/score_detection.log",
     benchmark:
@@ -141,3 +110,29 @@ rule score_detection:
         versions=pins("lesions"),
     script:
         "../workflow/scripts/score_detection.py"
+
+
+rule tabulate_segmentation:
+    input:
+        places=[] if FROM_TABLE else SERIES_PLACES,
+        scans=expand(f"{DETECTION}/scans.tsv", model=MODELS),
+    output:
+        table3=exhibit("table3_segmentation"),
+    log:
+        f"{RUN}/logs/tabulate_segmentation.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_segmentation.tsv"
+    conda:
+        "../envs/lesions.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        target=TARGET,
+        masks_given=FROM_REFERENCE,
+        draws=config["detection"]["bootstrap_draws"],
+        seed=config["seed"],
+        versions=pins("lesions"),
+    script:
+        "../workflow/scripts/tabulate_segmentation.py"

@@ -1,82 +1,39 @@
-"""Report: tables 1-4 and S1-S3, figures 1-5, detection, the ladder, and the one page of it all.
+"""Report: tables for readers, the figures, and the pages that show them.
 
-Comes in: the sheet of series, the ledger's splits, `cohort/` (matching, exclusions, splits,
-acquisition, audit), `detection/{model}/scans.tsv`, the feature tables that the protocols learn from, and
-`phenotype/{mask}/` (burden; per protocol metrics, cross-validation, selection, predictions; the
-corrected protocol's choice), and the tables of the stages before, as far as the run has them.
+Comes in: `cohort/` (facts, exclusions, splits, acquisition, audit), `detection/{model}/scans.tsv`
+and `phenotype/{mask}/` (burden; per protocol metrics, cross-validation, selection, predictions;
+the corrected protocol's choice), and the tables of the stages before, as far as the run has them.
 A run with given masks has no detection, one that begins with a feature table no images either:
 the tables then say so, and figure 2 is drawn only where there are images.
-Goes out: `results/<run>/cohort/facts.tsv` (what the report says of each series),
-`results/<run>/tables/*.csv`, `results/<run>/figures/*.{png,svg}`, `results/<run>/report.html` and
-`results/<run>/checklists.html` (CLEAR, METRICS and TRIPOD+AI, item by item).
+Goes out: `results/<run>/tables/*.csv`, `results/<run>/figures/*.{png,svg}`,
+`results/<run>/report.html` and `results/<run>/checklists.html` (CLEAR, METRICS and TRIPOD+AI, item by item).
 """
 
-from livermet.provenance import PACKAGE, file_checksum
+from livermet.provenance import file_checksum
+from livermet.report.exhibits import files_of, texts
 
 TABLES, FIGURES = f"{RUN}/tables", f"{RUN}/figures"
-FACTS = f"{RUN}/cohort/facts.tsv"
-PHENOTYPE = f"{RUN}/phenotype/{PHENOTYPE_MASK}"
-# Under published every classifier scores the test set, under corrected the chosen one alone.
-PREDICTED = {
-    "published": [f"{PHENOTYPE}/published/{name}/predictions.tsv" for name in CLASSIFIERS],
-    "corrected": [f"{PHENOTYPE}/corrected/test_predictions.tsv"],
-}
-CHOICE = f"{PHENOTYPE}/corrected/choice.tsv" if "corrected" in PROTOCOLS else []
-REFERENCE = f"{RUN}/phenotype/reference"
-# All classifiers score the same series; the corrected protocol's test series stand apart.
-SCORED = [f"{protocol}/{CLASSIFIERS[0]}/predictions.tsv" for protocol in PROTOCOLS]
-SCORED += ["corrected/test_predictions.tsv" for protocol in PROTOCOLS if protocol == "corrected"]
-OF_CORRECTED = (
-    "baselines",
-    "intervals",
-    "repeated_cross_validation",
-    "permutation",
-    "calibration",
-    "decision_curve",
-    "stability",
-    "selection_summary",
-    "reproducibility",
-    "sample_size",
-)
-REPORT_TABLES = [
-    f"{TABLES}/{name}.csv"
-    for name in (
-        "table1_cohort",
-        "table2_splits",
-        "table3_segmentation",
-        "table4_classification",
-        "tableS1_acquisition",
-        "tableS2_cross_validation",
-        "tableS3_weighted",
-        "failures",
-        *(["masks"] if COMPARED else []),
-        *(OF_CORRECTED if "corrected" in PROTOCOLS else []),
-        *(["harmonisation_batches", "harmonisation"] if HARMONISED else []),
-        *(["corrections"] if {"published", "corrected"} <= set(PROTOCOLS) else []),
-        *(["null_cohorts"] if config["phenotype"]["null_cohorts"] else []),
-        *(["reproduction"] if REPRODUCED else []),
-        *(["weight_search"] if REPRODUCED and SEARCHED else []),
-        *(DETECTION_TABLES if MODELS else []),
-    )
-]
 # Scans that may stand as examples: test patients' with a reference, of the target cohort if any.
 # Which of them are classified is not known yet; with given masks the script prefers those.
 TESTED = [s for s in STUDY.rows if STUDY.has_reference(s) and STUDY.place(s) == "test"]
 EXAMPLES = [name for name in TESTED if STUDY.rows[name]["cohort"] == TARGET] or TESTED
-REPORT_FIGURES = [
-    f"{FIGURES}/{name}.svg"
-    for name in (
-        "figure1_flow",
-        *(["figure2_segmentation"] if EXAMPLES else []),
-        *(["detection_froc"] if PROBABILITIES else []),
-        *(["detection_sizes", "detection_burden"] if MODELS else []),
-        "figure3_burden",
-        "figure4_features",
-        "figure5_failures",
-        *(["calibration", "reproducibility"] if "corrected" in PROTOCOLS else []),
-        *(["corrections"] if {"published", "corrected"} <= set(PROTOCOLS) else []),
-    )
-]
+# The conditions under which exhibits are made, as the registry names them.
+CONDITIONS = {
+    "both protocols": {"published", "corrected"} <= set(PROTOCOLS),
+    "corrected": "corrected" in PROTOCOLS,
+    "examples": EXAMPLES,
+    "harmonised": HARMONISED,
+    "models": MODELS,
+    "null cohorts": config["phenotype"]["null_cohorts"],
+    "probabilities": PROBABILITIES,
+    "reproduced": REPRODUCED,
+    "searched": REPRODUCED and SEARCHED,
+    "two masks": COMPARED,
+}
+REPORT_TABLES = [f"{RUN}/{path}" for path in files_of("tables", CONDITIONS)]
+REPORT_FIGURES = [f"{RUN}/{path}" for path in files_of("figures", CONDITIONS)]
+# The words and the style of the pages, which Snakemake does not see change.
+TEXTS = [file_checksum(path) for path in texts()]
 PINNED = {
     package: version
     for environment in sorted(Path(workflow.basedir, "envs").glob("*.yaml"))
@@ -86,31 +43,13 @@ PINNED = {
 
 rule tabulate_cohort:
     input:
-        series=[] if FROM_TABLE else config["sheets"]["series"],
-        places=[] if FROM_TABLE else f"{config['ledger']}/splits.tsv",
-        matching=[] if FROM_TABLE else f"{RUN}/cohort/matching.tsv",
+        facts=FACTS,
         splits=[] if FROM_TABLE else f"{RUN}/cohort/splits.tsv",
         acquisition=[] if FROM_TABLE else f"{RUN}/cohort/acquisition.tsv",
-        features=PUBLISHED_FEATURES,
-        by_lesion=CORRECTED_FEATURES if BY_LESION else [],
-        scans=f"{RUN}/detection/{FINAL_MODEL}/scans.tsv" if FINAL_MODEL else [],
     output:
-        facts=FACTS,
-        table1=report(
-            f"{TABLES}/table1_cohort.csv",
-            caption="../workflow/report/table1_cohort.rst",
-            category="Cohort",
-        ),
-        table2=report(
-            f"{TABLES}/table2_splits.csv",
-            caption="../workflow/report/table2_splits.rst",
-            category="Cohort",
-        ),
-        table_s1=report(
-            f"{TABLES}/tableS1_acquisition.csv",
-            caption="../workflow/report/tableS1_acquisition.rst",
-            category="Cohort",
-        ),
+        table1=exhibit("table1_cohort"),
+        table2=exhibit("table2_splits"),
+        table_s1=exhibit("tableS1_acquisition"),
     log:
         f"{RUN}/logs/tabulate_cohort.log",
     benchmark:
@@ -129,36 +68,6 @@ rule tabulate_cohort:
         "../workflow/scripts/tabulate_cohort.py"
 
 
-rule tabulate_segmentation:
-    input:
-        facts=FACTS,
-        scans=expand(f"{RUN}/detection/{{model}}/scans.tsv", model=MODELS),
-    output:
-        table3=report(
-            f"{TABLES}/table3_segmentation.csv",
-            caption="../workflow/report/table3_segmentation.rst",
-            category="Segmentation",
-        ),
-    log:
-        f"{RUN}/logs/tabulate_segmentation.log",
-    benchmark:
-        f"{RUN}/benchmarks/tabulate_segmentation.tsv"
-    conda:
-        "../envs/lesions.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=minutes(10),
-    params:
-        target=TARGET,
-        masks_given=FROM_REFERENCE,
-        draws=config["detection"]["bootstrap_draws"],
-        seed=config["seed"],
-        versions=pins("lesions"),
-    script:
-        "../workflow/scripts/tabulate_segmentation.py"
-
-
 rule tabulate_classification:
     input:
         metrics=expand(f"{PHENOTYPE}/{{protocol}}/metrics.tsv", protocol=PROTOCOLS),
@@ -167,21 +76,9 @@ rule tabulate_classification:
         ),
         choice=CHOICE,
     output:
-        table4=report(
-            f"{TABLES}/table4_classification.csv",
-            caption="../workflow/report/table4_classification.rst",
-            category="Classification",
-        ),
-        table_s2=report(
-            f"{TABLES}/tableS2_cross_validation.csv",
-            caption="../workflow/report/tableS2_cross_validation.rst",
-            category="Classification",
-        ),
-        table_s3=report(
-            f"{TABLES}/tableS3_weighted.csv",
-            caption="../workflow/report/tableS3_weighted.rst",
-            category="Classification",
-        ),
+        table4=exhibit("table4_classification"),
+        table_s2=exhibit("tableS2_cross_validation"),
+        table_s3=exhibit("tableS3_weighted"),
     log:
         f"{RUN}/logs/tabulate_classification.log",
     benchmark:
@@ -198,41 +95,6 @@ rule tabulate_classification:
         "../workflow/scripts/tabulate_classification.py"
 
 
-rule tabulate_masks:
-    input:
-        predicted_metrics=expand(f"{PHENOTYPE}/{{protocol}}/metrics.tsv", protocol=PROTOCOLS),
-        predicted_cross_validation=expand(
-            f"{PHENOTYPE}/{{protocol}}/cross_validation.tsv", protocol=PROTOCOLS
-        ),
-        predicted_scored=expand(f"{PHENOTYPE}/{{scored}}", scored=SCORED),
-        reference_metrics=expand(f"{REFERENCE}/{{protocol}}/metrics.tsv", protocol=PROTOCOLS),
-        reference_cross_validation=expand(
-            f"{REFERENCE}/{{protocol}}/cross_validation.tsv", protocol=PROTOCOLS
-        ),
-        reference_scored=expand(f"{REFERENCE}/{{scored}}", scored=SCORED),
-    output:
-        table=report(
-            f"{TABLES}/masks.csv",
-            caption="../workflow/report/masks.rst",
-            category="Classification",
-        ),
-    log:
-        f"{RUN}/logs/tabulate_masks.log",
-    benchmark:
-        f"{RUN}/benchmarks/tabulate_masks.tsv"
-    conda:
-        "../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=minutes(10),
-    params:
-        model=FINAL_MODEL,
-        versions=pins("report"),
-    script:
-        "../workflow/scripts/tabulate_masks.py"
-
-
 rule draw_flow:
     input:
         exclusions=[] if FROM_TABLE else f"{RUN}/cohort/exclusions.tsv",
@@ -240,11 +102,7 @@ rule draw_flow:
         table2=f"{TABLES}/table2_splits.csv",
     output:
         png=f"{FIGURES}/figure1_flow.png",
-        svg=report(
-            f"{FIGURES}/figure1_flow.svg",
-            caption="../workflow/report/figure1_flow.rst",
-            category="Cohort",
-        ),
+        svg=exhibit("figure1_flow"),
     log:
         f"{RUN}/logs/draw_flow.log",
     benchmark:
@@ -271,11 +129,7 @@ rule draw_segmentation_examples:
         predictions=[STUDY.prediction(FINAL_MODEL, name) for name in EXAMPLES if FINAL_MODEL],
     output:
         png=f"{FIGURES}/figure2_segmentation.png",
-        svg=report(
-            f"{FIGURES}/figure2_segmentation.svg",
-            caption="../workflow/report/figure2_segmentation.rst",
-            category="Segmentation",
-        ),
+        svg=exhibit("figure2_segmentation"),
     log:
         f"{RUN}/logs/draw_segmentation_examples.log",
     benchmark:
@@ -299,11 +153,7 @@ rule draw_froc:
         froc=f"{TABLES}/detection_froc.csv",
     output:
         png=f"{FIGURES}/detection_froc.png",
-        svg=report(
-            f"{FIGURES}/detection_froc.svg",
-            caption="../workflow/report/detection_froc_figure.rst",
-            category="Detection",
-        ),
+        svg=exhibit("figure_detection_froc"),
     log:
         f"{RUN}/logs/draw_froc.log",
     benchmark:
@@ -326,11 +176,7 @@ rule draw_lesion_sizes:
         sizes=f"{TABLES}/detection_sizes.csv",
     output:
         png=f"{FIGURES}/detection_sizes.png",
-        svg=report(
-            f"{FIGURES}/detection_sizes.svg",
-            caption="../workflow/report/detection_sizes_figure.rst",
-            category="Detection",
-        ),
+        svg=exhibit("figure_detection_sizes"),
     log:
         f"{RUN}/logs/draw_lesion_sizes.log",
     benchmark:
@@ -354,11 +200,7 @@ rule draw_burden_agreement:
         burden=f"{TABLES}/detection_burden.csv",
     output:
         png=f"{FIGURES}/detection_burden.png",
-        svg=report(
-            f"{FIGURES}/detection_burden.svg",
-            caption="../workflow/report/detection_burden_figure.rst",
-            category="Detection",
-        ),
+        svg=exhibit("figure_detection_burden"),
     log:
         f"{RUN}/logs/draw_burden_agreement.log",
     benchmark:
@@ -382,11 +224,7 @@ rule draw_burden:
         burden=f"{PHENOTYPE}/burden.tsv",
     output:
         png=f"{FIGURES}/figure3_burden.png",
-        svg=report(
-            f"{FIGURES}/figure3_burden.svg",
-            caption="../workflow/report/figure3_burden.rst",
-            category="Burden",
-        ),
+        svg=exhibit("figure3_burden"),
     log:
         f"{RUN}/logs/draw_burden.log",
     benchmark:
@@ -409,11 +247,7 @@ rule draw_features:
         selection=expand(f"{PHENOTYPE}/{{protocol}}/selection.tsv", protocol=PROTOCOLS),
     output:
         png=f"{FIGURES}/figure4_features.png",
-        svg=report(
-            f"{FIGURES}/figure4_features.svg",
-            caption="../workflow/report/figure4_features.rst",
-            category="Classification",
-        ),
+        svg=exhibit("figure4_features"),
     log:
         f"{RUN}/logs/draw_features.log",
     benchmark:
@@ -432,22 +266,12 @@ rule draw_features:
 
 rule draw_failures:
     input:
-        facts=FACTS,
-        table_s2=f"{TABLES}/tableS2_cross_validation.csv",
-        choice=CHOICE,
-        predictions=[path for protocol in PROTOCOLS for path in PREDICTED[protocol]],
+        table=f"{TABLES}/failures.csv",
+        scores=f"{PHENOTYPE}/failures/scores.tsv",
+        curves=f"{PHENOTYPE}/failures/curves.tsv",
     output:
-        table=report(
-            f"{TABLES}/failures.csv",
-            caption="../workflow/report/failures.rst",
-            category="Classification",
-        ),
         png=f"{FIGURES}/figure5_failures.png",
-        svg=report(
-            f"{FIGURES}/figure5_failures.svg",
-            caption="../workflow/report/figure5_failures.rst",
-            category="Classification",
-        ),
+        svg=exhibit("figure5_failures"),
     log:
         f"{RUN}/logs/draw_failures.log",
     benchmark:
@@ -471,11 +295,7 @@ rule draw_corrections:
         baselines=f"{TABLES}/baselines.csv",
     output:
         png=f"{FIGURES}/corrections.png",
-        svg=report(
-            f"{FIGURES}/corrections.svg",
-            caption="../workflow/report/corrections_figure.rst",
-            category="Classification",
-        ),
+        svg=exhibit("figure_corrections"),
     log:
         f"{RUN}/logs/draw_corrections.log",
     benchmark:
@@ -499,11 +319,7 @@ rule draw_calibration:
         choice=CHOICE,
     output:
         png=f"{FIGURES}/calibration.png",
-        svg=report(
-            f"{FIGURES}/calibration.svg",
-            caption="../workflow/report/calibration_figure.rst",
-            category="Classification",
-        ),
+        svg=exhibit("figure_calibration"),
     log:
         f"{RUN}/logs/draw_calibration.log",
     benchmark:
@@ -526,11 +342,7 @@ rule draw_reproducibility:
         stability=f"{TABLES}/stability.csv",
     output:
         png=f"{FIGURES}/reproducibility.png",
-        svg=report(
-            f"{FIGURES}/reproducibility.svg",
-            caption="../workflow/report/reproducibility_figure.rst",
-            category="Classification",
-        ),
+        svg=exhibit("figure_reproducibility"),
     log:
         f"{RUN}/logs/draw_reproducibility.log",
     benchmark:
@@ -557,11 +369,7 @@ rule write_report:
         stale=f"{RUN}/cohort/stale_models.tsv",
         choice=CHOICE,
     output:
-        page=report(
-            f"{RUN}/report.html",
-            caption="../workflow/report/report.rst",
-            category="Report",
-        ),
+        page=exhibit("report"),
     log:
         f"{RUN}/logs/write_report.log",
     benchmark:
@@ -597,7 +405,7 @@ rule write_report:
             "checklists": "checklists.html",
             "versions": PINNED,
         },
-        template=file_checksum(PACKAGE / "report" / "template.html"),
+        texts=TEXTS,
         versions=pins("report"),
     script:
         "../workflow/scripts/write_report.py"
@@ -613,11 +421,7 @@ rule write_checklists:
         choice=CHOICE,
     output:
         table=f"{TABLES}/checklists.csv",
-        page=report(
-            f"{RUN}/checklists.html",
-            caption="../workflow/report/checklists.rst",
-            category="Report",
-        ),
+        page=exhibit("checklists"),
     log:
         f"{RUN}/logs/write_checklists.log",
     benchmark:
@@ -652,10 +456,7 @@ rule write_checklists:
             "radiomics": config["radiomics"]["settings"],
             "versions": PINNED,
         },
-        files=[
-            file_checksum(PACKAGE / "report" / name)
-            for name in ("checklists.yaml", "checklists.html", "template.html")
-        ],
+        texts=TEXTS,
         versions=pins("report"),
     script:
         "../workflow/scripts/write_checklists.py"

@@ -72,11 +72,7 @@ rule compare_weights:
         features=PUBLISHED_FEATURES,
         found=expand(f"{PUBLISHED}/{{classifier}}/weights.tsv", classifier=CLASSIFIERS),
     output:
-        weights=report(
-            f"{RUN}/tables/weight_search.csv",
-            caption="../workflow/report/weight_search.rst",
-            category="Reproduction",
-        ),
+        weights=exhibit("weight_search"),
     log:
         f"{RUN}/logs/compare_weights.log",
     benchmark:
@@ -160,11 +156,7 @@ rule compare_with_print:
             *expand(f"{PUBLISHED}/kernels/{{kernel}}.tsv", kernel=KERNELS),
         ],
     output:
-        reproduction=report(
-            f"{RUN}/tables/reproduction.csv",
-            caption="../workflow/report/reproduction.rst",
-            category="Reproduction",
-        ),
+        reproduction=exhibit("reproduction"),
     log:
         f"{RUN}/logs/compare_with_print.log",
     benchmark:

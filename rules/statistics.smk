@@ -21,16 +21,8 @@ rule calibrate_models:
         tested=f"{CORRECTED}/test_predictions.tsv",
         choice=f"{CORRECTED}/choice.tsv",
     output:
-        calibration=report(
-            f"{RUN}/tables/calibration.csv",
-            caption="../workflow/report/calibration.rst",
-            category="Classification",
-        ),
-        decisions=report(
-            f"{RUN}/tables/decision_curve.csv",
-            caption="../workflow/report/decision_curve.rst",
-            category="Classification",
-        ),
+        calibration=exhibit("calibration"),
+        decisions=exhibit("decision_curve"),
         curve=f"{RUN}/phenotype/{PHENOTYPE_MASK}/calibration_curve.tsv",
     log:
         f"{RUN}/logs/calibrate_models.log",
@@ -58,11 +50,7 @@ rule measure_reproducibility:
             for batch in STUDY.perturbed_batches
         ],
     output:
-        reproducibility=report(
-            f"{RUN}/tables/reproducibility.csv",
-            caption="../workflow/report/reproducibility.rst",
-            category="Classification",
-        ),
+        reproducibility=exhibit("reproducibility"),
     log:
         f"{RUN}/logs/measure_reproducibility.log",
     benchmark:
@@ -91,21 +79,9 @@ rule assess_selection:
         corrected=f"{CORRECTED}/selection.tsv",
         published=[f"{PUBLISHED}/selection.tsv"] if "published" in PROTOCOLS else [],
     output:
-        stability=report(
-            f"{RUN}/tables/stability.csv",
-            caption="../workflow/report/stability.rst",
-            category="Classification",
-        ),
-        summary=report(
-            f"{RUN}/tables/selection_summary.csv",
-            caption="../workflow/report/selection_summary.rst",
-            category="Classification",
-        ),
-        sample_size=report(
-            f"{RUN}/tables/sample_size.csv",
-            caption="../workflow/report/sample_size.rst",
-            category="Classification",
-        ),
+        stability=exhibit("stability"),
+        summary=exhibit("selection_summary"),
+        sample_size=exhibit("sample_size"),
     log:
         f"{RUN}/logs/assess_selection.log",
     benchmark:
@@ -131,16 +107,8 @@ rule tabulate_harmonisation:
         features=CORRECTED_FEATURES,
         batches=HARMONISED,
     output:
-        batches=report(
-            f"{RUN}/tables/harmonisation_batches.csv",
-            caption="../workflow/report/harmonisation_batches.rst",
-            category="Classification",
-        ),
-        features=report(
-            f"{RUN}/tables/harmonisation.csv",
-            caption="../workflow/report/harmonisation.rst",
-            category="Classification",
-        ),
+        batches=exhibit("harmonisation_batches"),
+        features=exhibit("harmonisation"),
     log:
         f"{RUN}/logs/tabulate_harmonisation.log",
     benchmark:

@@ -5,15 +5,26 @@ predictions, the choice), of the mask that the study classifies by.
 Goes out: `results/<run>/tables/`: `baselines.csv` (models against trivial rules), `intervals.csv`
 (by series, study and patient), `repeated_cross_validation.csv` (over all patients),
 `permutation.csv` (the whole procedure under exchanged labels), `corrections.csv` (the ladder from
-the published to the corrected protocol) and `null_cohorts.csv` (both protocols on phantom tables
-without any relation to find).
+the published to the corrected protocol), `null_cohorts.csv` (both protocols on phantom tables
+without any relation to find), `masks.csv` (predicted against reference masks) and `failures.csv`
+(where the chosen models are wrong, with the points of figure 5 in `phenotype/{mask}/failures/`).
 Repeats, parts of the permutations and parts of the null cohorts are jobs of their own.
 """
 
 PUBLISHED_FEATURES = STUDY.feature_table(PHENOTYPE_MASK, "published")
 CORRECTED_FEATURES = STUDY.feature_table(PHENOTYPE_MASK, "corrected")
-CORRECTED = f"{RUN}/phenotype/{PHENOTYPE_MASK}/corrected"
-PUBLISHED = f"{RUN}/phenotype/{PHENOTYPE_MASK}/published"
+PHENOTYPE = f"{RUN}/phenotype/{PHENOTYPE_MASK}"
+# Under published every classifier scores the test set, under corrected the chosen one alone.
+PREDICTED = {
+    "published": [f"{PHENOTYPE}/published/{name}/predictions.tsv" for name in CLASSIFIERS],
+    "corrected": [f"{PHENOTYPE}/corrected/test_predictions.tsv"],
+}
+CORRECTED, PUBLISHED = f"{PHENOTYPE}/corrected", f"{PHENOTYPE}/published"
+CHOICE = f"{PHENOTYPE}/corrected/choice.tsv" if "corrected" in PROTOCOLS else []
+REFERENCE = f"{RUN}/phenotype/reference"
+# All classifiers score the same series; the corrected protocol's test series stand apart.
+SCORED = [f"{protocol}/{CLASSIFIERS[0]}/predictions.tsv" for protocol in PROTOCOLS]
+SCORED += ["corrected/test_predictions.tsv" for protocol in PROTOCOLS if protocol == "corrected"]
 PERMUTATIONS = parts_of(config["phenotype"]["permutations"]["count"], 50, first=0)
 NULL_COHORTS = parts_of(config["phenotype"]["null_cohorts"], 10, first=1)
 
@@ -30,16 +41,8 @@ rule compare_baselines:
         choice=f"{CORRECTED}/choice.tsv",
         published=published_predictions,
     output:
-        baselines=report(
-            f"{RUN}/tables/baselines.csv",
-            caption="../workflow/report/baselines.rst",
-            category="Classification",
-        ),
-        intervals=report(
-            f"{RUN}/tables/intervals.csv",
-            caption="../workflow/report/intervals.rst",
-            category="Classification",
-        ),
+        baselines=exhibit("baselines"),
+        intervals=exhibit("intervals"),
     log:
         f"{RUN}/logs/compare_baselines.log",
     benchmark:
@@ -90,11 +93,7 @@ rule summarise_repeats:
     input:
         predictions=expand(f"{CORRECTED}/repeats/{{repeated}}.tsv", repeated=FITTED),
     output:
-        summary=report(
-            f"{RUN}/tables/repeated_cross_validation.csv",
-            caption="../workflow/report/repeated_cross_validation.rst",
-            category="Classification",
-        ),
+        summary=exhibit("repeated_cross_validation"),
     log:
         f"{RUN}/logs/summarise_repeats.log",
     benchmark:
@@ -149,11 +148,7 @@ rule summarise_permutations:
             part=PERMUTATIONS,
         ),
     output:
-        summary=report(
-            f"{RUN}/tables/permutation.csv",
-            caption="../workflow/report/permutation.rst",
-            category="Classification",
-        ),
+        summary=exhibit("permutation"),
     log:
         f"{RUN}/logs/summarise_permutations.log",
     benchmark:
@@ -180,11 +175,7 @@ rule correct_stepwise:
         held_out=expand(f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),
         tested=f"{CORRECTED}/test_predictions.tsv",
     output:
-        corrections=report(
-            f"{RUN}/tables/corrections.csv",
-            caption="../workflow/report/corrections.rst",
-            category="Classification",
-        ),
+        corrections=exhibit("corrections"),
     log:
         f"{RUN}/logs/correct_stepwise.log",
     benchmark:
@@ -235,11 +226,7 @@ rule summarise_null:
     input:
         cohorts=expand(f"{RUN}/phenotype/null/{{part}}.tsv", part=NULL_COHORTS),
     output:
-        summary=report(
-            f"{RUN}/tables/null_cohorts.csv",
-            caption="../workflow/report/null_cohorts.rst",
-            category="Classification",
-        ),
+        summary=exhibit("null_cohorts"),
     log:
         f"{RUN}/logs/summarise_null.log",
     benchmark:
@@ -254,3 +241,62 @@ rule summarise_null:
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/summarise_null.py"
+
+
+rule tabulate_masks:
+    input:
+        predicted_metrics=expand(f"{PHENOTYPE}/{{protocol}}/metrics.tsv", protocol=PROTOCOLS),
+        predicted_cross_validation=expand(
+            f"{PHENOTYPE}/{{protocol}}/cross_validation.tsv", protocol=PROTOCOLS
+        ),
+        predicted_scored=expand(f"{PHENOTYPE}/{{scored}}", scored=SCORED),
+        reference_metrics=expand(f"{REFERENCE}/{{protocol}}/metrics.tsv", protocol=PROTOCOLS),
+        reference_cross_validation=expand(
+            f"{REFERENCE}/{{protocol}}/cross_validation.tsv", protocol=PROTOCOLS
+        ),
+        reference_scored=expand(f"{REFERENCE}/{{scored}}", scored=SCORED),
+    output:
+        table=exhibit("masks"),
+    log:
+        f"{RUN}/logs/tabulate_masks.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_masks.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        model=FINAL_MODEL,
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/tabulate_masks.py"
+
+
+rule tabulate_failures:
+    input:
+        facts=FACTS,
+        cross_validation=expand(
+            f"{PHENOTYPE}/{{protocol}}/cross_validation.tsv", protocol=PROTOCOLS
+        ),
+        choice=CHOICE,
+        predictions=[path for protocol in PROTOCOLS for path in PREDICTED[protocol]],
+    output:
+        table=exhibit("failures"),
+        scores=f"{PHENOTYPE}/failures/scores.tsv",
+        curves=f"{PHENOTYPE}/failures/curves.tsv",
+    log:
+        f"{RUN}/logs/tabulate_failures.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_failures.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/tabulate_failures.py"

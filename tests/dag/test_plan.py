@@ -165,7 +165,7 @@ def test_each_protocol_reads_its_own_features(study, aggregation):
         "assess_selection": own,
         "correct_stepwise": union | own,
         "measure_reproducibility": union | own,
-        "tabulate_cohort": union | own,
+        "gather_facts": union | own,
         "write_manifest": union | own,
     }
 
@@ -270,3 +270,10 @@ def test_a_thin_and_a_thick_series_of_a_training_patient_are_both_out_of_fold(st
     plan = study.plan().stdout
     assert f"predictions/nnunet_finetuned/out_of_fold/{thick}.nii.gz" in plan
     assert f"predictions/nnunet_finetuned/ensemble/{thick}.nii.gz" not in plan
+
+
+def test_what_detection_found_is_told_without_radiomics(study):
+    tables = ("score_detection", "tabulate_segmentation")
+    jobs = planned(study.plan("--until", *tables))
+    assert {"place_series", *tables} <= jobs.keys()
+    assert not {"extract_radiomics", "collect_radiomics", "gather_facts"} & jobs.keys()

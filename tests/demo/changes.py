@@ -444,7 +444,7 @@ def logic_of_a_module(place: Place):
 
 
 def colour_of_figures(place: Place):
-    return edited(place.file(LIVERMET, "report/figures.py"), '"#0072B2"', '"#0072B3"')
+    return edited(place.file(LIVERMET, "report/drawing.py"), '"#0072B2"', '"#0072B3"')
 
 
 def sentence_of_an_error(place: Place):

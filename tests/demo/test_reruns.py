@@ -32,10 +32,17 @@ def rules(text: str) -> frozenset[str]:
 # What follows what, from the end.
 PAGE = rules("write_checklists write_manifest write_report")
 FACTS = PAGE | rules(
-    "tabulate_cohort tabulate_segmentation score_detection draw_burden draw_burden_agreement"
-    " draw_failures draw_flow draw_froc draw_lesion_sizes draw_segmentation_examples"
+    "gather_facts tabulate_cohort tabulate_failures draw_burden draw_failures draw_flow"
+    " draw_segmentation_examples"
 )
-ACQUISITION = FACTS | rules("collect_acquisition measure_reproducibility draw_reproducibility")
+# Whose the series are, and what models find in them: no feature is asked for.
+SCANS = PAGE | rules(
+    "score_detection tabulate_segmentation draw_burden_agreement draw_froc draw_lesion_sizes"
+)
+PLACED = SCANS | rules("place_series")
+ACQUISITION = PAGE | rules(
+    "collect_acquisition tabulate_cohort draw_flow measure_reproducibility draw_reproducibility"
+)
 FEATURES = FACTS | rules(
     "select_features fit_published fit_corrected fit_baselines score_test bootstrap_metrics"
     " correlate_burden compare_baselines repeat_cross_validation summarise_repeats permute_labels"
@@ -44,7 +51,7 @@ FEATURES = FACTS | rules(
     " draw_calibration draw_corrections draw_reproducibility"
 )
 COHORT = FEATURES | rules("match_cohort collect_radiomics")
-DETECTION = FEATURES | rules("measure_detection collect_detection collect_radiomics")
+DETECTION = FEATURES | SCANS | rules("measure_detection collect_detection collect_radiomics")
 REFERENCE = DETECTION | ACQUISITION
 RADIOMICS = rules("extract_radiomics perturb_lesions")
 PREDICTIONS = rules(
@@ -59,6 +66,7 @@ MONAI_PREDICTIONS = rules(
 )
 NEW = (
     COHORT
+    | PLACED
     | REFERENCE
     | RADIOMICS
     | rules("ingest_series predict_nnunet_ensemble_new predict_unet_new predict_segresnet_new")
@@ -108,13 +116,13 @@ CHANGES = [
     Change(
         "a series that left the sheet",
         changes.removed_series,
-        COHORT | ACQUISITION | rules("collect_detection"),
+        COHORT | PLACED | ACQUISITION | rules("collect_detection"),
         withdrawn="msclc_012_20181107_thin",
     ),
     Change(
         "a training case that left the sheet",
         changes.removed_training_case,
-        COHORT | ACQUISITION | rules("collect_detection"),
+        COHORT | PLACED | ACQUISITION | rules("collect_detection"),
         withdrawn="msclc_004_20201130_thick",
     ),
     Change(
@@ -143,7 +151,7 @@ CHANGES = [
         REFERENCE | rules("ingest_reference_b0001"),
     ),
     Change("a molecular score", changes.corrected_score, COHORT),
-    Change("a phase", changes.corrected_phase, ACQUISITION),
+    Change("a phase", changes.corrected_phase, FACTS | ACQUISITION),
     Change("an age or a sex", changes.corrected_age, FACTS),
     Change(
         "a setting of radiomics",
@@ -156,8 +164,8 @@ CHANGES = [
         PAGE
         | rules(
             "bootstrap_metrics compare_baselines summarise_repeats correct_stepwise"
-            " measure_reproducibility tabulate_classification tabulate_masks draw_corrections"
-            " draw_failures draw_reproducibility"
+            " measure_reproducibility tabulate_classification tabulate_masks tabulate_failures"
+            " draw_corrections draw_failures draw_reproducibility"
         ),
     ),
     Change(
@@ -197,8 +205,8 @@ CHANGES = [
         PAGE
         | rules(
             "fit_baselines score_test bootstrap_metrics compare_baselines calibrate_models"
-            " correct_stepwise tabulate_classification tabulate_masks draw_calibration"
-            " draw_corrections draw_failures"
+            " correct_stepwise tabulate_classification tabulate_masks tabulate_failures"
+            " draw_calibration draw_corrections draw_failures"
         ),
     ),
     Change(

@@ -277,8 +277,8 @@ def acquisition() -> pd.DataFrame:
 
 def panels() -> dict:
     """What figure 5 shows of the models that cross-validation chose without class weights."""
-    from livermet.report.failures import failure_panels
-    from livermet.report.headlines import chosen_models
+    from livermet.phenotype.chosen import chosen_models
+    from livermet.phenotype.failures import failure_panels
 
     types = facts().set_index("series")["sample_type"]
     return failure_panels(predictions(), chosen_models(cross_validation()), types)
@@ -286,12 +286,14 @@ def panels() -> dict:
 
 def figures() -> dict:
     """Every figure of the made-up run, as functions that draw it."""
-    from livermet.report import figures as drawn
-    from livermet.report.calibration_figure import calibration
-    from livermet.report.corrections_figure import corrections
-    from livermet.report.detection_figures import agreement_of_burden, froc, sensitivity_by_size
-    from livermet.report.reproducibility_figure import reproducibility
-    from livermet.report.tables import studies_with_burden
+    from livermet.facts import studies_with_burden
+    from livermet.report.burden import figures as of_burden
+    from livermet.report.classification.figures import calibration, failures
+    from livermet.report.cohort.figures import flow
+    from livermet.report.detection.figures import agreement_of_burden, froc, sensitivity_by_size
+    from livermet.report.features.figures import features, reproducibility
+    from livermet.report.ladder.figures import corrections
+    from livermet.report.segmentation.figures import segmentation_examples
 
     final = "nnunet_finetuned"
     scans, limits = (
@@ -301,11 +303,11 @@ def figures() -> dict:
         "detection_froc": lambda: froc(detection.froc(), "any_overlap"),
         "detection_sizes": lambda: sensitivity_by_size(detection.sizes(), "any_overlap"),
         "detection_burden": lambda: agreement_of_burden(scans, limits),
-        "figure1_flow": lambda: drawn.flow(exclusions(), splits(), "mSCLC"),
-        "figure2_segmentation": lambda: drawn.segmentation_examples(examples(), "nnU-Net"),
-        "figure3_burden": lambda: drawn.burden(studies_with_burden(facts()), burden(), "NE"),
-        "figure4_features": lambda: drawn.features(selection(), ["published", "corrected"]),
-        "figure5_failures": lambda: drawn.failures(panels(), "NE"),
+        "figure1_flow": lambda: flow(exclusions(), splits(), "mSCLC"),
+        "figure2_segmentation": lambda: segmentation_examples(examples(), "nnU-Net"),
+        "figure3_burden": lambda: of_burden.burden(studies_with_burden(facts()), burden(), "NE"),
+        "figure4_features": lambda: features(selection(), ["published", "corrected"]),
+        "figure5_failures": lambda: failures(panels(), "NE"),
         "corrections": lambda: corrections(statistics.corrections(), statistics.baselines()),
         "calibration": lambda: calibration(
             statistics.calibration_curve(), statistics.decision_curve(), "random forest"
@@ -317,7 +319,7 @@ def figures() -> dict:
 
 
 def examples() -> list:
-    from livermet.report.examples import Example
+    from livermet.report.segmentation.examples import Example
 
     rows, columns = np.mgrid[:40, :50]
     made = []
@@ -340,19 +342,20 @@ def choice() -> pd.DataFrame:
 
 def tables() -> dict[str, pd.DataFrame]:
     """Every table of a run that has all parts: images, both protocols, printed values."""
-    from livermet.report import tables as made
-    from livermet.report.failures import tabulate_failures
-    from livermet.report.segmentation import table3_segmentation
+    from livermet.detection.table3 import table3_segmentation
+    from livermet.phenotype.failures import tabulate_failures
+    from livermet.report.classification import tables as classification
+    from livermet.report.cohort import tables as cohort
 
     scored = pd.concat([scans("unet", ("single", "single")), scans()])
     return {
-        "table1_cohort": made.table1_cohort(facts(), ["LiTS", "mSCLC"], "mSCLC", "NE"),
-        "table2_splits": made.table2_splits(splits()),
+        "table1_cohort": cohort.table1_cohort(facts(), ["LiTS", "mSCLC"], "mSCLC", "NE"),
+        "table2_splits": cohort.table2_splits(splits()),
         "table3_segmentation": table3_segmentation(scored, facts(), "mSCLC"),
-        "table4_classification": made.table4_classification(scores(), choice()),
-        "tableS1_acquisition": made.table_s1_acquisition(acquisition()),
-        "tableS2_cross_validation": made.table_s2_cross_validation(cross_validation()),
-        "tableS3_weighted": made.table_s3_weighted(scores()),
+        "table4_classification": classification.table4_classification(scores(), choice()),
+        "tableS1_acquisition": cohort.table_s1_acquisition(acquisition()),
+        "tableS2_cross_validation": classification.table_s2_cross_validation(cross_validation()),
+        "tableS3_weighted": classification.table_s3_weighted(scores()),
         "failures": tabulate_failures(panels()),
         **detection.tables(),
         **statistics.tables(),

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from livermet.report import captions
 from livermet.report.checklists import (
     LEFT_OUT,
     MODULES,
@@ -19,7 +18,7 @@ from livermet.report.checklists import (
     render,
     table_of,
 )
-from livermet.report.content import SECTIONS
+from livermet.report.cohort.tables import table_s1_acquisition
 from livermet.report.evidence.artifacts import (
     AUTHORS,
     DONE,
@@ -30,7 +29,7 @@ from livermet.report.evidence.artifacts import (
     Artifacts,
     Evidence,
 )
-from livermet.report.tables import table_s1_acquisition
+from livermet.report.exhibits import EXHIBITS, TITLES
 
 from . import report_phantoms as made
 from .test_report_page import read
@@ -362,8 +361,9 @@ def test_the_score_stands_with_its_caution(page):
 
 
 def test_places_exist_in_the_report(checklists, run, root):
-    template = (root / "workflow/scripts/livermet/report/template.html").read_text()
-    anchors = {*SECTIONS, *captions.FIGURES, *captions.TABLES, *re.findall(r'id="(\w+)"', template)}
+    template = (root / "workflow/scripts/livermet/report/templates/report.html").read_text()
+    shown = {one.key for one in EXHIBITS.values() if one.on_page}
+    anchors = {*TITLES, *shown, *re.findall(r'id="(\w+)"', template)}
     for checklist in checklists.values():
         for answer in answers(checklist, run):
             for place in answer.evidence.where:

@@ -6,24 +6,27 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
 from livermet.detection import cohort
-from livermet.report import detection_layouts, words
-from livermet.report.detection_figures import (
-    MARKED_THRESHOLDS,
-    MODEL_STYLE,
-    agreement_of_burden,
-    froc,
-    sensitivity_by_size,
-)
-from livermet.report.detection_findings import (
+from livermet.report import words
+from livermet.report.content import lay_out
+from livermet.report.detection.content import (
+    SHOWN_THRESHOLDS,
+    TEST_PATIENTS,
     comparison_sentences,
     detection_sentences,
     lesion_free_sentences,
     rule_sentences,
     size_sentences,
 )
-from livermet.report.layouts import lay_out
-from livermet.report.lits_challenge import LITS_CHALLENGE
-from livermet.report.page import plain_table
+from livermet.report.detection.figures import (
+    MARKED_THRESHOLDS,
+    MODEL_STYLE,
+    agreement_of_burden,
+    froc,
+    sensitivity_by_size,
+)
+from livermet.report.exhibits import EXHIBITS
+from livermet.report.page import download, plain_table
+from livermet.report.segmentation.lits_challenge import LITS_CHALLENGE
 from livermet.report.words import MISSING
 
 from . import detection_table_phantoms as made
@@ -34,7 +37,7 @@ FINAL, TARGET = "nnunet_finetuned", "mSCLC"
 
 def shown(name: str, tables: dict | None = None) -> pd.DataFrame:
     """The page's table by cohort, set and model."""
-    table, _ = lay_out(name, tables or made.tables())
+    table, _ = lay_out(EXHIBITS[name], tables or made.tables())
     return table.set_index(["cohort", "test_set", "model"])
 
 
@@ -43,7 +46,7 @@ def of_final(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_rules_stand_side_by_side_for_test_patients():
-    rows, whole = lay_out("detection_scores", made.tables())
+    rows, whole = lay_out(EXHIBITS["detection_scores"], made.tables())
     assert list(rows.columns[-2:]) == ["any overlap", "IoU 0.5"]
     # Four sets of test patients, five scores each; the models of a cohort stand together.
     assert len(rows) == 4 * 5
@@ -53,7 +56,7 @@ def test_rules_stand_side_by_side_for_test_patients():
     assert found.loc["sensitivity", "any overlap"] == "0.90 (0.80 to 1.00)"
     assert found.loc["sensitivity", "IoU 0.5"] == "0.50 (0.40 to 0.60)"
     assert found.loc["false_positive_ml_per_scan", "any overlap"] == "3.60 (3.50 to 3.70)"
-    assert len(whole) == len(made.scores())
+    assert whole == download(made.scores())
 
 
 def test_scores_of_whole_scans_count_those_with_a_distance():
@@ -78,7 +81,7 @@ def test_matched_lesions_are_those_of_the_first_rule():
 def test_nothing_matched_leaves_no_row():
     table = made.scores()
     tables = {"detection_scores": table[~table["metric"].str.startswith("median_matched")]}
-    laid, _ = lay_out("detection_matched", tables)
+    laid, _ = lay_out(EXHIBITS["detection_matched"], tables)
     assert plain_table("detection_matched", "", "", laid).rows == []
 
 
@@ -101,7 +104,7 @@ def test_burden_and_lesion_free_scans_have_their_numbers_in_ml():
 
 
 def test_pairs_of_models_have_difference_and_p():
-    rows, _ = lay_out("detection_comparison", made.tables())
+    rows, _ = lay_out(EXHIBITS["detection_comparison"], made.tables())
     row = rows[rows["cohort"].eq(TARGET)].iloc[0]
     assert row["difference"] == "U-Net (MONAI) minus nnU-Net, fine-tuned"
     # No patient has a distance by both; nine have everything else.
@@ -114,7 +117,7 @@ def test_thresholds_show_sensitivity_and_false_positives():
     row = shown("detection_froc").loc[TARGET, cohort.TEST_PATIENTS, "unet"]
     # Sensitivity 0.9 x 0.5, false positives 10 x 0.25.
     assert row["at 0.5"] == "0.45 / 2.50"
-    assert len(row) == 2 + len(detection_layouts.SHOWN_THRESHOLDS)
+    assert len(row) == 2 + len(SHOWN_THRESHOLDS)
     assert (
         shown("detection_froc").loc["LiTS", cohort.TEST_PATIENTS, "unet"]["at 0.5"]
         == f"{MISSING} / 2.50"
@@ -124,14 +127,14 @@ def test_thresholds_show_sensitivity_and_false_positives():
 def test_without_test_patients_the_other_sets_are_shown():
     table = made.scores()
     tables = {"detection_scores": table[table["test_set"].ne(cohort.TEST_PATIENTS)]}
-    assert set(lay_out("detection_scores", tables)[0]["test_set"]) == {
+    assert set(lay_out(EXHIBITS["detection_scores"], tables)[0]["test_set"]) == {
         cohort.ALL_OF_COHORT,
         cohort.OUT_OF_FOLD,
     }
 
 
 def test_the_page_means_the_stages_own_set():
-    assert detection_layouts.TEST_PATIENTS == cohort.TEST_PATIENTS
+    assert TEST_PATIENTS == cohort.TEST_PATIENTS
 
 
 @pytest.mark.parametrize(

@@ -4,30 +4,32 @@ import pytest
 import SimpleITK as sitk
 
 from livermet.errors import InputError
-from livermet.report.calibration_figure import calibration, of_model
-from livermet.report.corrections_figure import always_positive, corrections
-from livermet.report.examples import (
-    fullest_slice,
-    ranked_scans,
-    read_example,
-    scans_by_burden,
-)
-from livermet.report.failures import (
+from livermet.phenotype.chosen import Choice, chosen_models
+from livermet.phenotype.failures import (
     by_sample_type,
     predictions_on_test,
     roc_points,
     series_agreement,
 )
-from livermet.report.feature_lists import (
+from livermet.report import words
+from livermet.report.classification.figures import calibration, of_model
+from livermet.report.drawing import save
+from livermet.report.features.figures import reproducibility, side_by_side
+from livermet.report.features.lists import (
     by_class,
     family,
     feature_label,
     most_selected,
     ranked_features,
 )
-from livermet.report.figures import save, segmentation_examples
-from livermet.report.headlines import Choice, chosen_models
-from livermet.report.reproducibility_figure import reproducibility, side_by_side
+from livermet.report.ladder.figures import always_positive, corrections
+from livermet.report.segmentation.examples import (
+    fullest_slice,
+    ranked_scans,
+    read_example,
+    scans_by_burden,
+)
+from livermet.report.segmentation.figures import segmentation_examples
 from livermet.report.words import p_text
 
 from . import report_phantoms as made
@@ -45,8 +47,8 @@ def test_a_figure_is_the_same_bytes_twice(name, tmp_path):
 
 
 def test_the_flow_is_drawn_without_segmentation_and_without_exclusions(tmp_path):
-    from livermet.report.figures import flow
-    from livermet.report.tables import flow_of_facts, splits_of_facts
+    from livermet.report.cohort.figures import flow
+    from livermet.report.cohort.tables import flow_of_facts, splits_of_facts
 
     facts = made.facts()
     facts = facts[facts["cohort"].eq("mSCLC")]
@@ -134,7 +136,7 @@ def test_the_model_is_chosen_by_cross_validation():
     chosen = chosen_models(table, statistics.choice("RF", "balanced"))
     assert chosen["published"].model == "XGB"
     assert chosen["corrected"] == ("RF", "balanced", 0.6)
-    assert chosen["corrected"].name == "random forest with class weights 'balanced'"
+    assert words.choice(chosen["corrected"]) == "random forest with class weights 'balanced'"
 
 
 def test_agreement_of_series_is_counted_by_study():

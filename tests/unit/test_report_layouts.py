@@ -4,24 +4,35 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livermet.report.layouts import LAYOUTS, PARTS, lay_out
-from livermet.report.page import plain_table
+from livermet.report.content import lay_out
+from livermet.report.exhibits import EXHIBITS
+from livermet.report.page import download, plain_table
 from livermet.report.words import MISSING
 
 from . import report_phantoms as made
 from . import statistics_phantoms as statistics
 
-STATISTICS = sorted(set(LAYOUTS) - {name for name in LAYOUTS if name.startswith("table")})
+STATISTICS = sorted(
+    one.key
+    for one in EXHIBITS.values()
+    if one.layout and not one.context and not one.key.startswith("table")
+)
+
+
+def laid_out(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """What the page shows of one table."""
+    exhibit = EXHIBITS[name]
+    return lay_out(exhibit, {exhibit.stem: table})[0]
 
 
 @pytest.mark.parametrize("name", STATISTICS)
 def test_no_cell_is_undefined(name):
-    shown, whole = lay_out(name, made.tables())
+    shown, whole = lay_out(EXHIBITS[name], made.tables())
     laid = plain_table(name, "", "", shown)
     cells = " ".join(cell for row in laid.rows for cell in row).lower().split()
     assert laid.rows
     assert not {"nan", "nan)", "(nan", "none)", "<na>"} & set(cells)
-    assert (whole is None) == (name in PARTS)
+    assert (whole == "") == bool(EXHIBITS[name].part_of)
 
 
 def test_table_3_has_its_intervals_in_the_scores_cells():
@@ -33,18 +44,18 @@ def test_table_3_has_its_intervals_in_the_scores_cells():
             "lesion_ppv_high": [0.75, float("nan")],
         }
     )
-    shown, whole = lay_out("table3_segmentation", {"table3_segmentation": table})
+    shown, whole = lay_out(EXHIBITS["table3_segmentation"], {"table3_segmentation": table})
     assert shown.to_dict("list") == {
         "model": ["unet", "nnunet"],
         "lesion_ppv": ["0.50 (0.25 to 0.75)", ""],
     }
-    assert whole is table
+    assert whole == download(table)
 
 
 @pytest.mark.parametrize("name", STATISTICS)
 def test_a_table_without_rows_is_shown_without_rows(name):
     tables = {key: table[:0] for key, table in made.tables().items()}
-    shown, _ = lay_out(name, tables)
+    shown, _ = lay_out(EXHIBITS[name], tables)
     assert plain_table(name, "", "", shown).rows == []
 
 
@@ -54,12 +65,12 @@ def test_a_table_without_any_number_is_shown(name):
     for key, table in made.tables().items():
         floats = table.select_dtypes("float").columns
         tables[key] = table.assign(**{column: np.nan for column in floats})
-    shown = plain_table(name, "", "", lay_out(name, tables)[0])
+    shown = plain_table(name, "", "", lay_out(EXHIBITS[name], tables)[0])
     assert all(len(row) == len(shown.columns) for row in shown.rows)
 
 
 def test_a_step_that_was_not_made_has_its_reason_and_no_numbers():
-    rows = LAYOUTS["corrections"](statistics.corrections())
+    rows = laid_out("corrections", statistics.corrections())
     assert rows.loc[0, "correction"] == "published procedure (logistic regression)"
     assert rows.loc[0, "AUC"] == "0.70 (0.58 to 0.82)"
     assert rows.loc[0, "AUC, width"] == "0.24"
@@ -74,18 +85,18 @@ def test_a_step_that_was_not_made_has_its_reason_and_no_numbers():
 def test_a_note_of_a_step_that_was_made_is_kept():
     steps = statistics.corrections()
     steps.loc[1, "reason"] = "12 series left out"
-    rows = LAYOUTS["corrections"](steps)
+    rows = laid_out("corrections", steps)
     assert rows.loc[1, "correction"].endswith("selection inside the folds (12 series left out)")
 
 
 def test_baselines_stand_in_the_tables_order_with_both_scores():
-    rows = LAYOUTS["baselines"](statistics.baselines())
+    rows = laid_out("baselines", statistics.baselines())
     assert list(rows["baseline"]) == list(statistics.BASELINES) * 2
     tested = rows[rows["set"].eq("test")].iloc[0]
     assert tested["F1"] == "0.86 / 0.87"
     assert tested["F1, difference"] == "-0.01 (-0.11 to 0.09)"
     # No column of class weights where no model has any.
-    unweighted = LAYOUTS["baselines"](statistics.baselines().assign(weighting="none"))
+    unweighted = laid_out("baselines", statistics.baselines().assign(weighting="none"))
     assert "weighting" not in unweighted
 
 
@@ -93,7 +104,7 @@ def test_intervals_stand_side_by_side_and_leave_the_pooled_auc_of_held_out_serie
     rows = statistics.intervals()
     held_out = rows[rows["protocol"].eq("corrected")].assign(set="validation")
     within = held_out[held_out["metric"].eq("auc")].assign(metric="within_fold_auc")
-    shown = LAYOUTS["intervals"](pd.concat([rows, held_out, within]))
+    shown = laid_out("intervals", pd.concat([rows, held_out, within]))
     assert list(shown.columns[-3:]) == ["By series", "By study", "By patient"]
     assert shown.loc[0, "By patient"] == "0.70 (0.42 to 0.98)"
     scored = shown[shown["set"].eq("validation")]["metric"]
@@ -102,7 +113,7 @@ def test_intervals_stand_side_by_side_and_leave_the_pooled_auc_of_held_out_serie
 
 def test_reproducibility_counts_by_class_and_over_all():
     table = statistics.reproducibility()
-    shown = LAYOUTS["reproducibility"](table)
+    shown = laid_out("reproducibility", table)
     # Shape, firstorder, glcm, gldm, glrlm, glszm, ngtdm, the count of lesions, and all.
     assert list(shown["comparison"]) == (["reconstructions"] * 9 + ["perturbed masks"] * 9) * 2
     assert list(shown["aggregation"]) == ["volume_weighted_mean"] * 18 + ["union"] * 18
@@ -118,13 +129,13 @@ def test_reproducibility_counts_by_class_and_over_all():
 
 def test_printed_numbers_are_counted_by_source_and_the_others_listed():
     table = statistics.reproduction()
-    rows = LAYOUTS["reproduction"](table).set_index("source")
+    rows = laid_out("reproduction", table).set_index("source")
     assert list(rows.loc["table 4"]) == [3, 1, 1, 1, 0]
     assert list(rows.loc["all"]) == [5, 2, 1, 1, 1]
-    apart = LAYOUTS["reproduction_differences"](table)
+    apart = laid_out("reproduction_differences", table)
     assert list(apart["model"]) == ["XGB"]
     assert apart.iloc[0]["Range over repeats"] == "0.60 to 0.66"
-    missing = LAYOUTS["reproduction_not_possible"](table).iloc[0]
+    missing = laid_out("reproduction_not_possible", table).iloc[0]
     assert (missing["printed"], missing["note"]) == (
         "0.028",
         "one series a study gives p about 0.14",
@@ -132,7 +143,7 @@ def test_printed_numbers_are_counted_by_source_and_the_others_listed():
 
 
 def test_masks_stand_side_by_side():
-    row = LAYOUTS["masks"](statistics.masks()).iloc[0]
+    row = laid_out("masks", statistics.masks()).iloc[0]
     assert row["AUC"] == "0.60 (0.40 to 0.80)"
     assert row["AUC, reference"] == "0.65 (0.45 to 0.85)"
     assert (row["Series"], row["Series, reference"]) == (8, 8)
@@ -142,13 +153,13 @@ def test_a_model_that_one_mask_alone_has_scored_leaves_the_other_empty():
     table = statistics.masks()
     other = table["mask"].eq("reference")
     table.loc[other, "model"] = "LR"
-    rows = plain_table("masks", "", "", LAYOUTS["masks"](table)).rows
+    rows = plain_table("masks", "", "", laid_out("masks", table)).rows
     assert len(rows) == 2
     assert all(MISSING in row for row in rows)
 
 
 def test_harmonisation_is_shown_by_class_of_feature():
-    shown, whole = lay_out("harmonisation", made.tables())
+    shown, whole = lay_out(EXHIBITS["harmonisation"], made.tables())
     assert shown["class"].tolist() == [
         *("shape", "firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm", "all"),
     ]
@@ -156,4 +167,5 @@ def test_harmonisation_is_shown_by_class_of_feature():
     assert shown["Features"].tolist() == [14, 18, 24, 14, 16, 16, 5, 107]
     assert set(shown["As measured"]) == {"0.25"}
     assert set(shown["Harmonised, held out"]) == {"0.02"}
-    assert whole["before"].tolist() == [0.25] * 107
+    assert whole == download(made.tables()["harmonisation"])
+    assert made.tables()["harmonisation"]["before"].tolist() == [0.25] * 107

@@ -4,14 +4,18 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from livermet.report.captions import FIGURES, TABLES, words_of
+from livermet.detection.table3 import table3_of_given_masks
 from livermet.report.checks import missing_results
-from livermet.report.content import Results, compose
-from livermet.report.headlines import segmentation_sentences
+from livermet.report.content import compose
+from livermet.report.exhibits import EXHIBITS
 from livermet.report.page import render
-from livermet.report.segmentation import table3_of_given_masks
+from livermet.report.phrases import phrases_of
+from livermet.report.run import Results
+from livermet.report.segmentation.content import segmentation_sentences
 
 from . import report_phantoms as made
+
+FIGURES = [one.stem for one in EXHIBITS.values() if one.is_figure]
 
 
 class Reader(HTMLParser):
@@ -76,8 +80,7 @@ def test_every_table_and_figure_stands_on_the_page_once(page):
     reader = read(page)
     ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
-    figures = {name if name.startswith("figure") else f"figure_{name}" for name in FIGURES}
-    assert {*TABLES, *figures} <= set(ids)
+    assert {one.key for one in EXHIBITS.values() if one.on_page} <= set(ids)
     for link in (tag["href"] for tag in reader.named("a")):
         assert not link.startswith("#") or link[1:] in ids
 
@@ -376,7 +379,7 @@ def test_captions_say_who_scored_the_test_set_and_how_calls_are_made(page):
     ],
 )
 def test_table_3_tells_the_rule_of_matching(rule, told):
-    assert told in words_of(made.SETTINGS | {"matching": rule})["matching_rule"]
+    assert told in phrases_of(made.SETTINGS | {"matching": rule})["matching_rule"]
 
 
 def test_no_report_is_written_without_a_series_of_the_sheet():

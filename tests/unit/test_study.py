@@ -177,6 +177,14 @@ def test_where_a_reference_lies_decides_no_match():
     assert set(rows[0]) == set(COLUMNS) - {"image", "liver_mask"}
 
 
+def test_a_series_is_placed_in_training_or_test():
+    places = {row["series"]: row["place"] for row in study().rows_to_place()}
+    assert places == dict.fromkeys(("s1_a", "s2_a", "p1_a", "p2_a"), "train") | {
+        "p3_a": "test",
+        "p4_a": "test",
+    }
+
+
 def test_settings_hold_no_place_and_no_resources():
     settings = study().settings()
     assert not {"data_root", "sheets", "ledger", "allow_training"} & set(settings)

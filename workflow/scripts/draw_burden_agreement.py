@@ -2,8 +2,8 @@
 
 from livermet.files import read_table
 from livermet.jobs import job
-from livermet.report.detection_figures import agreement_of_burden
-from livermet.report.figures import save
+from livermet.report.detection.figures import agreement_of_burden
+from livermet.report.drawing import save
 
 with job(snakemake) as log:
     model = snakemake.params.model

@@ -2,9 +2,10 @@
 
 from livermet.files import read_table
 from livermet.jobs import job
-from livermet.report.calibration_figure import calibration, of_model
-from livermet.report.figures import save
-from livermet.report.headlines import corrected_choice
+from livermet.phenotype.chosen import corrected_choice
+from livermet.report import words
+from livermet.report.classification.figures import calibration, of_model
+from livermet.report.drawing import save
 
 with job(snakemake) as log:
     given = snakemake.input
@@ -16,5 +17,6 @@ with job(snakemake) as log:
     choice = corrected_choice(record)
     curve, decisions = of_model(curve, choice), of_model(decisions, choice)
     output = snakemake.output
-    save(lambda: calibration(curve, decisions, choice.name), output.png, output.svg)
-    log.info("%s: %d points of the calibration curve", choice.name, len(curve))
+    name = words.choice(choice)
+    save(lambda: calibration(curve, decisions, name), output.png, output.svg)
+    log.info("%s: %d points of the calibration curve", name, len(curve))

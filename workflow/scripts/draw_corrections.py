@@ -2,8 +2,8 @@
 
 from livermet.files import read_table
 from livermet.jobs import job
-from livermet.report.corrections_figure import corrections
-from livermet.report.figures import save
+from livermet.report.drawing import save
+from livermet.report.ladder.figures import corrections
 
 with job(snakemake) as log:
     steps = read_table(snakemake.input.corrections)

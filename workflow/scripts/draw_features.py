@@ -4,7 +4,8 @@ import pandas as pd
 
 from livermet.files import read_table
 from livermet.jobs import job
-from livermet.report.figures import features, save
+from livermet.report.drawing import save
+from livermet.report.features.figures import features
 
 with job(snakemake) as log:
     paths = snakemake.input.selection

@@ -2,8 +2,9 @@
 
 from livermet.files import read_table
 from livermet.jobs import job
-from livermet.report.figures import flow, save
-from livermet.report.tables import flow_of_facts
+from livermet.report.cohort.figures import flow
+from livermet.report.cohort.tables import flow_of_facts
+from livermet.report.drawing import save
 
 with job(snakemake) as log:
     if snakemake.input.exclusions:

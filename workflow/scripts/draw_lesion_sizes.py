@@ -2,8 +2,8 @@
 
 from livermet.files import read_table
 from livermet.jobs import job
-from livermet.report.detection_figures import sensitivity_by_size
-from livermet.report.figures import save
+from livermet.report.detection.figures import sensitivity_by_size
+from livermet.report.drawing import save
 
 with job(snakemake) as log:
     table = read_table(snakemake.input.sizes)

@@ -2,8 +2,8 @@
 
 from livermet.files import read_table
 from livermet.jobs import job
-from livermet.report.figures import save
-from livermet.report.reproducibility_figure import reproducibility
+from livermet.report.drawing import save
+from livermet.report.features.figures import reproducibility
 
 with job(snakemake) as log:
     reliability = read_table(snakemake.input.reproducibility)

@@ -5,8 +5,9 @@ Where the masks were given, the scans with the largest, the median and the small
 
 from livermet.files import read_table
 from livermet.jobs import job
-from livermet.report.examples import ranked_scans, read_example, scans_by_burden
-from livermet.report.figures import save, segmentation_examples
+from livermet.report.drawing import save
+from livermet.report.segmentation.examples import ranked_scans, read_example, scans_by_burden
+from livermet.report.segmentation.figures import segmentation_examples
 from livermet.report.words import model as model_name
 
 with job(snakemake) as log:

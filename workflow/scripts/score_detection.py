@@ -24,11 +24,11 @@ def read_all(paths: list[str]) -> pd.DataFrame:
 
 
 with job(snakemake) as log:
-    facts = read_table(snakemake.input.facts, dtype={"series": str, "patient": str})
+    places = read_table(snakemake.input.places, dtype={"series": str, "patient": str})
     scans = read_all(snakemake.input.scans)
     target, rules = snakemake.params.target, snakemake.params.rules
     draws = {"draws": snakemake.params.draws, "seed": snakemake.params.seed}
-    scored = list(sets_of_scans(with_reference(scans), facts, target))
+    scored = list(sets_of_scans(with_reference(scans), places, target))
     log.info("%d sets of scans with a reference", len(scored))
     tables = {
         "scans": scans_of_sets(scored),
@@ -38,7 +38,7 @@ with job(snakemake) as log:
         "sizes": size_table(scored, read_all(snakemake.input.lesions), rules, **draws),
         "burden": burden_table(scored, **draws),
         "lesion_free": lesion_free_table(
-            list(sets_of_scans(scans, facts, target)), snakemake.params.lesion_free, **draws
+            list(sets_of_scans(scans, places, target)), snakemake.params.lesion_free, **draws
         ),
         "comparison": comparison_table(scored),
         "froc": froc_table(scored, read_all(snakemake.input.froc), **draws),

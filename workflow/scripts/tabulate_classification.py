@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.report.tables import (
+from livermet.report.classification.tables import (
     table4_classification,
     table_s2_cross_validation,
     table_s3_weighted,

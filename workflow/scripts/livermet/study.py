@@ -213,6 +213,12 @@ class Study:
         given = rows["reference"].where(rows["reference"] == "", "yes")
         return rows.assign(reference=given).to_dict("records")
 
+    def rows_to_place(self) -> list[dict]:
+        """Give of each series whose it is, and whether it is in 'train' or 'test'."""
+        rows = self.series[["series", "patient", "cohort"]]
+        tested = rows["patient"].map(self.places).eq("test")
+        return rows.assign(place=tested.map({True: "test", False: "train"})).to_dict("records")
+
     def matched(self, series: pd.DataFrame) -> pd.DataFrame:
         """Give each of some series of the target cohort its sample, and say who is excluded."""
         return match_samples(

@@ -16,10 +16,10 @@ from threadpoolctl import threadpool_info
 from livermet.phenotype import published
 from livermet.phenotype.burden import ALL
 from livermet.phenotype.classifiers import positive_weight
+from livermet.phenotype.failures import predictions_on_test, series_agreement
 from livermet.phenotype.fits import PUBLISHED, Fit
 from livermet.phenotype.metrics import bootstrap_metrics, summarise_folds
 from livermet.phenotype.table import LESION_COUNT
-from livermet.report.failures import predictions_on_test, series_agreement
 
 KEYS = ["source", "model", "weighting", "metric", "statistic"]
 SPREAD = ["mean", "low", "high"]

@@ -11,17 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import pandas as pd
 import yaml
 
+from livermet.report import page
 from livermet.report.evidence import images, modelling, results, study
 from livermet.report.evidence.artifacts import AUTHORS, DONE, METHODS, STATES, Artifacts, Evidence
 
 ITEMS = Path(__file__).with_name("checklists.yaml")
-TEMPLATE = Path(__file__).with_name("checklists.html")
-REPORT_TEMPLATE = Path(__file__).with_name("template.html")
 MODULES = {"study": study, "images": images, "modelling": modelling, "results": results}
+# Links to files of the project itself begin so.
+PROJECT = METHODS.split("/")[0] + "/"
 COLUMNS = ["checklist", "item", "section", "topic", "done", "what", "where", "weight", "counted"]
 YES, NO, LEFT_OUT = "yes", "no", "left out"
 
@@ -199,11 +199,7 @@ def label_of(place: str) -> str:
 
 
 def render(content: dict) -> str:
-    """Fill the template, in the report's own style; all text is escaped."""
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    """Fill the template in, in the report's own style; all text is escaped."""
+    return page.render(
+        content | {"label_of": label_of, "project_files": PROJECT}, "checklists.html"
     )
-    environment.filters["label_of"] = label_of
-    style = re.search(r"<style>(.*?)</style>", REPORT_TEMPLATE.read_text(), re.DOTALL)[1]
-    template = environment.from_string(TEMPLATE.read_text())
-    return template.render(**content, style=style, project_files=METHODS.split("/")[0] + "/")

@@ -4,49 +4,25 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+from livermet.facts import kinds_of_classified
 from livermet.leakage import leaks
-from livermet.report import captions, words
+from livermet.report import words
 from livermet.report.page import Table, plain_table
-from livermet.report.tables import FeatureCounts, kinds_of_classified, lacking_by_protocol
-
-
-def unmeasured(facts: pd.DataFrame, settings: Mapping) -> list[str]:
-    """Say how many classified series lack features, and what the run's protocols do with them."""
-    alike = lacking_by_protocol(facts, settings)
-    return [
-        f"{protocols[0].capitalize()} protocol: " * (len(alike) > 1) + _lacking(counts, protocols)
-        for counts, protocols in alike.items()
-    ]
-
-
-def _lacking(counts: FeatureCounts, protocols: list[str]) -> str:
-    if not counts.unmeasured:
-        return f"All {counts.series} classified series that have a mask have every feature."
-    treatments = {
-        "published": "the published protocol drops such series",
-        "corrected": "the corrected protocol keeps them, fills features of extent with 0 and "
-        "other missing ones with the median of the training series, and marks them as filled",
-    }
-    treated = "; ".join(treatments[name] for name in protocols)
-    return (
-        f"{counts.unmeasured} of {counts.series} classified series lack some or all features: in "
-        f"{counts.lesion_free} the mask holds no lesion, in "
-        f"{counts.unmeasured - counts.lesion_free} its lesions could not be measured in full. "
-        f"{treated[:1].upper()}{treated[1:]}."
-    )
+from livermet.report.phrases import MONAI_MODELS
+from livermet.report.run import Run
 
 
 def _prediction_rules(segmentation: pd.DataFrame, facts: pd.DataFrame) -> list[str]:
     """Say which networks predict a scan, and where training and test features differ by it."""
     models = set(segmentation["model"])
     told = []
-    if models - set(captions.MONAI_MODELS):
+    if models - set(MONAI_MODELS):
         told.append(
             "nnU-Net: scans of patients that a model never saw are predicted by all its networks "
             "together (ensemble), scans of its training patients by the network whose fold left "
             "them out."
         )
-    if models & set(captions.MONAI_MODELS):
+    if models & set(MONAI_MODELS):
         told.append(
             "U-Net and SegResNet: one network each; scans of its training and validation patients "
             "are not predicted."
@@ -63,45 +39,27 @@ def _prediction_rules(segmentation: pd.DataFrame, facts: pd.DataFrame) -> list[s
     return told
 
 
-def _harmonisation_rules(settings: Mapping) -> list[str]:
-    """Say whether features are harmonised before classification, and by what."""
-    if not settings["harmonisation"]["by"]:
-        return ["Features are not harmonised between scanners or slice thicknesses."]
-    return [
-        "Harmonisation: in the corrected protocol ComBat takes out of the features what differs by "
-        f"{captions.harmonised_by(settings['harmonisation'])}, with parameters from each fold's "
-        "training series alone; the published protocol, the baselines and the number of lesions "
-        "are not harmonised."
-    ]
-
-
-def rules(
-    segmentation: pd.DataFrame, facts: pd.DataFrame, settings: Mapping, named: Mapping[str, str]
-) -> list[str]:
-    """Say how the run's scores are made; `segmentation` is table 3, `named` from `words_of`."""
+def rules(run: Run, named: Mapping) -> list[str]:
+    """Say how the run's scores are made; `named` are its phrases."""
     told = [
         "A patient has studies (CT dates) and a study has series (reconstructed volumes). A "
         "patient has one place, test or one fold, for every task and every model.",
     ]
-    if settings["entry"] == "scans":
+    if run.settings["entry"] == "scans":
         told += [
             named["matching_rule"],
             named["empty_rule"],
-            *_prediction_rules(segmentation, facts),
+            *_prediction_rules(run.tables["table3_segmentation"], run.results.facts),
         ]
-    above = f"the {settings['name']} score is above {settings['positive_above']:g}"
-    thresholds = "; ".join(captions.THRESHOLD_RULES[name] for name in settings["protocols"])
-    classes = {"table": "The class of a series is that of the feature table"}
-    told += [
+    return [
+        *told,
         named["feature_rule"],
-        f"Intervals: {settings['draws']:,} bootstrap draws. {named['interval_rule']}",
-        f"Cross-validation. {named['validation_rule']}".strip(),
-        f"{classes.get(settings['entry'], f'The class is positive where {above}')}; a series is "
-        f"called positive {thresholds}.",
-        *_harmonisation_rules(settings),
+        f"Intervals: {named['draws']} bootstrap draws. {named['interval_rule']}",
+        f"Cross-validation. {named['validation_rule']}",
+        f"{named['class_rule']}; a series is called positive {named['threshold_rule']}.",
+        named["harmonisation_rule"],
         f"A dash ({words.MISSING}) stands where there is nothing to measure.",
     ]
-    return told
 
 
 def missing_results(facts: pd.DataFrame, masked: Iterable[str]) -> list[str]:
@@ -119,8 +77,9 @@ def missing_results(facts: pd.DataFrame, masked: Iterable[str]) -> list[str]:
     ]
 
 
-def checks(audit: pd.DataFrame, stale: pd.DataFrame, settings: Mapping) -> list[str]:
+def checks(run: Run) -> list[str]:
     """Say what the leakage audit found, and which models' training cases have changed since."""
+    audit, stale, settings = run.results.audit, run.results.stale, run.settings
     found = leaks(audit)
     networks = audit[["task", "model", "fold"]].drop_duplicates()
     outcome = " ".join(found) or "no patient is on both sides of any of the ledger's splits."

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
@@ -10,7 +10,13 @@ import pandas as pd
 
 from livermet.report import words
 
-TEMPLATE = Path(__file__).with_name("template.html")
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
+)
 
 
 @dataclass(frozen=True)
@@ -47,35 +53,30 @@ class Section:
     items: list[Table | Picture] = field(default_factory=list)
 
 
-def picture(key: str, svg: bytes, words_of_figure: tuple[str, str, str]) -> Picture:
-    """Put a figure's SVG into the page, as an image so that its names stay its own.
-
-    `words_of_figure` are title, caption and alternative text.
-    """
+def picture(key: str, title: str, caption: str, alternative: str, svg: bytes) -> Picture:
+    """Put a figure's SVG into the page, as an image so that its names stay its own."""
     source = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
-    return Picture(key, *words_of_figure, source)
+    return Picture(key, title, caption, alternative, source)
 
 
-def table(
-    key: str, title: str, caption: str, shown: pd.DataFrame, whole: pd.DataFrame | None
+def download(table: pd.DataFrame) -> str:
+    """Give a link to a whole table as CSV, which the page itself holds."""
+    csv = base64.b64encode(table.to_csv(index=False).encode()).decode()
+    return f"data:text/csv;base64,{csv}"
+
+
+def plain_table(
+    key: str, title: str, caption: str, frame: pd.DataFrame, download: str = ""
 ) -> Table:
-    """Lay out a table of the run for readers; `whole` can be downloaded from the page itself."""
-    made = plain_table(key, title, caption, shown)
-    if whole is None:
-        return made
-    csv = base64.b64encode(whole.to_csv(index=False).encode()).decode()
-    return replace(made, download=f"data:text/csv;base64,{csv}")
-
-
-def plain_table(key: str, title: str, caption: str, frame: pd.DataFrame) -> Table:
-    """Lay out any data frame; nothing to download."""
+    """Lay out a data frame for readers; `download` is a link to the whole of it, if any."""
     columns = list(frame.columns)
     rows = [
         [words.cell(column, value) for column, value in zip(columns, row, strict=True)]
         for row in frame.itertuples(index=False, name=None)
     ]
     numbers = [_is_number_column(index, rows) for index in range(len(columns))]
-    return Table(key, title, caption, [words.heading(name) for name in columns], rows, numbers, "")
+    names = [words.heading(name) for name in columns]
+    return Table(key, title, caption, names, rows, numbers, download)
 
 
 def _is_number_column(index: int, rows: list[list[str]]) -> bool:
@@ -83,13 +84,9 @@ def _is_number_column(index: int, rows: list[list[str]]) -> bool:
     return bool(cells) and all(cell[:1].isdigit() or cell[:1] == "-" for cell in cells)
 
 
-def render(content: Mapping) -> str:
-    """Fill the page's template with the content that `livermet.report.content.compose` gives.
+def render(content: Mapping, template: str = "report.html") -> str:
+    """Fill a page's template in with the content that `livermet.report.content.compose` gives.
 
     All text is escaped, and the same content gives the same bytes.
     """
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    versions = sorted(content["versions"].items())
-    return environment.from_string(TEMPLATE.read_text()).render(**{**content, "versions": versions})
+    return TEMPLATES.get_template(template).render(**content)

@@ -1,5 +1,7 @@
 """The words that readers see for the names in tables."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 MODELS = {
@@ -195,3 +197,32 @@ def estimate(mean: float, low: float, high: float, decimals: int = 2) -> str:
 def p_text(p: float) -> str:
     """Write a p value: 'p = 0.032', or 'p < 0.001'."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def share(value: float) -> str:
+    """Write a share in percent: '80%'."""
+    return MISSING if pd.isna(value) else f"{100 * value:.0f}%"
+
+
+def counted(number: float, one: str, many: str = "") -> str:
+    """Write a number with its noun: '1 patient', '36 patients', '2 studies'."""
+    return f"{int(number):,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Write names as 'a', 'a and b', 'a, b and c'."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else str(last)
+
+
+def capital(text: str) -> str:
+    """Begin a text with a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def choice(chosen) -> str:
+    """Write the name of a `livermet.phenotype.chosen.Choice`, with its class weights if any."""
+    name = model(chosen.model)
+    if chosen.weighting == "none":
+        return name
+    return f"{name} with class weights '{value('weighting', chosen.weighting)}'"

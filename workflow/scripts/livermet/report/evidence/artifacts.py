@@ -1,15 +1,15 @@
 """What the evidence is computed from, the form that it has, and the words that it shares."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 
 import pandas as pd
 
+from livermet.phenotype.chosen import Choice, chosen_models
 from livermet.phenotype.table import FEATURES
 from livermet.report import words
-from livermet.report.feature_lists import GOOD, PERTURBED, POOR, learnt_from
-from livermet.report.headlines import Choice, chosen_models
+from livermet.report.features.lists import GOOD, PERTURBED, POOR, learnt_from
 
 DONE, PARTLY, NOT_DONE = "done", "partly", "not done"
 AUTHORS, NOT_APPLICABLE = "for the authors", "not applicable"
@@ -100,38 +100,15 @@ def csv(name: str) -> str:
     return f"tables/{name}.csv"
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """Write a number with its noun: 1 patient, 36 patients, 2 studies."""
-    return f"{int(number):,} {one if number == 1 else many or one + 's'}"
-
-
-def listed(names: Iterable[str]) -> str:
-    """Write names as 'a', 'a and b', 'a, b and c'."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else str(last)
-
-
-def two(value: float) -> str:
-    """Write a number with two decimals, a dash where there is none."""
-    return words.MISSING if pd.isna(value) else f"{value:.2f}"
-
-
 def with_interval(row: pd.Series, value: str = "mean", prefix: str = "") -> str:
     """Write a row's value with its interval: 0.62 (0.40 to 0.86)."""
-    low, high = row[f"{prefix}low"], row[f"{prefix}high"]
-    if pd.isna(low) or pd.isna(high):
-        return two(row[value])
-    return f"{two(row[value])} ({two(low)} to {two(high)})"
+    written = words.estimate(row[value], row[f"{prefix}low"], row[f"{prefix}high"])
+    return written or words.MISSING
 
 
 def sentences(*parts: str) -> str:
     """Put sentences together, leaving out the empty ones."""
     return " ".join(filter(None, parts))
-
-
-def capital(text: str) -> str:
-    """Begin a text with a capital."""
-    return text[:1].upper() + text[1:]
 
 
 def without_unit(name: str) -> str:
@@ -157,9 +134,9 @@ def of_place(rows: pd.DataFrame, place: str) -> str:
     """Count the patients, studies and series of one place: 36 patients, 93 studies, 177 series."""
     here = rows[rows["place"].eq(place)]
     return (
-        f"{counted(here['patient'].nunique(), 'patient')}, "
-        f"{counted(here['study'].nunique(), 'study', 'studies')}, "
-        f"{counted(len(here), 'series', 'series')}"
+        f"{words.counted(here['patient'].nunique(), 'patient')}, "
+        f"{words.counted(here['study'].nunique(), 'study', 'studies')}, "
+        f"{words.counted(len(here), 'series', 'series')}"
     )
 
 
@@ -177,14 +154,14 @@ def agreement(run: Artifacts, comparison: str) -> str:
         what = (
             f"Between {first['ratings']} masks of a series whose contour was moved at random "
             f"(standard deviation {first['contour_sd_mm']:g} mm; "
-            f"{counted(first['targets'], 'series', 'series')}"
+            f"{words.counted(first['targets'], 'series', 'series')}"
         )
     else:
-        studies = counted(first["targets"], "study", "studies")
+        studies = words.counted(first["targets"], "study", "studies")
         what = f"Between two reconstructions of a study ({studies}"
     return (
-        f"{what} of {counted(first['patients'], 'training patient')}): {first['form']} >= {GOOD} "
-        f"in {int((icc >= GOOD).sum())} of {len(FEATURES)} features, below {POOR} in "
+        f"{what} of {words.counted(first['patients'], 'training patient')}): {first['form']} >= "
+        f"{GOOD} in {int((icc >= GOOD).sum())} of {len(FEATURES)} features, below {POOR} in "
         f"{int((icc < POOR).sum())}."
     )
 

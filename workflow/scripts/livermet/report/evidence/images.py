@@ -17,17 +17,13 @@ from livermet.report.evidence.artifacts import (
     Artifacts,
     Evidence,
     agreement,
-    capital,
-    counted,
     csv,
     from_images,
     lacking,
-    listed,
     sentences,
-    two,
     with_interval,
 )
-from livermet.report.feature_lists import PERTURBED
+from livermet.report.features.lists import PERTURBED
 
 PYRADIOMICS = "pyradiomics-bhklab"
 # METRICS names slices of 5 mm and more, resampled to 1 mm, as what may be inappropriate.
@@ -44,11 +40,12 @@ def segmentation_method(run: Artifacts) -> Evidence:
             "for the authors.",
         )
     stale = run.table("stale_models")
-    changed = "" if stale is None else listed(map(words.model, sorted(set(stale["model"]))))
+    changed = "" if stale is None else words.listed(map(words.model, sorted(set(stale["model"]))))
     return Evidence(
         DONE,
         sentences(
-            f"Labels liver and lesion, by {listed(map(words.model, run.settings['models']))}. "
+            "Labels liver and lesion, by "
+            f"{words.listed(map(words.model, run.settings['models']))}. "
             f"Features are taken from the unedited masks of "
             f"{words.model(run.settings['final_model'])}.",
             _features_of(run),
@@ -91,9 +88,9 @@ def segmentation_evaluation(run: Artifacts) -> Evidence:
     return Evidence(
         DONE,
         sentences(
-            f"{words.model(row['model'])} on {counted(row['scans'], 'test scan')} of "
-            f"{counted(row['patients'], 'patient')}: {', '.join(told)}.",
-            f"Scored also {listed(more[name] for name in made)}." if made else "",
+            f"{words.model(row['model'])} on {words.counted(row['scans'], 'test scan')} of "
+            f"{words.counted(row['patients'], 'patient')}: {', '.join(told)}.",
+            f"Scored also {words.listed(more[name] for name in made)}." if made else "",
         ),
         ("report.html#segmentation", csv("table3_segmentation"), *map(csv, made)),
     )
@@ -102,7 +99,7 @@ def segmentation_evaluation(run: Artifacts) -> Evidence:
 def _with_interval(row: pd.Series, score: str) -> str:
     """Write a score of table 3 with its interval, where the table has intervals."""
     if f"{score}_low" not in row:
-        return two(row[score])
+        return words.number(row[score])
     return with_interval(row, score, f"{score}_")
 
 
@@ -138,7 +135,7 @@ def segmentation_reliability(run: Artifacts) -> Evidence:
         PARTLY,
         sentences(
             "The same classification runs on predicted and on reference masks.",
-            f"Test AUC by mask: {listed(compared)}." if compared else "",
+            f"Test AUC by mask: {words.listed(compared)}." if compared else "",
             moved,
             unread,
         ),
@@ -250,9 +247,11 @@ def extraction(run: Artifacts) -> Evidence:
 def feature_classes(run: Artifacts) -> Evidence:
     """Count the features by class."""
     classes = pd.Series(RADIOMIC_FEATURES).str.split("_").str[1].value_counts(sort=False)
-    counts = listed(f"{name} {number}" for name, number in classes.items())
+    counts = words.listed(f"{name} {number}" for name, number in classes.items())
     by_name = ", by the feature table's column names" if run.entry == "table" else ""
-    return Evidence(DONE, f"{capital(counts)}; and the number of lesions{by_name}.", (METHODS,))
+    return Evidence(
+        DONE, f"{words.capital(counts)}; and the number of lesions{by_name}.", (METHODS,)
+    )
 
 
 def feature_count(run: Artifacts) -> Evidence:
@@ -279,7 +278,7 @@ def _features_of(run: Artifacts) -> str:
 def default_parameters(run: Artifacts) -> Evidence:
     """Name the settings that were made; all others are PyRadiomics' own."""
     made = [f"{name} {value}" for name, value in run.settings["radiomics"].items()]
-    named = listed(made) if made else "none"
+    named = words.listed(made) if made else "none"
     return Evidence(DONE, f"Set: {named}. All others are PyRadiomics' defaults.", (MANIFEST,))
 
 

@@ -4,7 +4,6 @@ import pandas as pd
 
 from livermet.phenotype.table import FEATURES
 from livermet.report import words
-from livermet.report.captions import harmonised_by
 from livermet.report.evidence.artifacts import (
     DONE,
     METHODS,
@@ -13,14 +12,12 @@ from livermet.report.evidence.artifacts import (
     PARTLY,
     Artifacts,
     Evidence,
-    capital,
     choice_of,
     csv,
     lacking,
-    listed,
     sentences,
-    two,
 )
+from livermet.report.phrases import harmonised_by
 
 CLASSIFIERS = ("LR", "RF", "XGB")
 
@@ -81,7 +78,7 @@ def selection(run: Artifacts) -> Evidence:
     text = "; ".join(found)
     return Evidence(
         DONE,
-        f"{capital(text)}.",
+        f"{words.capital(text)}.",
         ("report.html#figure4_features", csv("selection_summary"), METHODS),
     )
 
@@ -96,7 +93,7 @@ def _selected(row: pd.Series) -> str:
 
 def algorithms(run: Artifacts) -> Evidence:
     """Name the classifiers, their libraries and the ensemble."""
-    names = listed(words.model(name) for name in CLASSIFIERS)
+    names = words.listed(words.model(name) for name in CLASSIFIERS)
     ensemble = {
         "published": "Published: one model of all training series.",
         "corrected": f"Corrected: the mean probability of {run.settings['folds']} models, one a "
@@ -105,7 +102,7 @@ def algorithms(run: Artifacts) -> Evidence:
     return Evidence(
         DONE,
         sentences(
-            f"{capital(names)} (linear base learners; forests of "
+            f"{words.capital(names)} (linear base learners; forests of "
             f"{run.settings['trees']:,} trees), by {run.version('scikit-learn')} and "
             f"{run.version('xgboost')}.",
             *(ensemble[name] for name in run.settings["protocols"]),
@@ -127,8 +124,8 @@ def tuning(run: Artifacts) -> Evidence:
         "patients; the classifiers' own settings are fixed.",
     }
     networks = (
-        f"Networks: {listed(map(words.model, run.settings['models']))}, their settings in the "
-        "manifest."
+        f"Networks: {words.listed(map(words.model, run.settings['models']))}, their settings in "
+        "the manifest."
         if run.settings["models"]
         else ""
     )
@@ -166,8 +163,8 @@ def model_choice(run: Artifacts) -> Evidence:
         return lacking(run, "cross-validated scores")
     return Evidence(
         DONE,
-        f"Of {listed(words.model(name) for name in CLASSIFIERS)} the one "
-        f"with the highest mean AUC over folds: {choice.name} ({two(choice.auc)}). The test set "
+        f"Of {words.listed(words.model(name) for name in CLASSIFIERS)} the one with the highest "
+        f"mean AUC over folds: {words.choice(choice)} ({words.number(choice.auc)}). The test set "
         "has no part in the choice.",
         ("report.html#results", csv("tableS2_cross_validation")),
     )

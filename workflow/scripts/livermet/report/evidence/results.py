@@ -3,6 +3,7 @@
 import pandas as pd
 
 from livermet.report import words
+from livermet.report.classification.content import score
 from livermet.report.evidence.artifacts import (
     DONE,
     NOT_DONE,
@@ -11,19 +12,14 @@ from livermet.report.evidence.artifacts import (
     Artifacts,
     Evidence,
     agreement,
-    capital,
     choice_of,
     classified,
-    counted,
     csv,
     lacking,
-    listed,
     sentences,
-    two,
     with_interval,
 )
-from livermet.report.feature_lists import PERTURBED, RECONSTRUCTIONS
-from livermet.report.headlines import score
+from livermet.report.features.lists import PERTURBED, RECONSTRUCTIONS
 
 # Net benefits that are equal but for the last digits are no gain.
 ROUNDING = 1e-9
@@ -44,9 +40,9 @@ def sample_size(run: Artifacts) -> Evidence:
     first = table.iloc[0]
     return Evidence(
         DONE,
-        f"By Riley's criteria, at an assumed AUC of {first['assumed_auc']:g}: {listed(needs)}; "
-        f"{counted(first['available_patients'], 'training patient')} were there. The size of the "
-        "test set follows from the split and from no calculation.",
+        f"By Riley's criteria, at an assumed AUC of {first['assumed_auc']:g}: "
+        f"{words.listed(needs)}; {words.counted(first['available_patients'], 'training patient')} "
+        "were there. The size of the test set follows from the split and from no calculation.",
         (csv("sample_size"),),
     )
 
@@ -62,7 +58,11 @@ def dimensionality(run: Artifacts) -> Evidence:
 
 
 def _patients(number: float) -> str:
-    return counted(number, "patient") if number < float("inf") else "more than any number of them"
+    return (
+        words.counted(number, "patient")
+        if number < float("inf")
+        else "more than any number of them"
+    )
 
 
 def testing(run: Artifacts) -> Evidence:
@@ -77,7 +77,7 @@ def testing(run: Artifacts) -> Evidence:
     }
     return Evidence(
         DONE,
-        f"Internal: {counted(patients, 'patient')} of the same cohort, held out whole; "
+        f"Internal: {words.counted(patients, 'patient')} of the same cohort, held out whole; "
         f"{'; '.join(once[name] for name in run.settings['protocols'])}. No external test.",
         ("report.html#classification", csv("table2_splits"), csv("table4_classification")),
     )
@@ -97,7 +97,7 @@ def measures(run: Artifacts) -> Evidence:
     table = run.table("table4_classification")
     if table is None:
         return lacking(run, "test scores")
-    scores = listed(words.value("metric", name) for name in table["metric"].unique())
+    scores = words.listed(words.value("metric", name) for name in table["metric"].unique())
     plots = [
         name
         for name, source in (
@@ -113,8 +113,10 @@ def measures(run: Artifacts) -> Evidence:
     return Evidence(
         DONE if run.table("calibration") is not None else PARTLY,
         sentences(
-            f"{capital(scores)}; ROC curves.",
-            f"{capital(listed(plots))}." if plots else "Neither calibration nor clinical utility.",
+            f"{words.capital(scores)}; ROC curves.",
+            f"{words.capital(words.listed(plots))}."
+            if plots
+            else "Neither calibration nor clinical utility.",
             "Why these is for the authors.",
         ),
         ("report.html#classification", *where),
@@ -139,7 +141,7 @@ def uncertainty(run: Artifacts) -> Evidence:
     table = run.table("intervals")
     draws = f"{run.settings['draws']:,} bootstrap draws"
     if table is not None and table["unit"].eq("patient").any():
-        units = listed(table["unit"].unique())
+        units = words.listed(table["unit"].unique())
         return Evidence(
             DONE,
             f"95% intervals of {draws}, by {units}; whole patients are what counts.",
@@ -164,17 +166,17 @@ def calibration(run: Artifacts) -> Evidence:
     known = rows[rows["slope"].notna()]
     if known.empty:
         reasons = [text for text in rows["reason"].unique() if isinstance(text, str) and text]
-        why = f": {listed(reasons)}" if reasons else ""
+        why = f": {words.listed(reasons)}" if reasons else ""
         return Evidence(PARTLY, f"Assessed without a slope{why}.", (csv("calibration"),))
     parts = [
         f"{SETS.get(row['set'], row['set'])}: slope {with_interval(row, 'slope', 'slope_')}, "
-        f"intercept {two(row['intercept'])}, Brier score {two(row['brier'])} (prevalence alone "
-        f"{two(row['brier_prevalence'])})"
+        f"intercept {words.number(row['intercept'])}, Brier score {words.number(row['brier'])} "
+        f"(prevalence alone {words.number(row['brier_prevalence'])})"
         for _, row in known.iterrows()
     ]
     return Evidence(
         DONE,
-        f"{capital(words.model(known['model'].iloc[0]))}, {known['protocol'].iloc[0]}, on "
+        f"{words.capital(words.model(known['model'].iloc[0]))}, {known['protocol'].iloc[0]}, on "
         f"{'; on '.join(parts)}.",
         (csv("calibration"),),
     )
@@ -215,8 +217,8 @@ def comparison(run: Artifacts) -> Evidence:
         ""
         if permutation is None
         else "Permutation of the labels, patients kept whole: "
-        + listed(
-            f"{words.model(row['model'])} p = {row['p']:.3f} ({int(row['permutations'])})"
+        + words.listed(
+            f"{words.model(row['model'])} {words.p_text(row['p'])} ({int(row['permutations'])})"
             for _, row in permutation.iterrows()
         )
         + "."
@@ -258,7 +260,7 @@ def _net_benefit(run: Artifacts, table: pd.DataFrame) -> str:
         better = int((here["net_benefit"] > simple + ROUNDING).sum())
         parts.append(f"at {better} of {len(here)} thresholds on {SETS.get(name, name)}")
     return (
-        f"Net benefit above calling everybody and above calling nobody: {listed(parts)}."
+        f"Net benefit above calling everybody and above calling nobody: {words.listed(parts)}."
         if parts
         else ""
     )
@@ -278,14 +280,14 @@ def _beside(run: Artifacts, baselines: tuple[str, ...], metric: str) -> Evidence
     shown = rows[tested] if tested.any() else rows
     first = shown.iloc[0]
     parts = [
-        f"{BASELINES[row['baseline']]} {two(row['baseline_mean'])}, difference "
+        f"{BASELINES[row['baseline']]} {words.number(row['baseline_mean'])}, difference "
         f"{with_interval(row, 'difference')}"
         for _, row in shown.iterrows()
     ]
     return Evidence(
         DONE,
         f"{words.COLUMNS[metric]} of {words.model(first['model'])} ({first['protocol']}, "
-        f"{SETS.get(first['set'], first['set'])}) {two(first['mean'])}; beside it "
+        f"{SETS.get(first['set'], first['set'])}) {words.number(first['mean'])}; beside it "
         f"{'; '.join(parts)}.",
         (csv("baselines"),),
     )
@@ -302,7 +304,7 @@ def performance(run: Artifacts) -> Evidence:
         if choice is not None and not pd.isna(choice.auc):
             tested = score(test, protocol, choice, "auc")
             parts.append(
-                f"{protocol}, {choice.name}: {two(choice.auc)} over folds, "
+                f"{protocol}, {words.choice(choice)}: {words.number(choice.auc)} over folds, "
                 f"{words.MISSING if tested is None else with_interval(tested)} on test patients"
             )
     repeated = run.table("repeated_cross_validation")
@@ -319,7 +321,9 @@ def performance(run: Artifacts) -> Evidence:
 def _repeated(table: pd.DataFrame) -> str:
     rows = table[table["metric"].eq("auc")]
     parts = [f"{words.model(row['model'])} {with_interval(row)}" for _, row in rows.iterrows()]
-    return f"Repeated nested cross-validation of all patients: {listed(parts)}." if parts else ""
+    return (
+        f"Repeated nested cross-validation of all patients: {words.listed(parts)}." if parts else ""
+    )
 
 
 def performance_of_groups(run: Artifacts) -> Evidence:
@@ -355,7 +359,7 @@ def feature_statistics(run: Artifacts) -> Evidence:
     top = stability.sort_values("frequency", ascending=False, kind="stable").iloc[0]
     often = (
         f"Of {int(top['resamples'])} resamples {top['feature']} is selected most often "
-        f"({100 * top['frequency']:.0f}%)."
+        f"({words.share(top['frequency'])})."
     )
     known = reproducible.done != NOT_DONE
     return Evidence(

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from livermet.facts import kinds_of_classified, lacking_by_protocol
 from livermet.leakage import leaks
 from livermet.radiomics.aggregation import features_file
 from livermet.report import words
-from livermet.report.captions import harmonised_by
+from livermet.report.cohort.tables import NOT_RECORDED
 from livermet.report.evidence.artifacts import (
     DONE,
     FACTS,
@@ -18,17 +19,14 @@ from livermet.report.evidence.artifacts import (
     Artifacts,
     Evidence,
     classified,
-    counted,
     csv,
     from_images,
     lacking,
-    listed,
     of_place,
     sentences,
-    two,
     without_unit,
 )
-from livermet.report.tables import NOT_RECORDED, kinds_of_classified, lacking_by_protocol
+from livermet.report.phrases import harmonised_by
 
 ACQUISITION = ("scanner", "tube voltage, kVp", "kernel", "phase", "slice thickness, mm")
 
@@ -49,13 +47,13 @@ def data_source(run: Artifacts) -> Evidence:
     if facts is None:
         return lacking(run, "the series")
     cohorts = facts.groupby("cohort", sort=False)["patient"].nunique()
-    of_cohorts = [f"{name} ({counted(count, 'patient')})" for name, count in cohorts.items()]
+    of_cohorts = [f"{name} ({words.counted(count, 'patient')})" for name, count in cohorts.items()]
     began = "A finished feature table" if run.entry == "table" else "Cohorts"
     made = "All of it was made from phantoms." if run.settings["phantoms"] else ""
     return Evidence(
         PARTLY,
         sentences(
-            f"{began}: {listed(of_cohorts)}.",
+            f"{began}: {words.listed(of_cohorts)}.",
             made,
             "Where they come from and who may use them is for the authors.",
         ),
@@ -74,7 +72,7 @@ def eligibility(run: Artifacts) -> Evidence:
     steps = run.table("exclusions")
     if steps is None:
         return lacking(run, "exclusions")
-    reasons = listed(steps["reason"].iloc[1:])
+    reasons = words.listed(steps["reason"].iloc[1:])
     return Evidence(
         DONE,
         f"Series of {run.settings['target']} leave for these reasons, one after the other: "
@@ -100,14 +98,14 @@ def participant_flow(run: Artifacts) -> Evidence:
         )
     begin = steps.iloc[0]
     removed = [
-        f"{counted(step['removed_series'], 'series', 'series')} and "
-        f"{counted(step['removed_patients'], 'patient')} ({step['reason']})"
+        f"{words.counted(step['removed_series'], 'series', 'series')} and "
+        f"{words.counted(step['removed_patients'], 'patient')} ({step['reason']})"
         for _, step in steps.iloc[1:].iterrows()
     ]
     return Evidence(
         DONE,
-        f"From {counted(begin['left_series'], 'series', 'series')} of "
-        f"{counted(begin['left_patients'], 'patient')} leave: {'; '.join(removed)}. {left}",
+        f"From {words.counted(begin['left_series'], 'series', 'series')} of "
+        f"{words.counted(begin['left_patients'], 'patient')} leave: {'; '.join(removed)}. {left}",
         (*where, "cohort/exclusions.tsv"),
     )
 
@@ -117,9 +115,9 @@ def _of_classes(rows: pd.DataFrame) -> str:
     studies = rows.drop_duplicates("study")
     positive = int(studies["label"].eq("positive").sum())
     return (
-        f"{counted(rows['patient'].nunique(), 'patient')}, "
-        f"{counted(len(studies), 'study', 'studies')} ({positive} positive, "
-        f"{len(studies) - positive} negative), {counted(len(rows), 'series', 'series')}"
+        f"{words.counted(rows['patient'].nunique(), 'patient')}, "
+        f"{words.counted(len(studies), 'study', 'studies')} ({positive} positive, "
+        f"{len(studies) - positive} negative), {words.counted(len(rows), 'series', 'series')}"
     )
 
 
@@ -147,7 +145,7 @@ def split(run: Artifacts) -> Evidence:
     by_place = rows.groupby("patient")["place"].nunique()
     leaking = int((by_place > 1).sum()) + len(leaks(audit))
     found = (
-        f"{counted(leaking, 'leak')} found"
+        f"{words.counted(leaking, 'leak')} found"
         if leaking
         else "no patient stands on both sides of any split"
     )
@@ -195,7 +193,7 @@ def acquisition(run: Artifacts) -> Evidence:
 
 
 def _names(characteristics: Iterable[str]) -> str:
-    return listed(map(without_unit, characteristics))
+    return words.listed(map(without_unit, characteristics))
 
 
 def outcome(run: Artifacts) -> Evidence:
@@ -215,7 +213,7 @@ def outcome(run: Artifacts) -> Evidence:
         PARTLY,
         sentences(
             made,
-            f"Sample types of the studies: {listed(samples)}." if samples else "",
+            f"Sample types of the studies: {words.listed(samples)}." if samples else "",
             "How the score is measured, why it was chosen and what limits it is for the authors.",
         ),
         (METHODS, csv("table1_cohort")),
@@ -244,8 +242,9 @@ def missing_data(run: Artifacts) -> Evidence:
     }
     measurable = "" if run.entry == "table" else " with a mask"
     told = [
-        f"{counts.unmeasured} of {counted(counts.series, 'classified series', 'classified series')}"
-        f"{measurable} lack features, {counts.lesion_free} because the mask holds no lesion; "
+        f"{counts.unmeasured} of "
+        f"{words.counted(counts.series, 'classified series', 'classified series')}{measurable} "
+        f"lack features, {counts.lesion_free} because the mask holds no lesion; "
         f"{'; '.join(treated[name] for name in protocols)}."
         for counts, protocols in lacking_by_protocol(run.tables["facts"], run.settings).items()
     ]
@@ -267,8 +266,8 @@ def imbalance(run: Artifacts) -> Evidence:
     return Evidence(
         DONE,
         sentences(
-            f"{100 * positive:.0f}% of the training series are positive.",
-            f"Class weights: {listed(weights)}; nothing is resampled.",
+            f"{words.share(positive)} of the training series are positive.",
+            f"Class weights: {words.listed(weights)}; nothing is resampled.",
             "Under 'corrected' the searched weights and the threshold are chosen inside the folds."
             if run.ran("corrected")
             else "",
@@ -303,7 +302,8 @@ def differences(run: Artifacts) -> Evidence:
         return lacking(run, "the series that were classified")
     places = (("train", "training"), ("test", "test"))
     burden = [
-        f"{name} {two(pd.to_numeric(rows.loc[rows['place'].eq(place), 'burden_ml']).median())} ml"
+        f"{name} "
+        f"{words.number(pd.to_numeric(rows.loc[rows['place'].eq(place), 'burden_ml']).median())} ml"
         for place, name in places
     ]
     kinds = kinds_of_classified(rows)
@@ -311,7 +311,7 @@ def differences(run: Artifacts) -> Evidence:
     return Evidence(
         PARTLY,
         sentences(
-            f"Median tumour burden: {listed(burden)}.",
+            f"Median tumour burden: {words.listed(burden)}.",
             f"Masks (series) by: {'; '.join(made)}." if made else "",
             "" if run.entry == "table" else "Both are of one cohort, by the same criteria.",
             "Table 1 sets the two beside each other, without tests.",
@@ -378,9 +378,9 @@ def data_preparation(run: Artifacts) -> Evidence:
         return lacking(run, "the series")
     return Evidence(
         PARTLY,
-        f"All {counted(len(facts), 'series', 'series')} went through the checks of ingest (gaps, "
-        "tilt, copies, uneven spacing, the reference's grid), which are the same for everybody. "
-        "Groups of people are not compared.",
+        f"All {words.counted(len(facts), 'series', 'series')} went through the checks of ingest "
+        "(gaps, tilt, copies, uneven spacing, the reference's grid), which are the same for "
+        "everybody. Groups of people are not compared.",
         ("cohort/acquisition.tsv", METHODS),
     )
 

@@ -1,0 +1,39 @@
+"""The model that cross-validation chose for each protocol, as later stages read it."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+
+class Choice(NamedTuple):
+    """The model that cross-validation chose for a protocol, and its mean AUC over folds."""
+
+    model: str
+    weighting: str
+    auc: float
+
+
+def chosen_models(
+    cross_validation: pd.DataFrame, choice: pd.DataFrame | None = None
+) -> dict[str, Choice]:
+    """Name each protocol's model: the one with the highest cross-validated AUC.
+
+    The choice never looks at the test set. `choice` is the corrected protocol's own record of it
+    (model, weighting, auc, chosen); for any other protocol the models without class weights of
+    table S2 stand for choice, the first of them where none has an AUC.
+    """
+    rows = cross_validation[cross_validation["weighting"].eq("none")]
+    rows = rows[rows["metric"].eq("auc")]
+    found = {}
+    for protocol, group in rows.groupby("protocol", sort=False):
+        best = group.sort_values("mean", ascending=False, kind="stable").iloc[0]
+        found[protocol] = Choice(best["model"], "none", best["mean"])
+    if choice is not None:
+        found["corrected"] = corrected_choice(choice)
+    return found
+
+
+def corrected_choice(choice: pd.DataFrame) -> Choice:
+    """Take the chosen row of the corrected protocol's record (model, weighting, auc, chosen)."""
+    row = choice[choice["chosen"]].iloc[0]
+    return Choice(row["model"], row["weighting"], row["auc"])

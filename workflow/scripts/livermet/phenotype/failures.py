@@ -1,0 +1,187 @@
+"""Where the classifiers go wrong: the numbers behind figure 5."""
+
+import pandas as pd
+from sklearn.metrics import roc_auc_score, roc_curve
+
+from livermet.phenotype.chosen import Choice
+
+AGREEMENT = (
+    "all right",
+    "all wrong",
+    "series disagree",
+    "one series, right",
+    "one series, wrong",
+)
+COLUMNS = ["protocol", "model", "weighting", "part", "group", "measure", "value"]
+ROC = ["false_positive_rate", "sensitivity"]
+SCORE_MEASURES = {"series": "size"} | {name: name for name in ("mean", "median", "min", "max")}
+
+
+def failure_panels(
+    predictions: pd.DataFrame, chosen: dict[str, Choice], sample_types: pd.Series
+) -> dict[str, dict]:
+    """Gather what figure 5 shows (`failure_panel`) of the model chosen for each protocol."""
+    tested = predictions_on_test(predictions)
+    return {
+        protocol: failure_panel(tested[tested["protocol"].eq(protocol)], choice, sample_types)
+        for protocol, choice in chosen.items()
+    }
+
+
+def tabulate_failures(panels: dict[str, dict]) -> pd.DataFrame:
+    """Write the numbers behind figure 5 one a row: COLUMNS.
+
+    part 'score_right' and 'score_wrong': the molecular scores of the series that were called right
+    and wrong (group 'all'; series, mean, median, min, max); 'agreement': the studies of each way
+    in which series agree (group one of AGREEMENT); 'sample_type': series, right, accuracy and auc
+    of each sample type (group), over its series.
+    """
+    rows = [
+        [protocol, panel["model"], panel["weighting"], *facts]
+        for protocol, panel in panels.items()
+        for facts in _facts(panel)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def tabulate_scores(panels: dict[str, dict]) -> pd.DataFrame:
+    """Write each test series' molecular score and whether it was called right, by protocol."""
+    rows = [panel["predictions"].assign(protocol=name) for name, panel in panels.items()]
+    return pd.concat(rows)[["protocol", "series", "score", "right"]]
+
+
+def tabulate_curves(panels: dict[str, dict]) -> pd.DataFrame:
+    """Write the points of the ROC curves by protocol and model.
+
+    A model without a curve has one row without a point.
+    """
+    rows = [
+        (points if len(points) else points.reindex([0])).assign(protocol=protocol, model=model)
+        for protocol, panel in panels.items()
+        for model, points in panel["curves"].items()
+    ]
+    return pd.concat(rows)[["protocol", "model", *ROC]]
+
+
+def panels_of_tables(
+    table: pd.DataFrame, scores: pd.DataFrame, curves: pd.DataFrame
+) -> dict[str, dict]:
+    """Gather what figure 5 shows from the tables: failures, scores and curves."""
+    return {
+        protocol: {
+            "model": rows["model"].iloc[0],
+            "predictions": scores[scores["protocol"].eq(protocol)],
+            "agreement": _counts(rows[rows["part"].eq("agreement")])["studies"],
+            "sample_types": _counts(rows[rows["part"].eq("sample_type")])
+            .rename_axis("sample_type")
+            .reset_index(),
+            "curves": {
+                model: points.dropna(subset=ROC)
+                for model, points in curves[curves["protocol"].eq(protocol)].groupby(
+                    "model", sort=False
+                )
+            },
+        }
+        for protocol, rows in table.groupby("protocol", sort=False)
+    }
+
+
+def _counts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Set the counts of each group side by side, in the table's order."""
+    counted = rows[rows["measure"].isin(["studies", "series", "right"])]
+    counted = counted.assign(value=counted["value"].astype(int))
+    return counted.pivot_table(
+        index="group", columns="measure", values="value", aggfunc="first", sort=False
+    ).rename_axis(columns=None)
+
+
+def _facts(panel: dict) -> list[list]:
+    predictions = panel["predictions"]
+    facts = []
+    for part, right in (("score_right", True), ("score_wrong", False)):
+        scores = predictions.loc[predictions["right"].eq(right), "score"]
+        facts += [[part, "all", name, scores.agg(how)] for name, how in SCORE_MEASURES.items()]
+    facts += [["agreement", way, "studies", count] for way, count in panel["agreement"].items()]
+    for row in panel["sample_types"].to_dict("records"):
+        kind = row.pop("sample_type")
+        facts += [["sample_type", kind, measure, value] for measure, value in row.items()]
+    return facts
+
+
+def failure_panel(tested: pd.DataFrame, choice: Choice, sample_types: pd.Series) -> dict:
+    """Gather what figure 5 shows of one protocol from its test predictions (`predictions_on_test`).
+
+    Gives model and weighting of the choice; its predictions; agreement (`series_agreement`);
+    sample_types (`by_sample_type`); curves, the `roc_points` of every model without class weights
+    and of the chosen one, but for the rule 'always positive', whose curve is the diagonal.
+    """
+    chosen = tested["model"].eq(choice.model) & tested["weighting"].eq(choice.weighting)
+    ranking = (chosen | tested["weighting"].eq("none")) & tested["model"].ne("always_positive")
+    predictions = tested[chosen]
+    return {
+        "model": choice.model,
+        "weighting": choice.weighting,
+        "predictions": predictions,
+        "agreement": series_agreement(predictions),
+        "sample_types": by_sample_type(predictions, sample_types),
+        "curves": {
+            name: roc_points(rows) for name, rows in tested[ranking].groupby("model", sort=False)
+        },
+    }
+
+
+def predictions_on_test(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Take the ensembles' predictions of the test series.
+
+    Adds `right`: whether the predicted class is the label.
+    """
+    chosen = predictions[
+        predictions["set"].eq("test") & predictions["fold"].astype(str).eq("ensemble")
+    ]
+    return chosen.assign(right=chosen["predicted"].astype(int).eq(chosen["label"].astype(int)))
+
+
+def series_agreement(predictions: pd.DataFrame) -> pd.Series:
+    """Count studies by whether the predictions of their series are right and agree."""
+    studies = predictions.groupby("study")["right"].agg(["size", "sum"])
+    counts = {name: 0 for name in AGREEMENT}
+    for size, right in studies.itertuples(index=False):
+        if size == 1:
+            counts["one series, right" if right else "one series, wrong"] += 1
+        elif right in (0, size):
+            counts["all right" if right else "all wrong"] += 1
+        else:
+            counts["series disagree"] += 1
+    return pd.Series(counts)
+
+
+def by_sample_type(predictions: pd.DataFrame, sample_types: pd.Series) -> pd.DataFrame:
+    """Score series by sample type: sample_type, series, right, accuracy, auc (NaN for one class).
+
+    Series without a sample type are left out. `sample_types` maps a series to biopsy, cfdna or ''.
+    """
+    typed = predictions.assign(sample_type=predictions["series"].map(sample_types))
+    typed = typed[typed["sample_type"].notna() & typed["sample_type"].ne("")]
+    groups = typed.groupby("sample_type")
+    table = groups["right"].agg(series="size", right="sum", accuracy="mean").reset_index()
+    return table.assign(auc=[_auc(rows) for _, rows in groups])
+
+
+def _auc(predictions: pd.DataFrame) -> float:
+    labels = predictions["label"].astype(int)
+    if labels.nunique() < 2:
+        return float("nan")
+    return float(roc_auc_score(labels, predictions["probability"]))
+
+
+def roc_points(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Give the ROC curve over test series, one point a row: false_positive_rate, sensitivity.
+
+    Empty where the test series have one class only.
+    """
+    if predictions["label"].nunique() < 2:
+        return pd.DataFrame(columns=ROC)
+    false_positive_rate, sensitivity, _ = roc_curve(
+        predictions["label"].astype(int), predictions["probability"]
+    )
+    return pd.DataFrame({ROC[0]: false_positive_rate, ROC[1]: sensitivity})

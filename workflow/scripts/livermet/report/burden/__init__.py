@@ -1,0 +1,1 @@
+"""A room of the report: tumour burden and the molecular score."""

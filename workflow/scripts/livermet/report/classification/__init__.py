@@ -1,0 +1,1 @@
+"""A room of the report: the classifiers' scores, baselines, intervals, calibration and failures."""

@@ -1,0 +1,188 @@
+"""Figure 5: where the classifiers fail; and their calibration."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from livermet.phenotype.chosen import Choice
+from livermet.report import words
+from livermet.report.drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    LINE_STYLES,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    box_and_points,
+)
+
+SETS = {"validation": ("held-out series", BLUE, "o"), "test": ("test series", VERMILION, "s")}
+# Marker area in points squared of the largest bin.
+LARGEST_BIN = 160.0
+
+
+def failures(panels: dict[str, dict], name: str) -> Figure:
+    """Draw, a row a protocol, where the chosen model is wrong, and all models' ROC curves.
+
+    Each panel dict holds `model`; `predictions` of its test series (score, right); `agreement`
+    (studies by agreement of their series); `sample_types` (sample_type, series, right), maybe
+    empty; `curves`: model to its ROC points.
+    """
+    figure = Figure(figsize=(11.5, 3.5 * len(panels)), layout="constrained")
+    axes = figure.subplots(
+        len(panels), 4, squeeze=False, gridspec_kw={"width_ratios": [1, 1.25, 0.9, 1.2]}
+    )
+    figure.get_layout_engine().set(h_pad=0.12)
+    for row, (protocol, panel) in zip(axes, panels.items(), strict=True):
+        heading = f"{words.capital(protocol)}: {words.model(panel['model'])}"
+        _right_and_wrong(row[0], panel["predictions"], heading, name)
+        _agreement(row[1], panel["agreement"])
+        _sample_types(row[2], panel["sample_types"])
+        _curves(row[3], panel["curves"], _line_styles(panels))
+    handles = [
+        Line2D([], [], color=color, linestyle=style, label=words.model(model))
+        for model, (color, style) in _line_styles(panels).items()
+    ]
+    figure.legend(handles=handles, loc="outside lower right", ncols=len(handles), title="ROC")
+    return figure
+
+
+def _line_styles(panels: dict[str, dict]) -> dict[str, tuple[str, str]]:
+    models = list(dict.fromkeys(model for panel in panels.values() for model in panel["curves"]))
+    return dict(zip(models, LINE_STYLES, strict=False))
+
+
+def _right_and_wrong(ax: Axes, predictions: pd.DataFrame, heading: str, name: str) -> None:
+    ax.set_title(heading)
+    for place, (right, color, marker) in enumerate(((True, GREEN, "o"), (False, ORANGE, "X"))):
+        values = predictions.loc[predictions["right"].eq(right), "score"].to_numpy()
+        box_and_points(ax, place, values, color, marker)
+    right = int(predictions["right"].sum())
+    ax.set_xticks([0, 1], [f"right\n(n={right})", f"wrong\n(n={len(predictions) - right})"])
+    ax.set_xlim(-0.6, 1.6)
+    ax.set_ylabel(f"{name} score")
+
+
+def _agreement(ax: Axes, counts: pd.Series) -> None:
+    ax.set_title("Series of one study")
+    places = np.arange(len(counts))[::-1]
+    ax.barh(places, counts.to_numpy(), color=GREY, height=0.6)
+    for place, count in zip(places, counts, strict=True):
+        ax.text(count, place, f" {count}", va="center", fontsize=9)
+    ax.set_yticks(places, list(counts.index))
+    ax.set_xlabel("test studies")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.margins(x=0.15)
+
+
+def _sample_types(ax: Axes, types: pd.DataFrame) -> None:
+    ax.set_title("By sample type")
+    if types.empty:
+        ax.set_axis_off()
+        ax.text(0.0, 0.8, "no sample types\nin the table", transform=ax.transAxes)
+        return
+    ax.bar(range(len(types)), types["right"] / types["series"], color=PURPLE, width=0.55)
+    for place, row in enumerate(types.itertuples()):
+        share = row.right / row.series
+        ax.text(place, share, f"{row.right}/{row.series}", ha="center", va="bottom", fontsize=9)
+    names = {"cfdna": "cfDNA"}
+    ax.set_xticks(range(len(types)), [names.get(kind, kind) for kind in types["sample_type"]])
+    ax.set(ylim=(0, 1.08), ylabel="share of series right")
+
+
+def _curves(ax: Axes, curves: dict[str, pd.DataFrame], styles: dict[str, tuple[str, str]]) -> None:
+    ax.set_title("ROC, test series")
+    ax.plot([0, 1], [0, 1], color=GREY, lw=0.8)
+    for model, points in curves.items():
+        color, style = styles[model]
+        ax.plot(points["false_positive_rate"], points["sensitivity"], color=color, linestyle=style)
+    ax.set(xlabel="1 - specificity", ylabel="sensitivity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    ax.set_aspect("equal")
+    if not any(len(points) for points in curves.values()):
+        ax.text(0.05, 0.9, "one class only: no curve", transform=ax.transAxes, fontsize=9)
+
+
+def calibration(curve: pd.DataFrame, decisions: pd.DataFrame, model: str) -> Figure:
+    """Draw the calibration curve, and a decision curve each for held-out and test series.
+
+    `curve` (set, predicted, observed, series) and `decisions` (set, threshold, net_benefit,
+    call_all, call_none) are the rows of one model, whose name for readers is `model`.
+    """
+    figure = Figure(figsize=(11.5, 4.4), layout="constrained")
+    axes = figure.subplots(1, 1 + len(SETS))
+    _calibration(axes[0], curve)
+    axes[0].set_title(f"Calibration: {model}")
+    for ax, (part, (part_name, color, _)) in zip(axes[1:], SETS.items(), strict=True):
+        rows = decisions[decisions["set"].eq(part)].sort_values("threshold")
+        _decisions(ax, rows, color)
+        ax.set_title(f"Decisions, {part_name}")
+    return figure
+
+
+def of_model(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """Take the corrected protocol's rows of the chosen model."""
+    return table[
+        table["protocol"].eq("corrected")
+        & table["model"].eq(choice.model)
+        & table["weighting"].eq(choice.weighting)
+    ]
+
+
+def _calibration(ax: Axes, curve: pd.DataFrame) -> None:
+    ax.plot([0, 1], [0, 1], color=GREY, lw=0.8, zorder=0)
+    ax.set(xlabel="predicted probability", ylabel="share of positives")
+    ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.08))
+    ax.set_aspect("equal")
+    if curve.empty:
+        ax.text(0.05, 0.9, "no predictions to draw", transform=ax.transAxes, fontsize=9)
+        return
+    largest = curve["series"].max()
+    for part, (part_name, color, marker) in SETS.items():
+        rows = curve[curve["set"].eq(part)].sort_values("predicted")
+        if rows.empty:
+            continue
+        area = LARGEST_BIN * rows["series"] / largest
+        ax.plot(rows["predicted"], rows["observed"], color=color, lw=1, alpha=0.5)
+        ax.scatter(
+            rows["predicted"],
+            rows["observed"],
+            s=area,
+            marker=marker,
+            color=color,
+            alpha=0.75,
+            label=f"{int(rows['series'].sum())} {part_name}",
+        )
+        for row in rows.itertuples():
+            ax.annotate(
+                f"{int(row.series)}",
+                (row.predicted, row.observed),
+                xytext=(0, 9 if part == "validation" else -9),
+                textcoords="offset points",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color=color,
+            )
+    ax.legend(fontsize=8.5, markerscale=0.6)
+
+
+def _decisions(ax: Axes, rows: pd.DataFrame, color: str) -> None:
+    ax.set(xlabel="threshold probability", ylabel="net benefit", xlim=(0, 1))
+    if rows["net_benefit"].notna().sum() == 0:
+        ax.text(0.05, 0.9, "no net benefit to draw", transform=ax.transAxes, fontsize=9)
+        return
+    lines = {
+        "call_all": ("all called positive", ORANGE, (0, (5, 2))),
+        "call_none": ("none called positive", INK, ":"),
+        "net_benefit": ("the model", color, "-"),
+    }
+    for column, (label, shade, style) in lines.items():
+        ax.plot(rows["threshold"], rows[column], color=shade, linestyle=style, label=label)
+    # Calling all has no lower bound near a threshold of 1.
+    highest = max(rows[["net_benefit", "call_all"]].max().max(), 0.05)
+    ax.set_ylim(-0.3 * highest, 1.08 * highest)
+    ax.legend(loc="upper right", fontsize=8.5)

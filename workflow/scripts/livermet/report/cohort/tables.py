@@ -1,0 +1,187 @@
+"""Tables 1, 2 and S1, and the flow of a finished table: data frames in, data frames out.
+
+One row a fact and one column a group; cells are text, and a cell is empty where the group has
+nothing to describe.
+"""
+
+import pandas as pd
+
+from livermet.facts import CLASSES, PLACES, texts
+
+NOT_RECORDED = "not recorded"
+SEXES = {"F": "female", "M": "male"}
+SPLIT_COLUMNS = [
+    "task",
+    "cohort",
+    "place",
+    "patients",
+    "studies",
+    "series",
+    "positive_series",
+    "negative_series",
+]
+
+
+def table1_cohort(facts: pd.DataFrame, cohorts: list[str], target: str, name: str) -> pd.DataFrame:
+    """Describe patients, studies and series by cohort and place, and those classified by class.
+
+    Columns: characteristic, statistic, one a group. Patients and their sex and age are counted
+    once a patient (age at the first study), sample type and score once a study, burden and number
+    of lesions once a series. A patient with studies of both classes counts in both.
+    """
+    groups = {
+        f"{cohort} {place}": facts[facts["cohort"].eq(cohort) & facts["place"].eq(place)]
+        for cohort in cohorts
+        for place in PLACES
+    }
+    classified = facts[facts["cohort"].eq(target) & facts["included"]]
+    groups |= {
+        f"classified {place} {label}": classified[
+            classified["place"].eq(place) & classified["label"].eq(label)
+        ]
+        for place in PLACES
+        for label in CLASSES
+    }
+    levels = {
+        column: sorted(set(facts[column].dropna()) - {""}) for column in ("sex", "sample_type")
+    }
+    columns = {group: _characteristics(rows, name, levels) for group, rows in groups.items()}
+    keys = next(iter(columns.values())).keys()
+    table = pd.DataFrame(list(keys), columns=["characteristic", "statistic"])
+    for group, described in columns.items():
+        table[group] = list(described.values())
+    empty = table[list(columns)].isin(["", "0"]).all(axis=1)
+    return table[~empty | table["statistic"].eq("number")].reset_index(drop=True)
+
+
+def _characteristics(
+    rows: pd.DataFrame, name: str, levels: dict[str, list[str]]
+) -> dict[tuple[str, str], str]:
+    patients = rows.sort_values(["study", "series"]).drop_duplicates("patient")
+    studies = rows.sort_values("series").drop_duplicates("study")
+    return (
+        {
+            ("patients", "number"): str(len(patients)),
+            ("studies", "number"): str(len(studies)),
+            ("series", "number"): str(len(rows)),
+            ("age, years", "median (range)"): median_and_range(patients["age"], 0),
+        }
+        | {
+            ("sex", level): str(int(patients["sex"].eq(code).sum()))
+            for code in levels["sex"]
+            for level in [SEXES.get(code, code)]
+        }
+        | {
+            ("sample type", level): str(int(studies["sample_type"].eq(level).sum()))
+            for level in levels["sample_type"]
+        }
+        | {
+            (f"{name} score", "median (range)"): median_and_range(studies["score"], 2),
+            ("tumour burden, ml", "median (range)"): median_and_range(rows["burden_ml"], 1),
+            ("lesions", "median (range)"): median_and_range(rows["lesions"], 0),
+        }
+    )
+
+
+def median_and_range(values: pd.Series, decimals: int) -> str:
+    """Write 'median (lowest to highest)', or '' where there is no value."""
+    known = pd.to_numeric(values).dropna()
+    if known.empty:
+        return ""
+    median, low, high = (
+        f"{number:.{decimals}f}" for number in (known.median(), known.min(), known.max())
+    )
+    return f"{median} ({low} to {high})"
+
+
+def table2_splits(splits: pd.DataFrame) -> pd.DataFrame:
+    """Order the split's report as the paper's table 2: task, cohort, train before test."""
+    order = {"segmentation": 0, "classification": 1, "train": 0, "test": 1}
+    return splits[SPLIT_COLUMNS].sort_values(
+        ["task", "place"], key=lambda column: column.map(order), kind="stable", ignore_index=True
+    )
+
+
+def splits_of_facts(facts: pd.DataFrame) -> pd.DataFrame:
+    """Count patients, studies and series by place where a run enters with its feature table."""
+    rows = []
+    for (cohort, place), group in facts.groupby(["cohort", "place"]):
+        counts = {unit: group[f"{unit}"].nunique() for unit in ("patient", "study")}
+        rows.append(
+            {
+                "task": "classification",
+                "cohort": cohort,
+                "place": place,
+                "patients": counts["patient"],
+                "studies": counts["study"],
+                "series": len(group),
+                "positive_series": int(group["label"].eq("positive").sum()),
+                "negative_series": int(group["label"].eq("negative").sum()),
+            }
+        )
+    return pd.DataFrame(rows, columns=SPLIT_COLUMNS)
+
+
+def flow_of_facts(facts: pd.DataFrame) -> pd.DataFrame:
+    """Give the flow's first and only step where a run enters with its feature table."""
+    left = {
+        "left_series": len(facts),
+        "left_studies": facts["study"].nunique(),
+        "left_patients": facts["patient"].nunique(),
+    }
+    removed = {f"removed_{unit}": 0 for unit in ("series", "studies", "patients")}
+    return pd.DataFrame([{"step": 0, "reason": "rows of the feature table"} | removed | left])
+
+
+def table_s1_acquisition(acquisition: pd.DataFrame) -> pd.DataFrame:
+    """Describe how the series of each cohort were acquired.
+
+    `acquisition` has one row a series (cohort and the acquisition record: manufacturer, model, kvp,
+    kernel, slice_thickness_mm, spacing_mm as 'x; y; z', phase). Columns: characteristic, statistic,
+    one a cohort; counts are of series.
+    """
+    spacing = acquisition["spacing_mm"].astype(str).str.split(";", expand=True).astype(float)
+    names = [texts(acquisition[column]).astype(str) for column in ("manufacturer", "model")]
+    scanner = (names[0] + " " + names[1]).str.strip()
+    named = {
+        "scanner": scanner,
+        "tube voltage, kVp": acquisition["kvp"].map("{:g}".format, na_action="ignore"),
+        "kernel": acquisition["kernel"],
+        "phase": acquisition["phase"],
+    }
+    measured = {
+        "slice thickness, mm": acquisition["slice_thickness_mm"],
+        "slice spacing, mm": spacing[2],
+        "pixel spacing, mm": spacing[0],
+    }
+    cohorts = list(acquisition["cohort"].drop_duplicates())
+    columns = {}
+    for cohort in cohorts:
+        here = acquisition["cohort"].eq(cohort)
+        facts = {("series", "number"): str(int(here.sum()))}
+        for characteristic, values in named.items():
+            counts = _level_counts(values[here])
+            facts |= {(characteristic, level): count for level, count in counts.items()}
+        for characteristic, values in measured.items():
+            facts[(characteristic, "median (range)")] = median_and_range(values[here], 2)
+        columns[cohort] = facts
+    rows = [key for facts in columns.values() for key in facts]
+    order = ["series", *named, *measured]
+    rows = sorted(dict.fromkeys(rows), key=lambda key: (order.index(key[0]), *_level_order(key[1])))
+    table = pd.DataFrame(rows, columns=["characteristic", "statistic"])
+    for cohort, facts in columns.items():
+        counted = table["statistic"].ne("median (range)")
+        table[cohort] = [facts.get(key, "") for key in rows]
+        table.loc[counted & table[cohort].eq(""), cohort] = "0"
+    described = ~table[cohorts].isin(["", "0"]).all(axis=1)
+    return table[described].reset_index(drop=True)
+
+
+def _level_order(level: str) -> tuple[bool, float, str]:
+    number = float(level) if level.replace(".", "", 1).isdigit() else 0.0
+    return level == NOT_RECORDED, number, level
+
+
+def _level_counts(values: pd.Series) -> dict[str, str]:
+    levels = texts(values).astype(str).replace("", NOT_RECORDED).value_counts()
+    return {level: str(count) for level, count in levels.items()}

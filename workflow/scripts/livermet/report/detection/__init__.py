@@ -1,0 +1,1 @@
+"""A room of the report: lesions that models find, miss and invent."""

@@ -1,0 +1,201 @@
+"""Features on the page: what is selected, harmonised and reproducible, and the sample size."""
+
+import math
+from collections.abc import Mapping
+
+import pandas as pd
+
+from livermet.report import words
+from livermet.report.features.lists import (
+    EXCELLENT,
+    GOOD,
+    PERTURBED,
+    POOR,
+    by_class,
+    family,
+    feature_label,
+    most_selected,
+)
+from livermet.report.layout import estimates, numbers
+from livermet.report.run import Run, Tables, rows_with
+
+SHOWN_FEATURES = 10
+# Of a normal distribution: the mean distance as a share of the standard deviation.
+MEAN_OF_SD = (2 / math.pi) ** 0.5
+
+
+def selection_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Show how many features each fit selects, and how stable the choice is."""
+    shown = table[["protocol", "fits", "empty_fits"]].copy()
+    shown["Features, median (range)"] = [
+        words.estimate(row.features_median, row.features_min, row.features_max, 0)
+        for row in table.itertuples()
+    ]
+    shown["Stability"] = estimates(table, "stability", "stability_low", "stability_high")
+    return shown.join(table["resamples"])
+
+
+def reproducibility(table: pd.DataFrame) -> pd.DataFrame:
+    """Count the features of each class by their ICC, a comparison and aggregation after the other.
+
+    The last row of each counts all.
+    """
+    groups = [
+        (*keys, name, rows)
+        for keys, features in table.groupby(["comparison", "aggregation"], sort=False)
+        for known in [by_class(features)]
+        for name, rows in [*known.groupby("family", sort=False), ("all", known)]
+    ]
+    return pd.DataFrame(
+        [
+            {
+                "comparison": comparison,
+                "aggregation": aggregation,
+                "class": name,
+                "Features": len(rows),
+                "ICC from 0.9": int((rows["icc"] >= EXCELLENT).sum()),
+                "ICC from 0.75": int((rows["icc"] >= GOOD).sum()),
+                "ICC below 0.5": int((rows["icc"] < POOR).sum()),
+                "No ICC": int(rows["icc"].isna().sum()),
+                "Median ICC": words.number(rows["icc"].median()),
+            }
+            for comparison, aggregation, name, rows in groups
+        ]
+    )
+
+
+def harmonisation_batches(table: pd.DataFrame) -> pd.DataFrame:
+    """Show each batch's counts in training and test set."""
+    return table.assign(positive_share=numbers(table["positive_share"]))
+
+
+def harmonisation(table: pd.DataFrame) -> pd.DataFrame:
+    """Show the median share that batches explain by class of feature; the last row is of all."""
+    titles = {"before": "As measured", "after": "Harmonised", "held_out": "Harmonised, held out"}
+    classes = table.groupby(table["feature"].map(family), sort=False)
+    return pd.DataFrame(
+        [
+            {"class": name, "Features": len(rows)}
+            | {title: words.number(rows[state].median()) for state, title in titles.items()}
+            for name, rows in [*classes, ("all", table)]
+        ]
+    )
+
+
+def stability(table: pd.DataFrame) -> pd.DataFrame:
+    """Show the ten features that the most resamples select."""
+    shown = most_selected(table).head(SHOWN_FEATURES)
+    shown = shown.assign(feature=shown["feature"].map(feature_label))
+    return shown[["feature", "selected", "resamples"]].rename(columns={"selected": "Selected in"})
+
+
+def sample_size(table: pd.DataFrame) -> pd.DataFrame:
+    """Show the patients that each criterion asks for beside those there are."""
+    columns = ["candidates", "criterion", "required_patients", "required_events"]
+    columns += ["available_patients", "available_events", "assumed_auc", "prevalence"]
+    return table[columns].assign(prevalence=numbers(table["prevalence"]))
+
+
+def selection_sentences(tables: Tables) -> list[str]:
+    """Count the fits in which LASSO selected nothing."""
+    rows = rows_with(tables, "selection_summary", "fits")
+    return [
+        f"Empty selections: in {row.empty_fits:.0f} of {row.fits:.0f} fits of the corrected "
+        "protocol LASSO selects no feature"
+        + (
+            "; such a fold's model is the share of positives in training."
+            if row.empty_fits
+            else "."
+        )
+        for row in rows.itertuples()
+        if row.protocol == "corrected"
+    ]
+
+
+def reproducibility_sentences(tables: Tables) -> list[str]:
+    """Count the features on which reconstructions and perturbed masks agree."""
+    known = rows_with(tables, "reproducibility", "icc")
+    if known.empty:
+        return []
+    features = tables["reproducibility"]["feature"].nunique()
+    sentences = []
+    for aggregation, of_kind in known.groupby("aggregation", sort=False):
+        for comparison, rows in of_kind.groupby("comparison", sort=False):
+            first = rows.iloc[0]
+            masks = comparison == PERTURBED
+            between = (
+                f"{first['ratings']} masks of one series" if masks else "two series of one study"
+            )
+            sentences.append(
+                f"{comparison.capitalize()} ({words.value('aggregation', aggregation)}): "
+                f"{(rows['icc'] >= GOOD).sum()} of {features} features have an {first['form']} of "
+                f"{GOOD} or more between {between}, {(rows['icc'] < POOR).sum()} less than {POOR} "
+                f"({first['targets']} {'series' if masks else 'studies'} of {first['patients']} "
+                "training patients)."
+            )
+        if of_kind["comparison"].nunique() > 1:
+            both = of_kind[of_kind["icc"] >= GOOD]["feature"].duplicated().sum()
+            sentences[-1] += f" In both comparisons {both} features reach {GOOD}."
+    return sentences
+
+
+def contour_sentences(tables: Tables, settings: Mapping) -> list[str]:
+    """Set how far contours were moved beside how far the final model's are from the reference.
+
+    `settings`: final_model (None without models), target, matching (the rule of table 3).
+    """
+    moved = rows_with(tables, "reproducibility", "contour_sd_mm")
+    if moved.empty:
+        return []
+    first = moved.iloc[0]
+    sentence = (
+        f"The contours of the perturbed masks were moved by a random field with a standard "
+        f"deviation of {first['contour_sd_mm']:g} mm ({MEAN_OF_SD * first['contour_sd_mm']:.1f} mm "
+        f"on average), correlated over {first['correlation_mm']:g} mm; their median Dice with the "
+        f"mask itself is {words.number(first['median_dice'])}."
+    )
+    scores = rows_with(tables, "detection_scores", "value")
+    if len(scores):
+        scores = scores[
+            scores["model"].eq(settings["final_model"])
+            & scores["cohort"].eq(settings["target"])
+            & scores["rule"].eq(settings["matching"])
+            & scores["metric"].eq("median_matched_assd_mm")
+        ]
+    distances = [
+        f"{words.estimate(row.value, row.low, row.high)} mm ({row.test_set}, {row.number} matches)"
+        for row in scores.itertuples()
+    ]
+    if distances:
+        sentence += (
+            " Median ASSD of the final model's matched lesions from the reference: "
+            f"{'; '.join(distances)}."
+        )
+    return [sentence]
+
+
+def sample_size_sentences(tables: Tables) -> list[str]:
+    """Set the patients that Riley's criteria ask for beside those there are."""
+    table = rows_with(tables, "sample_size", "required_patients")
+    if table.empty:
+        return []
+    needed = [
+        f"{rows['required_patients'].max():,.0f} patients for {name}"
+        for name, rows in table.groupby("candidates", sort=False)
+    ]
+    first = table.iloc[0]
+    return [
+        f"Sample size: to develop a model with an AUC of {words.number(first['assumed_auc'])}, "
+        f"Riley's criteria ask for {words.listed(needed)}; there are "
+        f"{first['available_patients']:.0f} training patients."
+    ]
+
+
+def sentences(run: Run) -> list[str]:
+    """Say how often nothing is selected, what is reproducible, and how many patients it takes."""
+    return [
+        *selection_sentences(run.tables),
+        *reproducibility_sentences(run.tables),
+        *contour_sentences(run.tables, run.settings),
+        *sample_size_sentences(run.tables),
+    ]

@@ -1,0 +1,63 @@
+"""The ladder from the published to the corrected procedure, for the page."""
+
+import pandas as pd
+
+from livermet.report import words
+from livermet.report.layout import MAIN_METRICS, estimates, numbers
+from livermet.report.run import Run, Tables, rows_with
+
+
+def corrections(table: pd.DataFrame) -> pd.DataFrame:
+    """Show the ladder: for each score mean with interval, its width, and the cross-validated mean.
+
+    A step that was not made has its reason and no numbers; a model's name stands where it changes.
+    """
+    made = table["made"].eq("yes")
+    scored = table.where(made)
+    changes = scored["model"].notna() & scored["model"].ne(scored["model"].ffill().shift())
+    shown = table[["step"]].copy()
+    shown["correction"] = [
+        _step_words(row, changed)
+        for row, changed in zip(table.fillna({"reason": ""}).itertuples(), changes, strict=True)
+    ]
+    for metric in MAIN_METRICS:
+        name = words.heading(metric)
+        shown[name] = estimates(scored, metric, f"{metric}_low", f"{metric}_high")
+        shown[f"{name}, width"] = numbers(scored[f"{metric}_width"])
+        shown[f"{name}, cross-validated"] = numbers(scored[f"cv_{metric}"])
+    return shown
+
+
+def _step_words(row, model_changes: bool) -> str:
+    state = {"yes": "", "not applicable": "does not apply"}.get(row.made, "not made")
+    notes = [": ".join(filter(None, [state, row.reason]))]
+    notes += [words.model(row.model)] if model_changes else []
+    told = "; ".join(filter(None, notes))
+    return f"{row.correction} ({told})" if told else row.correction
+
+
+def correction_sentences(tables: Tables) -> list[str]:
+    """Say where the ladder begins and ends, and how many of its steps could be made."""
+    scored = rows_with(tables, "corrections", "auc")
+    made = scored[scored["made"].eq("yes")] if len(scored) else scored
+    if len(made) < 2:
+        return []
+    steps = tables["corrections"]
+    first, last = made.iloc[0], made.iloc[-1]
+    corrected = int(steps["made"].eq("yes").sum()) - 1
+    scores = ", ".join(
+        f"{words.value('metric', metric)} from {words.number(first[metric])} to "
+        f"{words.number(last[metric])}"
+        for metric in ("auc", "f1", "accuracy")
+    )
+    return [
+        f"From the published procedure to the corrected one, {corrected} of {len(steps) - 1} "
+        f"corrections made: on the test studies {scores}; the interval of the AUC is "
+        f"{words.number(first['auc_width'])} wide at the beginning and "
+        f"{words.number(last['auc_width'])} at the end."
+    ]
+
+
+def sentences(run: Run) -> list[str]:
+    """Say where the ladder begins and ends."""
+    return correction_sentences(run.tables)

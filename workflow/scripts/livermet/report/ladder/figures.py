@@ -1,0 +1,157 @@
+"""The ladder: what each correction does to the scores, from the published procedure downwards."""
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from livermet.report import words
+from livermet.report.drawing import BLUE, GREY, INK, ORANGE, PALE
+
+METRICS = {"auc": "AUC", "f1": "F1", "accuracy": "Accuracy"}
+# A step's height in inches, and how far its two markers stand from its middle, in steps.
+STEP_HEIGHT, APART = 0.47, 0.17
+LABEL_WIDTH, REASON_WIDTH = 38, 115
+TRIVIAL = {"color": INK, "linewidth": 1.1, "linestyle": (0, (5, 2.7))}
+NOT_MADE = {"no": "not made", "not applicable": "does not apply"}
+
+
+def corrections(steps: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
+    """Draw the ladder: a row a step, a panel each for AUC, F1 and accuracy.
+
+    `steps` is the table `corrections` (step, correction, made, reason, model, cv_* and, for each
+    metric, mean, *_low, *_high and *_width); `baselines` the table of that name, from which the
+    rule 'always positive' is drawn as a line. A step that was not made is grey, with its reason.
+    """
+    steps = steps.reset_index(drop=True)
+    figure = Figure(figsize=(11.5, 1.2 + STEP_HEIGHT * max(len(steps), 3)), layout="constrained")
+    axes = figure.subplots(
+        1, 1 + len(METRICS), sharey=True, gridspec_kw={"width_ratios": [1.35, 1, 1, 1]}
+    )
+    trivial = always_positive(baselines)
+    limits = _limits(steps, trivial)
+    _labels(axes[0], steps)
+    if steps.empty:
+        axes[0].text(0, 0, "no correction was computed", va="center")
+    for ax, (metric, title) in zip(axes[1:], METRICS.items(), strict=True):
+        _panel(ax, steps, metric, trivial.get(metric))
+        ax.set(title=title, xlim=limits)
+    for place, step in steps[~_made(steps)].iterrows():
+        _reason(axes[1], place, NOT_MADE.get(step["made"], "not made"), _text(step["reason"]))
+    figure.legend(handles=_keys(bool(trivial)), loc="outside lower center", ncols=3)
+    return figure
+
+
+def always_positive(baselines: pd.DataFrame) -> dict[str, float]:
+    """Take from the table of baselines what the rule 'always positive' scores on the test set."""
+    rows = baselines[baselines["baseline"].eq("always_positive") & baselines["set"].eq("test")]
+    return rows.dropna(subset="baseline_mean").groupby("metric")["baseline_mean"].first().to_dict()
+
+
+def _made(steps: pd.DataFrame) -> pd.Series:
+    return steps["made"].eq("yes")
+
+
+def _text(value) -> str:
+    return "" if pd.isna(value) else str(value)
+
+
+def _limits(steps: pd.DataFrame, trivial: dict[str, float]) -> tuple[float, float]:
+    """Give all panels one axis, so that their intervals compare."""
+    columns = [f"{prefix}{metric}" for metric in METRICS for prefix in ("", "cv_")]
+    columns += [f"{metric}_low" for metric in METRICS]
+    shown = steps.reindex(columns=columns).to_numpy(dtype=float)
+    lowest = np.nanmin([*shown[np.isfinite(shown)], *trivial.values(), 0.5])
+    return max(np.floor(lowest * 10) / 10, 0.0) - 0.01, 1.02
+
+
+def _panel(ax: Axes, steps: pd.DataFrame, metric: str, trivial: float | None) -> None:
+    made = steps[_made(steps)]
+    for place in made.index[made.index % 2 == 0]:
+        ax.axhspan(place - 0.5, place + 0.5, color=PALE, lw=0, zorder=0)
+    if trivial is not None:
+        ax.vlines([trivial] * len(made), made.index - 0.5, made.index + 0.5, **TRIVIAL, zorder=1)
+    mean, low, high = (made[name].astype(float) for name in _names(metric))
+    # The path stops at a step that was not made, where its reason stands.
+    path = mean.reindex(steps.index)
+    ax.plot(path, path.index - APART, color=BLUE, lw=0.8, alpha=0.4, zorder=2)
+    ax.hlines(made.index - APART, low, high, color=BLUE, lw=2, zorder=3)
+    ax.scatter(mean, made.index - APART, color=BLUE, s=34, zorder=4)
+    validated = made[f"cv_{metric}"].astype(float)
+    ax.scatter(
+        validated,
+        made.index + APART,
+        marker="D",
+        s=26,
+        facecolor="white",
+        edgecolor=ORANGE,
+        linewidth=1.6,
+        zorder=4,
+    )
+    for place, width in made[f"{metric}_width"].astype(float).dropna().items():
+        ax.text(1.03, place, words.number(width), transform=ax.get_yaxis_transform(), va="center")
+    ax.text(1.03, 1.0, "width", transform=ax.transAxes, va="bottom", color=GREY, fontsize=9)
+    ax.set_ylim(max(len(steps), 1) - 0.5, -0.5)
+    ax.spines["left"].set_visible(False)
+    # Reasons of steps that were not made run across the panels.
+    ax.patch.set_visible(False)
+    ax.tick_params(axis="y", length=0, labelleft=False)
+
+
+def _names(metric: str) -> tuple[str, str, str]:
+    return metric, f"{metric}_low", f"{metric}_high"
+
+
+def _labels(ax: Axes, steps: pd.DataFrame) -> None:
+    """Write each step's number and words, and below them its model where that changes."""
+    ax.set_axis_off()
+    ax.set_xlim(0, 1)
+    before = None
+    for place, step in steps.iterrows():
+        made = step["made"] == "yes"
+        color = INK if made else GREY
+        model = _text(step["model"]) if made else ""
+        lines = textwrap.wrap(_text(step["correction"]), LABEL_WIDTH)
+        if model and model != before:
+            lines.append(f"({words.model(model)})")
+            before = model
+        ax.text(0, place, f"{step['step']:.0f}", va="center", fontweight="bold", color=color)
+        ax.text(0.09, place, "\n".join(lines), va="center", fontsize=9.5, color=color)
+
+
+def _reason(ax: Axes, place: int, state: str, reason: str) -> None:
+    """Write across the panels why a step was not made."""
+    told = textwrap.shorten(": ".join(filter(None, [state, reason])), 2 * REASON_WIDTH)
+    ax.text(
+        0.03,
+        place,
+        textwrap.fill(told, REASON_WIDTH),
+        transform=ax.get_yaxis_transform(),
+        va="center",
+        fontsize=9,
+        style="italic",
+        color=GREY,
+    ).set_in_layout(False)
+
+
+def _keys(trivial: bool) -> list[Line2D]:
+    keys = [
+        Line2D([], [], color=BLUE, marker="o", lw=2, label="test studies, with interval"),
+        Line2D(
+            [],
+            [],
+            color=ORANGE,
+            marker="D",
+            markerfacecolor="white",
+            markeredgewidth=1.6,
+            lw=0,
+            label="cross-validated",
+        ),
+    ]
+    if trivial:
+        name = "rule 'always positive', test studies"
+        keys.append(Line2D([], [], **TRIVIAL, label=name))
+    return keys

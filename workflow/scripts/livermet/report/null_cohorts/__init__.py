@@ -1,0 +1,1 @@
+"""A room of the report: both protocols on cohorts without any signal."""

@@ -1,0 +1,47 @@
+"""Cohorts without signal on the page."""
+
+import pandas as pd
+
+from livermet.report import words
+from livermet.report.layout import estimates
+from livermet.report.run import Run, Tables, rows_with
+
+
+def null_cohorts(table: pd.DataFrame) -> pd.DataFrame:
+    """Show the AUC where there is no signal, and how often intervals cover 0.5."""
+    shown = table[["protocol", "model", "set", "cohorts"]].copy()
+    shown["AUC"] = estimates(table, "auc_mean", "auc_low", "auc_high")
+    cells = estimates(table, "coverage", "coverage_low", "coverage_high")
+    return shown.assign(**{"Intervals that cover 0.5": cells})
+
+
+def null_sentences(tables: Tables) -> list[str]:
+    """Say what each protocol finds in cohorts without any signal."""
+    known = rows_with(tables, "null_cohorts", "auc_mean")
+    if known.empty:
+        return []
+    told = []
+    for protocol, rows in known.groupby("protocol", sort=False):
+        validated = rows[rows["set"].eq("cross-validation")]
+        tested = rows[rows["set"].eq("test")]
+        if len(validated) and len(tested):
+            aucs = words.listed(
+                f"{words.number(row.auc_mean)} ({words.model(row.model)})"
+                for row in validated.itertuples()
+            )
+            covered = words.listed(map(words.share, tested["coverage"]))
+            told.append(
+                f"the {protocol} protocol cross-validates at AUC {aucs} on average, and its "
+                f"intervals on the test studies cover 0.5 in {covered} of them"
+            )
+    if not told:
+        return []
+    return [
+        f"Without any signal, in {known['cohorts'].max():.0f} phantom cohorts whose labels have "
+        f"nothing to do with the features: {'; '.join(told)}. Right would be 0.50 and 95%."
+    ]
+
+
+def sentences(run: Run) -> list[str]:
+    """Say what the protocols find where there is nothing to find."""
+    return null_sentences(run.tables)

@@ -1,0 +1,1 @@
+"""A room of the report: table 3 and example scans."""

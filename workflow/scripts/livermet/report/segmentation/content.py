@@ -1,0 +1,93 @@
+"""Segmentation on the page: table 3, the challenge beside it, and what they say."""
+
+import pandas as pd
+
+from livermet.report import words
+from livermet.report.layout import estimates
+from livermet.report.run import Headline, Run
+from livermet.report.segmentation.lits_challenge import LITS_CHALLENGE
+
+
+def segmentation(table: pd.DataFrame) -> pd.DataFrame:
+    """Show table 3's scores with their intervals in one cell, where there are intervals."""
+    scores = [name.removesuffix("_low") for name in table if name.endswith("_low")]
+    cells = {name: estimates(table, name, f"{name}_low", f"{name}_high") for name in scores}
+    ends = [f"{name}_{end}" for name in scores for end in ("low", "high")]
+    return table.drop(columns=ends).assign(**cells)
+
+
+def segmentation_headlines(table: pd.DataFrame, final: str, target: str) -> list[Headline]:
+    """Pick the final model's scores on the target cohort's test patients from table 3."""
+    row = _test_row(table, final, target)
+    if row is None:
+        return []
+    chosen = {
+        "median_liver_dice": "median liver Dice",
+        "median_dice": "median lesion Dice",
+        "lesion_sensitivity": "of lesions found",
+        "false_positives_per_scan": "false positives per scan",
+    }
+    return [Headline(words.number(row[column]), label) for column, label in chosen.items()]
+
+
+def segmentation_sentences(table: pd.DataFrame, final: str | None, target: str) -> list[str]:
+    """Say how the final model did on the target cohort's test patients, and which did best."""
+    if final is None and table.empty:
+        return ["The run began with a finished feature table: no scan was segmented."]
+    if final is None:
+        return ["The masks were given, so no segmentation model was scored."]
+    row = _test_row(table, final, target)
+    if row is None:
+        return [f"No test patient of {target} has a reference, so the final model has no score."]
+    sentences = [
+        f"On {row['scans']} {target} test scans of {words.counted(row['patients'], 'patient')} "
+        f"the final model ({words.model(final)}) found {words.share(row['lesion_sensitivity'])} "
+        f"of the reference lesions, with {words.number(row['false_positives_per_scan'])} false "
+        f"positives per scan; {words.share(row['lesion_ppv'])} of the lesions that it drew match "
+        f"a reference lesion. Median Dice: lesions {words.number(row['median_dice'])}, liver "
+        f"{words.number(row['median_liver_dice'])}."
+    ]
+    same = table[table["cohort"].eq(target) & table["test_set"].eq(row["test_set"])]
+    if len(same) > 1:
+        sentences.append(_best_of(same))
+    return sentences
+
+
+def _best_of(scored: pd.DataFrame) -> str:
+    """Name the models with the highest median lesion Dice, to the two decimals that are shown."""
+    shown = scored["median_dice"].map(words.number)
+    highest = words.number(scored["median_dice"].max())
+    best = [words.model(name) for name in scored.loc[shown.eq(highest), "model"]]
+    if len(best) == len(scored):
+        return (
+            f"All {len(best)} models have the same median lesion Dice on these scans ({highest})."
+        )
+    verb = "has" if len(best) == 1 else "share"
+    return (
+        f"Of {len(scored)} models on these scans {words.listed(best)} {verb} the highest median "
+        f"lesion Dice ({highest})."
+    )
+
+
+def _test_row(table: pd.DataFrame, model: str | None, target: str) -> pd.Series | None:
+    rows = table[
+        table["model"].eq(model)
+        & table["cohort"].eq(target)
+        & table["test_set"].eq("test patients")
+    ]
+    return None if rows.empty else rows.iloc[0]
+
+
+def lits_challenge() -> pd.DataFrame:
+    """Give the best results of the LiTS challenge: context, and no result of the run."""
+    return LITS_CHALLENGE
+
+
+def headlines(run: Run) -> list[Headline]:
+    """Give the final model's scores on the target cohort's test patients."""
+    return segmentation_headlines(run.tables["table3_segmentation"], run.final, run.target)
+
+
+def sentences(run: Run) -> list[str]:
+    """Say how the final model segments, and which model does best."""
+    return segmentation_sentences(run.tables["table3_segmentation"], run.final, run.target)

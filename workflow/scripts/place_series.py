@@ -1,0 +1,11 @@
+"""Rule place_series: whose each series is, and whether it is in training or test."""
+
+import pandas as pd
+
+from livermet.files import write_table
+from livermet.jobs import job
+
+with job(snakemake) as log:
+    places = pd.DataFrame(snakemake.params.rows, columns=["series", "patient", "cohort", "place"])
+    write_table(places, snakemake.output.places)
+    log.info("%d series of %d patients", len(places), places["patient"].nunique())

@@ -1,0 +1,30 @@
+"""Rule tabulate_failures: where the chosen classifier of each protocol is wrong."""
+
+import pandas as pd
+
+from livermet.files import read_table, write_table
+from livermet.jobs import job
+from livermet.phenotype.chosen import chosen_models
+from livermet.phenotype.failures import (
+    failure_panels,
+    tabulate_curves,
+    tabulate_failures,
+    tabulate_scores,
+)
+
+# 'none' is a weighting here and no missing value.
+AS_WRITTEN = {"keep_default_na": False, "na_values": [""]}
+
+with job(snakemake) as log:
+    given, output = snakemake.input, snakemake.output
+    names = {"dtype": {"series": str, "fold": str}}
+    predictions = pd.concat([read_table(path, **AS_WRITTEN, **names) for path in given.predictions])
+    validated = pd.concat([read_table(path, **AS_WRITTEN) for path in given.cross_validation])
+    choice = read_table(given.choice, **AS_WRITTEN) if given.choice else None
+    chosen = chosen_models(validated, choice)
+    facts = read_table(given.facts, dtype={"series": str})
+    panels = failure_panels(predictions, chosen, facts.set_index("series")["sample_type"])
+    write_table(tabulate_failures(panels), output.table)
+    write_table(tabulate_scores(panels), output.scores)
+    write_table(tabulate_curves(panels), output.curves)
+    log.info("%s", ", ".join(f"{name}: {choice.model}" for name, choice in chosen.items()))
