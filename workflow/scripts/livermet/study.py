@@ -238,6 +238,7 @@ class Study:
 
     def phantom(self, series: str) -> dict:
         """Give what a phantom shows and what its header tells; patient and date are the study's."""
+        assert self.phantoms is not None, "only a study of phantoms is asked for one"
         row = self.rows[series]
         study = {"patient": row["patient"], "study_date": f"{row['study_date']:%Y-%m-%d}"}
         return {**self.phantoms.loc[series].to_dict(), **study}
@@ -302,7 +303,7 @@ class Study:
     def planned_leaks(self) -> list[str]:
         """Say which patients the networks of this run would see that they are tested on."""
         networks = [
-            (model, str(fold))
+            (model, fold)
             for model in self.models
             for fold in (self.folds if model in FOLDED_MODELS else [VALIDATION_FOLD])
         ]
@@ -311,7 +312,9 @@ class Study:
             sentence
             for model, fold in networks
             for sentence in leaks(
-                audit_roles(splits, "segmentation", model, fold, self.trained_patients(model, fold))
+                audit_roles(
+                    splits, "segmentation", model, str(fold), self.trained_patients(model, fold)
+                )
             )
         ]
 
