@@ -1,5 +1,6 @@
 """Runs that are killed with -9, alone or with their jobs, while a job of a rule is at work."""
 
+import re
 import subprocess
 import time
 from collections.abc import Sequence
@@ -11,11 +12,14 @@ from livermet.controller import descendants, kill, process_of
 def killed(
     command: Sequence[str], folder: Path, rule: str, with_jobs: bool, wait: float
 ) -> list[int]:
-    """Kill a run some seconds after the first job of a rule has begun; give its other processes."""
-    printed = folder / f"killed_in_{rule}.txt"
+    """Kill a run some seconds after the first job of a rule has begun; give its other processes.
+
+    `rule` is a regular expression.
+    """
+    printed = folder / "killed.txt"
     with printed.open("w") as stream:
         run = subprocess.Popen(command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT)
-        while f"rule {rule}:" not in printed.read_text():
+        while not re.search(f"rule {rule}:", printed.read_text()):
             assert run.poll() is None, printed.read_text()[-3000:]
             time.sleep(0.05)
         time.sleep(wait)

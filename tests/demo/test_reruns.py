@@ -79,10 +79,11 @@ PLANNING = rules(
     "describe_nnunet plan_nnunet split_nnunet preprocess_nnunet describe_nnunet_finetuned"
     " transfer_nnunet_plan split_nnunet_finetuned preprocess_nnunet_finetuned"
 )
-FIGURES = PAGE | rules(
-    "draw_burden draw_burden_agreement draw_calibration draw_corrections draw_failures"
-    " draw_features draw_flow draw_froc draw_lesion_sizes draw_reproducibility"
-    " draw_segmentation_examples"
+# The checklists show no figure.
+FIGURES = rules(
+    "write_report write_manifest draw_burden draw_burden_agreement draw_calibration"
+    " draw_corrections draw_failures draw_features draw_flow draw_froc draw_lesion_sizes"
+    " draw_reproducibility draw_segmentation_examples"
 )
 NOTHING = frozenset()
 REFUSED = None
