@@ -16,7 +16,7 @@ from livermet.phenotype.reproducibility import (
     perturbed_ratings,
 )
 from livermet.phenotype.table import FEATURES
-from livermet.report import feature_lists
+from livermet.report.features import lists
 
 from . import phenotype_phantoms as made
 
@@ -239,7 +239,7 @@ def test_perturbed_masks_stand_beside_reconstructions():
 
 
 def test_the_names_of_comparisons_are_those_that_reports_look_for():
-    assert (RECONSTRUCTIONS, PERTURBED) == (feature_lists.RECONSTRUCTIONS, feature_lists.PERTURBED)
+    assert (RECONSTRUCTIONS, PERTURBED) == (lists.RECONSTRUCTIONS, lists.PERTURBED)
 
 
 def test_series_that_lack_a_feature_in_one_mask_are_no_targets():
