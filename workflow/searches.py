@@ -7,6 +7,7 @@ and for a rule's script and the arguments of its functions with each of its jobs
 """
 
 import gc
+import os
 from collections import defaultdict
 from collections.abc import Callable
 from functools import cache
@@ -91,7 +92,7 @@ def _once_a_rule() -> Callable:
 
 
 def _stop_on_output_below_another(dag: DAG) -> None:
-    made = {str(path): job for job in dag.jobs for path in job.output}
+    made = {os.path.abspath(path): job for job in dag.jobs for path in job.output}
     folders = cache(lambda folder: [*accumulate(folder.split("/"), "{}/{}".format)])
     for path, job in made.items():
         for folder in folders(path.rpartition("/")[0]):

@@ -28,7 +28,7 @@ ROOMS = (
     "reproduction",
 )
 PAGES = "pages"
-# What is left of a finished table's printed numbers is what such a run is for.
+# If a run begins with a finished table, its readers ask first which printed numbers stand.
 OF_FINISHED_TABLE = (
     "ladder",
     "reproduction",
