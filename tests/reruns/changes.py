@@ -160,12 +160,12 @@ HARMLESS = ("touched_files", "moved_data", "lost_metadata", "copied_results")
 
 
 def drawn_steps(seed: int) -> list[tuple[str, ...]]:
-    """Draw an order of all changes: two at a time, and a harmless one with some."""
+    """Draw an order of all changes: three at a time, and a harmless one with them."""
     draw = random.Random(seed)
-    names = draw.sample([name for name in CHANGES if name not in HARMLESS], 12)
-    pairs = zip(names[::2], names[1::2], strict=True)
-    harmless = draw.sample([(name,) for name in HARMLESS] + [(), ()], 6)
-    return [pair + more for pair, more in zip(pairs, harmless, strict=True)]
+    names = [name for name in CHANGES if name not in HARMLESS]
+    names = draw.sample(names, len(names))
+    harmless = draw.sample(HARMLESS, len(HARMLESS))
+    return [(*names[3 * step : 3 * step + 3], name) for step, name in enumerate(harmless)]
 
 
 SEQUENCE = drawn_steps(SEED)
