@@ -6,8 +6,7 @@ Goes out: `results/<run>/cohort/`: matching.tsv (one row a target series), exclu
 splits.tsv, acquisition.tsv (one row a series; no training begins before it is written, so that
 bad data stop the run first), places.tsv (one row a series: whose it is, and in training or test;
 all that detection needs of the cohort), facts.tsv (one row a series: what later tables and figures
-say of it, with what its mask measures), and, written by the rules of provenance, leakage_audit.tsv
-and stale_models.tsv.
+say of it, with what its mask measures).
 """
 
 SERIES_PLACES = f"{RUN}/cohort/places.tsv"

@@ -3,47 +3,20 @@
 Comes in: `radiomics/{mask}/features.csv` (of the union of lesions), from which the published
 protocol learns, and `features_{aggregation}.csv`, from which the corrected one does
 (`phenotype.aggregation`), one row a series in the authors' column names. Where the config names a
-finished table (`phenotype.table`), that table, checked and completed, is the mask 'table', and both
-protocols learn from it. Where features are harmonised, `cohort/matching.tsv` and
-`cohort/acquisition.tsv`.
+finished table (`phenotype.table`), the mask is 'table', and both protocols learn from that table.
+Where features are harmonised, `cohort/matching.tsv` and `cohort/acquisition.tsv`.
 Goes out: `results/<run>/phenotype/{mask}/`: `burden.tsv` (tumour burden against score and class)
 and, for each protocol, `selection.tsv` (features), `{classifier}/` (predictions, scores of the
 folds, models), `metrics.tsv` (test metrics with bootstrap intervals) and `cross_validation.tsv`.
 Under `corrected` also `baselines/` (the trivial rules), `choice.tsv` (the model that
 cross-validation chose) and `test_predictions.tsv` (its scores of the test set, the only ones);
-where features are harmonised also `cohort/harmonisation.tsv` (the batch of each series).
+where features are harmonised also `results/<run>/phenotype/harmonisation.tsv` (the batch of each
+series).
 The classifiers of a protocol are jobs of their own and run side by side, each on one core.
 """
 
 MASK = f"{RUN}/phenotype/{{mask}}"
 FITTED = [*CLASSIFIERS, "baselines"]
-
-if FROM_TABLE:
-
-    ruleorder: import_feature_table > collect_radiomics
-
-    rule import_feature_table:
-        input:
-            table=config["phenotype"]["table"],
-        output:
-            features=f"{RUN}/radiomics/table/features.csv",
-        log:
-            f"{RUN}/logs/import_feature_table.log",
-        benchmark:
-            f"{RUN}/benchmarks/import_feature_table.tsv"
-        conda:
-            "../envs/phenotype.yaml"
-        threads: 1
-        resources:
-            mem_mb=memory(1000),
-            runtime=minutes(10),
-        params:
-            name=config["phenotype"]["name"],
-            folds=config["split"]["folds"],
-            seed=config["seed"],
-            versions=pins("phenotype"),
-        script:
-            "../workflow/scripts/import_feature_table.py"
 
 
 rule assign_harmonisation:
@@ -51,7 +24,7 @@ rule assign_harmonisation:
         matching=f"{RUN}/cohort/matching.tsv",
         acquisition=f"{RUN}/cohort/acquisition.tsv",
     output:
-        batches=f"{RUN}/cohort/harmonisation.tsv",
+        batches=f"{RUN}/phenotype/harmonisation.tsv",
     log:
         f"{RUN}/logs/assign_harmonisation.log",
     benchmark:

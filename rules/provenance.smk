@@ -2,8 +2,8 @@
 
 Comes in: the record beside each trained network, the ledger, the checksums of the ingested files,
 and the report with all that it shows.
-Goes out: `results/<run>/cohort/leakage_audit.tsv` (patient by fold by task by model; the run stops
-where a patient is on both sides), `results/<run>/cohort/stale_models.tsv` (cases that have changed
+Goes out: `results/<run>/provenance/leakage_audit.tsv` (patient by fold by task by model; the run stops
+where a patient is on both sides), `results/<run>/provenance/stale_models.tsv` (cases that have changed
 or been withdrawn since a model was trained on them), `results/<run>/manifest.json`.
 """
 
@@ -21,8 +21,8 @@ rule audit_leakage:
         features=PUBLISHED_FEATURES,
         splits=[] if FROM_TABLE else f"{config['ledger']}/splits.tsv",
     output:
-        audit=f"{RUN}/cohort/leakage_audit.tsv",
-        stale=f"{RUN}/cohort/stale_models.tsv",
+        audit=f"{RUN}/provenance/leakage_audit.tsv",
+        stale=f"{RUN}/provenance/stale_models.tsv",
     log:
         f"{RUN}/logs/audit_leakage.log",
     benchmark:
@@ -42,7 +42,7 @@ rule audit_leakage:
 rule write_manifest:
     input:
         report=f"{RUN}/report.html",
-        audit=f"{RUN}/cohort/leakage_audit.tsv",
+        audit=f"{RUN}/provenance/leakage_audit.tsv",
         features=[PUBLISHED_FEATURES, CORRECTED_FEATURES],
         records=MODEL_RECORDS,
         tables=REPORT_TABLES,

@@ -11,6 +11,8 @@ results in the authors' column names, as `features.csv` (the union) and, of sing
 `features_{largest,volume_weighted_mean,sum}.csv`. Each begins with a line of provenance. Of the
 training series that classifiers learn from, also `batches/{batch}.perturbed.tsv` (features of the
 union in masks whose contour is moved at random).
+Where the config names a finished table (`phenotype.table`), nothing is extracted: that table,
+checked and completed, becomes `radiomics/table/features.csv`.
 """
 
 from livermet.radiomics.aggregation import AGGREGATIONS, features_file
@@ -105,3 +107,31 @@ rule collect_radiomics:
         versions=pins("radiomics"),
     script:
         "../workflow/scripts/collect_radiomics.py"
+
+
+if FROM_TABLE:
+
+    ruleorder: import_feature_table > collect_radiomics
+
+    rule import_feature_table:
+        input:
+            table=config["phenotype"]["table"],
+        output:
+            features=f"{RUN}/radiomics/table/features.csv",
+        log:
+            f"{RUN}/logs/import_feature_table.log",
+        benchmark:
+            f"{RUN}/benchmarks/import_feature_table.tsv"
+        conda:
+            "../envs/phenotype.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(1000),
+            runtime=minutes(10),
+        params:
+            name=config["phenotype"]["name"],
+            folds=config["split"]["folds"],
+            seed=config["seed"],
+            versions=pins("phenotype"),
+        script:
+            "../workflow/scripts/import_feature_table.py"

@@ -9,7 +9,7 @@ Goes out: `results/<run>/tables/*.csv`, `results/<run>/figures/*.{png,svg}`,
 `results/<run>/report.html` and `results/<run>/checklists.html` (CLEAR, METRICS and TRIPOD+AI, item by item).
 """
 
-from livermet.provenance import file_checksum
+from livermet.provenance.code import file_checksum
 from livermet.report.exhibits import files_of, texts
 
 TABLES, FIGURES = f"{RUN}/tables", f"{RUN}/figures"
@@ -365,8 +365,8 @@ rule write_report:
         figures=REPORT_FIGURES,
         facts=FACTS,
         burden=f"{PHENOTYPE}/burden.tsv",
-        audit=f"{RUN}/cohort/leakage_audit.tsv",
-        stale=f"{RUN}/cohort/stale_models.tsv",
+        audit=f"{RUN}/provenance/leakage_audit.tsv",
+        stale=f"{RUN}/provenance/stale_models.tsv",
         choice=CHOICE,
     output:
         page=exhibit("report"),
@@ -416,8 +416,8 @@ rule write_checklists:
         tables=REPORT_TABLES,
         facts=FACTS,
         exclusions=[] if FROM_TABLE else f"{RUN}/cohort/exclusions.tsv",
-        audit=f"{RUN}/cohort/leakage_audit.tsv",
-        stale=f"{RUN}/cohort/stale_models.tsv",
+        audit=f"{RUN}/provenance/leakage_audit.tsv",
+        stale=f"{RUN}/provenance/stale_models.tsv",
         choice=CHOICE,
     output:
         table=f"{TABLES}/checklists.csv",

@@ -12,7 +12,7 @@ fold of a training set is trained, its volumes count as any input does. A new tr
 setting or other code is another network, which is trained only with leave (`allow_training`).
 """
 
-from livermet.monai_models.settings import SHAPES, settings_of, split_by_fold, training_settings
+from livermet.monai.settings import SHAPES, settings_of, split_by_fold, training_settings
 from livermet.nnunet.layout import (
     PLANS,
     dataset_name,
@@ -20,8 +20,8 @@ from livermet.nnunet.layout import (
     preprocessed_folder,
     raw_folder,
 )
-from livermet.provenance import script_hash
-from livermet.records import NETWORK, is_trained, recall_logic
+from livermet.provenance.code import script_hash
+from livermet.provenance.records import NETWORK, is_trained, recall_logic
 
 recall_logic()
 

@@ -20,8 +20,8 @@ from snakemake.persistence import ParamsChange
 from snakemake.settings.enums import RerunTrigger
 
 from livermet.files import write_json
-from livermet.provenance import script_hash
-from livermet.records import (
+from livermet.provenance.code import script_hash
+from livermet.provenance.records import (
     BY_SERIES,
     FROZEN,
     NETWORK,

@@ -15,8 +15,8 @@ from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, 
 from study import ROOT, Study, write_files
 
 from livermet.files import write_json
-from livermet.ledger import read_ledger
-from livermet.records import (
+from livermet.ledger.tables import read_ledger
+from livermet.provenance.records import (
     Checksums,
     Record,
     hints_path,

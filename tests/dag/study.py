@@ -8,10 +8,10 @@ import pandas as pd
 import yaml
 from planning import planner
 
-from livermet.assign import assign_from_config
 from livermet.config import load_config
+from livermet.ledger.assign import assign_from_config
 from livermet.phenotype.table import FEATURES
-from livermet.records import LOGIC
+from livermet.provenance.records import LOGIC
 from livermet.sheets import MOLECULAR_COLUMNS, SERIES_COLUMNS
 
 ROOT = Path(__file__).parents[2]

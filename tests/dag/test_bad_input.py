@@ -6,7 +6,7 @@ import pytest
 from study import Study, feature_table, make_study, write_files
 
 from livermet.errors import InputError
-from livermet.ledger import read_ledger, write_ledger
+from livermet.ledger.tables import read_ledger, write_ledger
 from livermet.phenotype.table import FEATURES
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from study import feature_table
 
-from livermet.ledger import read_ledger
+from livermet.ledger.tables import read_ledger
 
 
 def planned(result) -> dict[str, int]:
@@ -212,7 +212,7 @@ def test_features_are_harmonised_where_the_config_says_so(study):
     planned_jobs = re.findall(
         r"^rule (\w+):\n    input: (.*)\n    output: (.*)$", result.stdout + result.stderr, re.M
     )
-    reading = [job for job in planned_jobs if "cohort/harmonisation.tsv" in job[1]]
+    reading = [job for job in planned_jobs if "phenotype/harmonisation.tsv" in job[1]]
     assert not [output for _, _, output in reading if "/published/" in output]
     assert {rule for rule, _, _ in reading} == {
         "assess_selection",

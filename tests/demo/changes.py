@@ -14,8 +14,8 @@ import SimpleITK as sitk
 import yaml
 from planning import planner
 
-from livermet.assign import assign_from_config
 from livermet.config import load_config
+from livermet.ledger.assign import assign_from_config
 
 ROOT = Path(__file__).parents[2]
 COHORT = "tests/demo/cohort"
@@ -440,7 +440,7 @@ def _backwards(value):
 
 
 def logic_of_a_module(place: Place):
-    return edited(place.file(LIVERMET, "phenotype/calibration.py"), "BINS = 5", "BINS = 4")
+    return edited(place.file(LIVERMET, "statistics/calibration.py"), "BINS = 5", "BINS = 4")
 
 
 def colour_of_figures(place: Place):

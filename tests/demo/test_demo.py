@@ -10,12 +10,12 @@ import pytest
 import SimpleITK as sitk
 import yaml
 
-from livermet.assign import rules_of
-from livermet.cohort import match_samples, patient_strata
+from livermet.cohort.matching import match_samples, patient_strata
 from livermet.config import load_config
 from livermet.files import read_table
 from livermet.images import grid_difference, read_image
-from livermet.ledger import assign, empty_ledger, read_ledger
+from livermet.ledger.assign import rules_of
+from livermet.ledger.tables import assign, empty_ledger, read_ledger
 from livermet.radiomics.aggregation import AGGREGATIONS
 from livermet.radiomics.features import FEATURES
 from livermet.report.exhibits import EXHIBITS, files_of
@@ -100,7 +100,7 @@ def test_no_patient_is_in_two_folds_or_in_training_and_test_of_the_classifiers(d
     features["place"] = features["Fold"].where(features["Group"] == "train", -1)
     assert (features.groupby("unique_pt")["place"].nunique() == 1).all()
     assert set(features["Group"]) == {"train", "test"}
-    audit = demo_run.table("cohort/leakage_audit.tsv")
+    audit = demo_run.table("provenance/leakage_audit.tsv")
     assert {"segmentation", "classification"} == set(audit["task"])
     assert not (audit["role"].eq("train") & audit["place"].eq("test")).any()
 

@@ -45,7 +45,7 @@ def harmonised(demo_run, tmp_path_factory):
 
 
 def test_batches_are_those_of_the_headers(demo_run, harmonised):
-    batches = demo_run.table(harmonised / "cohort/harmonisation.tsv")
+    batches = demo_run.table(harmonised / "phenotype/harmonisation.tsv")
     thin = batches["series"].str.endswith("_thin")
     assert set(batches["batch"][thin]) == {"at most 8 mm"}
     assert set(batches["batch"][~thin]) == {"over 8 mm"}
@@ -80,7 +80,7 @@ def test_a_batch_with_too_few_patients_stops_the_run_with_its_sentence(
     demo_run, harmonised, tmp_path
 ):
     path = configured(demo_run, tmp_path, by="thickness", thin_up_to_mm=8, minimum_patients=5)
-    wanted = f"results/{RUN}/cohort/harmonisation.tsv"
+    wanted = f"results/{RUN}/phenotype/harmonisation.tsv"
     result = demo_run.snakemake(wanted, configfile=path)
     assert result.returncode != 0
     text = result.stdout + result.stderr

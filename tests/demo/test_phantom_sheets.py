@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from livermet.demo.phantoms import phantom
 from livermet.images import LESION, LIVER
-from livermet.phantoms import phantom
 from livermet.sheets import read_phantoms
 
 ANATOMY = ["patient_seed", "study_seed"]

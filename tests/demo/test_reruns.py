@@ -416,7 +416,7 @@ def test_a_withdrawn_training_case_makes_its_models_stale(places, tmp_path):
         command += ["--configfile", "tests/demo/demo.yaml", "--until", "audit_leakage"]
         run = subprocess.run(command, cwd=place.folder, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    stale = read_table(place.file("results/test_demo/cohort/stale_models.tsv"))
+    stale = read_table(place.file("results/test_demo/provenance/stale_models.tsv"))
     named = stale[stale["series"] == "msclc_004_20201130_thick"]
     assert set(named["model"]) == {"nnunet_finetuned"}
 

@@ -19,10 +19,10 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from livermet.cohort import match_samples, study_names
-from livermet.demo_cohort import SEED, SIZES, demo_cohort
+from livermet.cohort.matching import match_samples, study_names
+from livermet.demo.cohort import SEED, SIZES, demo_cohort
+from livermet.demo.phantoms import phantom_images
 from livermet.images import LESION
-from livermet.phantoms import phantom_images
 
 
 def union_features(row: dict) -> dict[str, float]:

@@ -13,24 +13,26 @@ import yaml
 from scipy import stats
 
 from livermet.files import read_table
-from livermet.phenotype import published, reproduction
+from livermet.phenotype import published
 from livermet.phenotype.burden import correlate_burden
 from livermet.phenotype.fits import AS_WRITTEN
 from livermet.phenotype.table import import_table, measured
+from livermet.reproduction import comparison
 
 TREES, DRAWS = 1000, 1000
 WEIGHTINGS = ["none", "balanced", "auc", "f1"]
-NO_REPEATS = pd.DataFrame(columns=[*reproduction.KEYS, "kind", "answer", "value"])
+NO_REPEATS = pd.DataFrame(columns=[*comparison.KEYS, "kind", "answer", "value"])
 # What a process of its own computes under one kernel of the linear algebra library.
 UNDER_A_KERNEL = """
 import sys
 from livermet.files import write_table
-from livermet.phenotype import published, reproduction
+from livermet.phenotype import published
+from livermet.reproduction import comparison
 from livermet.phenotype.table import import_table
 table = import_table(sys.argv[1], "NE", folds=5, seed=0)
 selection = published.select(table, alpha=0.35)
 weightings = ["none", "balanced", "auc", "f1"]
-numbers = reproduction.repeat_logistic_regression(table, selection, weightings, draws=1000)
+numbers = comparison.repeat_logistic_regression(table, selection, weightings, draws=1000)
 write_table(numbers, sys.argv[2])
 """
 
@@ -60,8 +62,8 @@ def compare(table, selection, printed):
     """Give a function that sets one classifier's numbers beside the printed ones."""
 
     def compared(model: str, numbers: pd.DataFrame, repeats=NO_REPEATS) -> pd.DataFrame:
-        comparison = reproduction.compare(printed, numbers, repeats)
-        return comparison[comparison["model"] == model]
+        compared = comparison.compare(printed, numbers, repeats)
+        return compared[compared["model"] == model]
 
     return compared
 
@@ -69,7 +71,7 @@ def compare(table, selection, printed):
 @pytest.fixture(scope="module")
 def forest(table, selection, compare):
     fit = published.fit(table, selection, "RF", WEIGHTINGS, TREES)
-    return compare("RF", reproduction.scores_of_fit(fit, DRAWS))
+    return compare("RF", comparison.scores_of_fit(fit, DRAWS))
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +136,8 @@ def test_the_file_of_printed_numbers_has_what_the_article_prints(printed, shared
 def test_facts_of_the_table(table, selection, printed):
     """Table 2's cohort, figure 4's features and top five, figure 3a's Spearman, lesions 1-148."""
     assert measured(table).all()
-    facts = reproduction.facts_of_table(table, selection, correlate_burden(table), printed)
-    rows = reproduction.compare(printed, facts, NO_REPEATS).dropna(subset="ours")
+    facts = comparison.facts_of_table(table, selection, correlate_burden(table), printed)
+    rows = comparison.compare(printed, facts, NO_REPEATS).dropna(subset="ours")
     possible = rows[rows["agreement"] != "not reproducible"]
     agree = possible["agreement"] == "two decimals"
     # Six counts of table 2, two ends of the lesions' range, three of figure 4, Spearman's rho and
@@ -187,7 +189,7 @@ def test_logistic_regression_with_class_weights(compare, pinned, table, selectio
     for weight in (0.25, 4.0):
         found = pd.DataFrame({"weight": [weight], "auc": [0.5], "f1": [0.5]})
         fit = published.fit(table, selection, "LR", ["auc"], TREES, found)
-        numbers = reproduction.scores_of_fit(fit, DRAWS).set_index(["metric", "statistic"])["value"]
+        numbers = comparison.scores_of_fit(fit, DRAWS).set_index(["metric", "statistic"])["value"]
         sensitivity[weight] = numbers["sensitivity", "mean"]
     assert sensitivity[0.25] < 0.35
     assert sensitivity[4.0] > 0.95
@@ -214,16 +216,14 @@ def test_random_forest_of_tables_4_s2_and_s3(forest):
 
 
 def test_xgboost_has_a_range_and_one_answer_without_a_race(table, selection, compare):
-    repeats = pd.concat(reproduction.repeat_xgboost(table, selection, ["none"], DRAWS, 5, 2))
-    once = reproduction.scores_of_fit(
-        published.fit(table, selection, "XGB", ["none"], TREES), DRAWS
-    )
-    comparison = compare("XGB", once, repeats).dropna(subset="deterministic")
+    repeats = pd.concat(comparison.repeat_xgboost(table, selection, ["none"], DRAWS, 5, 2))
+    once = comparison.scores_of_fit(published.fit(table, selection, "XGB", ["none"], TREES), DRAWS)
+    compared = compare("XGB", once, repeats).dropna(subset="deterministic")
     # One thread gives what the updater without a race gives.
-    assert comparison["ours"].to_numpy() == pytest.approx(
-        comparison["deterministic"].to_numpy(), abs=1e-6
+    assert compared["ours"].to_numpy() == pytest.approx(
+        compared["deterministic"].to_numpy(), abs=1e-6
     )
-    row = comparison.set_index(["source", "metric", "statistic"]).loc["table 4", "auc", "mean"]
+    row = compared.set_index(["source", "metric", "statistic"]).loc["table 4", "auc", "mean"]
     assert row["deterministic"] == pytest.approx(0.593, abs=0.0005)
     # How far up the threads race depends on the machine, on how they wait and on what else runs: up
     # to 0.655 on one, to 0.674 on another (docs/reproduction.md). None was seen below 0.593.

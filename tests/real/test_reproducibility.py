@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livermet.phenotype.reproducibility import (
+from livermet.phenotype.table import import_table
+from livermet.statistics.reproducibility import (
     AGREEMENT,
     ONE_WAY,
     choose_pairs,
     measure_reproducibility,
     reproducibility,
 )
-from livermet.phenotype.table import import_table
 
 NOT_KNOWN = pd.Series(dtype=float)
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from livermet.assign import assign_from_config
 from livermet.config import load_config
 from livermet.files import read_table
+from livermet.ledger.assign import assign_from_config
 from livermet.radiomics.features import FEATURES
 from livermet.sheets import MOLECULAR_COLUMNS, SERIES_COLUMNS
 

@@ -8,7 +8,7 @@ import json
 import re
 from pathlib import Path
 
-from livermet.ledger import read_ledger
+from livermet.ledger.tables import read_ledger
 
 from .small_study import Study
 

@@ -11,12 +11,12 @@ import pandas as pd
 import SimpleITK as sitk
 import yaml
 
-from livermet.assign import assign_from_config
 from livermet.config import load_config
-from livermet.demo_cohort import DemoCohort, Role, Size, demo_cohort
-from livermet.ledger import read_ledger
-from livermet.phantom_dicom import write_dicom_series
-from livermet.phantoms import phantom_images
+from livermet.demo.cohort import DemoCohort, Role, Size, demo_cohort
+from livermet.demo.dicom import write_dicom_series
+from livermet.demo.phantoms import phantom_images
+from livermet.ledger.assign import assign_from_config
+from livermet.ledger.tables import read_ledger
 from livermet.sheets import SERIES_COLUMNS
 
 ROOT = Path(__file__).parents[2]

@@ -278,7 +278,7 @@ def acquisition() -> pd.DataFrame:
 def panels() -> dict:
     """What figure 5 shows of the models that cross-validation chose without class weights."""
     from livermet.phenotype.chosen import chosen_models
-    from livermet.phenotype.failures import failure_panels
+    from livermet.validation.failures import failure_panels
 
     types = facts().set_index("series")["sample_type"]
     return failure_panels(predictions(), chosen_models(cross_validation()), types)
@@ -286,7 +286,7 @@ def panels() -> dict:
 
 def figures() -> dict:
     """Every figure of the made-up run, as functions that draw it."""
-    from livermet.facts import studies_with_burden
+    from livermet.cohort.facts import studies_with_burden
     from livermet.report.burden import figures as of_burden
     from livermet.report.classification.figures import calibration, failures
     from livermet.report.cohort.figures import flow
@@ -343,9 +343,9 @@ def choice() -> pd.DataFrame:
 def tables() -> dict[str, pd.DataFrame]:
     """Every table of a run that has all parts: images, both protocols, printed values."""
     from livermet.detection.table3 import table3_segmentation
-    from livermet.phenotype.failures import tabulate_failures
     from livermet.report.classification import tables as classification
     from livermet.report.cohort import tables as cohort
+    from livermet.validation.failures import tabulate_failures
 
     scored = pd.concat([scans("unet", ("single", "single")), scans()])
     return {

@@ -10,9 +10,9 @@ import yaml
 from click.testing import CliRunner
 
 from livermet import commands
-from livermet.assign import assign_from_config
 from livermet.cli import main
 from livermet.config import load_config
+from livermet.ledger.assign import assign_from_config
 from livermet.radiomics.ibsi.page import BEGIN, END
 
 PACKAGE = Path(commands.__file__).parents[1]

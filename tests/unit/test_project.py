@@ -158,3 +158,26 @@ def test_the_catalog_is_told_how_the_workflow_is_used(root):
     assert deployment["conda"] is True
     assert deployment["report"] is True
     assert (root / "config" / "README.md").exists()
+
+
+def test_each_stage_has_one_name_in_rules_package_and_tests(root):
+    """Only what holds no rule (what all stages share, and what decides training) has no room."""
+    stages = {path.stem for path in (root / "rules").glob("*.smk")} - {"common", "training"}
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    tests = {path.name for path in (root / "tests" / "unit").iterdir() if path.is_dir()}
+    assert stages <= rooms
+    # The ledger is made before the DAG; commands are its face.
+    assert rooms - stages == {"ledger", "commands"}
+    assert tests - {"__pycache__"} == (rooms - {"commands"})
+    for name in ("common", "training"):
+        assert not re.search(r"^ *rule\b", (root / "rules" / f"{name}.smk").read_text(), re.M)
+
+
+def test_each_rule_has_a_script_of_its_name(root):
+    """Rules that are made in a loop, one a batch or a model, are called as their script begins."""
+    rules = "\n".join(path.read_text() for path in sorted((root / "rules").glob("*.smk")))
+    named = set(re.findall(r"^ *rule (\w+):", rules, re.M))
+    scripts = {path.stem for path in (root / "workflow" / "scripts").glob("*.py")}
+    run = re.findall(r'"\.\./workflow/scripts/(\w+)\.py"', rules)
+    assert set(run) == scripts
+    assert named <= scripts

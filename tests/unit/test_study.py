@@ -11,7 +11,7 @@ import pytest
 
 from livermet.config import load_config
 from livermet.errors import InputError
-from livermet.ledger import Ledger
+from livermet.ledger.tables import Ledger
 from livermet.study import Study, read_study
 
 ROOT = Path(__file__).parents[2]
@@ -198,7 +198,7 @@ def test_a_volume_without_a_header_cannot_be_harmonised():
     found = [sentence for sentence in mine.problems() if "DICOM header" in sentence]
     # p4 is a folder, and excluded.
     assert [sentence.partition(":")[0] for sentence in found] == ["Series 'p3_a'"]
-    assert mine.harmonised_by("corrected") == "results/mine/cohort/harmonisation.tsv"
+    assert mine.harmonised_by("corrected") == "results/mine/phenotype/harmonisation.tsv"
     assert mine.patients_a_batch("corrected") == 2
     assert mine.patients_a_batch("published") is None
 

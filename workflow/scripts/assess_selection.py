@@ -6,13 +6,13 @@ from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import prepared
-from livermet.phenotype.sample_size import plan_sample_size
-from livermet.phenotype.stability import (
+from livermet.phenotype.table import read_feature_table
+from livermet.statistics.sample_size import plan_sample_size
+from livermet.statistics.stability import (
     resample_selections,
     summarise_selections,
     tabulate_stability,
 )
-from livermet.phenotype.table import read_feature_table
 
 with job(snakemake) as log:
     given, params, outputs = snakemake.input, snakemake.params, snakemake.output

@@ -2,7 +2,7 @@
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.phenotype.batches import assign_batches, name_batches
+from livermet.phenotype.harmonisation import assign_batches, name_batches
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params

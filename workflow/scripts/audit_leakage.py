@@ -7,7 +7,9 @@ import pandas as pd
 from livermet.errors import stop_on
 from livermet.files import read_json, read_table, write_table
 from livermet.jobs import job
-from livermet.leakage import (
+from livermet.ledger.tables import read_ledger
+from livermet.provenance.code import file_checksum
+from livermet.provenance.leakage import (
     STALE_COLUMNS,
     audit_roles,
     classification_splits,
@@ -15,8 +17,6 @@ from livermet.leakage import (
     leaks,
     stale_cases,
 )
-from livermet.ledger import read_ledger
-from livermet.provenance import file_checksum
 
 with job(snakemake) as log:
     features = read_table(snakemake.input.features, dtype={"unique_pt": str, "Fold": str})

@@ -2,9 +2,9 @@
 
 from livermet.files import write_table
 from livermet.jobs import job
-from livermet.phenotype.calibration import calibrate, calibration_curve, judged
-from livermet.phenotype.decision_curve import decision_curve, of_chosen
 from livermet.phenotype.fits import read_rows
+from livermet.statistics.calibration import calibrate, calibration_curve, judged
+from livermet.statistics.decision_curve import decision_curve, of_chosen
 
 with job(snakemake) as log:
     given, outputs = snakemake.input, snakemake.output

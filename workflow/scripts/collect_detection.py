@@ -1,8 +1,8 @@
 """Rule collect_detection: one table of each kind for a model, of all scans that it predicts."""
 
-from livermet.batches import read_batches, stop_on_missing
 from livermet.files import write_table
 from livermet.jobs import job
+from livermet.ledger.batches import read_batches, stop_on_missing
 
 with job(snakemake) as log:
     given, series = snakemake.input, snakemake.params.series

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from livermet.batches import read_batches, stop_on_missing
 from livermet.files import read_table, write_table
 from livermet.jobs import job
+from livermet.ledger.batches import read_batches, stop_on_missing
 from livermet.radiomics.aggregation import aggregate
 from livermet.radiomics.features import FEATURES
 from livermet.radiomics.provenance import provenance_line

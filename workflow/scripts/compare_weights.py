@@ -2,8 +2,8 @@
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.phenotype.reproduction import compare_weights
 from livermet.phenotype.table import read_feature_table
+from livermet.reproduction.comparison import compare_weights
 
 with job(snakemake) as log:
     table = read_feature_table(snakemake.input.features, snakemake.params.name)

@@ -8,8 +8,8 @@ import yaml
 from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.fits import AS_WRITTEN, read_rows
-from livermet.phenotype.reproduction import compare, facts_of_table, scores_of_models
 from livermet.phenotype.table import read_feature_table
+from livermet.reproduction.comparison import compare, facts_of_table, scores_of_models
 
 with job(snakemake) as log:
     given = snakemake.input

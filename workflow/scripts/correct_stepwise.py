@@ -6,8 +6,8 @@ from livermet.phenotype.baselines import BASELINES
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import UNWEIGHTED, Settings
 from livermet.phenotype.fits import read_rows
-from livermet.phenotype.ladder import Protocols, climb, tabulate
 from livermet.phenotype.table import read_feature_table
+from livermet.validation.ladder import Protocols, climb, tabulate
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params

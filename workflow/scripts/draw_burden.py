@@ -1,6 +1,6 @@
 """Rule draw_burden: figure 3, tumour burden against the molecular score and by class."""
 
-from livermet.facts import studies_with_burden
+from livermet.cohort.facts import studies_with_burden
 from livermet.files import read_table
 from livermet.jobs import job
 from livermet.report.burden.figures import burden

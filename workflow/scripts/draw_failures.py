@@ -2,9 +2,9 @@
 
 from livermet.files import read_table
 from livermet.jobs import job
-from livermet.phenotype.failures import panels_of_tables
 from livermet.report.classification.figures import failures
 from livermet.report.drawing import save
+from livermet.validation.failures import panels_of_tables
 
 with job(snakemake) as log:
     given, output = snakemake.input, snakemake.output

@@ -6,7 +6,7 @@ from livermet.files import read_json, write_json
 from livermet.jobs import job
 from livermet.nnunet.device import choose_device
 from livermet.nnunet.training import Base, fold_of, train_fold
-from livermet.provenance import file_checksum
+from livermet.provenance.code import file_checksum
 
 if __name__ == "__main__":  # nnU-Net starts processes that import this file
     with job(snakemake):

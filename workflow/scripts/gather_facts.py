@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from livermet.facts import (
+from livermet.cohort.facts import (
     facts_of_features,
     facts_of_sheet,
     masks_of_features,

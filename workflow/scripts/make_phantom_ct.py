@@ -1,8 +1,8 @@
 """Rule make_phantom_ct: write one phantom's CT and its true labels as NIfTI."""
 
+from livermet.demo.phantoms import phantom_images
 from livermet.images import write_image
 from livermet.jobs import job
-from livermet.phantoms import phantom_images
 
 with job(snakemake) as log:
     row = snakemake.params.phantom

@@ -1,9 +1,9 @@
 """Rule make_phantom_dicom: write one phantom as a DICOM series, and its true labels as NIfTI."""
 
+from livermet.demo.dicom import write_dicom_series
+from livermet.demo.phantoms import phantom_images
 from livermet.images import write_image
 from livermet.jobs import job
-from livermet.phantom_dicom import write_dicom_series
-from livermet.phantoms import phantom_images
 
 with job(snakemake) as log:
     row = snakemake.params.phantom

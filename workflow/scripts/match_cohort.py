@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from livermet.cohort import exclusion_flow, match_samples, split_report
+from livermet.cohort.matching import exclusion_flow, match_samples, split_report
 from livermet.files import write_table
 from livermet.jobs import job
-from livermet.ledger import read_ledger
+from livermet.ledger.tables import read_ledger
 from livermet.sheets import read_molecular
 
 with job(snakemake) as log:

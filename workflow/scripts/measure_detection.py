@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from livermet.batches import write_parts
 from livermet.detection.scores import (
     GROUP_COLUMNS,
     LESION_COLUMNS,
@@ -13,6 +12,7 @@ from livermet.detection.scores import (
 from livermet.detection.thresholds import COUNT_COLUMNS, froc_counts
 from livermet.images import read_image
 from livermet.jobs import job
+from livermet.ledger.batches import write_parts
 
 with job(snakemake) as log:
     given, output, model = snakemake.input, snakemake.output, snakemake.wildcards.model

@@ -5,8 +5,8 @@ import pandas as pd
 from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.corrected import prepared
-from livermet.phenotype.reproducibility import measure_reproducibility
 from livermet.phenotype.table import read_feature_table
+from livermet.statistics.reproducibility import measure_reproducibility
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params

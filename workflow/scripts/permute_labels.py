@@ -4,8 +4,8 @@ from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import Settings
-from livermet.phenotype.permutation import permutation_aucs
 from livermet.phenotype.table import read_feature_table
+from livermet.validation.permutation import permutation_aucs
 
 with job(snakemake) as log:
     params, classifier = snakemake.params, snakemake.wildcards.classifier

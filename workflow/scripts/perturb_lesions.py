@@ -2,9 +2,9 @@
 
 import SimpleITK as sitk
 
-from livermet.batches import write_parts
 from livermet.images import read_image
 from livermet.jobs import job
+from livermet.ledger.batches import write_parts
 from livermet.radiomics.perturbation import Perturbations, perturbed_features
 from livermet.radiomics.provenance import provenance_line
 

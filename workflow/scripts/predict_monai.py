@@ -7,8 +7,8 @@ import torch
 
 from livermet.images import write_image
 from livermet.jobs import job
-from livermet.monai_models.networks import device_of, load_network
-from livermet.monai_models.prediction import predict_scan
+from livermet.monai.networks import device_of, load_network
+from livermet.monai.prediction import predict_scan
 
 with job(snakemake) as log:
     torch.set_num_threads(snakemake.threads)

@@ -7,7 +7,7 @@ from livermet.jobs import job
 from livermet.nnunet.dataset import files_of_case
 from livermet.nnunet.layout import case_folder
 from livermet.nnunet.planning import preprocess_dataset
-from livermet.provenance import file_checksum
+from livermet.provenance.code import file_checksum
 
 if __name__ == "__main__":  # with several threads, processes import this file
     with job(snakemake):

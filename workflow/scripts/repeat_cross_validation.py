@@ -4,8 +4,8 @@ from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import Settings, prepared
-from livermet.phenotype.repeats import repeat_baselines, repeat_cross_validation
 from livermet.phenotype.table import read_feature_table
+from livermet.validation.repeats import repeat_baselines, repeat_cross_validation
 
 with job(snakemake) as log:
     params, model = snakemake.params, snakemake.wildcards.repeated

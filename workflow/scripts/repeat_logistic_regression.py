@@ -9,8 +9,8 @@ os.environ["OPENBLAS_CORETYPE"] = snakemake.wildcards.kernel
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.phenotype.reproduction import repeat_logistic_regression
 from livermet.phenotype.table import read_feature_table
+from livermet.reproduction.comparison import repeat_logistic_regression
 
 with job(snakemake) as log:
     params = snakemake.params

@@ -9,8 +9,8 @@ import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.phenotype.reproduction import repeat_xgboost
 from livermet.phenotype.table import read_feature_table
+from livermet.reproduction.comparison import repeat_xgboost
 
 with job(snakemake) as log:
     params = snakemake.params

@@ -3,9 +3,9 @@
 from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype import corrected, published
-from livermet.phenotype.batches import check_measured
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.fits import PUBLISHED
+from livermet.phenotype.harmonisation import check_measured
 from livermet.phenotype.table import read_feature_table
 
 with job(snakemake) as log:

@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.files import write_table
 from livermet.jobs import job
-from livermet.phenotype.null import simulate
+from livermet.validation.null import simulate
 
 with job(snakemake) as log:
     params = snakemake.params

@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.phenotype.null import summarise_null
+from livermet.validation.null import summarise_null
 
 with job(snakemake) as log:
     cohorts = pd.concat([read_table(path) for path in snakemake.input.cohorts])

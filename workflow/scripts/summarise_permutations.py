@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.phenotype.permutation import summarise_permutations
+from livermet.validation.permutation import summarise_permutations
 
 with job(snakemake) as log:
     aucs = pd.concat([read_table(path) for path in snakemake.input.aucs], ignore_index=True)

@@ -3,7 +3,7 @@
 from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.fits import read_rows
-from livermet.phenotype.repeats import summarise_repeats
+from livermet.validation.repeats import summarise_repeats
 
 with job(snakemake) as log:
     predictions = read_rows(snakemake.input.predictions)

@@ -5,7 +5,7 @@ import pandas as pd
 from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.chosen import chosen_models
-from livermet.phenotype.failures import (
+from livermet.validation.failures import (
     failure_panels,
     tabulate_curves,
     tabulate_failures,

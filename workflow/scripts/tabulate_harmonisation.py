@@ -2,9 +2,9 @@
 
 from livermet.files import write_table
 from livermet.jobs import job
-from livermet.phenotype.batches import compare_features, count_batches
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import prepared
+from livermet.phenotype.harmonisation import compare_features, count_batches
 from livermet.phenotype.table import read_feature_table
 
 with job(snakemake) as log:

@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.phenotype.masks import MaskScores, compare_masks
+from livermet.validation.masks import MaskScores, compare_masks
 
 
 def read(paths, **options):

@@ -9,11 +9,11 @@ import torch
 
 from livermet.files import write_json, write_table
 from livermet.jobs import job
-from livermet.monai_models.networks import device_of, save_state
-from livermet.monai_models.settings import VALIDATION_FOLD, Settings
-from livermet.monai_models.training import fingerprint_of, train
-from livermet.monai_models.volumes import read_case
-from livermet.provenance import file_checksum
+from livermet.monai.networks import device_of, save_state
+from livermet.monai.settings import VALIDATION_FOLD, Settings
+from livermet.monai.training import fingerprint_of, train
+from livermet.monai.volumes import read_case
+from livermet.provenance.code import file_checksum
 
 PACKAGES = ("monai", "numpy", "simpleitk", "torch")
 

@@ -2,7 +2,7 @@
 
 from livermet.files import write_json
 from livermet.jobs import job
-from livermet.provenance import file_checksum
+from livermet.provenance.code import file_checksum
 
 with job(snakemake) as log:
     files = sorted(set(map(str, snakemake.input)))

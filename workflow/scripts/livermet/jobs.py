@@ -1,6 +1,7 @@
 """What every script of a rule does around its work: log it, record it, and end bad input plainly.
 
-A job ends with a record of what it was made from (`livermet.records`), and with its controller.
+A job ends with a record of what it was made from (`livermet.provenance.records`), and with its
+controller.
 """
 
 import logging
@@ -13,8 +14,8 @@ from pathlib import Path
 from livermet.controller import end_with_controller
 from livermet.errors import InputError
 from livermet.files import remove_parts, write_json
-from livermet.provenance import script_hash
-from livermet.records import (
+from livermet.provenance.code import script_hash
+from livermet.provenance.records import (
     BY_SERIES,
     FROZEN,
     Checksums,

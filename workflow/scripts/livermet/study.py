@@ -13,12 +13,12 @@ from typing import Any
 
 import pandas as pd
 
-from livermet.cohort import match_samples, unusable_for_classes
+from livermet.cohort.matching import match_samples, unusable_for_classes
 from livermet.errors import stop_on
-from livermet.leakage import audit_roles, leaks
-from livermet.ledger import Ledger, empty_ledger, lacking, read_ledger, unusable_sets
-from livermet.monai_models.settings import VALIDATION_FOLD
+from livermet.ledger.tables import Ledger, empty_ledger, lacking, read_ledger, unusable_sets
+from livermet.monai.settings import VALIDATION_FOLD
 from livermet.phenotype.table import read_feature_table
+from livermet.provenance.leakage import audit_roles, leaks
 from livermet.radiomics.aggregation import features_file
 from livermet.sheets import (
     missing_files,
@@ -119,7 +119,7 @@ class Study:
     def harmonisation(self) -> str | list[str]:
         """The table of batches that features are harmonised by; empty where they are not."""
         by = self.config["phenotype"]["harmonisation"]["by"]
-        return f"{self.run}/cohort/harmonisation.tsv" if by else []
+        return f"{self.run}/phenotype/harmonisation.tsv" if by else []
 
     def harmonised_by(self, protocol: str) -> str | list[str]:
         """Give the table of batches that a protocol harmonises features by: the corrected one."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from livermet.facts import kinds_of_classified
-from livermet.leakage import leaks
+from livermet.cohort.facts import kinds_of_classified
+from livermet.provenance.leakage import leaks
 from livermet.report import words
 from livermet.report.page import Table, plain_table
 from livermet.report.phrases import MONAI_MODELS

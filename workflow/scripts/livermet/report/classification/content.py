@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from livermet.facts import FeatureCounts, classes_of_test_studies, lacking_by_protocol
+from livermet.cohort.facts import FeatureCounts, classes_of_test_studies, lacking_by_protocol
 from livermet.phenotype.chosen import Choice
 from livermet.report import words
 from livermet.report.classification.tables import SCORES

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from livermet.facts import CORRECTED
+from livermet.cohort.facts import CORRECTED
 
 SCORES = (
     "accuracy",

@@ -6,7 +6,7 @@ nothing to describe.
 
 import pandas as pd
 
-from livermet.facts import CLASSES, PLACES, texts
+from livermet.cohort.facts import CLASSES, PLACES, texts
 
 NOT_RECORDED = "not recorded"
 SEXES = {"F": "female", "M": "male"}

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from livermet.facts import kinds_of_classified, lacking_by_protocol
-from livermet.leakage import leaks
+from livermet.cohort.facts import kinds_of_classified, lacking_by_protocol
+from livermet.provenance.leakage import leaks
 from livermet.radiomics.aggregation import features_file
 from livermet.report import words
 from livermet.report.cohort.tables import NOT_RECORDED
@@ -167,7 +167,7 @@ def split(run: Artifacts) -> Evidence:
             f"Leakage audit: {found}.",
             published,
         ),
-        ("report.html#rules", csv("table2_splits"), "cohort/leakage_audit.tsv"),
+        ("report.html#rules", csv("table2_splits"), "provenance/leakage_audit.tsv"),
     )
 
 

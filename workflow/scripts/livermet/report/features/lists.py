@@ -5,7 +5,8 @@ import pandas as pd
 SHOWN_FEATURES = 20
 # Koo and Li, J Chiropr Med 2016: an ICC is poor below 0.5, then moderate, good, excellent.
 POOR, GOOD, EXCELLENT = 0.5, 0.75, 0.9
-# The comparisons of `livermet.phenotype.reproducibility`, which needs packages that reports do not.
+# The comparisons of `livermet.statistics.reproducibility`, which needs packages that reports do
+# not.
 RECONSTRUCTIONS, PERTURBED = "reconstructions", "perturbed masks"
 
 

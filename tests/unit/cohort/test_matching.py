@@ -1,0 +1,148 @@
+"""Matching, exclusions and the split's report, on studies that can be counted by hand."""
+
+import pandas as pd
+
+from livermet.cohort.matching import (
+    exclusion_flow,
+    match_samples,
+    patient_strata,
+    split_report,
+    unusable_for_classes,
+)
+
+
+def series_table(*rows):
+    table = pd.DataFrame(rows, columns=["series", "patient", "study_date", "lesions_read"])
+    table["study_date"] = pd.to_datetime(table["study_date"])
+    table["cohort"] = "mSCLC"
+    table["reference"] = ""
+    return table.set_index("series", drop=False)
+
+
+def samples(*rows):
+    table = pd.DataFrame(rows, columns=["patient", "sample_date", "sample_type", "score"])
+    table["sample_date"] = pd.to_datetime(table["sample_date"])
+    return table
+
+
+def test_the_nearest_sample_within_an_inclusive_window_of_92_days():
+    series = series_table(
+        # 2020-01-01 + 92 days is 2020-04-02 (2020 is a leap year: 31 + 29 + 31 = 91 to 1 April).
+        ("near", "a", "2020-01-01", "present"),
+        ("edge", "b", "2020-01-01", "present"),
+        ("past", "c", "2020-01-01", "present"),
+        ("none", "d", "2020-01-01", "present"),
+        ("tie", "e", "2020-01-11", "present"),
+    )
+    molecular = samples(
+        ("a", "2020-03-01", "biopsy", 0.1),
+        ("a", "2019-12-30", "cfdna", -0.2),
+        ("b", "2020-04-02", "biopsy", 0.3),
+        ("c", "2020-04-03", "biopsy", 0.4),
+        ("e", "2020-01-16", "biopsy", 0.5),
+        ("e", "2020-01-06", "cfdna", 0.6),
+    )
+    matched = match_samples(series, molecular, 92, 0.0).set_index("series")
+    assert matched["days_apart"].dropna().to_dict() == {"near": -2, "edge": 92, "tie": -5}
+    assert matched.at["near", "class"] == 0
+    assert matched.at["edge", "class"] == 1
+    assert matched.at["tie", "score"] == 0.6
+    assert list(matched["excluded_by"]) == ["", "", "outside_window", "no_sample", ""]
+    assert matched.loc[["past", "none"], ["score", "class", "sample_type"]].isna().all(axis=None)
+    assert matched.at["near", "study"] == "a_20200101"
+
+
+def test_a_score_at_the_threshold_is_negative():
+    matched = match_samples(
+        series_table(("s", "a", "2020-01-01", "present")),
+        samples(("a", "2020-01-01", "biopsy", 0.0)),
+        92,
+        0.0,
+    )
+    assert list(matched["class"]) == [0]
+
+
+def test_exclusions_one_by_one():
+    series = series_table(
+        ("a1", "a", "2020-01-01", "present"),
+        ("a2", "a", "2020-01-01", "present"),
+        ("a3", "a", "2021-01-01", "present"),  # no sample within the window of this study
+        ("b1", "b", "2020-01-01", "absent"),
+        ("c1", "c", "2020-01-01", "absent"),  # counted at the first step that removes it
+    )
+    molecular = samples(("a", "2020-01-01", "biopsy", 0.1), ("b", "2020-01-01", "biopsy", 0.1))
+    flow = exclusion_flow(match_samples(series, molecular, 92, 0.0)).set_index("step")
+    units = ["series", "studies", "patients"]
+    assert flow.loc["begin", [f"left_{unit}" for unit in units]].tolist() == [5, 4, 3]
+    removed = flow[[f"removed_{unit}" for unit in units]]
+    assert removed.loc["no_sample"].tolist() == [1, 1, 1]
+    assert removed.loc["outside_window"].tolist() == [1, 1, 0]
+    assert removed.loc["lesions_absent"].tolist() == [1, 1, 1]
+    assert flow.loc["lesions_absent", [f"left_{unit}" for unit in units]].tolist() == [2, 1, 1]
+
+
+def test_strata_are_any_negative_study_or_none():
+    series = series_table(
+        ("a1", "a", "2020-01-01", "present"),
+        ("a2", "a", "2020-06-01", "present"),
+        ("b1", "b", "2020-01-01", "present"),
+        ("c1", "c", "2020-01-01", "present"),
+        ("d1", "d", "2020-01-01", "absent"),
+    )
+    molecular = samples(
+        ("a", "2020-01-01", "biopsy", 0.1),
+        ("a", "2020-06-01", "biopsy", -0.1),
+        ("b", "2020-01-01", "biopsy", 0.1),
+        ("d", "2020-01-01", "biopsy", -0.1),
+    )
+    strata = patient_strata(match_samples(series, molecular, 92, 0.0))
+    assert strata.to_dict() == {
+        "a": "any_negative",
+        "b": "only_positive",
+        "c": "unmatched",
+        "d": "unmatched",
+    }
+
+
+def test_classifiers_need_both_classes_in_training_and_a_test_series():
+    series = series_table(
+        ("a1", "a", "2020-01-01", "present"),
+        ("b1", "b", "2020-01-01", "present"),
+        ("c1", "c", "2020-01-01", "absent"),
+    )
+    molecular = samples(
+        ("a", "2020-01-01", "biopsy", 0.1),
+        ("b", "2020-01-01", "biopsy", -0.1),
+        ("c", "2020-01-01", "biopsy", 0.1),
+    )
+    matched = match_samples(series, molecular, 92, 0.0)
+    # Patient c is excluded and so no test patient; the others are of both classes.
+    (sentence,) = unusable_for_classes(matched, {"a": "0", "b": "1", "c": "test"})
+    assert "No included series is of a test patient" in sentence
+    (sentence,) = unusable_for_classes(matched, {"a": "0", "b": "test", "c": "1"})
+    assert "No included training series of the target cohort is negative" in sentence
+
+
+def test_the_report_of_the_split_counts_both_tasks():
+    series = series_table(
+        ("a1", "a", "2020-01-01", "present"),
+        ("a2", "a", "2020-01-01", "present"),
+        ("b1", "b", "2020-01-01", "present"),
+        ("c1", "c", "2020-01-01", "present"),
+    )
+    series["reference"] = ["a1.nii", "", "b1.nii", ""]
+    molecular = samples(
+        ("a", "2020-01-01", "biopsy", 0.1),
+        ("b", "2020-01-01", "biopsy", -0.1),
+        ("c", "2020-01-01", "biopsy", 0.1),
+    )
+    matched = match_samples(series, molecular, 92, 0.0)
+    places = pd.Series({"a": "0", "b": "test", "c": "test"})
+    report = split_report(series, matched, places, ["a1"]).set_index(["task", "place"])
+    units = ["patients", "studies", "series"]
+    assert report.loc[("segmentation", "train"), units].tolist() == [1, 1, 1]
+    assert report.loc[("segmentation", "test"), units].tolist() == [1, 1, 1]
+    assert report.loc[("classification", "train"), units].tolist() == [1, 1, 2]
+    assert report.loc[("classification", "test"), units].tolist() == [2, 2, 2]
+    assert report.loc[("classification", "train"), "positive_series"] == 2
+    assert report.loc[("classification", "test"), "negative_series"] == 1

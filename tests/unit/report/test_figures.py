@@ -1,0 +1,326 @@
+import numpy as np
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+
+from livermet.errors import InputError
+from livermet.phenotype.chosen import Choice, chosen_models
+from livermet.report import words
+from livermet.report.classification.figures import calibration, of_model
+from livermet.report.drawing import save
+from livermet.report.features.figures import reproducibility, side_by_side
+from livermet.report.features.lists import (
+    by_class,
+    family,
+    feature_label,
+    most_selected,
+    ranked_features,
+)
+from livermet.report.ladder.figures import always_positive, corrections
+from livermet.report.segmentation.examples import (
+    fullest_slice,
+    ranked_scans,
+    read_example,
+    scans_by_burden,
+)
+from livermet.report.segmentation.figures import segmentation_examples
+from livermet.report.words import p_text
+from livermet.validation.failures import (
+    by_sample_type,
+    predictions_on_test,
+    roc_points,
+    series_agreement,
+)
+
+from .. import report_phantoms as made
+from .. import statistics_phantoms as statistics
+
+
+@pytest.mark.parametrize("name", made.figures())
+def test_a_figure_is_the_same_bytes_twice(name, tmp_path):
+    draw = made.figures()[name]
+    for turn in ("one", "two"):
+        save(draw, tmp_path / f"{turn}.png", tmp_path / f"{turn}.svg")
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    assert b"<dc:date>" not in (tmp_path / "one.svg").read_bytes()
+
+
+def test_the_flow_is_drawn_without_segmentation_and_without_exclusions(tmp_path):
+    from livermet.report.cohort.figures import flow
+    from livermet.report.cohort.tables import flow_of_facts, splits_of_facts
+
+    facts = made.facts()
+    facts = facts[facts["cohort"].eq("mSCLC")]
+    only = flow(flow_of_facts(facts), splits_of_facts(facts), "mSCLC")
+    written = [text.get_text() for text in only.axes[0].texts]
+    assert "28 series, 14 studies, 14 patients" in written
+    assert not any("Segmentation" in text for text in written)
+
+
+def test_best_median_and_worst_scans():
+    scans = pd.DataFrame({"series": list("abcde"), "dice": [0.1, 0.9, np.nan, 0.5, 0.4]})
+    assert [(place, row["series"]) for place, row in ranked_scans(scans, "dice")] == [
+        ("best", "b"),
+        ("median", "d"),
+        ("worst", "a"),
+    ]
+    assert [place for place, _ in ranked_scans(scans[:1], "dice")] == ["best"]
+    assert ranked_scans(scans[:0], "dice") == []
+
+
+def test_the_slice_is_that_of_the_largest_lesion_area_of_the_reference():
+    reference, prediction = np.zeros((2, 4, 3, 3), dtype=int)
+    reference[1, 0, :2] = 2
+    reference[2, 0, 0] = 2
+    prediction[3] = 2
+    assert fullest_slice([reference, prediction]) == 1
+    assert fullest_slice([np.zeros_like(reference), prediction]) == 3
+
+
+def test_an_example_is_turned_as_radiologists_look_at_it(tmp_path):
+    # RAS+ grid: index x grows to the patient's right, y to the front; 20 x 30 x 2 voxels of 1 mm
+    labels = np.zeros((2, 30, 20), dtype=np.uint8)
+    labels[1, 25, 2] = 2
+    image = sitk.GetImageFromArray(labels)
+    image.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
+    path = str(tmp_path / "labels.nii.gz")
+    sitk.WriteImage(image, path)
+    example = read_example("one", path, path, None)
+    # In LPS order the lesion lies at row 29 - 25 = 4 and column 19 - 2 = 17; the cut of 25 mm
+    # keeps everything but rows beyond 4 + 25.
+    assert example.reference[4, 17] == 2
+    assert example.reference.shape == (30, 20)
+    assert example.prediction is None
+
+
+def test_no_example_is_told_in_a_sentence():
+    with pytest.raises(InputError, match="at least one test scan with a reference"):
+        segmentation_examples([], None)
+
+
+def test_given_masks_are_ranked_by_burden_the_classified_ones_first(tmp_path):
+    labels = np.zeros((2, 3, 3), dtype=np.uint8)
+    labels[0, 0, :2] = 2
+    image = sitk.GetImageFromArray(labels)
+    image.SetSpacing((10, 10, 5))
+    masks = {name: str(tmp_path / f"{name}.nii.gz") for name in ("a", "b")}
+    for path in masks.values():
+        sitk.WriteImage(image, path)
+    facts = pd.DataFrame(
+        {"series": ["a", "b", "c"], "included": [True, False, True], "burden_ml": [7.0, None, 9.0]}
+    )
+    assert scans_by_burden(facts, masks).to_dict("list") == {"series": ["a"], "burden_ml": [7.0]}
+    # Two voxels of 0.5 ml; nobody is classified.
+    unclassified = scans_by_burden(facts.assign(included=False), masks)
+    assert dict(zip(unclassified["series"], unclassified["burden_ml"], strict=True)) == {
+        "a": pytest.approx(1.0),
+        "b": pytest.approx(1.0),
+    }
+
+
+def test_a_panel_without_a_test_says_its_own_reason():
+    drawn = made.figures()["figure3_burden"]()
+    told = [text.get_text() for ax in drawn.axes for text in ax.texts]
+    assert "no correlation: 4 studies, 5 needed" in told
+    assert "no rank-sum test: 2 positive studies" in told
+
+
+def test_the_model_is_chosen_by_cross_validation():
+    table = made.cross_validation()
+    best = table["model"].eq("LR") & table["metric"].eq("auc") & table["protocol"].eq("corrected")
+    table.loc[best & table["weighting"].eq("none"), "mean"] = 0.99
+    models = {protocol: choice.model for protocol, choice in chosen_models(table).items()}
+    assert models == {"published": "XGB", "corrected": "LR"}
+    # The corrected protocol's own record decides where there is one, whatever the weighting.
+    chosen = chosen_models(table, statistics.choice("RF", "balanced"))
+    assert chosen["published"].model == "XGB"
+    assert chosen["corrected"] == ("RF", "balanced", 0.6)
+    assert words.choice(chosen["corrected"]) == "random forest with class weights 'balanced'"
+
+
+def test_agreement_of_series_is_counted_by_study():
+    predictions = pd.DataFrame(
+        {
+            "study": ["s1", "s1", "s2", "s2", "s3", "s3", "s4", "s5"],
+            "right": [True, True, False, False, True, False, True, False],
+        }
+    )
+    assert series_agreement(predictions).to_dict() == {
+        "all right": 1,
+        "all wrong": 1,
+        "series disagree": 1,
+        "one series, right": 1,
+        "one series, wrong": 1,
+    }
+
+
+def test_only_unweighted_ensembles_on_the_test_set_are_shown():
+    tested = predictions_on_test(made.predictions())
+    assert set(tested["set"]) == {"test"}
+    # 8 test series, 3 classifiers, 2 protocols
+    assert len(tested) == 48
+    right_a = tested[tested["model"].eq("LR") & tested["series"].str.endswith("a")]["right"]
+    assert right_a.all()
+
+
+def test_right_series_by_sample_type():
+    predictions = pd.DataFrame({"series": list("abcd"), "right": [True, False, True, True]})
+    predictions = predictions.assign(label=[1, 0, 0, 1], probability=[0.7, 0.7, 0.2, 0.9])
+    types = pd.Series({"a": "biopsy", "b": "biopsy", "c": np.nan, "d": "cfdna"})
+    table = by_sample_type(predictions, types).set_index("sample_type")
+    # One pair, tied; cfDNA has one class.
+    assert list(table.loc["biopsy"]) == [2, 1, 0.5, 0.5]
+    assert list(table.loc["cfdna", ["series", "right", "accuracy"]]) == [1, 1, 1.0]
+    assert np.isnan(table.loc["cfdna", "auc"])
+
+
+def test_roc_of_a_perfect_ranking_and_of_one_class():
+    perfect = pd.DataFrame({"label": [0, 1], "probability": [0.1, 0.9]})
+    points = roc_points(perfect)
+    assert ((points["false_positive_rate"] == 0) & (points["sensitivity"] == 1)).any()
+    assert roc_points(perfect[:1]).empty
+
+
+def test_features_are_ranked_by_size_times_frequency_over_folds():
+    rows, fits = ranked_features(made.selection(), "corrected")
+    # Folds 0, 1 and 2 count, the last of which selected nothing; mean of 0.2 and 0.4.
+    assert fits == 3
+    assert list(rows["feature"]) == ["original_shape_MeshVolume", "Num_Lesions"]
+    assert rows.loc[0, "coefficient"] == pytest.approx(0.3)
+    assert list(rows["fits"]) == [2, 1]
+    assert ranked_features(made.selection(), "published")[1] == 1
+
+
+def test_words_in_figures():
+    assert feature_label("original_glszm_ZoneVariance") == "ZoneVariance (glszm)"
+    assert feature_label("Num_Lesions") == "Num Lesions"
+    assert (p_text(0.0321), p_text(0.0001)) == ("p = 0.032", "p < 0.001")
+
+
+def texts(figure) -> list[str]:
+    """Every text of a figure, subfigures included."""
+    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
+
+
+def test_the_ladder_shows_widths_reasons_and_where_the_model_changes():
+    written = texts(corrections(statistics.corrections(), statistics.baselines()))
+    # Steps 0 to 3 are 0.24 wide in each of three panels.
+    assert written.count("0.24") == 3 * 4
+    assert any("(logistic regression)" in text for text in written)
+    assert sum("(random forest)" in text for text in written) == 1
+    assert "not made: the table has one mask a scan" in written
+    assert any(text.startswith("does not apply: no scan was segmented") for text in written)
+    assert "rule 'always positive', test studies" in written
+
+
+def test_the_trivial_rule_is_that_of_the_test_studies():
+    assert always_positive(statistics.baselines()) == {"auc": 0.5, "f1": 0.87, "accuracy": 0.77}
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_the_ladder_is_drawn_of_no_step_and_of_one(rows):
+    drawn = corrections(statistics.corrections()[:rows], statistics.baselines()[:0])
+    drawn.draw_without_rendering()
+    written = texts(drawn)
+    assert ("no correction was computed" in written) == (rows == 0)
+    assert "rule 'always positive', test studies" not in written
+
+
+def test_the_ladder_is_drawn_where_the_test_set_gives_no_score():
+    steps = statistics.corrections()
+    steps[[name for name in steps if name.startswith(("auc", "f1", "accuracy", "cv_"))]] = np.nan
+    drawn = corrections(steps, statistics.baselines())
+    drawn.draw_without_rendering()
+    assert any("published procedure" in text for text in texts(drawn))
+
+
+def test_calibration_is_that_of_the_chosen_model_alone():
+    curve = statistics.calibration_curve()
+    other = curve.assign(model="LR", weighting="none")
+    chosen = of_model(pd.concat([other, curve]), Choice("RF", "balanced", 0.6))
+    assert len(chosen) == len(curve)
+    assert set(chosen["model"]) == {"RF"}
+    written = texts(calibration(chosen, statistics.decision_curve(), "random forest"))
+    assert "142 held-out series" in written
+    assert "40 test series" in written
+
+
+@pytest.mark.parametrize("part", ["validation", None])
+def test_calibration_is_drawn_without_test_series_and_without_any(part):
+    curve, decisions = statistics.calibration_curve(), statistics.decision_curve()
+    curve, decisions = (table[table["set"].eq(part)] for table in (curve, decisions))
+    drawn = calibration(curve, decisions, "random forest")
+    drawn.draw_without_rendering()
+    written = texts(drawn)
+    assert ("no predictions to draw" in written) == (part is None)
+    assert written.count("no net benefit to draw") == (1 if part else 2)
+
+
+def test_net_benefit_stays_in_sight_where_calling_all_falls_without_end():
+    drawn = calibration(statistics.calibration_curve(), statistics.decision_curve(), "any")
+    low, high = drawn.axes[1].get_ylim()
+    assert -0.3 < low < 0 < 0.74 < high < 0.9
+
+
+def test_features_are_sorted_by_class_and_icc():
+    table = pd.DataFrame(
+        {
+            "feature": ["original_shape_A", "original_glcm_B", "original_shape_C", "Num_Lesions"],
+            "icc": [0.2, 0.5, 0.9, np.nan],
+        }
+    )
+    ordered = by_class(table)
+    assert list(ordered["feature"]) == [
+        "original_shape_C",
+        "original_shape_A",
+        "original_glcm_B",
+        "Num_Lesions",
+    ]
+    assert list(ordered["family"]) == ["shape", "shape", "glcm", "lesions"]
+    assert family("No_Measured_Lesion") == "lesions"
+    assert feature_label("No_Measured_Lesion") == "No Measured Lesion"
+
+
+def test_the_most_selected_features_were_selected_at_least_once():
+    counts = pd.DataFrame({"feature": list("abc"), "selected": [0, 2, 5], "resamples": 10})
+    assert list(most_selected(counts)["feature"]) == ["c", "b"]
+
+
+def test_reproducibility_counts_good_features_below_each_class():
+    written = texts(reproducibility(statistics.reproducibility(), statistics.stability()))
+    # What the corrected protocol learns from stands first, and is drawn alone.
+    learnt = statistics.reproducibility()[: 2 * 108]
+    table = by_class(learnt)
+    for _, shape in table[table["family"].eq("shape")].groupby("comparison"):
+        assert f"shape\n{(shape['icc'] >= 0.75).sum()}/14" in written
+    assert {"ICC(A,1)", "ICC(1,1)"} <= set(written)
+    reliability = learnt.set_index("feature")["icc"]
+    told = " / ".join(f"{icc:.2f}" for icc in reliability[reliability.index[0]])
+    assert any(f"82 of 100, ICC {told}" in text for text in written)
+
+
+def test_a_feature_stands_at_one_place_in_both_comparisons():
+    compared = side_by_side(statistics.reproducibility()[: 2 * 108])
+    reconstructions, masks = compared.values()
+    assert list(reconstructions["feature"]) == list(masks["feature"])
+    shape = reconstructions.loc[reconstructions["family"].eq("shape"), "icc"]
+    assert shape.is_monotonic_decreasing
+    # Where reconstructions have no ICC, perturbed masks lead.
+    table = statistics.reproducibility()[: 2 * 108]
+    table.loc[table["comparison"].eq("reconstructions"), "icc"] = np.nan
+    reconstructions, masks = side_by_side(table).values()
+    assert list(reconstructions["feature"]) == list(masks["feature"])
+    assert masks.loc[masks["family"].eq("glcm"), "icc"].is_monotonic_decreasing
+
+
+def test_reproducibility_is_drawn_without_pairs_and_without_selections():
+    reliability = statistics.reproducibility().assign(icc=np.nan, low=np.nan, high=np.nan)
+    drawn = reproducibility(reliability, statistics.stability().assign(selected=0))
+    drawn.draw_without_rendering()
+    written = texts(drawn)
+    assert "No feature has an ICC: too few studies with two reconstructions." in written
+    assert "No feature has an ICC: too few series with measured lesions." in written
+    assert "No half of the training patients gave any feature." in written
+    nothing = reproducibility(reliability[:0], statistics.stability()[:0])
+    nothing.draw_without_rendering()

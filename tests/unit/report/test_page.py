@@ -1,0 +1,391 @@
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from livermet.detection.table3 import table3_of_given_masks
+from livermet.report.checks import missing_results
+from livermet.report.content import compose
+from livermet.report.exhibits import EXHIBITS
+from livermet.report.page import render
+from livermet.report.phrases import phrases_of
+from livermet.report.run import Results
+from livermet.report.segmentation.content import segmentation_sentences
+
+from .. import report_phantoms as made
+
+FIGURES = [one.stem for one in EXHIBITS.values() if one.is_figure]
+
+
+class Reader(HTMLParser):
+    """Gathers what the tests ask: elements with their attributes, ids, and the text shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.elements: list[tuple[str, dict]] = []
+        self.text: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.text.append(data)
+
+    def named(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    return reader
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    figures = {name: b'<svg xmlns="http://www.w3.org/2000/svg"/>' for name in FIGURES}
+    stale = pd.DataFrame(columns=["model", "series", "file", "state"])
+    tables, facts = made.tables(), made.facts()
+    return Results(tables, figures, facts, made.burden(), made.audit(), stale, made.choice())
+
+
+@pytest.fixture(scope="module")
+def page(results) -> str:
+    return render(compose(results, made.SETTINGS))
+
+
+def test_the_page_needs_nothing_else(page):
+    reader = read(page)
+    loaded = [tag.get("src") for tag in reader.named("img")]
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in loaded)
+    links = {tag["href"] for tag in reader.named("a")}
+    kept = {link for link in links if link.startswith(("#", "data:text/csv;base64,"))}
+    assert links - kept == {"checklists.html"}
+    assert not reader.named("script")
+    assert not reader.named("link")
+    assert "http" not in page
+    assert "url(" not in page
+    assert reader.open == []
+
+
+def test_every_table_and_figure_stands_on_the_page_once(page):
+    reader = read(page)
+    ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {one.key for one in EXHIBITS.values() if one.on_page} <= set(ids)
+    for link in (tag["href"] for tag in reader.named("a")):
+        assert not link.startswith("#") or link[1:] in ids
+
+
+def test_the_page_can_be_read_aloud(page):
+    reader = read(page)
+    assert all(len(tag["alt"]) > 20 for tag in reader.named("img"))
+    assert all(tag.get("scope") in ("col", "row") for tag in reader.named("th"))
+    assert reader.named("html") == [{"lang": "en"}]
+
+
+def test_nothing_undefined_is_shown(page):
+    words = " ".join(read(page).text).lower().split()
+    assert not {"nan", "none)", "<na>", "(nan", "null"} & set(words)
+
+
+def test_the_flow_comes_first_and_then_the_results(page):
+    assert page.index('id="flow"') < page.index('id="results"') < page.index('id="cohort"')
+
+
+def test_the_page_is_the_same_bytes_twice(results, page):
+    assert render(compose(results, made.SETTINGS)) == page
+
+
+def test_rules_and_checks_are_printed(page):
+    text = " ".join(" ".join(read(page).text).split())
+    for rule in (
+        "26-connectivity",
+        "predicted lesions under 3 voxels are ignored",
+        "Dice 1 and no entry in sensitivity",
+        "1,000 bootstrap draws",
+        "intervals by study ignore that the studies of a patient are alike",
+        "no patient is on both sides of any of the ledger's splits",
+        "every model's cases are still those that it was trained on",
+        "within 92 days",
+        "Made from phantoms.",
+    ):
+        assert rule in text, rule
+
+
+def test_headlines_are_the_tables_numbers(results):
+    content = compose(results, made.SETTINGS)
+    # Test scans of the final model: m00_a to m03_a have a reference, Dice 0.50 to 0.56.
+    assert [headline.number for headline in content["headlines"]][:2] == ["0.90", "0.53"]
+    assert "4 mSCLC test scans of 4 patients" in content["sentences"][0]
+    assert any("'always positive' would have accuracy 0.50" in s for s in content["sentences"])
+
+
+def test_an_interval_around_one_half_is_called_chance(results):
+    tables = dict(results.tables)
+    scores = tables["table4_classification"].copy()
+    scores.loc[scores["metric"].eq("auc"), "low"] = 0.4
+    tables["table4_classification"] = scores
+    content = compose(replace(results, tables=tables), made.SETTINGS)
+    assert any("includes 0.5, so chance is not excluded" in s for s in content["sentences"])
+
+
+def test_names_from_sheets_are_escaped(results):
+    settings = made.SETTINGS | {"name": "<script>alert(1)</script>", "run": "a&b"}
+    page = render(compose(results, settings))
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert "a&amp;b" in page
+
+
+def test_changed_training_cases_are_named(results):
+    stale = pd.DataFrame(
+        [
+            ("nnunet", "0", "l1", "ct", "changed"),
+            ("nnunet", "1", "l1", "ct", "changed"),
+            ("nnunet", "0", "l2", "ct", "withdrawn"),
+        ],
+        columns=["model", "fold", "series", "file", "state"],
+    )
+    page = render(compose(replace(results, stale=stale), made.SETTINGS))
+    assert "nnU-Net (2 cases)" in page
+    assert 'id="stale_cases"' in page
+
+
+def without_detection(results) -> Results:
+    """What a run without a model makes: it has nothing to detect with."""
+    tables, figures = (
+        {name: one for name, one in made_by_run.items() if not name.startswith("detection_")}
+        for made_by_run in (results.tables, results.figures)
+    )
+    return replace(results, tables=tables, figures=figures)
+
+
+def test_given_masks_leave_a_sentence_and_no_segmentation_numbers(results):
+    without = without_detection(results)
+    tables = without.tables | {"table3_segmentation": table3_of_given_masks(made.facts())}
+    settings = made.SETTINGS | {"entry": "masks", "final_model": None, "phantoms": False}
+    content = compose(replace(without, tables=tables), settings)
+    assert not any("Dice" in headline.label for headline in content["headlines"])
+    assert "masks were given" in content["sentences"][0]
+    page = render(content)
+    assert "Made from phantoms." not in page
+    text = " ".join(page.split())
+    assert "final model" not in text
+    assert "network" not in text.replace("trained models", "")
+    assert "largest, the median and the smallest burden" in page
+    assert "LiTS challenge" not in page
+
+
+def test_a_run_from_a_feature_table_has_no_images(results):
+    results = without_detection(results)
+    tables = dict(results.tables)
+    for name in ("table3_segmentation", "tableS1_acquisition", "tableS3_weighted"):
+        tables[name] = tables[name][:0]
+    figures = {k: v for k, v in results.figures.items() if k != "figure2_segmentation"}
+    settings = made.SETTINGS | {"entry": "table", "final_model": None}
+    page = render(compose(replace(results, tables=tables, figures=figures), settings))
+    assert 'id="figure2_segmentation"' not in page
+    assert "began with a finished feature table" in page
+    assert "This run has no rows for this table." in page
+    assert "final model" not in page
+    assert "LiTS challenge" not in page
+    assert "The class of a series is that of the feature table" in page
+
+
+def test_the_challenge_stands_beside_table_3_as_other_data_and_no_phantom(results):
+    (section,) = [
+        one for one in compose(results, made.SETTINGS)["sections"] if one.key == "segmentation"
+    ]
+    keys = [item.key for item in section.items]
+    assert keys.index("lits_challenge") == keys.index("table3_segmentation") + 1
+    context = section.items[keys.index("lits_challenge")]
+    assert context.title == "Context: the LiTS challenge, other data"
+    assert context.caption.startswith("Not a result of this run")
+    assert "Other patients, other test scans and other models" in context.caption
+    # The real challenge is no phantom, and no result of the run to download.
+    assert "phantoms" not in context.caption
+    assert context.download == ""
+    assert "Made from phantoms." in section.items[0].caption
+
+
+def test_detection_is_told_by_the_runs_rule_and_tolerance(results):
+    settings = made.SETTINGS | {"matching": "iou_0.5", "surface_tolerance_mm": 3.0}
+    text = " ".join(" ".join(read(render(compose(results, settings))).text).split())
+    assert "Lesions match by the rule of table 3 (IoU 0.5)" in text
+    assert "within 3 mm of the other" in text
+    assert "0.638 +- 1.73 ml for such scans: their own patients" in text
+    assert "loosest (any overlap" in text
+
+
+def test_a_run_without_probabilities_has_no_froc_figure(results):
+    figures = {name: svg for name, svg in results.figures.items() if name != "detection_froc"}
+    tables = results.tables | {"detection_froc": results.tables["detection_froc"][:0]}
+    page = render(compose(replace(results, tables=tables, figures=figures), made.SETTINGS))
+    assert 'id="figure_detection_froc"' not in page
+    assert 'id="figure_detection_sizes"' in page
+
+
+@pytest.mark.parametrize(
+    ("protocols", "weights", "told", "untold"),
+    [
+        (["published"], "printed", "constants that this run", "12 inside"),
+        (["published"], "searched", "repeating the article&#39;s search", "constants that"),
+        (["corrected"], "printed", "best of 12 inside", "the article prints"),
+    ],
+)
+def test_weights_and_missing_features_are_told_by_protocol(
+    results, protocols, weights, told, untold
+):
+    settings = made.SETTINGS | {"protocols": protocols, "published_weights": weights}
+    page = render(compose(results, settings))
+    assert told in page
+    assert untold not in page
+    assert ("published protocol drops such series" in page) == ("published" in protocols)
+    assert ("corrected protocol keeps them" in page.lower()) == ("corrected" in protocols)
+    # One patient's two series cannot be measured, by lesion those of another one neither.
+    unmeasured = {"published": 2, "corrected": 4}[protocols[0]]
+    assert f"{unmeasured} of 26 classified series lack some or all features" in page
+
+
+@pytest.mark.parametrize("aggregation", ["union", "largest", "volume_weighted_mean", "sum"])
+def test_what_the_features_are_of_is_told_by_protocol(results, aggregation):
+    page = render(compose(results, made.SETTINGS | {"aggregation": aggregation}))
+    told = {
+        "union": "features of the union of a scan&#39;s lesions.",
+        "largest": "features of a scan&#39;s largest lesion.",
+        "volume_weighted_mean": "each feature is the mean over a scan&#39;s lesions, weighted by",
+        "sum": "volume, surface area and energies are sums over a scan&#39;s lesions",
+    }
+    for name, words in told.items():
+        assert (f"Corrected protocol: {words}" in page) == (name == aggregation)
+    assert "Published protocol: features of the union of a scan&#39;s lesions, whose" in page
+    # Where both protocols lack the same, it is told once.
+    assert ("Corrected protocol: 4 of 26 classified" in page) == (aggregation != "union")
+
+
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        (None, "Features are not harmonised between scanners or slice thicknesses."),
+        ("scanner", "ComBat takes out of the features what differs by scanner (manufacturer"),
+        ("thickness", "what differs by slice thickness (up to 2.5 mm, or over it)"),
+    ],
+)
+def test_the_page_says_whether_features_are_harmonised_and_by_what(results, by, told):
+    harmonisation = made.SETTINGS["harmonisation"] | {"by": by}
+    page = render(compose(results, made.SETTINGS | {"harmonisation": harmonisation}))
+    assert told in page
+    assert page.count("ComBat takes out") == (by is not None)
+
+
+def test_masks_of_one_network_and_of_several_are_told_only_where_both_are(results):
+    page = render(compose(results, made.SETTINGS))
+    assert "Of 18 classified training series 18 have their features from the mask of one" in page
+    ensemble = results.facts.assign(kind="ensemble")
+    page = render(compose(replace(results, facts=ensemble), made.SETTINGS))
+    assert "have their features from the mask of one network" not in page
+
+
+@pytest.mark.parametrize(
+    ("dice", "sentence"),
+    [
+        ([0.0, 0.0, 0.001], "All 3 models have the same median lesion Dice on these scans (0.00)."),
+        ([0.5, 0.5, 0.2], "U-Net (MONAI) and nnU-Net share the highest"),
+        ([0.1, 0.5, 0.2], "nnU-Net has the highest"),
+    ],
+)
+def test_no_model_is_called_best_where_others_are_as_good(dice, sentence):
+    table = pd.DataFrame(
+        {"model": ["unet", "nnunet", "nnunet_finetuned"], "median_dice": dice, "cohort": "T"}
+        | {"test_set": "test patients", "patients": 1, "scans": 2, "median_liver_dice": 0.9}
+        | {"lesion_sensitivity": 0.5, "lesion_ppv": 0.5, "false_positives_per_scan": 1.0}
+    )
+    assert sentence in segmentation_sentences(table, "nnunet_finetuned", "T")[1]
+
+
+def sections_of(content) -> list[str]:
+    return [section.key for section in content["sections"]]
+
+
+def test_a_finished_table_puts_the_ladder_and_the_printed_numbers_first(results):
+    settings = made.SETTINGS | {"entry": "table", "final_model": None}
+    content = compose(results, settings)
+    assert sections_of(content)[:3] == ["ladder", "printed", "classification"]
+    assert content["sentences"][0].startswith("From the published procedure to the corrected one")
+    assert content["sentences"][1].startswith("Of 4 printed numbers")
+
+
+def test_a_run_without_the_corrected_protocol_has_none_of_its_parts(results):
+    kept = {name: table for name, table in results.tables.items() if name[:5] in ("table", "figur")}
+    scores = kept["tableS2_cross_validation"]
+    kept["tableS2_cross_validation"] = scores[scores["protocol"].eq("published")]
+    figures = {name: svg for name, svg in results.figures.items() if name.startswith("figure")}
+    without = replace(results, tables=kept, figures=figures, choice=None)
+    settings = made.SETTINGS | {"protocols": ["published"], "checklists": None}
+    content = compose(without, settings)
+    assert sections_of(content) == [
+        "cohort",
+        "segmentation",
+        "burden",
+        "classification",
+        "features",
+    ]
+    page = render(content)
+    assert "orrected protocol" not in page
+    assert "checklists.html" not in page
+
+
+def test_tables_without_rows_leave_a_page_without_numbers(results):
+    tables = {
+        name: table if name.startswith("table") else table[:0]
+        for name, table in results.tables.items()
+    }
+    page = render(compose(replace(results, tables=tables), made.SETTINGS))
+    assert "This run has no rows for this table." in page
+    assert "Optimism" in page
+    assert "Permutation test of the whole procedure" not in page
+
+
+def test_the_chosen_model_is_found_whatever_its_class_weights(results):
+    sentences = compose(results, made.SETTINGS)["sentences"]
+    (told,) = [s for s in sentences if s.startswith("Corrected protocol: cross-validation chose")]
+    assert "random forest with class weights 'balanced' (mean AUC over folds 0.60)" in told
+    # The phantom scores of random forest: AUC 0.72, 0.2 to either side.
+    assert "AUC 0.72 (0.52 to 0.92)" in told
+
+
+def test_captions_say_who_scored_the_test_set_and_how_calls_are_made(page):
+    text = " ".join(" ".join(read(page).text).split())
+    assert "the test patients were scored once, by the model that cross-validation chose" in text
+    assert "above a threshold tuned inside each fold (corrected protocol)" in text
+    assert "above 0.5 (published protocol)" in text
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("any_overlap", "A reference lesion is found if any voxel of it is predicted as lesion"),
+        ("iou_0.5", "by decreasing IoU while it is at least 0.5; any other"),
+        ("lits", "as in the LiTS challenge"),
+    ],
+)
+def test_table_3_tells_the_rule_of_matching(rule, told):
+    assert told in phrases_of(made.SETTINGS | {"matching": rule})["matching_rule"]
+
+
+def test_no_report_is_written_without_a_series_of_the_sheet():
+    facts = pd.DataFrame({"series": ["a", "b", "c"], "burden_ml": [0.0, float("nan"), 2.5]})
+    assert missing_results(facts, ["a", "c"]) == []
+    # One has no burden, the other no row at all.
+    told = missing_results(facts, ["a", "b", "d"])
+    assert [sentence.split("'")[1] for sentence in told] == ["b", "d"]
+    assert "has no measured mask" in told[0]

@@ -1,0 +1,87 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from livermet.statistics.decision_curve import COLUMNS, THRESHOLDS, decision_curve, of_chosen
+
+
+def predictions(label, probability, studies=None, **columns):
+    names = [f"s{number}" for number in range(len(label))]
+    return pd.DataFrame(
+        {
+            "protocol": "corrected",
+            "model": "LR",
+            "weighting": "none",
+            "set": "test",
+            "study": names if studies is None else studies,
+            "label": label,
+            "probability": probability,
+        }
+        | columns
+    )
+
+
+def at(curve, threshold):
+    """The three net benefits at one threshold."""
+    row = curve[np.isclose(curve["threshold"], threshold)].iloc[0]
+    return [row["net_benefit"], row["call_all"], row["call_none"]]
+
+
+def test_net_benefit_by_hand():
+    # At 0.2 (odds 1/4) three of the four are called, two rightly: 2/4 - 1/4 * 1/4. All called: the
+    # same and one false alarm more. At 0.5 (odds 1) one true and one false alarm: 0.
+    curve = decision_curve(predictions([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1]))
+    assert at(curve, 0.2) == pytest.approx([2 / 4 - 1 / 16, 2 / 4 - 2 / 16, 0])
+    assert at(curve, 0.5) == pytest.approx([0, 0, 0])
+    # At 0.75 (odds 3) only the best is called; calling all costs 3 * 2/4.
+    assert at(curve, 0.75) == pytest.approx([1 / 4, 2 / 4 - 6 / 4, 0])
+
+
+def test_each_study_counts_once():
+    # Study x, positive, has three series, two of them called: 2/3 of one of two studies.
+    curve = decision_curve(predictions([1, 1, 1, 0], [0.9, 0.8, 0.1, 0.3], ["x", "x", "x", "y"]))
+    assert at(curve, 0.5) == pytest.approx([1 / 3, 0, 0])
+
+
+def test_a_perfect_model_gains_the_prevalence_and_no_model_beats_it():
+    random = np.random.default_rng(0)
+    label = random.integers(0, 2, 60)
+    perfect = decision_curve(predictions(label, label.astype(float)))
+    assert perfect["net_benefit"].to_numpy() == pytest.approx(label.mean())
+    other = decision_curve(predictions(label, random.uniform(size=60)))
+    assert (other["net_benefit"] <= label.mean() + 1e-12).all()
+
+
+def test_a_probability_equal_to_the_threshold_is_not_called():
+    curve = decision_curve(predictions([1, 0], [0.3, 0.1]))
+    assert at(curve, 0.29)[0] == pytest.approx(1 / 2)
+    assert at(curve, 0.3)[0] == 0
+
+
+def test_a_model_above_every_threshold_calls_all():
+    curve = decision_curve(predictions([1, 0, 1], [1.0, 1.0, 1.0]))
+    pd.testing.assert_series_equal(curve["net_benefit"], curve["call_all"], check_names=False)
+    assert list(curve["threshold"]) == pytest.approx(list(THRESHOLDS))
+    assert (THRESHOLDS[0], THRESHOLDS[-1], len(THRESHOLDS)) == (0.01, 0.99, 99)
+
+
+def test_the_chosen_models_rows():
+    rows = pd.concat(
+        [
+            predictions([1, 0], [0.6, 0.4], model=["LR", "RF"]),
+            predictions([1], [0.6], model="RF", set="validation"),
+            predictions([1], [0.6], model="RF", weighting="balanced"),
+            predictions([1], [0.6], model="RF", protocol="published"),
+        ]
+    )
+    choice = pd.DataFrame(
+        {"model": ["LR", "RF"], "weighting": "none", "auc": [0.5, 0.6], "chosen": [False, True]}
+    )
+    kept = of_chosen(rows, choice)
+    assert set(kept["model"]) == {"RF"}
+    assert list(kept["set"]) == ["test", "validation"]
+    assert set(kept["protocol"]) == {"corrected"}
+
+
+def test_no_predictions_give_an_empty_table():
+    assert list(decision_curve(predictions([], [])).columns) == COLUMNS

@@ -1,0 +1,171 @@
+"""The numbers behind figure 5, counted by hand on nine test series of five studies."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from livermet.files import read_table, write_table
+from livermet.phenotype.chosen import Choice
+from livermet.validation.failures import (
+    COLUMNS,
+    failure_panels,
+    panels_of_tables,
+    tabulate_curves,
+    tabulate_failures,
+    tabulate_scores,
+)
+
+from .. import report_phantoms as report
+
+# series: study, label, score, probability, sample type; called positive above 0.5
+SERIES = {
+    "a1": ("a", 1, 0.4, 0.9, "biopsy"),
+    "a2": ("a", 1, 0.4, 0.8, "biopsy"),
+    "b1": ("b", 0, -0.2, 0.7, "cfdna"),
+    "b2": ("b", 0, -0.2, 0.6, "cfdna"),
+    "c1": ("c", 1, 0.1, 0.6, "cfdna"),
+    "c2": ("c", 1, 0.1, 0.4, "cfdna"),
+    "c3": ("c", 1, 0.1, 0.3, "cfdna"),
+    "d1": ("d", 0, -0.3, 0.2, ""),
+    "e1": ("e", 0, -0.1, 0.9, "biopsy"),
+}
+LR = Choice("LR", "none", 0.6)
+COLUMNS_OF_SERIES = ["study", "label", "score", "probability", "sample_type"]
+
+
+@pytest.fixture
+def series():
+    table = pd.DataFrame.from_dict(SERIES, orient="index", columns=COLUMNS_OF_SERIES)
+    return table.rename_axis("series").reset_index()
+
+
+def predictions(series, protocol, model, **facts):
+    scored = series.drop(columns="sample_type").assign(protocol=protocol, model=model)
+    scored["predicted"] = (scored["probability"] > 0.5).astype(int)
+    return scored.assign(**{"weighting": "none", "set": "test", "fold": "ensemble"} | facts)
+
+
+def panels_of(series, *tables, chosen):
+    return failure_panels(pd.concat(tables), chosen, series.set_index("series")["sample_type"])
+
+
+def values(table, part):
+    rows = table[table["part"] == part]
+    return rows.set_index(["group", "measure"])["value"].to_dict()
+
+
+def test_numbers_behind_figure_5_by_hand(series):
+    wrong_way_round = series.assign(probability=1 - series["probability"])
+    panels = panels_of(
+        series,
+        predictions(series, "published", "LR"),
+        # None of these belongs to what the figure shows.
+        predictions(wrong_way_round, "published", "RF"),
+        predictions(wrong_way_round, "published", "LR", weighting="balanced"),
+        predictions(wrong_way_round, "published", "LR", set="validation", fold="0"),
+        predictions(wrong_way_round, "corrected", "LR"),
+        chosen={"published": LR},
+    )
+    table = tabulate_failures(panels)
+    assert list(table.columns) == COLUMNS
+    assert set(table[["protocol", "model", "weighting"]].itertuples(index=False, name=None)) == {
+        ("published", "LR", "none")
+    }
+    # Right: a1, a2, c1, d1. Wrong: b1, b2, c2, c3, e1.
+    assert values(table, "score_right") == pytest.approx(
+        {
+            ("all", "series"): 4,
+            ("all", "mean"): 0.15,
+            ("all", "median"): 0.25,
+            ("all", "min"): -0.3,
+            ("all", "max"): 0.4,
+        }
+    )
+    assert values(table, "score_wrong") == pytest.approx(
+        {
+            ("all", "series"): 5,
+            ("all", "mean"): -0.06,
+            ("all", "median"): -0.1,
+            ("all", "min"): -0.2,
+            ("all", "max"): 0.1,
+        }
+    )
+    assert values(table, "agreement") == {
+        ("all right", "studies"): 1,
+        ("all wrong", "studies"): 1,
+        ("series disagree", "studies"): 1,
+        ("one series, right", "studies"): 1,
+        ("one series, wrong", "studies"): 1,
+    }
+    # biopsy: of two pairs a1 ties with e1 and a2 ranks below it. cfdna: of six pairs one ties.
+    assert values(table, "sample_type") == pytest.approx(
+        {
+            ("biopsy", "series"): 3,
+            ("biopsy", "right"): 2,
+            ("biopsy", "accuracy"): 2 / 3,
+            ("biopsy", "auc"): 0.5 / 2,
+            ("cfdna", "series"): 5,
+            ("cfdna", "right"): 1,
+            ("cfdna", "accuracy"): 1 / 5,
+            ("cfdna", "auc"): 0.5 / 6,
+        }
+    )
+
+
+def test_a_weighted_model_is_shown_where_it_was_chosen(series):
+    never_called = series.assign(probability=0.1)
+    panels = panels_of(
+        series,
+        predictions(series, "corrected", "LR", weighting="balanced"),
+        predictions(never_called, "corrected", "volume"),
+        chosen={"corrected": Choice("LR", "balanced", 0.6)},
+    )
+    table = tabulate_failures(panels)
+    assert set(table["weighting"]) == {"balanced"}
+    assert values(table, "score_right")["all", "series"] == 4
+    assert list(panels["corrected"]["curves"]) == ["LR", "volume"]
+
+
+def test_always_positive_has_no_curve(series):
+    constant = series.assign(probability=1.0)
+    panels = panels_of(
+        series,
+        predictions(series, "corrected", "LR"),
+        predictions(constant, "corrected", "always_positive"),
+        predictions(series, "corrected", "volume"),
+        chosen={"corrected": LR},
+    )
+    assert list(panels["corrected"]["curves"]) == ["LR", "volume"]
+
+
+def test_a_model_that_is_never_wrong(series):
+    perfect = series.assign(probability=series["label"] * 0.9)
+    panels = panels_of(series, predictions(perfect, "published", "LR"), chosen={"published": LR})
+    wrong = values(tabulate_failures(panels), "score_wrong")
+    assert wrong.pop(("all", "series")) == 0
+    assert np.isnan(list(wrong.values())).all()
+
+
+def test_the_figure_reads_from_the_tables_what_they_were_made_of(tmp_path):
+    panels = report.panels()
+    # Of a class alone no curve can be drawn.
+    panels["corrected"]["curves"]["LR"] = panels["corrected"]["curves"]["LR"][:0]
+    tables = []
+    for write in (tabulate_failures, tabulate_scores, tabulate_curves):
+        write_table(write(panels), tmp_path / "table.tsv")
+        tables.append(read_table(tmp_path / "table.tsv"))
+    again = panels_of_tables(*tables)
+    assert list(again) == list(panels)
+    for protocol, panel in panels.items():
+        found = again[protocol]
+        assert found["model"] == panel["model"]
+        assert found["agreement"].to_dict() == panel["agreement"].to_dict()
+        columns = ["sample_type", "series", "right"]
+        assert found["sample_types"][columns].equals(panel["sample_types"][columns])
+        for name in ("score", "right"):
+            assert found["predictions"][name].tolist() == panel["predictions"][name].tolist()
+        assert list(found["curves"]) == list(panel["curves"])
+        for model, points in panel["curves"].items():
+            assert np.allclose(
+                found["curves"][model][points.columns].astype(float), points.astype(float)
+            )

@@ -1,0 +1,96 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from livermet.phenotype import corrected
+from livermet.phenotype.bootstrap import WITHIN_FOLDS, Predictions, metrics_of_draws
+from livermet.phenotype.corrected import Settings
+from livermet.validation.permutation import (
+    permutation_aucs,
+    permuted,
+    pools_of_patients,
+    summarise_permutations,
+)
+
+from .. import phenotype_phantoms as made
+
+SETTINGS = Settings("score", 20, 5)
+
+
+def studies_of(counts):
+    """Patients with these numbers of studies, of one series each, and scores that name them."""
+    rows = [
+        (f"{name}{study}", f"{name}{study}", name, 10.0 * place + study, place % 2)
+        for place, (name, count) in enumerate(counts.items())
+        for study in range(count)
+    ]
+    return pd.DataFrame(rows, columns=["series", "study", "patient", "score", "label"])
+
+
+def test_patients_alone_with_their_count_join_their_neighbours():
+    table = studies_of({"a": 1, "b": 1, "c": 2, "d": 3, "e": 3, "f": 7})
+    # c (2 studies) joins the threes, f (7) too, as the last of all.
+    assert pools_of_patients(table) == [["a", "b"], ["c", "d", "e", "f"]]
+    assert pools_of_patients(studies_of({"a": 1, "b": 1, "c": 2, "d": 2})) == [
+        ["a", "b"],
+        ["c", "d"],
+    ]
+    assert pools_of_patients(studies_of({"a": 4})) == [["a"]]
+
+
+def test_whole_sequences_change_hands_between_equal_patients():
+    table = studies_of({"a": 3, "b": 3, "c": 3})
+    seen = set()
+    for seed in range(20):
+        drawn = permuted(table, np.random.default_rng(seed))
+        sequences = [tuple(rows["score"]) for _, rows in drawn.groupby("patient")]
+        assert sorted(sequences) == [(0, 1, 2), (10, 11, 12), (20, 21, 22)]
+        seen.add(tuple(sequences))
+        assert (drawn["label"] == (drawn["score"] // 10) % 2).all()
+    assert len(seen) == 6
+
+
+def test_unequal_pools_lose_no_label_and_series_of_a_study_stay_alike():
+    table = studies_of({"a": 1, "b": 2, "c": 4})
+    twice = pd.concat([table, table.assign(series=table["series"] + "_thin")])
+    for seed in range(10):
+        drawn = permuted(twice, np.random.default_rng(seed))
+        assert sorted(drawn["score"]) == sorted(twice["score"])
+        assert drawn.groupby("study")["score"].nunique().eq(1).all()
+        assert list(drawn["series"]) == list(twice["series"])
+
+
+def test_the_observed_permutation_is_the_cross_validation_itself():
+    table = made.feature_table(seed=1, patients=24, test_patients=4)
+    fitted = corrected.fit_untuned(table, "LR", SETTINGS)
+    facts = Predictions.of(fitted.prediction_table())
+    expected = metrics_of_draws(np.ones((1, len(facts.label)), dtype=int), facts)[WITHIN_FOLDS][0]
+    # The phantom table's folds were dealt with seed 1 from the same rows.
+    settings = Settings("score", 20, 1)
+    aucs = permutation_aucs(table, "LR", 5, range(0, 1), settings)
+    same = corrected.fit_untuned(table, "LR", settings).prediction_table()
+    assert expected > 0.7
+    assert aucs["auc"].iloc[0] == pytest.approx(
+        metrics_of_draws(np.ones((1, len(same)), dtype=int), Predictions.of(same))[WITHIN_FOLDS][0]
+    )
+
+
+def test_a_signal_stands_out_and_parts_do_not_matter():
+    table = made.feature_table(seed=1, patients=24, test_patients=4)
+    whole = permutation_aucs(table, "LR", 5, range(0, 12), SETTINGS)
+    part = permutation_aucs(table, "LR", 5, range(5, 8), SETTINGS)
+    pd.testing.assert_frame_equal(whole.iloc[5:8].reset_index(drop=True), part, check_exact=True)
+    summary = summarise_permutations(whole.assign(model="LR")).iloc[0]
+    assert summary["observed"] > summary["null_high"]
+    assert summary["p"] == pytest.approx(1 / 12)
+
+
+def test_p_counts_the_observed_among_the_permutations():
+    aucs = pd.DataFrame({"model": "LR", "permutation": range(5), "auc": [0.6, 0.7, 0.6, 0.5, 0.4]})
+    row = summarise_permutations(aucs).iloc[0]
+    # Two of four permutations reach 0.6: (1 + 2) / (1 + 4).
+    assert (row["observed"], row["p"], row["permutations"]) == (0.6, 0.6, 4)
+    assert row["null_mean"] == pytest.approx(0.55)
+    nothing = summarise_permutations(aucs.assign(auc=np.nan)).iloc[0]
+    assert np.isnan(nothing["p"])
+    assert nothing["permutations"] == 0

@@ -1,0 +1,1 @@
+"""The demo's phantoms: a synthetic cohort, its CTs and its DICOM series."""

@@ -1,0 +1,1 @@
+"""The article's printed numbers beside those of the run."""

@@ -1,0 +1,1 @@
+"""What the classifiers' scores are worth: calibration, stability, reproducibility, sample size."""

@@ -1,0 +1,1 @@
+"""Whether the method holds: repeats, permutations, null cohorts, single corrections, failures."""

@@ -1,0 +1,96 @@
+"""Permutation test of the whole procedure: what would it find if labels had no relation to scans?
+
+A patient's studies are alike, so labels are not exchanged one by one: whole sequences of them go
+from patient to patient. Folds are dealt anew for each permutation in the same way as for the
+observed labels, and scaling, filter, LASSO and classifier are fitted anew in each fold.
+"""
+
+import numpy as np
+import pandas as pd
+
+from livermet.phenotype.bootstrap import WITHIN_FOLDS, Predictions, metrics_of_draws
+from livermet.phenotype.corrected import Settings, fit_untuned, prepared, training_rows
+from livermet.validation.repeats import dealt_anew
+
+OBSERVED = 0
+
+
+def pools_of_patients(studies: pd.DataFrame) -> list[list[str]]:
+    """Group patients by their number of studies; a count that one patient has joins its neighbour.
+
+    `studies` has one row a study with its patient. Pools go from few studies to many; the last
+    patient alone joins the pool before.
+    """
+    counts = studies.groupby("patient")["study"].nunique().sort_index().sort_values(kind="stable")
+    pools: list[list[str]] = []
+    for _, patients in counts.groupby(counts, sort=True):
+        if pools and len(pools[-1]) < 2:
+            pools[-1] += list(patients.index)
+        else:
+            pools.append(list(patients.index))
+    if len(pools) > 1 and len(pools[-1]) < 2:
+        pools[-2:] = [pools[-2] + pools[-1]]
+    return pools
+
+
+def permuted(table: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
+    """Exchange whole sequences of scores and classes between the patients of a pool.
+
+    The sequences (a patient's studies by name) are laid end to end in random order of the patients
+    and dealt out again by each patient's number of studies. With equal numbers, whole sequences
+    change hands; in a pool of neighbouring numbers a sequence may be cut, and none is lost.
+    """
+    studies = table.drop_duplicates("study").sort_values("study")[
+        ["study", "patient", "score", "label"]
+    ]
+    parts = []
+    for pool in pools_of_patients(studies):
+        theirs = {patient: studies[studies["patient"] == patient] for patient in pool}
+        takers = pd.concat([theirs[patient] for patient in pool])
+        givers = pd.concat([theirs[patient] for patient in generator.permutation(pool)])
+        parts.append(givers[["score", "label"]].set_axis(takers["study"]))
+    drawn = pd.concat(parts)
+    return table.assign(**{name: table["study"].map(drawn[name]) for name in ("score", "label")})
+
+
+def permutation_aucs(
+    table: pd.DataFrame, classifier: str, folds: int, numbers: range, settings: Settings
+) -> pd.DataFrame:
+    """Cross-validate under permuted labels; permutation OBSERVED keeps them as they are.
+
+    `table` is the whole table as it was read, of which the training rows count. A permutation's
+    number seeds it, so that parts of them can be computed anywhere. Columns: permutation, auc
+    (within folds, over all held-out series; empty where no fold holds both classes).
+    """
+    training = training_rows(table)
+    rows = []
+    for number in numbers:
+        generator = np.random.default_rng([settings.seed, number])
+        labelled = training if number == OBSERVED else permuted(training, generator)
+        dealt = prepared(dealt_anew(labelled, folds, settings.seed))
+        fitted = fit_untuned(dealt, classifier, settings)
+        facts = Predictions.of(fitted.prediction_table())
+        once = np.ones((1, len(facts.label)), dtype=np.int64)
+        rows.append((number, metrics_of_draws(once, facts)[WITHIN_FOLDS][0]))
+    return pd.DataFrame(rows, columns=["permutation", "auc"])
+
+
+def summarise_permutations(aucs: pd.DataFrame) -> pd.DataFrame:
+    """Compare the observed AUC with the permuted ones, model by model.
+
+    p is (1 + permutations with at least the observed AUC) / (1 + permutations), Phipson and Smyth
+    (Stat Appl Genet Mol Biol 2010). Columns: model, observed, p, permutations, null_mean,
+    null_low, null_high (2.5th and 97.5th percentile).
+    """
+    rows = []
+    for model, values in aucs.groupby("model", sort=False):
+        observed = values.loc[values["permutation"] == OBSERVED, "auc"].iloc[0]
+        null = values.loc[values["permutation"] != OBSERVED, "auc"].dropna()
+        if np.isnan(observed) or null.empty:
+            rows.append([model, observed, np.nan, len(null), np.nan, np.nan, np.nan])
+            continue
+        p = (1 + (null >= observed).sum()) / (1 + len(null))
+        low, high = np.percentile(null, [2.5, 97.5])
+        rows.append([model, observed, p, len(null), null.mean(), low, high])
+    columns = ["model", "observed", "p", "permutations", "null_mean", "null_low", "null_high"]
+    return pd.DataFrame(rows, columns=columns)
