@@ -468,7 +468,14 @@ def script_edited_under_its_old_time(place: Place):
 def logic_without_numbers(place: Place) -> Iterator[None]:
     """Other code in every module that decides no number."""
     with ExitStack() as stack:
-        for name in ("errors", "files", "jobs", "records", "controller"):
+        for name in (
+            "errors",
+            "files",
+            "jobs",
+            "controller",
+            "provenance/code",
+            "provenance/records",
+        ):
             path = place.file(LIVERMET, f"{name}.py")
             stack.enter_context(appended(path, "SPARE = 1"))
         yield
