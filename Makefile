@@ -7,7 +7,7 @@ PUBLISHED := published$(if $(SEARCH),_searched)
 # IBSI's phantoms and reference values, for the tables of docs/methods.md.
 IBSI ?= ../shared/data/ibsi
 
-.PHONY: setup peers demo published table assign ibsi test lint format bench
+.PHONY: setup peers demo published table assign ibsi test config lint format bench
 
 setup: .venv/installed .venv/package
 
@@ -50,6 +50,10 @@ ibsi: setup
 # Two tests at a time; what shares a long run stays in one process (tests/conftest.py).
 test: setup peers
 	$(BIN)/python -m pytest -n 2
+
+# The defaults, the schema and the tables of keys, from livermet/config/keys.py.
+config: setup
+	cd workflow/scripts && ../../$(BIN)/python -m livermet.config.written
 
 lint: setup
 	$(BIN)/ruff check .

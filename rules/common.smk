@@ -18,10 +18,11 @@ from pathlib import Path
 sys.path[:0] = [str(Path(workflow.basedir, "workflow", *names)) for names in ((), ("scripts",))]
 
 from livermet.ledger.batches import parts_of
-from livermet.config import check_config, in_order
+from livermet.config.loading import check_config, in_order
 from livermet.controller import name_as_controller
 from livermet.errors import InputError, stop_on
 from livermet.kernels import pin_kernel
+from livermet.models import classifiers_of
 from livermet.provenance.code import package_hash, pinned_versions
 from livermet.report.exhibits import EXHIBITS
 from livermet.sheets import NAME_PATTERN
@@ -45,11 +46,8 @@ def checked(read, *arguments):
         sys.exit(str(error))
 
 
-checked(
-    check_config,
-    config,
-    Path(workflow.basedir) / "config" / "schemas" / "config.schema.yaml",
-)
+if PLANS_THE_RUN:
+    checked(check_config, config)
 
 config |= in_order(config)
 
@@ -72,7 +70,7 @@ PROBABILITIES = STUDY.saves_probabilities
 AGGREGATION, BY_LESION = STUDY.aggregation, STUDY.is_by_lesion
 HARMONISATION, HARMONISED = config["phenotype"]["harmonisation"], STUDY.harmonisation
 PROTOCOLS = config["phenotype"]["protocols"]
-CLASSIFIERS = ("LR", "RF", "XGB")
+CLASSIFIERS = {protocol: classifiers_of(protocol) for protocol in ("published", "corrected")}
 # What makes a lesion, wherever lesions are counted.
 COMPONENTS = {key: config["detection"][key] for key in ("connectivity", "minimum_lesion_voxels")}
 # Whether an article's printed numbers stand beside the run's, and its class weights are searched.
@@ -105,7 +103,7 @@ wildcard_constraints:
     fold=one_of(map(str, FOLDS)),
     mask=one_of([*MODELS, "reference", "table"]),
     protocol=one_of(PROTOCOLS),
-    classifier=one_of(CLASSIFIERS),
+    classifier=one_of(CLASSIFIERS["corrected"]),
 
 
 def is_defined(name):
@@ -155,7 +153,15 @@ def predictions_of_protocol(wildcards):
     """List the predictions of a protocol's classifiers, and of the test set where it stands apart."""
     folder = f"{RUN}/phenotype/{wildcards.mask}/{wildcards.protocol}"
     tested = [f"{folder}/test_predictions.tsv"] if wildcards.protocol == "corrected" else []
-    return [f"{folder}/{classifier}/predictions.tsv" for classifier in CLASSIFIERS] + tested
+    classifiers = CLASSIFIERS[wildcards.protocol]
+    return [f"{folder}/{classifier}/predictions.tsv" for classifier in classifiers] + tested
+
+
+def cross_validation_of_protocol(wildcards):
+    """List the scores of a protocol's classifiers in cross-validation."""
+    folder = f"{RUN}/phenotype/{wildcards.mask}/{wildcards.protocol}"
+    classifiers = CLASSIFIERS[wildcards.protocol]
+    return [f"{folder}/{classifier}/cross_validation.tsv" for classifier in classifiers]
 
 
 def published_predictions(wildcards):
@@ -163,13 +169,13 @@ def published_predictions(wildcards):
     folder = f"{RUN}/phenotype/{PHENOTYPE_MASK}/published"
     if "published" not in PROTOCOLS:
         return []
-    return [f"{folder}/{classifier}/predictions.tsv" for classifier in CLASSIFIERS]
+    return [f"{folder}/{classifier}/predictions.tsv" for classifier in CLASSIFIERS["published"]]
 
 
 # The 200 weights of the published search, in parts; a forest takes as long as 30 other models.
 WEIGHTS = {
     classifier: parts_of(200, 25 if classifier == "RF" else 200, first=1)
-    for classifier in CLASSIFIERS
+    for classifier in CLASSIFIERS["published"]
 }
 
 

@@ -98,23 +98,30 @@ for nnunet_model in NNUNET_DATASETS:
             "../workflow/scripts/preprocess_nnunet.py"
 
 
-if "nnunet" in NNUNET_DATASETS:
+for nnunet_model, base_model in BASES.items():
 
-    nnunet_series = STUDY.training_set(NNUNET_SETS["nnunet"])
+    nnunet_files = NNUNET_FILES[nnunet_model]
+    nnunet_series = STUDY.training_set(NNUNET_SETS[nnunet_model])
 
-    rule plan_nnunet:
+    rule:
+        name:
+            f"plan_{nnunet_model}"
         input:
-            description=until_settled("nnunet", NNUNET_FILES["nnunet"]["raw"]),
-            cts=until_settled("nnunet", *map(STUDY.ct, nnunet_series)),
-            references=until_settled("nnunet", *map(STUDY.reference, nnunet_series)),
+            description=until_settled(nnunet_model, nnunet_files["raw"]),
+            # Of a fine-tuned model alone: the plan that it takes.
+            base=(
+                until_settled(nnunet_model, NNUNET_FILES[base_model]["plan"]) if base_model else []
+            ),
+            cts=until_settled(nnunet_model, *map(STUDY.ct, nnunet_series)),
+            references=until_settled(nnunet_model, *map(STUDY.reference, nnunet_series)),
         output:
-            description=NNUNET_FILES["nnunet"]["description"],
-            fingerprint=NNUNET_FILES["nnunet"]["fingerprint"],
-            plan=NNUNET_FILES["nnunet"]["plan"],
+            description=nnunet_files["description"],
+            fingerprint=nnunet_files["fingerprint"],
+            plan=nnunet_files["plan"],
         log:
-            f"{RUN}/logs/plan_nnunet.log",
+            f"{RUN}/logs/plan_{nnunet_model}.log",
         benchmark:
-            f"{RUN}/benchmarks/plan_nnunet.tsv"
+            f"{RUN}/benchmarks/plan_{nnunet_model}.tsv"
         conda:
             "../envs/nnunet.yaml"
         threads: NNUNET_JOBS["preprocess"]["threads"]
@@ -122,24 +129,35 @@ if "nnunet" in NNUNET_DATASETS:
             mem_mb=memory(NNUNET_JOBS["preprocess"]["mem_mb"]),
             runtime=minutes(NNUNET_JOBS["preprocess"]["minutes"]),
         params:
-            planning=PLANNINGS["nnunet"],
+            planning=PLANNINGS[nnunet_model],
         script:
-            "../workflow/scripts/plan_nnunet.py"
+            f"../workflow/scripts/{NNUNET_PLANS[nnunet_model]}.py"
 
-    rule train_nnunet:
+    rule:
+        name:
+            f"train_{nnunet_model}"
         input:
-            description=until_trained("nnunet", NNUNET_FILES["nnunet"]["description"]),
-            fingerprint=until_trained("nnunet", NNUNET_FILES["nnunet"]["fingerprint"]),
-            plan=until_trained("nnunet", NNUNET_FILES["nnunet"]["plan"]),
-            splits=until_trained("nnunet", NNUNET_FILES["nnunet"]["splits"]),
-            cases=until_trained("nnunet", NNUNET_FILES["nnunet"]["cases"]),
+            # Of a fine-tuned model alone: the network of the same fold that it goes on from.
+            base_checkpoint=(
+                until_trained(nnunet_model, checkpoint_of(base_model, "{fold}"))
+                if base_model
+                else []
+            ),
+            base_record=(
+                until_trained(nnunet_model, record_of(base_model, "{fold}")) if base_model else []
+            ),
+            description=until_trained(nnunet_model, nnunet_files["description"]),
+            fingerprint=until_trained(nnunet_model, nnunet_files["fingerprint"]),
+            plan=until_trained(nnunet_model, nnunet_files["plan"]),
+            splits=until_trained(nnunet_model, nnunet_files["splits"]),
+            cases=until_trained(nnunet_model, nnunet_files["cases"]),
         output:
-            checkpoint=checkpoint_of("nnunet", "{fold}"),
-            record=record_of("nnunet", "{fold}"),
+            checkpoint=checkpoint_of(nnunet_model, "{fold}"),
+            record=record_of(nnunet_model, "{fold}"),
         log:
-            f"{RUN}/logs/train_nnunet/{{fold}}.log",
+            f"{RUN}/logs/train_{nnunet_model}/{{fold}}.log",
         benchmark:
-            f"{RUN}/benchmarks/train_nnunet/{{fold}}.tsv"
+            f"{RUN}/benchmarks/train_{nnunet_model}/{{fold}}.tsv"
         conda:
             "../envs/nnunet.yaml"
         threads: NNUNET_JOBS["train"]["threads"]
@@ -149,76 +167,11 @@ if "nnunet" in NNUNET_DATASETS:
             gpu=GPU,
             # No params: neither the device nor how often a network is saved makes it another.
             device=config["segmentation"]["device"],
-            save_every=NNUNET_SETTINGS["nnunet"]["save_every"],
+            save_every=NNUNET_SETTINGS[nnunet_model]["save_every"],
         params:
-            network=NETWORKS["nnunet"],
+            network=NETWORKS[nnunet_model],
         script:
-            "../workflow/scripts/train_nnunet.py"
-
-
-if "nnunet_finetuned" in NNUNET_DATASETS:
-
-    nnunet_series = STUDY.training_set(NNUNET_SETS["nnunet_finetuned"])
-
-    rule transfer_nnunet_plan:
-        input:
-            description=until_settled("nnunet_finetuned", NNUNET_FILES["nnunet_finetuned"]["raw"]),
-            base=until_settled("nnunet_finetuned", NNUNET_FILES["nnunet"]["plan"]),
-            cts=until_settled("nnunet_finetuned", *map(STUDY.ct, nnunet_series)),
-            references=until_settled("nnunet_finetuned", *map(STUDY.reference, nnunet_series)),
-        output:
-            description=NNUNET_FILES["nnunet_finetuned"]["description"],
-            fingerprint=NNUNET_FILES["nnunet_finetuned"]["fingerprint"],
-            plan=NNUNET_FILES["nnunet_finetuned"]["plan"],
-        log:
-            f"{RUN}/logs/transfer_nnunet_plan.log",
-        benchmark:
-            f"{RUN}/benchmarks/transfer_nnunet_plan.tsv"
-        conda:
-            "../envs/nnunet.yaml"
-        threads: NNUNET_JOBS["preprocess"]["threads"]
-        resources:
-            mem_mb=memory(NNUNET_JOBS["preprocess"]["mem_mb"]),
-            runtime=minutes(NNUNET_JOBS["preprocess"]["minutes"]),
-        params:
-            planning=PLANNINGS["nnunet_finetuned"],
-        script:
-            "../workflow/scripts/transfer_nnunet_plan.py"
-
-    rule finetune_nnunet:
-        input:
-            base_checkpoint=until_trained("nnunet_finetuned", checkpoint_of("nnunet", "{fold}")),
-            base_record=until_trained("nnunet_finetuned", record_of("nnunet", "{fold}")),
-            description=until_trained(
-                "nnunet_finetuned", NNUNET_FILES["nnunet_finetuned"]["description"]
-            ),
-            fingerprint=until_trained(
-                "nnunet_finetuned", NNUNET_FILES["nnunet_finetuned"]["fingerprint"]
-            ),
-            plan=until_trained("nnunet_finetuned", NNUNET_FILES["nnunet_finetuned"]["plan"]),
-            splits=until_trained("nnunet_finetuned", NNUNET_FILES["nnunet_finetuned"]["splits"]),
-            cases=until_trained("nnunet_finetuned", NNUNET_FILES["nnunet_finetuned"]["cases"]),
-        output:
-            checkpoint=checkpoint_of("nnunet_finetuned", "{fold}"),
-            record=record_of("nnunet_finetuned", "{fold}"),
-        log:
-            f"{RUN}/logs/finetune_nnunet/{{fold}}.log",
-        benchmark:
-            f"{RUN}/benchmarks/finetune_nnunet/{{fold}}.tsv"
-        conda:
-            "../envs/nnunet.yaml"
-        threads: NNUNET_JOBS["train"]["threads"]
-        resources:
-            mem_mb=memory(NNUNET_JOBS["train"]["mem_mb"]),
-            runtime=minutes(NNUNET_JOBS["train"]["minutes"]),
-            gpu=GPU,
-            # No params: neither the device nor how often a network is saved makes it another.
-            device=config["segmentation"]["device"],
-            save_every=NNUNET_SETTINGS["nnunet_finetuned"]["save_every"],
-        params:
-            network=NETWORKS["nnunet_finetuned"],
-        script:
-            "../workflow/scripts/finetune_nnunet.py"
+            f"../workflow/scripts/{NNUNET_TRAINS[nnunet_model]}.py"
 
 
 for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:

@@ -16,7 +16,7 @@ The classifiers of a protocol are jobs of their own and run side by side, each o
 """
 
 MASK = f"{RUN}/phenotype/{{mask}}"
-FITTED = [*CLASSIFIERS, "baselines"]
+FITTED = [*CLASSIFIERS["corrected"], "baselines"]
 
 
 rule assign_harmonisation:
@@ -162,7 +162,7 @@ rule score_test:
         batches=HARMONISED,
         cross_validation=expand(
             f"{MASK}/corrected/{{classifier}}/cross_validation.tsv",
-            classifier=CLASSIFIERS,
+            classifier=CLASSIFIERS["corrected"],
             allow_missing=True,
         ),
         models=expand(
@@ -191,11 +191,7 @@ rule score_test:
 rule bootstrap_metrics:
     input:
         predictions=predictions_of_protocol,
-        cross_validation=expand(
-            f"{MASK}/{{protocol}}/{{classifier}}/cross_validation.tsv",
-            classifier=CLASSIFIERS,
-            allow_missing=True,
-        ),
+        cross_validation=cross_validation_of_protocol,
     output:
         metrics=f"{MASK}/{{protocol}}/metrics.tsv",
         cross_validation=f"{MASK}/{{protocol}}/cross_validation.tsv",

@@ -70,7 +70,7 @@ rule gather_published_weights:
 rule compare_weights:
     input:
         features=PUBLISHED_FEATURES,
-        found=expand(f"{PUBLISHED}/{{classifier}}/weights.tsv", classifier=CLASSIFIERS),
+        found=expand(f"{PUBLISHED}/{{classifier}}/weights.tsv", classifier=CLASSIFIERS["published"]),
     output:
         weights=exhibit("weight_search"),
     log:
@@ -85,7 +85,7 @@ rule compare_weights:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
-        classifiers=CLASSIFIERS,
+        classifiers=CLASSIFIERS["published"],
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/compare_weights.py"

@@ -17,7 +17,9 @@ feature). Only `reproducibility.csv` does without the corrected protocol.
 rule calibrate_models:
     input:
         published=published_predictions,
-        held_out=expand(f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),
+        held_out=expand(
+            f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS["corrected"]
+        ),
         tested=f"{CORRECTED}/test_predictions.tsv",
         choice=f"{CORRECTED}/choice.tsv",
     output:

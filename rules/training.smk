@@ -12,7 +12,8 @@ fold of a training set is trained, its volumes count as any input does. A new tr
 setting or other code is another network, which is trained only with leave (`allow_training`).
 """
 
-from livermet.monai.settings import SHAPES, settings_of, split_by_fold, training_settings
+from livermet.models import NETWORKS as LISTED, lineage, networks_of, training_role
+from livermet.monai.settings import settings_of, split_by_fold, training_settings
 from livermet.nnunet.layout import (
     PLANS,
     dataset_name,
@@ -25,7 +26,7 @@ from livermet.provenance.records import NETWORK, is_trained, recall_logic
 
 recall_logic()
 
-MONAI_MODELS = [model for model in MODELS if model in SHAPES]
+MONAI_MODELS = [model for model in MODELS if model in networks_of("monai")]
 MONAI_TRAINING, MONAI_VALIDATION = (
     checked(
         split_by_fold,
@@ -40,25 +41,27 @@ MONAI_TRAINING, MONAI_VALIDATION = (
 
 NNUNET = f"{RUN}/nnunet"
 NNUNET_CONFIG = config["segmentation"]["nnunet"]
-# The fine-tuned model starts from the base, so that it needs the base's training too.
+# A fine-tuned model starts from its base, so that it needs the base's training too.
 NNUNET_SETS = {
-    model: config["training_sets"][role]
-    for model, role in (("nnunet", "base"), ("nnunet_finetuned", "finetuned"))
-    if model in MODELS or (model == "nnunet" and "nnunet_finetuned" in MODELS)
+    name: config["training_sets"][training_role(name)]
+    for name in networks_of("nnunet")
+    if any(name in lineage(model) for model in MODELS)
 }
 NNUNET_DATASETS = {model: dataset_name(model, name) for model, name in NNUNET_SETS.items()}
-# What plans and what trains: the base plans its own dataset, fine-tuning takes that plan.
-NNUNET_PLANS = {"nnunet": "plan_nnunet", "nnunet_finetuned": "transfer_nnunet_plan"}
-NNUNET_TRAINS = {"nnunet": "train_nnunet", "nnunet_finetuned": "finetune_nnunet"}
+# The network that a model is fine-tuned from; it plans its own dataset, and fine-tuning takes that
+# plan.
+BASES = {model: LISTED[model].finetuned_from for model in NNUNET_SETS}
+# The scripts that plan and train.
+NNUNET_PLANS = {model: "transfer_nnunet_plan" if BASES[model] else "plan_nnunet" for model in BASES}
+NNUNET_TRAINS = {model: "finetune_nnunet" if BASES[model] else "train_nnunet" for model in BASES}
 NNUNET_SETTINGS = {
-    "nnunet": NNUNET_CONFIG["training"],
-    "nnunet_finetuned": NNUNET_CONFIG["finetuning"],
+    model: NNUNET_CONFIG["finetuning" if BASES[model] else "training"] for model in BASES
 }
 
 
 # A training that is forced reads its volumes, as does one that runs.
 FORCED = not PLANS_THE_RUN or bool(
-    {"-F", "--forceall", "train_monai", *NNUNET_TRAINS.values()} & set(sys.argv)
+    {"-F", "--forceall", "train_monai", *(f"train_{model}" for model in BASES)} & set(sys.argv)
 )
 
 
@@ -69,8 +72,9 @@ def logic(*scripts):
 
 
 def versions_of_weights(environment):
-    """Give the versions that weights depend on: tables are read and written beside them."""
-    return {name: version for name, version in pins(environment).items() if name != "pandas"}
+    """Give the versions that weights depend on: tables and lists are read beside them."""
+    found = pins(environment)
+    return {name: found[name] for name in found if name not in ("pandas", "pyyaml")}
 
 
 def monai_network(model):
@@ -92,7 +96,7 @@ def monai_network(model):
 
 def nnunet_planning(model):
     """Give all that decides what nnU-Net prepares for a model, its base's preparation included."""
-    base = {"base": nnunet_planning("nnunet")} if model == "nnunet_finetuned" else {}
+    base = {"base": nnunet_planning(BASES[model])} if BASES[model] else {}
     cases = STUDY.training_set(NNUNET_SETS[model])
     return base | {
         "training_set": NNUNET_SETS[model],
@@ -105,7 +109,7 @@ def nnunet_planning(model):
 
 def nnunet_network(model):
     """Give all that decides the weights of an nnU-Net model, its base's included."""
-    base = {"base": nnunet_network("nnunet")} if model == "nnunet_finetuned" else {}
+    base = {"base": nnunet_network(BASES[model])} if BASES[model] else {}
     settings = NNUNET_SETTINGS[model]
     return base | {
         "planning": nnunet_planning(model),
@@ -165,7 +169,7 @@ def trained(model, fold=None):
             f"{RUN}/monai/{model}/{name}" for name in ("model.pt", "model.json", "training.tsv")
         ]
     else:
-        log = f"{RUN}/logs/{NNUNET_TRAINS[model]}/{fold}.log"
+        log = f"{RUN}/logs/train_{model}/{fold}.log"
         made = [checkpoint_of(model, fold), record_of(model, fold)]
     return not FORCED and is_trained({NETWORK: NETWORKS[model]}, log, made)
 

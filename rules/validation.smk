@@ -16,14 +16,16 @@ CORRECTED_FEATURES = STUDY.feature_table(PHENOTYPE_MASK, "corrected")
 PHENOTYPE = f"{RUN}/phenotype/{PHENOTYPE_MASK}"
 # Under published every classifier scores the test set, under corrected the chosen one alone.
 PREDICTED = {
-    "published": [f"{PHENOTYPE}/published/{name}/predictions.tsv" for name in CLASSIFIERS],
+    "published": [
+        f"{PHENOTYPE}/published/{name}/predictions.tsv" for name in CLASSIFIERS["published"]
+    ],
     "corrected": [f"{PHENOTYPE}/corrected/test_predictions.tsv"],
 }
 CORRECTED, PUBLISHED = f"{PHENOTYPE}/corrected", f"{PHENOTYPE}/published"
 CHOICE = f"{PHENOTYPE}/corrected/choice.tsv" if "corrected" in PROTOCOLS else []
 REFERENCE = f"{RUN}/phenotype/reference"
 # All classifiers score the same series; the corrected protocol's test series stand apart.
-SCORED = [f"{protocol}/{CLASSIFIERS[0]}/predictions.tsv" for protocol in PROTOCOLS]
+SCORED = [f"{protocol}/{CLASSIFIERS[protocol][0]}/predictions.tsv" for protocol in PROTOCOLS]
 SCORED += ["corrected/test_predictions.tsv" for protocol in PROTOCOLS if protocol == "corrected"]
 PERMUTATIONS = parts_of(config["phenotype"]["permutations"]["count"], 50, first=0)
 NULL_COHORTS = parts_of(config["phenotype"]["null_cohorts"], 10, first=1)
@@ -171,8 +173,12 @@ rule correct_stepwise:
         by_lesion=CORRECTED_FEATURES if BY_LESION else [],
         batches=HARMONISED,
         selection=f"{PUBLISHED}/selection.tsv",
-        published=expand(f"{PUBLISHED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),
-        held_out=expand(f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS),
+        published=expand(
+            f"{PUBLISHED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS["published"]
+        ),
+        held_out=expand(
+            f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS["corrected"]
+        ),
         tested=f"{CORRECTED}/test_predictions.tsv",
     output:
         corrections=exhibit("corrections"),

@@ -13,7 +13,7 @@ import pytest
 # What test files share lies beside this one.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from livermet.config import load_config
+from livermet.config.loading import load_config
 from livermet.files import read_table
 
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 from planning import planner
 
-from livermet.config import load_config
+from livermet.config.loading import load_config
 from livermet.ledger.assign import assign_from_config
 from livermet.phenotype.table import FEATURES
 from livermet.provenance.records import LOGIC

@@ -50,7 +50,7 @@ def test_the_full_study_is_planned_whole(study, root, profile):
     )
     assert jobs["train_monai"] == 2
     assert jobs["train_nnunet"] == 5
-    assert jobs["finetune_nnunet"] == 5
+    assert jobs["train_nnunet_finetuned"] == 5
     # 10 of 12 LiTS patients train the MONAI networks, which therefore never score them.
     assert jobs["measure_detection"] == 2 * (1 + 8) + 2 * (3 + 8)
     assert jobs["extract_radiomics"] == 8
@@ -62,9 +62,9 @@ def test_the_full_study_is_planned_whole(study, root, profile):
 @pytest.mark.parametrize(
     ("models", "absent"),
     [
-        (["nnunet"], {"train_monai", "finetune_nnunet"}),
-        (["unet"], {"train_nnunet", "finetune_nnunet"}),
-        (["segresnet", "nnunet"], {"finetune_nnunet"}),
+        (["nnunet"], {"train_monai", "train_nnunet_finetuned"}),
+        (["unet"], {"train_nnunet", "train_nnunet_finetuned"}),
+        (["segresnet", "nnunet"], {"train_nnunet_finetuned"}),
     ],
 )
 def test_a_study_with_some_of_the_models(study, models, absent):

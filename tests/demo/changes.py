@@ -14,7 +14,7 @@ import SimpleITK as sitk
 import yaml
 from planning import planner
 
-from livermet.config import load_config
+from livermet.config.loading import load_config
 from livermet.ledger.assign import assign_from_config
 
 ROOT = Path(__file__).parents[2]

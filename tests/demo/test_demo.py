@@ -11,7 +11,7 @@ import SimpleITK as sitk
 import yaml
 
 from livermet.cohort.matching import match_samples, patient_strata
-from livermet.config import load_config
+from livermet.config.loading import load_config
 from livermet.files import read_table
 from livermet.images import grid_difference, read_image
 from livermet.ledger.assign import rules_of

@@ -74,10 +74,10 @@ NEW = (
 NEW_SERIES = NEW | rules(
     "make_phantom_dicom ingest_reference_new predict_nnunet_finetuned_out_of_fold_new"
 )
-TRAINING = rules("train_nnunet finetune_nnunet")
+TRAINING = rules("train_nnunet train_nnunet_finetuned")
 PLANNING = rules(
     "describe_nnunet plan_nnunet split_nnunet preprocess_nnunet describe_nnunet_finetuned"
-    " transfer_nnunet_plan split_nnunet_finetuned preprocess_nnunet_finetuned"
+    " plan_nnunet_finetuned split_nnunet_finetuned preprocess_nnunet_finetuned"
 )
 # The checklists show no figure.
 FIGURES = rules(

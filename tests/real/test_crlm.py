@@ -8,7 +8,7 @@ import pytest
 import SimpleITK as sitk
 import yaml
 
-from livermet.config import load_config
+from livermet.config.loading import load_config
 from livermet.files import read_table
 from livermet.images import grid_difference, read_image
 from livermet.ledger.assign import assign_from_config

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from livermet.config import load_config
+from livermet.config.loading import load_config
 from livermet.files import read_table
 from livermet.ledger.assign import assign_from_config
 from livermet.radiomics.features import FEATURES

@@ -11,7 +11,7 @@ import pandas as pd
 import SimpleITK as sitk
 import yaml
 
-from livermet.config import load_config
+from livermet.config.loading import load_config
 from livermet.demo.cohort import DemoCohort, Role, Size, demo_cohort
 from livermet.demo.dicom import write_dicom_series
 from livermet.demo.phantoms import phantom_images

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from livermet import commands
 from livermet.cli import main
-from livermet.config import load_config
+from livermet.config.loading import load_config
 from livermet.ledger.assign import assign_from_config
 from livermet.radiomics.ibsi.page import BEGIN, END
 
@@ -116,7 +116,7 @@ def test_a_config_file_that_cannot_be_read_is_named(tmp_path, content, sentence)
 
 
 def test_a_package_without_its_project_says_so(study, tmp_path, monkeypatch):
-    monkeypatch.setattr("livermet.config.PROJECT", tmp_path)
+    monkeypatch.setattr("livermet.config.loading.PROJECT", tmp_path)
     told = refused("assign", "--configfile", study)
     assert told.startswith("livermet lies outside of a clone of its project: there is no ")
 

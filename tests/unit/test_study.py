@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from livermet.config import load_config
+from livermet.config.loading import load_config
 from livermet.errors import InputError
 from livermet.ledger.tables import Ledger
 from livermet.study import Study, read_study

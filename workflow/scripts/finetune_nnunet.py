@@ -1,4 +1,4 @@
-"""Rule finetune_nnunet: go on from one fold of the base with the fine-tuning training set."""
+"""Rules train_<fine-tuned nnU-Net>: go on from one fold of the base."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ if __name__ == "__main__":  # nnU-Net starts processes that import this file
             name: read_json(given[name][0]) for name in ("plan", "description", "splits", "cases")
         }
         fold = fold_of(
-            "nnunet_finetuned",
+            snakemake.rule.removeprefix("train_"),
             int(snakemake.wildcards.fold),
             snakemake.params.network,
             prepared,

@@ -1,4 +1,4 @@
-"""Rule plan_nnunet: let nnU-Net measure the base dataset and plan the network."""
+"""Rules plan_<nnU-Net>: let nnU-Net measure the base dataset and plan the network."""
 
 from pathlib import Path
 

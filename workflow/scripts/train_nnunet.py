@@ -1,4 +1,4 @@
-"""Rule train_nnunet: train one fold of nnU-Net on the base training set."""
+"""Rules train_<nnU-Net>: train one fold from the beginning."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ if __name__ == "__main__":  # nnU-Net starts processes that import this file
             name: read_json(given[name][0]) for name in ("plan", "description", "splits", "cases")
         }
         fold = fold_of(
-            "nnunet",
+            snakemake.rule.removeprefix("train_"),
             int(snakemake.wildcards.fold),
             snakemake.params.network,
             prepared,

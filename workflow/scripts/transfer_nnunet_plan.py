@@ -1,4 +1,4 @@
-"""Rule transfer_nnunet_plan: give the fine-tuning dataset the base's plan."""
+"""Rules plan_<fine-tuned nnU-Net>: give the fine-tuning dataset the base's plan."""
 
 from pathlib import Path
 

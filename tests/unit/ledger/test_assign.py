@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livermet.config import load_config
+from livermet.config.loading import load_config
 from livermet.errors import InputError
 from livermet.ledger.assign import assign_from_config, differing_grids
 from livermet.ledger.tables import read_ledger

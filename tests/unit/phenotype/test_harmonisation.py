@@ -18,7 +18,7 @@ from livermet.phenotype.harmonisation import (
 from livermet.phenotype.table import RADIOMIC_FEATURES
 
 from .. import phenotype_phantoms as made
-from ..test_phenotype_combat import phantoms
+from .test_combat import phantoms
 
 ACQUISITION = pd.DataFrame(
     [

@@ -17,7 +17,7 @@ from livermet.radiomics.perturbation import (
 )
 from livermet.radiomics.scans import COUNT, scan_features
 
-from ..test_radiomics import BIG, SETTINGS, SMALL, ct, labels
+from .test_radiomics import BIG, SETTINGS, SMALL, ct, labels
 
 RADIUS_MM = 20.0
 

@@ -6,7 +6,7 @@ import pytest
 import SimpleITK as sitk
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
-from livermet.config import load_config
+from livermet.config.loading import load_config
 from livermet.detection.scores import measure_scan
 from livermet.errors import InputError
 from livermet.radiomics.features import FEATURES, feature_extractor, mask_features

@@ -32,7 +32,7 @@ from livermet.report.evidence.artifacts import (
 from livermet.report.exhibits import EXHIBITS, TITLES
 
 from .. import report_phantoms as made
-from ..test_report_page import read
+from .test_page import read
 
 # Numbers of the checklists as published: 58 and 30 items; 27 items in 52 parts.
 TRIPOD_ITEMS = (

@@ -30,7 +30,7 @@ from livermet.report.segmentation.lits_challenge import LITS_CHALLENGE
 from livermet.report.words import MISSING
 
 from .. import detection_table_phantoms as made
-from ..test_report_figures import texts
+from .test_figures import texts
 
 FINAL, TARGET = "nnunet_finetuned", "mSCLC"
 

@@ -2,11 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livermet.models import CLASSIFIERS
 from livermet.phenotype import corrected, published
 from livermet.phenotype.baselines import fit_baseline
 from livermet.phenotype.bootstrap import Predictions, interval, metrics_of_draws, patient_draws
 from livermet.phenotype.choice import choose
-from livermet.phenotype.classifiers import CLASSIFIERS
 from livermet.phenotype.corrected import Settings, prepared
 from livermet.phenotype.metrics import bootstrap_metrics, summarise_folds
 from livermet.phenotype.table import RADIOMIC_FEATURES

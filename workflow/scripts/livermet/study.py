@@ -16,6 +16,7 @@ import pandas as pd
 from livermet.cohort.matching import match_samples, unusable_for_classes
 from livermet.errors import stop_on
 from livermet.ledger.tables import Ledger, empty_ledger, lacking, read_ledger, unusable_sets
+from livermet.models import lineage, networks_of, training_role
 from livermet.monai.settings import VALIDATION_FOLD
 from livermet.phenotype.table import read_feature_table
 from livermet.provenance.leakage import audit_roles, leaks
@@ -30,7 +31,7 @@ from livermet.sheets import (
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
 # Models in folds: the network of a fold can score the patients that it has not seen.
-FOLDED_MODELS = ("nnunet", "nnunet_finetuned")
+FOLDED_MODELS = networks_of("nnunet")
 # Keys of the config that are no part of a result: places on this machine, and leave to train.
 NO_RESULT = ("data_root", "sheets", "ledger", "allow_training")
 
@@ -268,8 +269,8 @@ class Study:
     def needed_training_sets(self) -> list[str]:
         """Name the training sets of the models that the run trains."""
         sets = self.config["training_sets"]
-        names = [sets["base"]] if self.models else []
-        return names + ([sets["finetuned"]] if "nnunet_finetuned" in self.models else [])
+        roles = {training_role(name) for model in self.models for name in lineage(model)}
+        return [sets[role] for role in ("base", "finetuned") if role in roles]
 
     def training_set(self, name: str) -> list[str]:
         """List the series of a training set, those that have left the sheet included."""
@@ -281,7 +282,7 @@ class Study:
         With a fold: those that the network of this fold has seen.
         """
         sets = self.config["training_sets"]
-        names = {sets["base"]} | ({sets["finetuned"]} if model == "nnunet_finetuned" else set())
+        names = {sets[training_role(name)] for name in lineage(model)}
         patients = {p for name in names for p in self.ledger.training_sets[name].values()}
         return {patient for patient in patients if self.places[patient] != str(fold)}
 
@@ -292,10 +293,9 @@ class Study:
 
     def trained_by_final_model(self) -> list[str]:
         """List the series that the final model's weights were fitted on, all folds together."""
-        if not self.models:
+        if not self.final_model:
             return []
-        role = "finetuned" if self.final_model == "nnunet_finetuned" else "base"
-        cases = self.training_set(self.config["training_sets"][role])
+        cases = self.training_set(self.config["training_sets"][training_role(self.final_model)])
         if self.final_model in FOLDED_MODELS:
             return cases
         return [series for series in cases if self.place(series) != str(VALIDATION_FOLD)]

@@ -17,7 +17,7 @@ def command(configfile: Path) -> None:
 
     Run it in the folder that snakemake runs in: the paths of the config begin there.
     """
-    from livermet.config import study_config
+    from livermet.config.loading import study_config
     from livermet.ledger.assign import assign_study
 
     click.echo(assign_study(study_config(configfile)))

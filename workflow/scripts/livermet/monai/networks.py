@@ -8,13 +8,10 @@ import numpy as np
 import torch
 from monai.inferers import sliding_window_inference
 from monai.losses import DiceCELoss, DiceLoss
-from monai.networks.nets import SegResNet, UNet
 
 from livermet.errors import InputError
 from livermet.files import whole_file
-from livermet.monai.settings import SegResNetShape, Settings, zyx
-
-CLASSES = 3  # background, liver, lesion
+from livermet.monai.settings import Settings, zyx
 
 
 def device_of(name: str) -> torch.device:
@@ -34,26 +31,7 @@ def device_of(name: str) -> torch.device:
 
 def build_network(settings: Settings) -> torch.nn.Module:
     """Build a network with one input channel and a logit for each of background, liver, lesion."""
-    shape = settings.network
-    if isinstance(shape, SegResNetShape):
-        return SegResNet(
-            spatial_dims=3,
-            in_channels=1,
-            out_channels=CLASSES,
-            init_filters=shape.initial_filters,
-            blocks_down=shape.blocks_down,
-            blocks_up=shape.blocks_up,
-            dropout_prob=shape.dropout or None,
-        )
-    return UNet(
-        spatial_dims=3,
-        in_channels=1,
-        out_channels=CLASSES,
-        channels=shape.channels,
-        strides=shape.strides,
-        num_res_units=shape.residual_units,
-        norm=shape.normalization,
-    )
+    return settings.network.build()
 
 
 def build_loss(settings: Settings) -> torch.nn.Module:

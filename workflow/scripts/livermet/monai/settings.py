@@ -1,62 +1,14 @@
 """Settings of one network and the split of its training set; without torch, read at parse time."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from livermet.errors import InputError, stop_on
+from livermet.monai.architectures import ARCHITECTURES, Architecture
 
 LOSSES = ("dice", "dice_ce")
 VALIDATION_FOLD = 0
-
-
-@dataclass(frozen=True)
-class UNetShape:
-    """Architecture of monai.networks.nets.UNet: channels a level, strides between levels."""
-
-    channels: tuple[int, ...]
-    strides: tuple[int, ...]
-    residual_units: int
-    normalization: str
-
-    def problems(self) -> list[str]:
-        """Say in words what MONAI's U-Net would refuse."""
-        if len(self.strides) != len(self.channels) - 1:
-            return ["strides must have one entry less than channels"]
-        return []
-
-    @property
-    def reduction(self) -> int:
-        """Factor by which the deepest level is smaller than a patch."""
-        return math.prod(self.strides)
-
-
-@dataclass(frozen=True)
-class SegResNetShape:
-    """Architecture of monai.networks.nets.SegResNet: residual blocks a level, down and up."""
-
-    initial_filters: int
-    blocks_down: tuple[int, ...]
-    blocks_up: tuple[int, ...]
-    dropout: float
-
-    def problems(self) -> list[str]:
-        """Say in words what MONAI's SegResNet would refuse."""
-        found = []
-        if self.initial_filters % 8:
-            found.append("initial_filters must be a multiple of 8 (group normalization, 8 groups)")
-        if len(self.blocks_up) != len(self.blocks_down) - 1:
-            found.append("blocks_up must have one entry less than blocks_down")
-        return found
-
-    @property
-    def reduction(self) -> int:
-        """Factor by which the deepest level is smaller than a patch."""
-        return 2 ** (len(self.blocks_down) - 1)
-
-
-SHAPES = {"unet": UNetShape, "segresnet": SegResNetShape}
 
 
 @dataclass(frozen=True)
@@ -79,7 +31,7 @@ class Settings:
     loss_batch: bool
     flip: float
     overlap: float
-    network: UNetShape | SegResNetShape
+    network: Architecture
 
     @classmethod
     def of(cls, model: str, values: Mapping[str, Any]) -> "Settings":
@@ -92,7 +44,7 @@ class Settings:
             key: tuple(value) if isinstance(value, list | tuple) else value
             for key, value in values["network"].items()
         }
-        return cls(**{**values, "network": SHAPES[model](**shape)})
+        return cls(**{**values, "network": ARCHITECTURES[model](**shape)})
 
     def as_values(self) -> dict[str, Any]:
         """Give the settings as plain values: what `Settings.of` takes."""
@@ -128,8 +80,8 @@ def settings_of(section: Mapping[str, Any], model: str) -> dict[str, Any]:
     unknown key and for values that do not go together.
     """
     own = section[model]
-    shared = {key: section[key] for key in section if key not in SHAPES and key != "jobs"}
-    shape_keys = set(SHAPES[model].__dataclass_fields__)  # type: ignore[attr-defined]
+    shared = {key: section[key] for key in section if key not in ARCHITECTURES and key != "jobs"}
+    shape_keys = set(ARCHITECTURES[model].__dataclass_fields__)  # type: ignore[attr-defined]
     values = {**shared, **{key: own[key] for key in own if key not in shape_keys}}
     where = f"Config segmentation.monai, {model}"
     stop_on(

@@ -27,8 +27,8 @@ from monai.transforms import (
 from monai.utils import set_determinism
 
 from livermet.images import LESION
+from livermet.monai.architectures import CLASSES
 from livermet.monai.networks import (
-    CLASSES,
     build_loss,
     build_network,
     class_probabilities,

@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from livermet.models import NETWORKS
+
 CONFIGURATION = "3d_fullres"
 PLANS = "livermetPlans"
 TRAINER = "nnUNetTrainerLivermet"
-DATASET_NUMBERS = {"nnunet": 501, "nnunet_finetuned": 502}
 
 
 def dataset_name(model: str, training_set: str) -> str:
     """Name a model's dataset as nnU-Net wants it: Dataset, three digits, underscore, name."""
-    return f"Dataset{DATASET_NUMBERS[model]:03d}_{training_set}"
+    return f"Dataset{NETWORKS[model].dataset:03d}_{training_set}"
 
 
 def raw_folder(root: str, dataset: str) -> str:

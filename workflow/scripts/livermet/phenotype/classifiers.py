@@ -1,6 +1,7 @@
 """The classifiers of each protocol, with every hyperparameter that is not the library's default."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -10,14 +11,103 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
-CLASSIFIERS = ("LR", "RF", "XGB")
 # A probability above it is called positive; one that equals it is not, as scikit-learn does.
 THRESHOLD = 0.5
 
 # gblinear's updater 'shotgun' races between threads; one thread gives one answer.
 ONE_THREAD: Mapping = {"n_jobs": 1}
+# Of a classifier that the article does not have, where the ladder takes it as published.
+OWN_SEED = 0
 
 Weight = float | str | None
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the published protocol builds a classifier with.
+
+    `weight` is None, 'balanced' or the weight of the positive class beside 1 for the negative.
+    `search` gives the logistic regression the C that the authors' search of weights uses.
+    `boosting` says how XGBoost computes: n_jobs, updater.
+    """
+
+    weight: Weight
+    trees: int
+    labels: np.ndarray
+    search: bool = False
+    boosting: Mapping = field(default_factory=lambda: ONE_THREAD)
+
+    @property
+    def by_class(self) -> Mapping | str | None:
+        """The weights as scikit-learn's class_weight."""
+        return {0: 1, 1: self.weight} if isinstance(self.weight, float) else self.weight
+
+
+@dataclass(frozen=True)
+class Builders:
+    """How each protocol builds a classifier.
+
+    The article's classifiers are built as the authors' code does; the text calls these values
+    'defaults'. `corrected` takes the forest's trees and a seed, and gets standardised features;
+    class weights come as sample weights.
+    """
+
+    corrected: Callable[[int, int], ClassifierMixin]
+    published: Callable[[Published], ClassifierMixin] | None = None
+
+
+def _published_regression(asked: Published) -> ClassifierMixin:
+    return LogisticRegression(
+        C=0.5 if asked.search else 3,
+        solver="newton-cg",
+        max_iter=10000,
+        random_state=2024,
+        class_weight=asked.by_class,
+    )
+
+
+def _published_forest(asked: Published) -> ClassifierMixin:
+    forest = RandomForestClassifier(n_estimators=asked.trees, min_samples_leaf=2, random_state=200)
+    # Class weights weigh the samples inside each tree, as in the authors' scikit-learn. From 1.9 on
+    # a forest's own class_weight draws the bootstrap samples instead (#31529).
+    forest.estimator = DecisionTreeClassifier(class_weight=asked.by_class)
+    return forest
+
+
+def _published_boosting(asked: Published) -> ClassifierMixin:
+    """Boost linear base learners (gblinear): a regularised linear model."""
+    return XGBClassifier(
+        booster="gblinear",
+        tree_method="hist",
+        seed=100,
+        **asked.boosting,
+        # It warns that linear base learners have no use for a tree method.
+        verbosity=0,
+        scale_pos_weight=positive_weight(asked.weight, asked.labels),
+    )
+
+
+def _corrected_regression(trees: int, seed: int) -> ClassifierMixin:
+    return LogisticRegression(C=1.0, max_iter=10000)
+
+
+def _corrected_forest(trees: int, seed: int) -> ClassifierMixin:
+    return RandomForestClassifier(n_estimators=trees, min_samples_leaf=2, random_state=seed)
+
+
+def _corrected_boosting(trees: int, seed: int) -> ClassifierMixin:
+    """Boost linear base learners by the updater that gives the same answer every time."""
+    return XGBClassifier(
+        booster="gblinear", updater="coord_descent", learning_rate=0.5, seed=seed, n_jobs=1
+    )
+
+
+# By the name that `models.yaml` lists a classifier by.
+BUILDERS = {
+    "LR": Builders(_corrected_regression, _published_regression),
+    "RF": Builders(_corrected_forest, _published_forest),
+    "XGB": Builders(_corrected_boosting, _published_boosting),
+}
 
 
 def published_classifier(
@@ -28,51 +118,19 @@ def published_classifier(
     search: bool = False,
     boosting: Mapping = ONE_THREAD,
 ) -> ClassifierMixin:
-    """Make a classifier as the authors' code does; the text calls these values 'defaults'.
+    """Make a classifier as the authors' code does; one that is not theirs, as under corrected.
 
-    `weight` is None, 'balanced' or the weight of the positive class beside 1 for the negative.
-    `search` gives the logistic regression the C that the authors' search of weights uses.
-    Gradient boosting has linear base learners (gblinear): it is a regularised linear model.
-    `boosting` says how XGBoost computes: n_jobs, updater.
+    The arguments are those of `Published`.
     """
-    by_class: Mapping | str | None = {0: 1, 1: weight} if isinstance(weight, float) else weight
-    if name == "LR":
-        return LogisticRegression(
-            C=0.5 if search else 3,
-            solver="newton-cg",
-            max_iter=10000,
-            random_state=2024,
-            class_weight=by_class,
-        )
-    if name == "RF":
-        forest = RandomForestClassifier(n_estimators=trees, min_samples_leaf=2, random_state=200)
-        # Class weights weigh the samples inside each tree, as in the authors' scikit-learn. From
-        # 1.9 on a forest's own class_weight draws the bootstrap samples instead (#31529).
-        forest.estimator = DecisionTreeClassifier(class_weight=by_class)
-        return forest
-    return XGBClassifier(
-        booster="gblinear",
-        tree_method="hist",
-        seed=100,
-        **boosting,
-        # It warns that linear base learners have no use for a tree method.
-        verbosity=0,
-        scale_pos_weight=positive_weight(weight, labels),
-    )
+    builders = BUILDERS[name]
+    if builders.published is None:
+        return builders.corrected(trees, OWN_SEED)
+    return builders.published(Published(weight, trees, labels, search, boosting))
 
 
 def corrected_classifier(name: str, trees: int, seed: int) -> ClassifierMixin:
-    """Make a classifier for standardised features; class weights come as sample weights.
-
-    Gradient boosting stays linear and takes the updater that gives the same answer every time.
-    """
-    if name == "LR":
-        return LogisticRegression(C=1.0, max_iter=10000)
-    if name == "RF":
-        return RandomForestClassifier(n_estimators=trees, min_samples_leaf=2, random_state=seed)
-    return XGBClassifier(
-        booster="gblinear", updater="coord_descent", learning_rate=0.5, seed=seed, n_jobs=1
-    )
+    """Make a classifier for standardised features; class weights come as sample weights."""
+    return BUILDERS[name].corrected(trees, seed)
 
 
 def positive_weight(weight: Weight, labels: np.ndarray) -> float:

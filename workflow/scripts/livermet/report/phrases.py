@@ -9,10 +9,11 @@ from pathlib import Path
 import jinja2
 import yaml
 
+from livermet.models import networks_of
 from livermet.report import words
 
 PHRASES = yaml.safe_load(Path(__file__).with_name("phrases.yaml").read_text())
-MONAI_MODELS = ("unet", "segresnet")
+MONAI_MODELS = networks_of("monai")
 # The page escapes what it shows.
 _TEMPLATES = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined)
 _TEMPLATES.filters |= {"model": words.model, "rule": words.rule}

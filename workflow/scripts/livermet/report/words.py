@@ -4,15 +4,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-MODELS = {
-    "unet": "U-Net (MONAI)",
-    "segresnet": "SegResNet (MONAI)",
-    "nnunet": "nnU-Net",
-    "nnunet_finetuned": "nnU-Net, fine-tuned",
+from livermet.models import CLASSIFIERS, NETWORKS
+
+MODELS = {name: listed.label for name, listed in (NETWORKS | CLASSIFIERS).items()} | {
     "reference": "given masks",
-    "LR": "logistic regression",
-    "RF": "random forest",
-    "XGB": "XGBoost",
     "always_positive": "always positive",
     "volume": "tumour volume alone",
     "lesion_count": "number of lesions alone",

@@ -16,6 +16,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from livermet.models import CLASSIFIERS, classifiers_of
 from livermet.phenotype import corrected
 from livermet.phenotype.baselines import ALWAYS_POSITIVE
 from livermet.phenotype.bootstrap import (
@@ -27,7 +28,7 @@ from livermet.phenotype.bootstrap import (
     study_draws,
 )
 from livermet.phenotype.choice import choose
-from livermet.phenotype.classifiers import CLASSIFIERS, THRESHOLD, published_classifier
+from livermet.phenotype.classifiers import THRESHOLD, published_classifier
 from livermet.phenotype.combat import BATCH
 from livermet.phenotype.corrected import UNWEIGHTED, FoldModel, Settings, fit_folds, score_test
 from livermet.phenotype.fits import ALL_FOLDS, Fit, auc, f1, selected
@@ -256,7 +257,9 @@ def _headline(published: pd.DataFrame) -> str:
         name: auc(rows["label"], rows["probability"])
         for name, rows in tested.groupby("model", sort=False)
     }
-    return max(aucs, key=lambda name: np.nan_to_num(aucs[name]), default=CLASSIFIERS[0])
+    return max(
+        aucs, key=lambda name: np.nan_to_num(aucs[name]), default=classifiers_of("published")[0]
+    )
 
 
 def _published(published: pd.DataFrame, headline: str) -> Step:

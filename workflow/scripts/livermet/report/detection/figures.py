@@ -13,16 +13,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from livermet.report import words
-from livermet.report.drawing import BLUE, GREEN, GREY, INK, ORANGE, VERMILION, volume_axis
+from livermet.models import NETWORKS, Network
+from livermet.report import drawing, words
+from livermet.report.drawing import BLUE, GREY, INK, VERMILION, volume_axis
+
+
+def _style_of(network: Network) -> tuple[str, str | tuple, str]:
+    colour, line, marker = network.style
+    dashed = line if isinstance(line, str) else (line[0], tuple(line[1]))
+    return getattr(drawing, colour), dashed, marker
+
 
 # Colour, line, marker.
-MODEL_STYLE = {
-    "unet": (ORANGE, (0, (5, 2)), "s"),
-    "segresnet": (GREEN, "-.", "P"),
-    "nnunet": (BLUE, (0, (2, 1)), "X"),
-    "nnunet_finetuned": (VERMILION, "-", "D"),
-}
+MODEL_STYLE = {name: _style_of(network) for name, network in NETWORKS.items()}
 MARKED_THRESHOLDS = {0.1: "v", 0.5: "o", 0.9: "^"}
 MOST_COLUMNS = 3
 # How far the models of one size stand from each other, in sizes.

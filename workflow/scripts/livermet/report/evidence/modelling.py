@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from livermet.models import CLASSIFIERS
 from livermet.phenotype.table import FEATURES
 from livermet.report import words
 from livermet.report.evidence.artifacts import (
@@ -18,8 +19,6 @@ from livermet.report.evidence.artifacts import (
     sentences,
 )
 from livermet.report.phrases import harmonised_by
-
-CLASSIFIERS = ("LR", "RF", "XGB")
 
 
 def other_predictors(run: Artifacts) -> Evidence:

@@ -1,15 +1,14 @@
-"""The configuration: defaults, overlays and a strict schema."""
+"""The configuration as a run reads it: defaults, overlays, and a check of every key."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import jsonschema
 import yaml
 
 from livermet.errors import InputError, stop_on
 
-# The clone that this package lies in: its config/ has the defaults and the schema.
-PROJECT = Path(__file__).parents[3]
+# The clone that this package lies in: its config/ has the defaults.
+PROJECT = Path(__file__).parents[4]
 
 
 def study_config(configfile: str | Path) -> dict:
@@ -24,7 +23,7 @@ def study_config(configfile: str | Path) -> dict:
             "Get a clone, run make setup in it, and use the livermet of its .venv."
         )
     config = load_config([folder / "config.yaml", configfile])
-    check_config(config, folder / "schemas" / "config.schema.yaml")
+    check_config(config)
     return config
 
 
@@ -69,25 +68,35 @@ def in_order(value):
     return value
 
 
-def check_config(config: dict, schema_path: str | Path) -> None:
-    """Raise an InputError that lists every key which the schema refuses or another contradicts.
+def check_config(config: dict) -> None:
+    """Raise an InputError that lists every key that is wrong, or that another contradicts.
 
     Unknown keys are refused too: a key with a typing error would otherwise do nothing, silently.
     """
-    validator = jsonschema.Draft202012Validator(yaml.safe_load(Path(schema_path).read_text()))
-    errors = sorted(validator.iter_errors(config), key=lambda error: list(map(str, error.path)))
-    stop_on(
-        [
-            f"Config key '{'.'.join(map(str, error.path)) or 'top level'}': {error.message}; "
-            "config/README.md says what each key takes."
-            for error in errors
-        ]
-    )
+    # Not above: other parts of livermet lay configs over each other and check none.
+    from pydantic import ValidationError
+
+    from livermet.config.keys import Config
+
+    try:
+        Config.model_validate(config)
+    except ValidationError as error:
+        stop_on([_sentence(one) for one in error.errors(include_url=False)])
     stop_on(
         _unlisted_final_model(config["segmentation"])
         + _unmeasured_lesions(config)
         + _idle_harmonisation(config["phenotype"])
     )
+
+
+def _sentence(error: Mapping) -> str:
+    """Say of one error, as pydantic gives it, which key is wrong and what it takes."""
+    where = f"Config key '{'.'.join(map(str, error['loc'])) or 'top level'}'"
+    if error["type"] == "extra_forbidden":
+        return f"{where} is not known; remove it, or correct its name (config/README.md)."
+    said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    value = f" (it is {error['input']!r})" if error["type"] != "missing" else ""
+    return f"{where}: {said}{value}; config/README.md says what each key takes."
 
 
 def _unlisted_final_model(segmentation: dict) -> list[str]:

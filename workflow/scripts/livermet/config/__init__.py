@@ -1,0 +1,1 @@
+"""The configuration: every key with its type, default and reason; files laid over each other."""

@@ -1,0 +1,699 @@
+"""Every key of the config: its type, its limits, its default and the reason for it.
+
+This is the source of `config/config.yaml` (the defaults), `config/schemas/config.schema.yaml` (for
+editors) and of the tables in config/README.md; `livermet.config.written` writes them. A default is
+the article's where it states one.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
+
+from livermet.models import CLASSIFIERS, networks_of
+from livermet.models import NETWORKS as LISTED
+from livermet.monai.architectures import ARCHITECTURES, SPLEEN
+
+BTCV = "MONAI's tutorial unetr_btcv_segmentation_3d"
+# Of keys that a config may leave out, so that a library's own default holds.
+NOT_SET = object()
+
+
+class Keys(BaseModel):
+    """A section of the config. Unknown keys are refused, and no value is converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def key(default: Any, takes: str, why: str = "", **limits: Any) -> Any:
+    """Describe one key: its default, what it takes, why that default, and its limits."""
+    return Field(default, description=takes, json_schema_extra={"why": why}, **limits)
+
+
+def section(keys: type[Keys], takes: str = "") -> Any:
+    """Describe a section, whose default is that of its keys."""
+    return Field(default_factory=keys, description=takes)
+
+
+def _unique(values: list) -> list:
+    if len(set(values)) < len(values):
+        raise ValueError("an entry stands twice")
+    return values
+
+
+def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
+    def checked(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"'{value}' is not one of {', '.join(names)}")
+        return value
+
+    return checked
+
+
+def _number_or_patients(value: Any) -> Any:
+    # One sentence, and not one for each of the two kinds.
+    if isinstance(value, list):
+        if all(isinstance(name, str) for name in value):
+            return _unique(value)
+    elif type(value) is int and value >= 0:
+        return value
+    raise ValueError("should be a whole number from 0, or a list of patients")
+
+
+def _not_one(count: int) -> int:
+    if count == 1:
+        raise ValueError("an ICC needs two masks of a series: 0 or at least 2")
+    return count
+
+
+def _unweighted_too(weightings: list[str]) -> list[str]:
+    # Every table and the choice of the headline model begin with the unweighted one.
+    if "none" not in weightings:
+        raise ValueError("'none' has to be one of them")
+    return weightings
+
+
+UNIQUE = AfterValidator(_unique), Field(min_length=1, json_schema_extra={"uniqueItems": True})
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+FilePath = Annotated[str, StringConstraints(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Draws = Annotated[int, Field(ge=100)]
+TestPatients = Annotated[
+    int | list[str],
+    BeforeValidator(_number_or_patients),
+    WithJsonSchema(
+        {
+            "oneOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+            ]
+        }
+    ),
+]
+Spacing = Annotated[list[Rate], Field(min_length=3, max_length=3)]
+Patch = Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=3, max_length=3)]
+NetworkName = Annotated[
+    str, AfterValidator(_one_of(tuple(LISTED))), WithJsonSchema({"enum": list(LISTED)})
+]
+ClassifierName = Annotated[
+    str, AfterValidator(_one_of(tuple(CLASSIFIERS))), WithJsonSchema({"enum": list(CLASSIFIERS)})
+]
+MATCHING_RULE = r"^(any_overlap|one_to_one|lits|iou_(0[.][0-9]*[1-9][0-9]*|1))$"
+MatchingRule = Annotated[str, StringConstraints(pattern=MATCHING_RULE)]
+
+
+class Sheets(Keys):
+    """Files of the study's tables."""
+
+    series: str | None = key(
+        "config/study/series.tsv", "sheet of series; null only where `phenotype.table` is set"
+    )
+    molecular: str | None = key(
+        "config/study/molecular.tsv",
+        "sheet of molecular samples; null only where `phenotype.table` is set",
+    )
+    phantoms: str | None = key(
+        None, "sheet of phantoms that rules make, or null", "the demo has one"
+    )
+
+
+class Cohorts(Keys):
+    """Names of the cohorts."""
+
+    source: str | None = key(
+        "LiTS",
+        "name of the cohort that base networks train on; null only where no network is trained",
+        "the article's",
+    )
+    target: str = key("mSCLC", "name of the cohort with molecular samples", "the article's")
+
+
+class Test(Keys):
+    """Test patients: how many, or who."""
+
+    source: TestPatients = key(
+        10, "number of test patients of the source cohort, or their list", "the article's"
+    )
+    target: TestPatients = key(
+        18,
+        "number of test patients of the target cohort, or their list",
+        "the article's 18 that test segmentation; the 14 that test classification are those of "
+        "them with a molecular result",
+    )
+
+
+class Split(Keys):
+    """Who trains and who tests."""
+
+    folds: int = key(5, "number of folds, from 2", "the article's and nnU-Net's", ge=2)
+    test: Test = section(Test)
+    batch_size: Count = key(
+        20,
+        "series that one job of prediction, detection, references or radiomics takes",
+        "a network loads once for all of them",
+    )
+
+
+class Matching(Keys):
+    """Which samples belong to a CT."""
+
+    window_days: int = key(
+        92,
+        "days that a sample may lie before or after the CT, inclusive",
+        "the article's",
+        ge=0,
+    )
+
+
+class TrainingSets(Keys):
+    """Names of the ledger's training sets; a new name retrains, with `allow_training`."""
+
+    base: Name = key("lits", "training set of the base models")
+    finetuned: Name = key("lits_msclc", "training set of the fine-tuned model")
+
+
+class ReferenceLabels(Keys):
+    """Labels in the references."""
+
+    liver: Count | None = key(
+        1, "label of the liver; null where references hold lesions only", "as in LiTS"
+    )
+    lesion: Count = key(2, "label of lesions", "as in LiTS")
+
+
+class Job(Keys):
+    """What a job asks of a cluster; memory and time grow with each attempt."""
+
+    threads: Count
+    mem_mb: Count
+    minutes: Count
+
+
+def job(threads: int, mem_mb: int, minutes: int, takes: str) -> Any:
+    """Describe what one kind of jobs asks for: no part of any result."""
+    return Field(Job(threads=threads, mem_mb=mem_mb, minutes=minutes), description=takes)
+
+
+class MonaiJobs(Keys):
+    """Jobs of MONAI's networks; not part of any result."""
+
+    train: Job = job(4, 24000, 1440, "threads, mem_mb and minutes of a training")
+    predict: Job = job(4, 12000, 120, "threads, mem_mb and minutes of a batch's prediction")
+
+
+class MonaiTraining(Keys):
+    """What a MONAI network is trained and used with."""
+
+    spacing_mm: Spacing = key([1.5, 1.5, 2.0], "voxel that the networks see, mm (x, y, z)", SPLEEN)
+    window_hu: Annotated[list[float], Field(min_length=2, max_length=2)] = key(
+        [-57, 164], "[lower, upper] HU, scaled to 0-1 and clipped", SPLEEN
+    )
+    patch_size: Patch = key(
+        [96, 96, 96],
+        "voxels (x, y, z) of training and sliding window, multiples of the network's reduction",
+        SPLEEN,
+    )
+    batch_size: Count = key(8, "patches an iteration", f"2 volumes of 4 patches: {SPLEEN}")
+    iterations: Count = key(
+        31500, "iterations in all", f"600 epochs at 105 training volumes: {SPLEEN}"
+    )
+    validation_every: Count = key(
+        525, "iterations between validations and checkpoints", "10 epochs at 105 volumes"
+    )
+    learning_rate: Rate = key(
+        0.0001, "Adam's first rate, which falls to 0 along a cosine", f"the article's; {SPLEEN}"
+    )
+    loss: Literal["dice", "dice_ce"] = key(
+        "dice", "`dice` or `dice_ce` (with cross-entropy)", "the article's"
+    )
+    loss_batch: bool = key(
+        False, "`false`: Dice of each patch; `true`: over the batch", "MONAI's default"
+    )
+    flip: Share = key(0.1, "probability of mirroring, each axis, 0 to 1", BTCV)
+    overlap: float = key(
+        0.25,
+        "overlap of neighbouring windows in prediction, a share of the patch below 1",
+        "MONAI's default",
+        ge=0,
+        lt=1,
+    )
+
+
+class NetworkKeys(Keys):
+    """A network's shape, and any key of `monai` that holds for this network alone."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    @model_validator(mode="after")
+    def _own_training(self) -> "NetworkKeys":
+        MonaiTraining.model_validate(self.model_extra or {})
+        return self
+
+
+def _network_keys(name: str) -> type[Keys]:
+    described = {
+        one.name: (
+            _in_yaml(one.type),
+            key(_plain(one.default), one.metadata["takes"], one.metadata["why"]),
+        )
+        for one in fields(ARCHITECTURES[name])
+    }
+    doc = f"Shape of {LISTED[name].label}, and any key of `monai` but `jobs` for it alone."
+    return create_model(name, __base__=NetworkKeys, __doc__=doc, **described)  # type: ignore
+
+
+def _in_yaml(kind: Any) -> Any:
+    """Name the type that a YAML file gives for a field of a dataclass."""
+    return list[int] if kind == tuple[int, ...] else kind
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+class _Monai(MonaiTraining):
+    """MONAI's networks (table 3)."""
+
+
+Monai = create_model(  # type: ignore[call-overload]
+    "Monai",
+    __base__=_Monai,
+    __doc__="MONAI's networks; what holds for one alone stands in its own section.",
+    **{
+        name: (keys, section(keys))
+        for name, keys in ((name, _network_keys(name)) for name in networks_of("monai"))
+    },
+    jobs=(MonaiJobs, section(MonaiJobs)),
+)
+
+
+class NnunetPlans(Keys):
+    """Overrides of nnU-Net's own plan; none: nnU-Net's plan."""
+
+    spacing_mm: Spacing = key(NOT_SET, "voxel in mm (z, y, x)", "nnU-Net's plan")
+    patch_size: Patch = key(NOT_SET, "voxels (z, y, x)", "nnU-Net's plan")
+    batch_size: Count = key(NOT_SET, "patches an iteration", "nnU-Net's plan")
+    n_stages: int = key(NOT_SET, "stages, from 3, at most the plan's", "nnU-Net's plan", ge=3)
+    features: Count = key(NOT_SET, "features of the first stage", "nnU-Net's plan")
+    convolutions_per_stage: Count = key(NOT_SET, "convolutions of a stage", "nnU-Net's plan")
+    torch_resampling: bool = key(
+        NOT_SET, "whether torch resamples, faster and less exactly", "nnU-Net's plan"
+    )
+
+
+class NnunetTraining(Keys):
+    """Training of one fold; the defaults are nnU-Net's, which the article used."""
+
+    epochs: Count = key(1000, "epochs", "nnU-Net's")
+    iterations_per_epoch: Count = key(250, "iterations of an epoch", "nnU-Net's")
+    validation_iterations: Count = key(50, "validated patches of an epoch", "nnU-Net's")
+    optimizer: Literal["sgd", "adamw"] = key("sgd", "`sgd` or `adamw`", "nnU-Net's")
+    initial_learning_rate: Rate = key(0.01, "learning rate of the first epoch", "nnU-Net's")
+    foreground_oversampling: Share = key(
+        0.33, "share of a batch's patches that hold foreground, 0 to 1", "nnU-Net's"
+    )
+    mirroring: bool = key(True, "whether patches are mirrored", "nnU-Net's")
+    save_every: Count = key(
+        50, "epochs between checkpoints; not part of any result", "the most that a kill can cost"
+    )
+
+
+class NnunetFinetuning(NnunetTraining):
+    """Fine-tuning of one fold; the article gives no schedule for it."""
+
+    epochs: Count = key(250, "epochs", "a quarter of the base's")
+    initial_learning_rate: Rate = key(
+        0.001,
+        "learning rate of the first epoch",
+        "a tenth of the base's, so that what the base has learnt survives",
+    )
+    save_every: Count = key(
+        25, "epochs between checkpoints; not part of any result", "the most that a kill can cost"
+    )
+
+
+class NnunetPrediction(Keys):
+    """Prediction of a volume."""
+
+    step_size: float = key(
+        0.5, "distance of tiles, a share of the patch up to 1", "nnU-Net's", gt=0, le=1
+    )
+    mirroring: bool = key(
+        True,
+        "whether predictions are averaged over the eight mirrored inputs, where training mirrored",
+        "nnU-Net's",
+    )
+
+
+class NnunetJobs(Keys):
+    """Jobs of nnU-Net; not part of any result."""
+
+    preprocess: Job = job(8, 64000, 720, "threads, mem_mb and minutes of planning a dataset")
+    train: Job = job(12, 48000, 2880, "threads, mem_mb and minutes of training a fold")
+    predict: Job = job(4, 32000, 240, "threads, mem_mb and minutes of a batch's prediction")
+
+
+class Nnunet(Keys):
+    """nnU-Net, 3d_fullres."""
+
+    plans: NnunetPlans = section(NnunetPlans)
+    training: NnunetTraining = section(NnunetTraining)
+    finetuning: NnunetFinetuning = section(NnunetFinetuning)
+    prediction: NnunetPrediction = section(NnunetPrediction)
+    jobs: NnunetJobs = section(NnunetJobs)
+
+
+class Segmentation(Keys):
+    """Which masks there are, and the networks that make them."""
+
+    source: Literal["model", "reference"] = key(
+        "model", "`model`, or `reference`: given masks, no network"
+    )
+    models: Annotated[list[NetworkName], *UNIQUE] = key(
+        list(LISTED),
+        f"any of {', '.join(f'`{name}`' for name in LISTED)}",
+        "table 3 of the article",
+    )
+    final_model: NetworkName = key(
+        "nnunet_finetuned",
+        "the one of `models` whose masks features are taken from",
+        "the article's",
+    )
+    device: Literal["auto", "cpu", "cuda"] = key(
+        "auto", "`auto` (a GPU where there is one), `cpu`, `cuda`"
+    )
+    lesion_probability: bool = key(
+        True,
+        "whether predictions are saved as lesion probabilities too (a byte a voxel, zipped), which "
+        "FROC curves are made from",
+        "some MB a scan; nnU-Net needs about 3 GB more memory for a volume of 512 x 512 x 500",
+    )
+    monai: Monai = section(Monai)  # type: ignore[valid-type]
+    nnunet: Nnunet = section(Nnunet)
+
+
+class Detection(Keys):
+    """Lesions and their matching."""
+
+    connectivity: Literal[6, 18, 26] = key(
+        26, "6 (faces), 18 (and edges) or 26 (and corners): what makes one lesion"
+    )
+    minimum_lesion_voxels: Count = key(
+        1,
+        "smaller predicted lesions count as liver; references are never filtered",
+        "none is left out",
+    )
+    matching: Annotated[list[MatchingRule], *UNIQUE] = key(
+        ["any_overlap", "iou_0.1", "iou_0.5", "one_to_one", "lits"],
+        "rules that say which lesions match, any of `any_overlap`, `iou_<threshold>` (0.1, 0.5, "
+        "...), `one_to_one`, `lits` (docs/methods.md); the first is that of table 3 and of the "
+        "column `matched`",
+        "all five in one run; `any_overlap` is the article's",
+    )
+    surface_tolerance_mm: float = key(
+        2,
+        "distance up to which the normalised surface Dice takes surfaces as the same, mm",
+        "",
+        ge=0,
+    )
+    bootstrap_draws: Draws = key(
+        1000, "draws of patients for the intervals of detection scores, from 100"
+    )
+
+
+class RadiomicsSettings(Keys):
+    """PyRadiomics' settings, by its own names, as far as they concern the original image."""
+
+    resampledPixelSpacing: (  # noqa: N815
+        Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=3, max_length=3)] | None
+    ) = key(
+        [1, 1, 1],
+        "voxel (x, y, z) in mm that CT and mask are resampled to; null: none",
+        "the article's; an axis in which a mask spans one slice stays as it is",
+    )
+    interpolator: Annotated[str, StringConstraints(pattern="^sitk[A-Z]")] = key(
+        "sitkBSpline",
+        "ITK's interpolator of the CT (`sitkBSpline`, `sitkLinear`, ...); masks take the nearest "
+        "voxel",
+        "PyRadiomics' own and the article's",
+    )
+    padDistance: int = key(  # noqa: N815
+        5,
+        "voxels around the mask's box that are resampled with it",
+        "PyRadiomics' own; without filters no feature depends on it",
+        ge=0,
+    )
+    normalize: bool = key(
+        False, "whether the CT's values are standardised first", "HU mean the same in every CT"
+    )
+    resegmentRange: (  # noqa: N815
+        Annotated[list[float], Field(min_length=1, max_length=2)] | None
+    ) = key(
+        None,
+        "null (none), or [lowest, highest] value, or [lowest], of the voxels that stay in the mask",
+        "the article's: a range in HU leaves out fat, gas or calcification of a lesion too",
+    )
+    resegmentMode: Literal["absolute", "relative", "sigma"] = key(  # noqa: N815
+        "absolute",
+        "what the range is in: `absolute` (HU), `relative` (shares of the mask's maximum), `sigma` "
+        "(standard deviations around its mean)",
+        "of no effect without a range",
+    )
+    resegmentShape: bool = key(  # noqa: N815
+        False,
+        "whether shape features are of the resegmented mask too",
+        "PyRadiomics' own; of no effect without a range",
+    )
+    binWidth: Rate = key(  # noqa: N815
+        25,
+        "width of the grey levels' bins in HU, edges at its multiples",
+        "PyRadiomics' own and the article's: the width keeps a bin's meaning from lesion to lesion",
+    )
+    binCount: Count | None = key(  # noqa: N815
+        None, "number of bins, which then stands for their width; or null"
+    )
+    force2D: bool = key(  # noqa: N815
+        False, "whether texture is taken slice by slice", "voxels are cubes of 1 mm"
+    )
+    voxelArrayShift: int = key(  # noqa: N815
+        0,
+        "added to HU before Energy, TotalEnergy and RootMeanSquared square them",
+        "PyRadiomics' own",
+    )
+    normalizeScale: Rate = key(NOT_SET, "factor of standardised values")  # noqa: N815
+    removeOutliers: Rate | None = key(  # noqa: N815
+        NOT_SET, "standard deviations beyond which standardised values are clipped, or null"
+    )
+    force2Ddimension: Annotated[int, Field(ge=0, le=2)] = key(  # noqa: N815
+        NOT_SET, "axis of the slices (0: z), with `force2D`"
+    )
+    minimumROIDimensions: Annotated[int, Field(ge=1, le=3)] = key(  # noqa: N815
+        NOT_SET, "dimensions that a mask needs at least"
+    )
+    minimumROISize: Count | None = key(  # noqa: N815
+        NOT_SET, "voxels that a mask needs at least, or null"
+    )
+    distances: Annotated[list[Count], Field(min_length=1)] = key(
+        NOT_SET, "distances of neighbours in GLCM, GLDM and NGTDM, voxels"
+    )
+    symmetricalGLCM: bool = key(NOT_SET, "whether the GLCM is symmetrical")  # noqa: N815
+    weightingNorm: Literal["euclidean", "manhattan", "infinity", "no_weighting", None] = key(  # noqa: N815
+        NOT_SET, "norm that weighs GLCM and GLRLM by distance, or null"
+    )
+    gldm_a: Annotated[int, Field(ge=0)] = key(NOT_SET, "cutoff of dependence in the GLDM")
+
+
+class Perturbations(Keys):
+    """Masks with a moved contour, of each training series, for the ICC of features between them."""
+
+    count: Annotated[int, Field(ge=0), AfterValidator(_not_one)] = key(
+        5,
+        "masks of each training series: from 2, or 0 for none",
+        "each costs as much as the features of a union",
+    )
+    contour_sd_mm: float = key(
+        1,
+        "standard deviation of the contour's displacement, mm",
+        "two masks so moved lie 1.1 mm apart on average; the page shows the final model's own "
+        "distance from the reference beside it",
+        ge=0,
+    )
+    correlation_mm: Rate = key(
+        5,
+        "distance over which the contour moves together, mm: the correlation is 0.61 at it and "
+        "0.14 at twice it",
+        "a displacement changes sign about every 16 mm",
+    )
+
+
+class Radiomics(Keys):
+    """Features of lesions."""
+
+    per_lesion: bool = key(
+        True,
+        "whether each lesion's features are computed beside those of the union, and the cohort's "
+        "tables by other aggregations of them (docs/methods.md)",
+        "the article needs the union alone",
+    )
+    settings: RadiomicsSettings = section(RadiomicsSettings)
+    perturbations: Perturbations = section(Perturbations)
+
+
+class Permutations(Keys):
+    """Permutation test of the whole corrected procedure."""
+
+    count: int = key(200, "permutations, 1 to 1000", ge=1, le=1000)
+    classifiers: Annotated[list[ClassifierName], *UNIQUE] = key(
+        ["LR"],
+        f"classifiers that are tested: any of {', '.join(f'`{name}`' for name in CLASSIFIERS)}",
+        "a forest takes minutes a permutation",
+    )
+
+
+class Harmonisation(Keys):
+    """ComBat inside the corrected protocol's folds."""
+
+    by: Literal["scanner", "thickness", None] = key(
+        None,
+        "`scanner` (manufacturer and model), `thickness`, or null: what features are harmonised "
+        "by; needs DICOM series of the target cohort",
+        "with few patients it can do harm, and a batch's classes are mixed with its effect",
+    )
+    thin_up_to_mm: Rate = key(
+        2.5, "by `thickness`: slices up to it are thin, those above it thick, mm", "docs/methods.md"
+    )
+    minimum_patients: int = key(
+        10,
+        "training patients that each batch needs beside every fold, from 2; fewer stop the run",
+        "combat.enigma's",
+        ge=2,
+    )
+
+
+class Phenotype(Keys):
+    """From features to the molecular class."""
+
+    table: str | None = key(
+        None,
+        "a finished feature table in the authors' columns, with which the run then begins; or null",
+    )
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")] = key(
+        "NE", "name of the phenotype, which heads columns (NE_Score)"
+    )
+    positive_above: float = key(
+        0.0,
+        "the class is positive above this score; a finished table has its own classes",
+        "the article's",
+    )
+    aggregation: Literal["union", "largest", "volume_weighted_mean", "sum"] = key(
+        "volume_weighted_mean",
+        "what the corrected protocol's features of a scan are: of the `union` of its lesions, of "
+        "its `largest` one, the `volume_weighted_mean` over them or their `sum` "
+        "(docs/methods.md). The published protocol always takes the union; a finished table is "
+        "taken as it is. All but `union` need `radiomics.per_lesion`",
+        "the union's shape measures how far lesions lie apart; here every lesion counts, and a "
+        "scan with one lesion has the union's values",
+    )
+    protocols: Annotated[list[Literal["published", "corrected"]], *UNIQUE] = key(
+        ["published", "corrected"],
+        "`published`, `corrected` or both",
+        "both, so that the difference shows",
+    )
+    weightings: Annotated[
+        list[Literal["none", "balanced", "auc", "f1"]], *UNIQUE, AfterValidator(_unweighted_too)
+    ] = key(
+        ["none", "balanced", "auc", "f1"],
+        "class weights: `none` (always), `balanced`, `auc`, `f1`; under `corrected` they are "
+        "compared in cross-validation, and the unweighted models stand for choice",
+        "all",
+    )
+    lasso_alpha: Rate = key(0.35, "the published protocol's alpha", "the article's")
+    lasso_target: Literal["score", "class"] = key(
+        "score",
+        "`score` or `class`: what the corrected protocol's LASSO predicts; the published one takes "
+        "the score",
+        "as the article",
+    )
+    published_weights: Literal["printed", "searched"] = key(
+        "printed",
+        "`printed`: the article's weights for `auc` and `f1`; `searched`: its search again; of the "
+        "published protocol alone",
+        "those found for LR change with the CPU's linear algebra kernel",
+    )
+    printed_values: str | None = key(
+        None,
+        "file of an article's printed numbers to set the run's beside "
+        "(`config/published_values.yaml`), or null",
+        "config/published.yaml names it",
+    )
+    trees: Count = key(1000, "trees of the random forest", "the article's")
+    bootstrap_draws: Draws = key(1000, "draws of every interval, from 100", "the article's")
+    repeats: Count = key(
+        10,
+        "repeats of the nested cross-validation over all patients, from 1",
+        "folds dealt once say little with few patients",
+    )
+    permutations: Permutations = section(Permutations)
+    assumed_auc: float = key(
+        0.7,
+        "C-statistic that the sample size is planned for, between 0.5 and 1",
+        "what the article's model reached, rounded down",
+        gt=0.5,
+        lt=1,
+    )
+    harmonisation: Harmonisation = section(Harmonisation)
+    compare_with_reference: bool = key(
+        False,
+        "whether the phenotype stage runs on the references' masks too, beside the predicted ones",
+        "most studies have references of few scans; the demo compares",
+    )
+    null_cohorts: int = key(
+        0,
+        "phantom cohorts without any relation to find that both protocols run on",
+        "config/published.yaml has some",
+        ge=0,
+    )
+
+
+class Config(Keys):
+    """The whole config."""
+
+    run: Name = key("study", "name of the run; its results lie in `results/<run>`")
+    data_root: FilePath = key("data", "folder that relative paths of the sheet of series begin at")
+    sheets: Sheets = section(Sheets)
+    ledger: FilePath = key("config/study/ledger", "the ledger's folder")
+    seed: int = key(
+        20250319,
+        "whole number from 0; of the split, the training and, under `corrected`, inner folds, "
+        "forests, bootstrap, repeats and permutations",
+        "any number: what counts is that it stays",
+        ge=0,
+    )
+    allow_training: bool = key(
+        False,
+        "whether networks that have been trained before may be trained again; "
+        "`LIVERMET_ALLOW_TRAINING=1` in the environment does the same for one run",
+        "weeks of GPU time hang on it",
+    )
+    cohorts: Cohorts = section(Cohorts)
+    split: Split = section(Split)
+    matching: Matching = section(Matching)
+    training_sets: TrainingSets = section(TrainingSets)
+    reference_labels: ReferenceLabels = section(ReferenceLabels)
+    segmentation: Segmentation = section(Segmentation)
+    detection: Detection = section(Detection)
+    radiomics: Radiomics = section(Radiomics)
+    phenotype: Phenotype = section(Phenotype)
