@@ -4,10 +4,10 @@ CONFIG ?= config/demo.yaml
 # The published analysis: the authors' feature table, and SEARCH=1 for their search of class weights.
 TABLE ?= ../shared/data/paper/Final_ResampledClassificationData.csv
 PUBLISHED := published$(if $(SEARCH),_searched)
-# IBSI's phantoms and reference values, for the tables of docs/methods.md.
+# IBSI's phantoms and reference values, for the tables of docs/explanations/methods/ibsi.md.
 IBSI ?= ../shared/data/ibsi
 
-.PHONY: setup peers demo published table assign ibsi test lint format bench
+.PHONY: setup peers demo published table assign ibsi test lint format docs rulegraph bench
 
 setup: .venv/installed .venv/package
 
