@@ -63,5 +63,14 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
+# The documentation's site in site/; every link is checked, and nothing is fetched.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "The documentation: site/index.html"
+
+# The picture of all rules, docs/images/rules.svg, from the plans of the demo and of the published analysis.
+rulegraph: table setup
+	$(BIN)/python docs/draw_rules.py "$(TABLE)"
+
 bench: setup peers
 	for script in $(wildcard benchmarks/*.py); do $(BIN)/python $$script || exit 1; done
