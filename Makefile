@@ -4,10 +4,10 @@ CONFIG ?= config/demo.yaml
 # The published analysis: the authors' feature table, and SEARCH=1 for their search of class weights.
 TABLE ?= ../shared/data/paper/Final_ResampledClassificationData.csv
 PUBLISHED := published$(if $(SEARCH),_searched)
-# IBSI's phantoms and reference values, for the tables of docs/methods.md.
+# IBSI's phantoms and reference values, for the tables of docs/explanations/methods/ibsi.md.
 IBSI ?= ../shared/data/ibsi
 
-.PHONY: setup peers demo published table assign ibsi test config lint format bench
+.PHONY: setup peers demo published table assign ibsi test config lint format docs rulegraph bench
 
 setup: .venv/installed .venv/package
 
@@ -66,6 +66,15 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
+
+# The documentation's site in site/; every link is checked, and nothing is fetched.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "The documentation: site/index.html"
+
+# The picture of all rules, docs/images/rules.svg, from the plans of the demo and of the published analysis.
+rulegraph: table setup
+	$(BIN)/python docs/draw_rules.py "$(TABLE)"
 
 bench: setup peers
 	for script in $(wildcard benchmarks/*.py); do $(BIN)/python $$script || exit 1; done

@@ -94,7 +94,7 @@ def test_in_c_only_what_depends_on_the_number_of_a_grey_level_differs_too(compar
 
 
 def test_page_holds_what_make_ibsi_writes(root, comparisons):
-    page = (root / "docs" / "methods.md").read_text()
+    page = (root / "docs" / "explanations" / "methods" / "ibsi.md").read_text()
     digital, *chest = ((BY_NAME[name], comparisons[name]) for name in BY_NAME)
     block = page[page.index(BEGIN) : page.index(END) + len(END)]
     assert block == ibsi_block(digital, chest), "type: make ibsi"

@@ -1,4 +1,4 @@
-"""`livermet ibsi`: compute IBSI's phantoms and write their tables into docs/methods.md."""
+"""`livermet ibsi`: compute IBSI's phantoms and write their tables into the page of methods."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import click
 )
 @click.option(
     "--page",
-    default=Path("docs/methods.md"),
+    default=Path("docs/explanations/methods/ibsi.md"),
     show_default=True,
     type=click.Path(path_type=Path),
     help="The page whose tables are written.",

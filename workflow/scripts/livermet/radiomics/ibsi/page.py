@@ -1,4 +1,4 @@
-"""IBSI's tables as a block of docs/methods.md."""
+"""IBSI's tables as a block of docs/explanations/methods/ibsi.md."""
 
 import json
 from pathlib import Path
