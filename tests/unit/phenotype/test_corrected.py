@@ -256,5 +256,23 @@ def test_what_the_table_itself_tells_is_corrected_first(table):
 
 @pytest.mark.parametrize("classifier", ["LR", "RF", "XGB"])
 def test_the_same_seed_gives_the_same_bits(table, selection, classifier):
-    one, other = (fit(table, selection, classifier).prediction_table() for _ in range(2))
+    one = fit(table, selection, classifier).prediction_table()
+    # Selections are computed again, and not remembered.
+    corrected._SELECTED.clear()
+    other = fit(table, selection, classifier).prediction_table()
     pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_a_remembered_selection_is_that_of_its_rows_alone(table):
+    rows = table[table["group"] != "test"]
+    first = corrected.select_in(rows, "score", SEED, 0)
+    other = corrected.select_in(rows.assign(score=-rows["score"]), "score", SEED, 0)
+    columns = ["feature", "coefficient"]
+    # The coefficients of the score's opposite are the opposites.
+    assert first["coefficient"].to_numpy() == pytest.approx(-other["coefficient"].to_numpy())
+    again = corrected.select_in(rows, "score", SEED, 3)
+    pd.testing.assert_frame_equal(again[columns], first[columns], check_exact=True)
+    assert set(again["fold"]) == {"3"}
+    corrected._SELECTED.clear()
+    computed = corrected.select_in(rows, "score", SEED, 3)
+    pd.testing.assert_frame_equal(again, computed, check_exact=True)

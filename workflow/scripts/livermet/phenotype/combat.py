@@ -76,8 +76,9 @@ class ComBat(TransformerMixin, BaseEstimator):
         for batch, effect in self.effects_.items():
             inside = (rows[BATCH] == batch).to_numpy()
             values[inside] = effect.removed_from(values[inside])
-        columns = pd.DataFrame(values, index=rows.index, columns=list(RADIOMIC_FEATURES))
-        return rows.assign(**columns)
+        changed = rows.copy()
+        changed[list(RADIOMIC_FEATURES)] = values
+        return changed
 
 
 def batch_effects(values: np.ndarray, batch: np.ndarray) -> dict[str, Effect]:

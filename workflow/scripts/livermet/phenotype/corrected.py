@@ -46,7 +46,7 @@ from livermet.phenotype.classifiers import (
     positive_weight,
     sample_weights,
 )
-from livermet.phenotype.combat import ComBat
+from livermet.phenotype.combat import BATCH, ComBat
 from livermet.phenotype.filling import CANDIDATES, LesionFreeFiller
 from livermet.phenotype.fits import (
     ALL_FOLDS,
@@ -58,7 +58,7 @@ from livermet.phenotype.fits import (
     selection_table,
 )
 from livermet.phenotype.folds import folds_of, grouped_splits
-from livermet.phenotype.table import LESION_COUNT
+from livermet.phenotype.table import FEATURES, LESION_COUNT
 
 INNER_FOLDS = 5
 # Nearest to 1 first, so that a tie keeps the milder weight.
@@ -66,6 +66,9 @@ CANDIDATE_WEIGHTS = sorted(np.geomspace(0.1, 10, 12), key=lambda weight: abs(np.
 UNWEIGHTED, SEARCHED = "none", "searched"
 TREES_INSIDE = 100
 REDUNDANT = 0.9
+# Selections: more than the folds and inner folds of all repeats of one cross-validation.
+REMEMBERED = 1000
+_SELECTED: dict[tuple[bytes, str, str, int], tuple[float, np.ndarray, np.ndarray]] = {}
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,27 @@ def select(table: pd.DataFrame, target: str, seed: int) -> pd.DataFrame:
 
 
 def select_in(rows: pd.DataFrame, target: str, seed: int, fold: int | str) -> pd.DataFrame:
-    """Select features from some training rows; alpha by inner folds grouped by patient."""
+    """Select features from some training rows; alpha by inner folds grouped by patient.
+
+    The classifiers of a protocol ask for the same selections, so that the last ones are remembered.
+    """
+    # Nothing else of the rows is there to depend on.
+    features = rows[list(FEATURES)].to_numpy(dtype=float)
+    known = rows[["patient", "label", "score", *rows.columns.intersection([BATCH])]]
+    asked = (features.tobytes(), known.to_csv(), target, seed)
+    if asked not in _SELECTED:
+        if len(_SELECTED) >= REMEMBERED:
+            del _SELECTED[next(iter(_SELECTED))]
+        of_features = pd.DataFrame(features, rows.index, list(FEATURES))
+        _SELECTED[asked] = _lasso_of(known.join(of_features), target, seed)
+    alpha, coefficients, scale = _SELECTED[asked]
+    return selection_table(
+        CORRECTED, fold, alpha, list(CANDIDATES), coefficients / scale, scale.copy()
+    )
+
+
+def _lasso_of(rows: pd.DataFrame, target: str, seed: int) -> tuple[float, np.ndarray, np.ndarray]:
+    """Give LASSO's alpha, and its coefficients on standardised features with their scales."""
     scaler = StandardScaler()
     complete = Pipeline(completing_steps()).fit_transform(rows)
     standardised = scaler.fit_transform(complete)
@@ -133,9 +156,7 @@ def select_in(rows: pd.DataFrame, target: str, seed: int, fold: int | str) -> pd
     lasso.fit(np.asfortranarray(standardised[:, kept]), outcome)
     coefficients = np.zeros(len(CANDIDATES))
     coefficients[kept] = lasso.coef_
-    return selection_table(
-        CORRECTED, fold, lasso.alpha_, list(CANDIDATES), coefficients / scaler.scale_, scaler.scale_
-    )
+    return lasso.alpha_, coefficients, scaler.scale_
 
 
 def completing_steps() -> list[tuple[str, TransformerMixin]]:

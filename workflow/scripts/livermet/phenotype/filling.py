@@ -45,8 +45,12 @@ class LesionFreeFiller(TransformerMixin, BaseEstimator):
     def fit(self, features: pd.DataFrame, labels=None) -> "LesionFreeFiller":
         """Learn the medians of the training rows."""
         # A column that no training row has is of no use either way; 0 keeps it constant.
-        self.values_ = features[list(FEATURES)].median().fillna(0.0)
-        self.values_[[name for name in FEATURES if name in EXTENT_FEATURES]] = 0.0
+        values = features[list(FEATURES)].to_numpy(dtype=float)
+        known = np.isfinite(values).any(axis=0)
+        medians = np.zeros(len(FEATURES))
+        medians[known] = np.nanmedian(values[:, known], axis=0)
+        medians[[name in EXTENT_FEATURES for name in FEATURES]] = 0.0
+        self.values_ = pd.Series(medians, index=list(FEATURES))
         return self
 
     def transform(self, features: pd.DataFrame) -> pd.DataFrame:
