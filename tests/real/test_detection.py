@@ -1,3 +1,5 @@
+"""Overlap scores of real LiTS submissions are those that the organisers published."""
+
 from dataclasses import asdict
 
 import pytest

@@ -1,3 +1,5 @@
+"""Features of real CTs are PyRadiomics' own, and its published baselines."""
+
 import csv
 
 import pandas as pd

@@ -1,3 +1,5 @@
+"""The linear algebra kernel of the article's numbers is pinned where the CPU has it."""
+
 import pytest
 
 from livermet.kernels import pin_kernel

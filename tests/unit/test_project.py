@@ -182,3 +182,9 @@ def test_each_rule_has_a_script_of_its_name(root):
     assert named <= scripts
     # Which script plans and which trains an nnU-Net hangs on what it is fine-tuned from.
     assert {name for name in scripts if not re.search(rf"\b{name}\b", rules)} == set()
+
+
+def test_every_test_module_says_what_it_holds(root):
+    modules = sorted((root / "tests").rglob("test_*.py"))
+    told = {path.name: ast.get_docstring(ast.parse(path.read_text())) for path in modules}
+    assert {name for name, words in told.items() if not words} == set()

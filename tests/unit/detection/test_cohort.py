@@ -1,3 +1,5 @@
+"""Tables of a cohort's detection: who is scored, and scores with intervals over patients."""
+
 import math
 
 import numpy as np

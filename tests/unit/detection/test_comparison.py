@@ -1,3 +1,5 @@
+"""Models are compared on shared scans: paired differences, tests, and their family's correction."""
+
 import math
 
 import numpy as np

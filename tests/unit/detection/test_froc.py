@@ -1,3 +1,5 @@
+"""FROC curves: sensitivity against false positives a scan, counted by hand."""
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,3 +1,5 @@
+"""Lesions are connected components of label 2, measured in mm and ml."""
+
 import math
 
 import cc3d

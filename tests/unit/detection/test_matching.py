@@ -1,3 +1,5 @@
+"""Five rules say which lesions match; splits, merges and ties are counted by hand."""
+
 from itertools import permutations
 
 import numpy as np

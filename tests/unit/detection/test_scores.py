@@ -1,3 +1,5 @@
+"""Scores of a scan, empty references and predictions included."""
+
 import math
 
 import numpy as np

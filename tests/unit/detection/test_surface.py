@@ -1,3 +1,5 @@
+"""Surface distances and surface Dice are those of other implementations."""
+
 import warnings
 
 import numpy as np

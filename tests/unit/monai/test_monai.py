@@ -1,3 +1,5 @@
+"""MONAI's networks: settings, patches, training that a kill does not change, prediction."""
+
 import math
 
 import numpy as np

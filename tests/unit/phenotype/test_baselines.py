@@ -1,3 +1,5 @@
+"""The trivial rules see one column each, and are scored as the classifiers are."""
+
 import numpy as np
 import pandas as pd
 import pytest

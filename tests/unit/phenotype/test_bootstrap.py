@@ -1,3 +1,5 @@
+"""Metrics of all bootstrap draws at once are those of scikit-learn, draw by draw."""
+
 import warnings
 
 import numpy as np

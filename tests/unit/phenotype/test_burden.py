@@ -1,3 +1,5 @@
+"""Tumour burden against score and class, one series of each study."""
+
 import numpy as np
 import pandas as pd
 import pytest

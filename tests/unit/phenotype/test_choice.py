@@ -1,3 +1,5 @@
+"""One model is chosen by cross-validation alone, among the unweighted; of equals the first."""
+
 import pandas as pd
 
 from livermet.phenotype.choice import choose

@@ -1,3 +1,5 @@
+"""The corrected protocol: nothing that learns has seen the rows that it is scored on."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
+from livermet.models import classifiers_of
 from livermet.phenotype import corrected
 from livermet.phenotype.bootstrap import Predictions, metrics_of_draws
 from livermet.phenotype.classifiers import sample_weights
@@ -63,7 +66,7 @@ def test_no_patient_is_on_both_sides_of_a_fold(table, selection):
 def test_the_signal_is_selected_in_every_fold_and_found(table, selection):
     for fold in range(5):
         assert made.SIGNAL in selected(selection, fold)
-    for classifier in ("LR", "RF", "XGB"):
+    for classifier in classifiers_of("corrected"):
         assert pooled_auc(fit(table, selection, classifier, trees=50)) > 0.7
 
 
@@ -254,7 +257,7 @@ def test_what_the_table_itself_tells_is_corrected_first(table):
     assert (untold["Num_Lesions"] == table["Num_Lesions"]).all()
 
 
-@pytest.mark.parametrize("classifier", ["LR", "RF", "XGB"])
+@pytest.mark.parametrize("classifier", classifiers_of("corrected"))
 def test_the_same_seed_gives_the_same_bits(table, selection, classifier):
     one = fit(table, selection, classifier).prediction_table()
     # Selections are computed again, and not remembered.

@@ -1,3 +1,5 @@
+"""Splits keep a patient on one side, stratified by patient."""
+
 import pandas as pd
 import pytest
 

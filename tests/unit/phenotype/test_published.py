@@ -1,3 +1,5 @@
+"""The published protocol does what the authors' code does, its traps included."""
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,3 +1,5 @@
+"""Feature tables in the authors' columns are read whole, checked, and written again."""
+
 import subprocess
 import sys
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Parts of a scattered mask, packed side by side, keep every texture matrix as it was."""
+
 import numpy as np
 import pytest
 from radiomics import getFeatureClasses

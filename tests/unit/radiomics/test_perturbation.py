@@ -1,3 +1,5 @@
+"""Contours move by the deviation and over the distance that were asked for."""
+
 import numpy as np
 import pandas as pd
 import pytest

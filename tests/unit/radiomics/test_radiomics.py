@@ -1,3 +1,5 @@
+"""Features of a scan and of each lesion are PyRadiomics' own."""
+
 from collections import Counter
 
 import numpy as np

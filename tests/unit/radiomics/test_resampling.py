@@ -1,3 +1,5 @@
+"""Resampled CTs and masks are SimpleITK's, voxel by voxel."""
+
 import numpy as np
 import pytest
 import SimpleITK as sitk

@@ -1,3 +1,5 @@
+"""Shape features are PyRadiomics' own, and those of bodies with known formulas."""
+
 import numpy as np
 import pytest
 from radiomics import cShape

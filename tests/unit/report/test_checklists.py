@@ -1,3 +1,5 @@
+"""Items of the checklists are done where the run's tables show it, and only there."""
+
 import inspect
 import re
 from dataclasses import replace

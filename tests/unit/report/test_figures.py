@@ -1,3 +1,5 @@
+"""Figures show the tables' numbers, and are the same bytes twice."""
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,3 +1,5 @@
+"""The report has the sections, tables and figures of its run, and says what is missing."""
+
 from dataclasses import replace
 from html.parser import HTMLParser
 

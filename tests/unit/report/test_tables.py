@@ -1,3 +1,5 @@
+"""Tables of the page have the numbers of the result tables, in the article's order."""
+
 import pandas as pd
 import pytest
 

@@ -1,3 +1,5 @@
+"""Every printed number is listed once, and agrees only where all its decimals do."""
+
 from types import SimpleNamespace
 
 import numpy as np

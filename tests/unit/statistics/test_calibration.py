@@ -1,3 +1,5 @@
+"""Calibration: bins, slope and intercept against known answers."""
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,3 +1,5 @@
+"""Net benefit at each threshold, counted by hand."""
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,3 +1,5 @@
+"""ICCs are pingouin's and those of formulas; who is paired with whom is counted by hand."""
+
 import numpy as np
 import pandas as pd
 import pytest

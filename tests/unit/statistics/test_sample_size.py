@@ -1,3 +1,5 @@
+"""Riley's criteria give what pmsampsize gives."""
+
 import math
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Stability of a selection is Nogueira's measure, over halves of the patients."""
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,3 +1,5 @@
+"""The ladder begins and ends with the two protocols' own numbers, and each step is one change."""
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,3 +1,5 @@
+"""In cohorts without a signal the published procedure finds one, the corrected one does not."""
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,3 +1,5 @@
+"""Labels are exchanged by patient, and the whole procedure is run again on each exchange."""
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,3 +1,5 @@
+"""Repeats deal the folds of all patients anew; every series is held out once a repeat."""
+
 import numpy as np
 import pandas as pd
 import pytest
