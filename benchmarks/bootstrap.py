@@ -84,7 +84,7 @@ def main():
 
 
 def test_series():
-    """Give label, study and patient of 50 series of 26 studies of 14 patients, as in the paper."""
+    """Return label, study and patient of the paper's 50 series (26 studies of 14 patients)."""
     patient_of = np.array([*np.repeat(np.arange(12), 2), 12, 13])
     negative = np.isin(np.arange(26), [0, 2, 4, 6, 8, 9])
     study = np.sort([*range(26), *range(24)])

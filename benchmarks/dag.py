@@ -159,7 +159,7 @@ def counts(jobs: list[tuple[str, str]], batch: str) -> dict:
 
 
 def growth(small: dict, large: dict) -> dict:
-    """Give the ratios of seconds and of megabytes between two sizes."""
+    """Return the ratios of seconds and of megabytes between two sizes."""
     return {
         case: [round(large[case][key] / small[case][key], 1) for key in ("seconds", "peak_mb")]
         for case in small

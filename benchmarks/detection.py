@@ -255,7 +255,7 @@ def group_scores(sides, orders, group):
 
 
 def scores_of_masks(reference, prediction):
-    """Give Dice, VOE, RVD, ASSD, MSSD, HD95 and surface Dice of two masks."""
+    """Return Dice, VOE, RVD, ASSD, MSSD, HD95 and surface Dice of two masks."""
     shared, sizes = (reference & prediction).sum(), (reference.sum(), prediction.sum())
     neighbours = ndimage.generate_binary_structure(3, 2)
     surfaces = [
@@ -285,7 +285,7 @@ def dice(one, other):
 
 
 def numbers_of(measured):
-    """Give our numbers under the plain version's names."""
+    """Return our numbers under the plain version's names."""
     names = [*OVERLAP_SCORES, *SURFACE_SCORES]
     columns = ["detected_lesions", "true_positive_lesions", "false_positives"]
     return {

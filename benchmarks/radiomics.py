@@ -139,7 +139,7 @@ def liver_phantom(random):
 
 
 def liver_labels(mask):
-    """Give the lesions in a liver that is a box 10 mm wider than where their balls lie."""
+    """Return the lesions in a liver that is a box 10 mm wider than where their balls lie."""
     array = np.zeros(SHAPE, np.uint8)
     low, high = (np.divide(LIVER_MM[end] + mm, SPACING_MM) for end, mm in ((0, -10), (1, 10)))
     array[tuple(slice(int(first), int(last)) for first, last in zip(low, high, strict=True))] = (

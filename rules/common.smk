@@ -143,7 +143,7 @@ def labels_of_perturbed(wildcards):
 
 
 def found_weights(wildcards):
-    """Give the class weights that the published protocol's own search found, if it is to use them."""
+    """Return the class weights that the published protocol's own search found, if it is to use them."""
     if not SEARCHED:
         return []
     return f"{RUN}/phenotype/{wildcards.mask}/published/{wildcards.classifier}/weights.tsv"
@@ -180,7 +180,7 @@ WEIGHTS = {
 
 
 def numbers_of_weights(wildcards):
-    """Give the first and the last class weight of a part of the published search."""
+    """Return the first and the last class weight of a part of the published search."""
     return WEIGHTS[wildcards.classifier][wildcards.part]
 
 
@@ -191,12 +191,12 @@ def parts_of_search(wildcards):
 
 
 def numbers_of_permutations(wildcards):
-    """Give the first and the last permutation of a part."""
+    """Return the first and the last permutation of a part."""
     return PERMUTATIONS[wildcards.part]
 
 
 def seeds_of_null_cohorts(wildcards):
-    """Give the first and the last seed of a part of the null cohorts."""
+    """Return the first and the last seed of a part of the null cohorts."""
     return NULL_COHORTS[wildcards.part]
 
 
@@ -213,7 +213,7 @@ def code_of_package(wildcards):
 
 
 def pins(environment):
-    """Give the versions that a rule computes with, as its conda environment pins them."""
+    """Return the versions that a rule computes with, as its conda environment pins them."""
     return pinned_versions(Path(workflow.basedir) / "envs" / f"{environment}.yaml")
 
 

@@ -72,13 +72,13 @@ def logic(*scripts):
 
 
 def versions_of_weights(environment):
-    """Give the versions that weights depend on: tables and lists are read beside them."""
+    """Return the versions that weights depend on: tables and lists are read beside them."""
     found = pins(environment)
     return {name: found[name] for name in found if name not in ("pandas", "pyyaml")}
 
 
 def monai_network(model):
-    """Give all that decides the weights of a MONAI network."""
+    """Return all that decides the weights of a MONAI network."""
     settings = checked(settings_of, config["segmentation"]["monai"], model)
     return {
         "settings": training_settings(settings),
@@ -95,7 +95,7 @@ def monai_network(model):
 
 
 def nnunet_planning(model):
-    """Give all that decides what nnU-Net prepares for a model, its base's preparation included."""
+    """Return all that decides what nnU-Net prepares for a model, its base's preparation included."""
     base = {"base": nnunet_planning(BASES[model])} if BASES[model] else {}
     cases = STUDY.training_set(NNUNET_SETS[model])
     return base | {
@@ -108,7 +108,7 @@ def nnunet_planning(model):
 
 
 def nnunet_network(model):
-    """Give all that decides the weights of an nnU-Net model, its base's included."""
+    """Return all that decides the weights of an nnU-Net model, its base's included."""
     base = {"base": nnunet_network(BASES[model])} if BASES[model] else {}
     settings = NNUNET_SETTINGS[model]
     return base | {
@@ -129,17 +129,17 @@ NETWORKS |= {model: nnunet_network(model) for model in NNUNET_SETS}
 
 
 def network_of_model(wildcards):
-    """Give all that decides the weights of the network in question."""
+    """Return all that decides the weights of the network in question."""
     return NETWORKS[wildcards.model]
 
 
 def checkpoint_of(model, fold):
-    """Give the final checkpoint of a fold of an nnU-Net model."""
+    """Return the final checkpoint of a fold of an nnU-Net model."""
     return f"{fold_folder(NNUNET, NNUNET_DATASETS[model], fold)}/checkpoint_final.pth"
 
 
 def record_of(model, fold):
-    """Give what a fold of an nnU-Net model was trained on, and how."""
+    """Return what a fold of an nnU-Net model was trained on, and how."""
     return f"{fold_folder(NNUNET, NNUNET_DATASETS[model], fold)}/model.json"
 
 
@@ -211,7 +211,7 @@ def volumes_to_train(kind):
 
 
 def checked_data(wildcards):
-    """Give the table that says that all data were read, or nothing once a network is trained."""
+    """Return the table that says that all data were read, or nothing once a network is trained."""
     return [] if trained(wildcards.model) else f"{RUN}/cohort/acquisition.tsv"
 
 

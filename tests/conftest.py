@@ -58,7 +58,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data():
-    """Give a function from a folder's name to its place among the real data, or skip the test."""
+    """Return a function from a folder's name to its place among the real data, or skip the test."""
 
     def folder(name: str) -> Path:
         path = SHARED_DATA / name

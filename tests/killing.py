@@ -40,5 +40,5 @@ def wait_for_end(jobs: list[int]) -> None:
 
 
 def stamps(results: Path) -> dict[str, int]:
-    """Give the time of every file of a run."""
+    """Return the time of every file of a run."""
     return {str(p): p.stat().st_mtime_ns for p in results.rglob("*") if p.is_file()}

@@ -52,7 +52,7 @@ class Planner:
 
 @cache
 def planner(number: int = 0) -> Planner:
-    """Give a planner that all tests share, started when it is first asked for."""
+    """Return a planner that all tests share, started when it is first asked for."""
     return Planner()
 
 

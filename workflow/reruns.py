@@ -66,7 +66,7 @@ async def _never_newer(file, time) -> bool:
 
 
 async def _give_reasons(dag: DAG) -> None:
-    """Give each job whose record does not say what it should Snakemake's reason to run it."""
+    """Mark each job to run whose record does not say what it should."""
     dag.workflow.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
     # Params are asked for below, and one of them takes the whole package apart.
     recall_logic()

@@ -12,7 +12,7 @@ from study import Study, make_study
 
 @pytest.fixture
 def study(tmp_path) -> Study:
-    """Give a study whose ledger is assigned."""
+    """Return a study whose ledger is assigned."""
     made = make_study(tmp_path)
     made.assign()
     return made

@@ -10,7 +10,7 @@ from test_plan import planned
 
 @pytest.fixture
 def plan(tmp_path, root):
-    """Give a function that dry-runs config/published.yaml on a phantom table, more laid over it."""
+    """Return a function that dry-runs config/published.yaml on a phantom table, more over it."""
     feature_table().to_csv(tmp_path / "features.csv", index=False)
     overlay = tmp_path / "overlay.yaml"
     printed = str(root / "config" / "published_values.yaml")

@@ -90,7 +90,7 @@ def jobs_planned(plan: CompletedProcess) -> dict[str, str]:
 
 
 def _with_new_batches(name: str) -> str:
-    """Give all batches that the committed ledger lacks one name: two changes may share a number."""
+    """Call all batches that the committed ledger lacks alike: two changes may share a number."""
     return re.sub(
         r"b(\d{4})\b", lambda found: "new" if int(found[1]) > KNOWN_BATCHES else found[0], name
     )

@@ -39,7 +39,7 @@ def run_to_its_end(place: Place) -> None:
 
 @pytest.fixture
 def changed(demo_run, tmp_path):
-    """Give two copies of the finished run, each with a patient more in its sheets."""
+    """Return two copies of the finished run, each with a patient more in its sheets."""
     places = [copied_place(tmp_path / name, demo_run.results) for name in ("killed", "whole")]
     with new_patient(places[0]), new_patient(places[1]):
         for place in places:

@@ -264,7 +264,7 @@ TOGETHER = Change("", all_that_plans_nothing, NOTHING)
 
 @pytest.fixture(scope="module")
 def places(demo_run, tmp_path_factory):
-    """Give a copy of the finished run to each planner."""
+    """Return a copy of the finished run to each planner."""
     return [
         copied_place(tmp_path_factory.mktemp("place"), demo_run.results, number)
         for number in range(PLANNERS)
@@ -299,7 +299,7 @@ def side_by_side(places, applied: list[tuple[Change, ...]]) -> dict:
 
 @pytest.fixture(scope="module")
 def plans(places):
-    """Give the plan after each change."""
+    """Return the plan after each change."""
     assert "Nothing to be done" in text_of(places[0].plan())
     return side_by_side(places, [(change,) for change in [*CHANGES, TOGETHER]])
 
@@ -335,7 +335,7 @@ def stem(change: Change) -> str:
 
 
 def pairs() -> list[tuple[Change, Change]]:
-    """Give all pairs of changes that plan something or are refused, or a fixed sample of them."""
+    """Return all pairs of changes that plan something or are refused, or a fixed sample of them."""
     telling = [change for change in CHANGES if change.rules != NOTHING]
     # With leave or without it is one change.
     found = [pair for pair in combinations(telling, 2) if stem(pair[0]) != stem(pair[1])]

@@ -59,7 +59,7 @@ def selection(table):
 
 @pytest.fixture(scope="module")
 def compare(table, selection, printed):
-    """Give a function that sets one classifier's numbers beside the printed ones."""
+    """Return a function that sets one classifier's numbers beside the printed ones."""
 
     def compared(model: str, numbers: pd.DataFrame, repeats=NO_REPEATS) -> pd.DataFrame:
         compared = comparison.compare(printed, numbers, repeats)
@@ -76,7 +76,7 @@ def forest(table, selection, compare):
 
 @pytest.fixture(scope="module")
 def under_kernel(path, root, tmp_path_factory):
-    """Give a function from a kernel's name to the logistic regression's numbers under it."""
+    """Return a function from a kernel's name to the logistic regression's numbers under it."""
     facts = Path("/proc/cpuinfo")
     if not facts.exists() or "avx2" not in facts.read_text():
         pytest.skip("this CPU lacks the kernel that the article's logistic regression needs")

@@ -46,7 +46,7 @@ def tables_with(study: Study, names: set[str]) -> list[str]:
 
 
 def _comparable(path: Path, gone: set[str], kept: set[str]) -> bytes:
-    """Give a file's content without what a withdrawn series has left in its batch."""
+    """Return a file's content without what a withdrawn series has left in its batch."""
     of_batch = any(re.search(rf"\b{batch}\b", path.name) for batch in kept)
     if of_batch and path.suffix == ".tsv":
         lines = path.read_text().splitlines()

@@ -8,7 +8,7 @@ from .small_study import Study, make_study
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Study:
-    """Give a study as it was first, with its results; it is copied, and never changed."""
+    """Return a study as it was first, with its results; it is copied, and never changed."""
     study = make_study(tmp_path_factory.mktemp("finished"))
     study.run()
     return study
@@ -16,13 +16,13 @@ def finished(tmp_path_factory) -> Study:
 
 @pytest.fixture
 def study(finished, tmp_path) -> Study:
-    """Give a copy of the finished study."""
+    """Return a copy of the finished study."""
     return finished.copy(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def fresh(finished, tmp_path_factory) -> Study:
-    """Give the study after all changes of the sequence, its results made from nothing."""
+    """Return the study after all changes of the sequence, its results made from nothing."""
     study = finished.copy(tmp_path_factory.mktemp("fresh"), with_results=False)
     for name in (name for step in SEQUENCE for name in step if name in INPUTS):
         INPUTS[name](study)

@@ -23,7 +23,7 @@ LONGEST_WAIT_S = 3.0
 
 @pytest.fixture
 def changed(study) -> Study:
-    """Give a finished study whose inputs have changed since."""
+    """Return a finished study whose inputs have changed since."""
     for name in (name for step in SEQUENCE for name in step if name in INPUTS):
         INPUTS[name](study)
     return study

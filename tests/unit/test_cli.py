@@ -25,7 +25,7 @@ def run(*arguments):
 
 @pytest.fixture
 def study(root, tmp_path, monkeypatch):
-    """Give the config file of the small demo, whose sheets are committed, with an empty ledger."""
+    """Return the small demo's config file, whose sheets are committed, with an empty ledger."""
     monkeypatch.chdir(root)
     keys = yaml.safe_load((root / "tests" / "demo" / "demo.yaml").read_text())
     path = tmp_path / "study.yaml"

@@ -35,7 +35,7 @@ time.sleep(60)
 
 @pytest.fixture
 def start(tmp_path):
-    """Give a function that starts a job below a process of some name: it, and the job's numbers."""
+    """Return a function that starts a job below a process of some name: both, by number."""
     started = []
 
     def start_below(name: str, begin: str = "") -> tuple[subprocess.Popen, list[int]]:

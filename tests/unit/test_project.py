@@ -28,7 +28,7 @@ def pyproject(root):
 
 @pytest.fixture(scope="module")
 def locked(root):
-    """Give the versions of requirements.lock by their canonical names."""
+    """Return the versions of requirements.lock by their canonical names."""
     lines = (root / "requirements.lock").read_text().splitlines()
     pins = [Requirement(line) for line in lines if not line.startswith("#")]
     return {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pins}

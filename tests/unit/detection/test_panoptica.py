@@ -49,7 +49,7 @@ def cases():
 
 @pytest.fixture(scope="module")
 def scored(root, tmp_path_factory):
-    """Give each case's masks with what we and panoptica say of them."""
+    """Return each case's masks with what we and panoptica say of them."""
     folder = tmp_path_factory.mktemp("panoptica")
     python = root / ".venv" / "panoptica" / "bin" / "python"
     assert python.exists(), "panoptica's environment is missing: type `make peers`"

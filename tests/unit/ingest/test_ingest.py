@@ -76,7 +76,7 @@ def ct_of(folder: Path):
 
 
 def at(image: sitk.Image, *lps: float) -> int:
-    """Give the voxel at a point in DICOM's patient coordinates."""
+    """Return the voxel at a point in DICOM's patient coordinates."""
     return image[image.TransformPhysicalPointToIndex(lps)]
 
 

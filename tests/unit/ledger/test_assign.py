@@ -38,7 +38,7 @@ def test_only_the_reference_on_another_grid_is_named(tmp_path):
 
 @pytest.fixture
 def config(root, tmp_path, monkeypatch):
-    """Give the demo's config, whose sheets are committed, with a ledger of its own."""
+    """Return the demo's config, whose sheets are committed, with a ledger of its own."""
     monkeypatch.chdir(root)
     known = load_config([root / "config" / "config.yaml", "tests/demo/demo.yaml"])
     return known | {"ledger": str(tmp_path / "ledger")}

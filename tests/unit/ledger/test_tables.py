@@ -246,7 +246,7 @@ def commit(folder):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Give the folder of a written ledger: 14 places in lines 2-15, below a study's folder."""
+    """Return the folder of a written ledger: 14 places in lines 2-15, below a study's folder."""
     folder = tmp_path / "study" / "ledger"
     write_ledger(assign(empty_ledger(), sheet(), strata(), RULES), folder)
     return folder

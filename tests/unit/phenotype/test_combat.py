@@ -36,7 +36,7 @@ def removed(values, batch, effects):
 
 
 def phantoms(patients=24):
-    """Give a phantom table whose patients come from two scanners in turn."""
+    """Return a phantom table whose patients come from two scanners in turn."""
     table = made.feature_table(patients=patients, test_patients=6).copy()
     odd = table["patient"].str[1:].astype(int) % 2 == 1
     table[BATCH] = np.where(odd, "B", "A")

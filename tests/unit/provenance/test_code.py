@@ -7,7 +7,7 @@ from livermet.provenance import code
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """Give a function that writes a script and two modules, and hashes what the script uses."""
+    """Return a function that writes a script and two modules, and hashes what the script uses."""
     monkeypatch.setattr(code, "PACKAGE", tmp_path)
     caches = (code._logic, code._is_module)
 

@@ -102,7 +102,7 @@ def test_lesions_of_equal_volume_are_taken_by_their_number():
 
 
 def phantom():
-    """Give noise in HU and two lesions in a liver, a gap of one slice of 3 mm between them."""
+    """Return noise in HU and two lesions in a liver, a gap of one slice of 3 mm between them."""
     array = np.random.default_rng(7).normal(80, 40, (8, 12, 14)).astype(np.int16)
     labels = np.ones(array.shape, np.uint8)
     labels[1:4, 2:6, 2:7] = 2

@@ -63,7 +63,7 @@ def label_map(*lesions):
 
 
 def rows(image, lesions, settings):
-    """Give the union's row, the lesions' rows and the row by each aggregation."""
+    """Return the union's row, the lesions' rows and the row by each aggregation."""
     union, each = scan_features(image, label_map(*lesions), settings)
     union, each = union.assign(series="s"), each.assign(series="s")
     return each, {name: aggregate(union, each, name).iloc[0] for name in AGGREGATIONS}

@@ -57,7 +57,7 @@ def assert_corrected_end(last, protocols, fitted):
 
 
 def aggregated(table):
-    """Give the table by lesion: other features where a scan has several lesions."""
+    """Return the table by lesion: other features where a scan has several lesions."""
     several = table["Num_Lesions"] > 1
     random = np.random.default_rng(9)
     by_lesion = table.copy()

@@ -15,7 +15,7 @@ PROVENANCE_MARK = "# "
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """Give a path beside `path` with the same suffixes; rename it to `path` if the block succeeds.
+    """Return a path beside `path` of the same suffixes; rename it to `path` if the block succeeds.
 
     The name starts with a dot and the process id, so that globs and a second writer miss it.
     """

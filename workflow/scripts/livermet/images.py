@@ -27,7 +27,7 @@ def write_image(image: sitk.Image, path: str | Path) -> None:
 
 
 def array_of(image: sitk.Image) -> np.ndarray:
-    """Give a copy of the voxels as an array in (z, y, x) order.
+    """Return a copy of the voxels as an array in (z, y, x) order.
 
     A copy, since SimpleITK's view does not keep its image alive and then reads freed memory.
     """
@@ -42,12 +42,12 @@ def on_grid_of(array: np.ndarray, image: sitk.Image) -> sitk.Image:
 
 
 def probability_bytes(probability: np.ndarray) -> np.ndarray:
-    """Give probabilities (0 to 1) as uint8, 255 for 1: steps of 0.4 per cent, small when zipped."""
+    """Return probabilities (0 to 1) as uint8, 255 for 1: steps of 0.4 per cent, small if zipped."""
     return np.rint(probability * WHOLE_PROBABILITY).astype(np.uint8)
 
 
 def voxel_volume_ml(image: sitk.Image) -> float:
-    """Give the volume of one voxel in ml."""
+    """Return the volume of one voxel in ml."""
     return float(np.prod(image.GetSpacing())) / 1000.0
 
 

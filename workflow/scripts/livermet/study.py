@@ -123,16 +123,16 @@ class Study:
         return f"{self.run}/phenotype/harmonisation.tsv" if by else []
 
     def harmonised_by(self, protocol: str) -> str | list[str]:
-        """Give the table of batches that a protocol harmonises features by: the corrected one."""
+        """Return the table of batches that a protocol harmonises features by: the corrected one."""
         return self.harmonisation if protocol == "corrected" else []
 
     def patients_a_batch(self, protocol: str) -> int | None:
-        """Give the patients that each batch needs, where a protocol harmonises by batches."""
+        """Return the patients that each batch needs, where a protocol harmonises by batches."""
         needed = self.config["phenotype"]["harmonisation"]["minimum_patients"]
         return needed if self.harmonised_by(protocol) else None
 
     def settings(self) -> dict:
-        """Give the config without what is no part of a result, or what jobs may take."""
+        """Return the config without what is no part of a result, or what jobs may take."""
         kept = {key: value for key, value in self.config.items() if key not in NO_RESULT}
         segmentation = self.config["segmentation"]
         networks = {
@@ -166,7 +166,7 @@ class Study:
         return self.ledger.places
 
     def place(self, series: str) -> str:
-        """Give the place of a series' patient."""
+        """Return the place of a series' patient."""
         return self.places[self.patients[series]]
 
     @cached_property
@@ -192,7 +192,7 @@ class Study:
         return "volume" if self.rows[series]["image"].endswith(VOLUME_SUFFIXES) else "dicom"
 
     def source(self, series: str, column: str = "image") -> str | None:
-        """Give the path of a series' image, reference or liver mask; None where it has none."""
+        """Return the path of a series' image, reference or liver mask; None where it has none."""
         name = self.rows[series][column]
         return str(Path(self.config["data_root"]) / name) if name else None
 
@@ -201,13 +201,13 @@ class Study:
         return [path for name in names if (path := self.source(name, column))]
 
     def cohorts_and_phases(self) -> dict[str, dict]:
-        """Give the cohort and the phase of every series."""
+        """Return the cohort and the phase of every series."""
         return {
             name: {key: row[key] for key in ("cohort", "phase")} for name, row in self.rows.items()
         }
 
     def rows_to_match(self) -> list[dict]:
-        """Give of each series what samples are matched by and the split is counted by."""
+        """Return, of each series, what samples are matched by and the split is counted by."""
         columns = ["series", "patient", "study_date", "cohort", "reference", "lesions_read"]
         rows = self.series.reindex(columns=columns).astype({"study_date": str})
         # Where a reference lies decides nothing.
@@ -215,13 +215,13 @@ class Study:
         return rows.assign(reference=given).to_dict("records")
 
     def rows_to_place(self) -> list[dict]:
-        """Give of each series whose it is, and whether it is in 'train' or 'test'."""
+        """Return, of each series, whose it is, and whether it is in 'train' or 'test'."""
         rows = self.series[["series", "patient", "cohort"]]
         tested = rows["patient"].map(self.places).eq("test")
         return rows.assign(place=tested.map({True: "test", False: "train"})).to_dict("records")
 
     def matched(self, series: pd.DataFrame) -> pd.DataFrame:
-        """Give each of some series of the target cohort its sample, and say who is excluded."""
+        """Match each of some target series with its sample, and say who is excluded."""
         return match_samples(
             series,
             self.molecular,
@@ -238,7 +238,7 @@ class Study:
         return list(self.phantoms.index[self.phantoms["kind"] == kind])
 
     def phantom(self, series: str) -> dict:
-        """Give what a phantom shows and what its header tells; patient and date are the study's."""
+        """Return what a phantom shows and its header tells; patient and date are the study's."""
         assert self.phantoms is not None, "only a study of phantoms is asked for one"
         row = self.rows[series]
         study = {"patient": row["patient"], "study_date": f"{row['study_date']:%Y-%m-%d}"}
@@ -378,11 +378,11 @@ class Study:
     # Where results lie.
 
     def ct(self, series: str) -> str:
-        """Give the ingested CT of a series."""
+        """Return the ingested CT of a series."""
         return f"{self.run}/series/{series}/ct.nii.gz"
 
     def reference(self, series: str) -> str:
-        """Give the ingested reference of a series."""
+        """Return the ingested reference of a series."""
         return f"{self.run}/series/{series}/reference.nii.gz"
 
     def records_of_ingest(self, names: Iterable[str], kind: str) -> list[str]:
@@ -390,11 +390,11 @@ class Study:
         return [f"{self.run}/series/{series}/{kind}.json" for series in names]
 
     def prediction(self, model: str, series: str) -> str:
-        """Give a model's prediction of a series."""
+        """Return a model's prediction of a series."""
         return f"{self.run}/predictions/{self._of_prediction(model, series)}"
 
     def probability(self, model: str, series: str) -> str:
-        """Give a model's lesion probabilities of a series."""
+        """Return a model's lesion probabilities of a series."""
         return f"{self.run}/probabilities/{self._of_prediction(model, series)}"
 
     def _of_prediction(self, model: str, series: str) -> str:
@@ -405,17 +405,17 @@ class Study:
         return [self.probability(model, s) for s in names] if self.saves_probabilities else []
 
     def label_map(self, mask: str, series: str) -> str:
-        """Give the label map that radiomics of a series is taken from."""
+        """Return the label map that radiomics of a series is taken from."""
         return self.reference(series) if mask == "reference" else self.prediction(mask, series)
 
     def feature_table(self, mask: str, protocol: str) -> str:
-        """Give the feature table of a mask that a protocol learns from."""
+        """Return the feature table of a mask that a protocol learns from."""
         by_lesion = self.is_by_lesion and protocol == "corrected"
         name = features_file(self.aggregation if by_lesion else "union")
         return f"{self.run}/radiomics/{mask}/{name}"
 
     def detection_of_mask(self, mask: str, table: str) -> str | list[str]:
-        """Give detection's table of a mask: of the reference it is the final model's.
+        """Return detection's table of a mask: of the reference it is the final model's.
 
         Empty where masks are given and nothing was detected.
         """

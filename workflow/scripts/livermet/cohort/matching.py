@@ -24,7 +24,7 @@ def study_names(series: pd.DataFrame) -> pd.Series:
 def match_samples(
     series: pd.DataFrame, molecular: pd.DataFrame, window_days: int, positive_above: float
 ) -> pd.DataFrame:
-    """Give each series the molecular sample nearest in time to its study, and say who is excluded.
+    """Match each series with the sample nearest in time to its study, and say who is excluded.
 
     The window is inclusive (92 days in Ty et al. 2025). Of two samples equally near the earlier is
     taken, since a later one may follow another line of treatment; of two on one day the first in
@@ -91,7 +91,7 @@ def _flow_row(step: str, reason: str, before: pd.DataFrame, after: pd.DataFrame)
 
 
 def patient_strata(matched: pd.DataFrame) -> pd.Series:
-    """Give each patient the stratum 'any_negative', 'only_positive' or 'unmatched'.
+    """Assign each patient the stratum 'any_negative', 'only_positive' or 'unmatched'.
 
     Patients may have positive and negative studies, so that a patient has no class; the strata are
     'any negative study' or none. Excluded series do not count. Indexed by patient.

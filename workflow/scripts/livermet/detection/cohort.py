@@ -48,7 +48,7 @@ class ScanSet:
 
     @property
     def names(self) -> dict[str, str]:
-        """Give the set's columns in the tables."""
+        """Return the set's columns in the tables."""
         return {"model": self.model, "cohort": self.cohort, "test_set": self.test_set}
 
     @property
@@ -219,7 +219,7 @@ def _row(
 def size_table(
     sets: list[ScanSet], lesions: pd.DataFrame, rules: list[str], draws: int, seed: int
 ) -> pd.DataFrame:
-    """Give the sensitivity by the reference lesions' diameter: SIZE_COLUMNS, then value, low, high.
+    """Return sensitivity by the reference lesions' diameter: SIZE_COLUMNS, then value, low, high.
 
     The sets' scans have references. `lesions` are those of all models' scans, with a column
     `matched_<rule>` for each rule.
@@ -282,7 +282,7 @@ def burden_table(sets: list[ScanSet], draws: int, seed: int) -> pd.DataFrame:
 
 
 def _slopes(draws: Draws, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Give the slope of `other` on `one` in each draw (least squares)."""
+    """Return the slope of `other` on `one` in each draw (least squares)."""
     # About the means of all, so that products lose no digits.
     one, other = (values - values.mean() if len(values) else values for values in (one, other))
     mean = draws.means(one)

@@ -72,7 +72,7 @@ def comparison_table(sets: list[ScanSet]) -> pd.DataFrame:
 
 
 def _common_scans(sets: list[ScanSet]) -> dict[str, pd.DataFrame]:
-    """Give each model's rows of the scans that every model of the set has."""
+    """Return each model's rows of the scans that every model of the set has."""
     tables = {one.model: one.scans.set_index("series") for one in sets}
     common = set.intersection(*(set(table.index) for table in tables.values()))
     return {model: table.loc[sorted(common)] for model, table in tables.items()}

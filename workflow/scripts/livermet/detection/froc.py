@@ -11,7 +11,7 @@ COLUMNS = (*SET_COLUMNS, "patients", "scans", "rule", "threshold", "metric", *IN
 
 
 def froc_table(sets: list[ScanSet], counts: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
-    """Give sensitivity and false positives per scan at each threshold: COLUMNS.
+    """Return sensitivity and false positives per scan at each threshold: COLUMNS.
 
     `counts` are those of all models' scans; the sets' scans have references.
     """

@@ -44,7 +44,7 @@ class Draws:
         return cls(times[:, patient_of])
 
     def of_rows(self, rows: np.ndarray) -> "Draws":
-        """Give the draws of another table, each of whose rows belongs to row `rows[k]` here."""
+        """Return the draws of another table, each of whose rows belongs to row `rows[k]` here."""
         return Draws(self.counts[:, rows])
 
     def sums(self, values: ArrayLike) -> np.ndarray:
@@ -56,13 +56,13 @@ class Draws:
         return quotients(self.sums(parts), self.sums(wholes))
 
     def means(self, values: ArrayLike) -> np.ndarray:
-        """Give the mean of each draw's defined values."""
+        """Return the mean of each draw's defined values."""
         values = np.asarray(values, float)
         defined = ~np.isnan(values)
         return self.ratios(np.where(defined, values, 0.0), defined)
 
     def deviations(self, values: ArrayLike) -> np.ndarray:
-        """Give the standard deviation (n - 1) of each draw's defined values."""
+        """Return the standard deviation (n - 1) of each draw's defined values."""
         values = np.asarray(values, float)
         # About the mean of all, so that squares lose no digits.
         centred = values - np.nanmean(values) if np.isfinite(values).any() else values
@@ -71,7 +71,7 @@ class Draws:
         return np.sqrt(np.maximum(quotients(spread * number, number - 1), 0.0))
 
     def medians(self, values: ArrayLike) -> np.ndarray:
-        """Give the median of each draw's defined values."""
+        """Return the median of each draw's defined values."""
         values = np.asarray(values, float)
         order = np.argsort(values, kind="stable")[: int(np.count_nonzero(~np.isnan(values)))]
         if not len(order):

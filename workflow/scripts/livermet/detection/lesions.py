@@ -16,7 +16,7 @@ from livermet.images import LESION, voxel_volume_ml
 
 
 def labelled_box(*maps: np.ndarray) -> tuple[slice, ...]:
-    """Give the smallest box that holds every labelled voxel of label maps of one shape.
+    """Return the smallest box that holds every labelled voxel of label maps of one shape.
 
     Projections along the axes, so that no map is copied; a box without voxels where there is none.
     """
@@ -29,7 +29,7 @@ def labelled_box(*maps: np.ndarray) -> tuple[slice, ...]:
 
 
 def moved_box(box: tuple[slice, ...], corner: Sequence[int]) -> tuple[slice, ...]:
-    """Give a box of a part whose first voxel is the whole's voxel `corner`, in the whole."""
+    """Return a box of a part whose first voxel is the whole's voxel `corner`, in the whole."""
     return tuple(
         slice(edge.start + first, edge.stop + first)
         for edge, first in zip(box, corner, strict=True)
@@ -37,7 +37,7 @@ def moved_box(box: tuple[slice, ...], corner: Sequence[int]) -> tuple[slice, ...
 
 
 def lesion_boxes(components: np.ndarray) -> list[tuple[slice, ...]]:
-    """Give the smallest box of each lesion 1 to n of a component map."""
+    """Return the smallest box of each lesion 1 to n of a component map."""
     return ndimage.find_objects(components) if components.size else []
 
 
@@ -73,7 +73,7 @@ def lesion_components(
 
 
 def voxels_of(components: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give the flat index of every lesion voxel of a component map, and the lesion it is of."""
+    """Return the flat index of every lesion voxel of a component map, and the lesion it is of."""
     flat = components.ravel()
     places = np.flatnonzero(flat)
     return places, flat[places].astype(np.int64)

@@ -68,7 +68,7 @@ class Overlap:
 
     @property
     def iou(self) -> np.ndarray:
-        """Give each pair's intersection over union."""
+        """Return each pair's intersection over union."""
         sizes = self.reference_voxels[self.reference] + self.predicted_voxels[self.prediction]
         return self.shared / (sizes - self.shared)
 

@@ -129,7 +129,7 @@ class ScanMeasures:
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:
-    """Give the Dice coefficient of two masks of one shape; 1 where both are empty (stated)."""
+    """Return the Dice coefficient of two masks of one shape; 1 where both are empty (stated)."""
     voxels = (int(np.count_nonzero(mask)) for mask in (one, other, one & other))
     return overlap_scores(*voxels)["dice"]
 
@@ -344,6 +344,6 @@ def _group_scores(
 
 
 def scan_table(series: str, model: str, kind: str, scores: ScanScores) -> pd.DataFrame:
-    """Give a scan's scores as a table of one row, led by series, model and kind of prediction."""
+    """Return a scan's scores as a table of one row, led by series, model and kind of prediction."""
     row = {"series": series, "model": model, "kind": kind, **asdict(scores)}
     return pd.DataFrame([row]).astype(object)

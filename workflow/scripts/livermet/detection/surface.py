@@ -69,11 +69,11 @@ class Points:
 
     @cached_property
     def lesion(self) -> np.ndarray:
-        """Give the lesion of each point."""
+        """Return the lesion of each point."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
     def of_lesions(self, lesions: Sequence[int]) -> np.ndarray:
-        """Give the indices of some lesions' points."""
+        """Return the indices of some lesions' points."""
         return np.concatenate([np.arange(*self.starts[lesion : lesion + 2]) for lesion in lesions])
 
 
@@ -121,7 +121,7 @@ def _edges(mask: np.ndarray, neighbours: int) -> np.ndarray:
 
 
 def _corner_codes(mask: np.ndarray) -> np.ndarray:
-    """Give each corner's code of the eight voxels around it, by DeepMind's bits.
+    """Return each corner's code of the eight voxels around it, by DeepMind's bits.
 
     A mask of n voxels along an axis, margin included, has n - 1 inner corners along it.
     """
@@ -197,7 +197,7 @@ class _Nearest:
 
     @cached_property
     def answers(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Give each side's distances and the indices of the nearest points of the other side."""
+        """Return each side's distances and the indices of the nearest points of the other side."""
         trees = [_tree(points.places) for points in self.sides]
         return [
             tree.query(points.places)
@@ -227,7 +227,7 @@ class _Nearest:
         members: tuple[Sequence[int], Sequence[int]],
         partners: np.ndarray,
     ) -> np.ndarray:
-        """Give the distances of some of a side's points to the partners' points (mm)."""
+        """Return the distances of some of a side's points to the partners' points (mm)."""
         distances, nearest = (answer[points] for answer in self.answers[side])
         other = self.sides[1 - side]
         away = ~np.isin(other.lesion[nearest], members[1 - side])

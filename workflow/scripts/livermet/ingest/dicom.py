@@ -227,7 +227,7 @@ def _check_same_plane(what: str, slices: Sequence[Slice]) -> None:
 
 
 def _check_gaps(what: str, gaps: np.ndarray) -> float:
-    """Give the median spacing in mm of slices in order; refuse shared positions and large gaps."""
+    """Return the median spacing (mm) of slices in order; refuse shared positions, large gaps."""
     spacing = float(np.median(gaps))
     shared = int(np.count_nonzero(gaps < 0.01))
     if shared:
@@ -246,7 +246,7 @@ def _check_gaps(what: str, gaps: np.ndarray) -> float:
 
 
 def acquisition_of(slices: Sequence[Slice]) -> dict:
-    """Give what headers say about the acquisition and not about the patient; None where unknown.
+    """Return what headers say about the acquisition and not about the patient; None where unknown.
 
     Numbers that change from slice to slice (tube current with dose modulation) are given as their
     median. `slice_thickness_mm` is the header's and need not be the spacing. Without slices, as for
@@ -280,7 +280,7 @@ def _median(headers: Sequence[pydicom.Dataset], tag: str) -> float | None:
 
 
 def find_dcm2niix() -> str:
-    """Give the path of dcm2niix: beside this Python, or else on the PATH."""
+    """Return the path of dcm2niix: beside this Python, or else on the PATH."""
     found = shutil.which("dcm2niix", path=str(Path(sys.executable).parent)) or shutil.which(
         "dcm2niix"
     )
@@ -338,7 +338,7 @@ def convert(series: str, stack: Stack, log: logging.Logger) -> tuple[Volume, str
 
 
 def _placed(series: str, volume: Volume, stack: Stack) -> Volume:
-    """Give dcm2niix' values the affine of the slices' own positions, both in canonical order."""
+    """Lay dcm2niix' values on the affine of the slices' own positions, both in canonical order."""
     turned = canonical(volume)
     placed = canonical(Volume(np.broadcast_to(np.int8(0), stack.shape), stack.affine))
     if turned.values.shape != placed.values.shape or not np.allclose(

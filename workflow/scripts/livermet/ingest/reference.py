@@ -9,7 +9,7 @@ from livermet.ingest.volume import Volume, affine_of, canonical, grid_difference
 
 
 def whole_labels(volume: Volume, what: str) -> np.ndarray:
-    """Give a label map's values as whole numbers (x, y, z); raise InputError if they are not."""
+    """Return a label map's values as whole numbers (x, y, z); raise InputError if they are not."""
     if np.issubdtype(volume.values.dtype, np.integer) and volume.slope == 1:
         return volume.values.astype(np.int32) + np.int32(volume.intercept)
     exact = volume.values * np.float64(volume.slope) + volume.intercept

@@ -19,7 +19,7 @@ from livermet.ingest.volume import canonical_ct, grid_record, read_volume
 def ingest_dicom(
     series: str, folder: str | Path, log: logging.Logger
 ) -> tuple[sitk.Image, dict, dict]:
-    """Give a DICOM series' CT, acquisition record and quality record.
+    """Return a DICOM series' CT, acquisition record and quality record.
 
     Raises InputError, with one sentence, for what `stack_slices`, `convert` or `canonical_ct`
     refuse.
@@ -36,7 +36,7 @@ def ingest_dicom(
 
 
 def ingest_volume(series: str, path: str | Path) -> tuple[sitk.Image, dict, dict]:
-    """Give the CT, acquisition record and quality record of a series stored as NIfTI or NRRD."""
+    """Return the CT, acquisition record and quality record of a series stored as NIfTI or NRRD."""
     what = f"series {series}: its CT"
     ct, quality = canonical_ct(read_volume(path, what), what)
     quality |= _placement(None, "")

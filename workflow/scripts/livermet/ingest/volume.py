@@ -135,7 +135,7 @@ def _spacing_warnings(volume: Volume) -> list[str]:
 
 
 def orthonormal(affine: np.ndarray) -> np.ndarray:
-    """Give the affine with the nearest axes at right angles, spacing and origin kept."""
+    """Return the affine with the nearest axes at right angles, spacing and origin kept."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     left, _, right = np.linalg.svd(affine[:3, :3] / spacing)
     near = affine.copy()
@@ -144,7 +144,7 @@ def orthonormal(affine: np.ndarray) -> np.ndarray:
 
 
 def affine_of(image: sitk.Image) -> np.ndarray:
-    """Give the affine from voxel (x, y, z) to RAS+ mm of a SimpleITK image, which thinks in LPS."""
+    """Return the affine from voxel (x, y, z) to RAS+ mm of a SimpleITK image, which is in LPS."""
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
     affine[:3, 3] = image.GetOrigin()
@@ -171,7 +171,7 @@ def canonical(volume: Volume) -> Volume:
 
 
 def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict]:
-    """Give whole Hounsfield units (int16, x, y, z) and what was done to get them.
+    """Return whole Hounsfield units (int16, x, y, z) and what was done to get them.
 
     Fractions are rounded to the nearest whole unit; everything below -1024 (padding outside the
     field of view, -3024 on some scanners) becomes -1024. The record counts both: `rounded_voxels`,

@@ -74,7 +74,7 @@ def _of_tables(texts: Mapping[str, bytes]) -> Lines:
 
 
 def _committed_lines(texts: Mapping[str, bytes], folder: Path) -> Lines:
-    """Give the lines that a commit knows: by its seal, or by the tables of a time without one."""
+    """Return the lines that a commit knows: by its seal, or by the tables of a time without one."""
     return _parsed(texts[SEAL], folder)[0] if SEAL in texts else _of_tables(texts)
 
 
@@ -191,7 +191,7 @@ def _others(where: list[int], kept: list[int]) -> list[int]:
 
 
 def _longest_increasing(values: list[int]) -> list[int]:
-    """Give the places of a longest increasing part of the values, those below 0 left out.
+    """Return the places of a longest increasing part of the values, those below 0 left out.
 
     `ends[n]` is the smallest value that such a part of n + 1 values can end with so far.
     """

@@ -41,7 +41,7 @@ class Ledger:
 
 
 def empty_ledger() -> Ledger:
-    """Give a ledger in which nobody has a place yet."""
+    """Return a ledger in which nobody has a place yet."""
     splits, batches = (
         pd.DataFrame(columns=columns, dtype=str) for columns in (SPLIT_COLUMNS, BATCH_COLUMNS)
     )

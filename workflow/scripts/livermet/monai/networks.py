@@ -15,7 +15,7 @@ from livermet.monai.settings import Settings, zyx
 
 
 def device_of(name: str) -> torch.device:
-    """Give the device of a config value: auto, cpu or cuda. 'auto' is a GPU where there is one.
+    """Return the device of a config value: auto, cpu or cuda. 'auto' is a GPU where there is one.
 
     Raises InputError for cuda on a machine without it.
     """

@@ -47,7 +47,7 @@ class Settings:
         return cls(**{**values, "network": ARCHITECTURES[model](**shape)})
 
     def as_values(self) -> dict[str, Any]:
-        """Give the settings as plain values: what `Settings.of` takes."""
+        """Return the settings as plain values: what `Settings.of` takes."""
         return asdict(self)
 
     def problems(self) -> list[str]:
@@ -68,12 +68,12 @@ VALIDATION_OVERLAP = 0.25
 
 
 def training_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what decides the weights among the values of `settings_of`: all but the overlap."""
+    """Return what decides the weights among the values of `settings_of`: all but the overlap."""
     return {**values, "overlap": VALIDATION_OVERLAP}
 
 
 def settings_of(section: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """Give one model's settings as plain values, from the config's section `segmentation.monai`.
+    """Return one model's settings as plain values, from the config's section `segmentation.monai`.
 
     A key in the model's own block (`unet`, `segresnet`) takes the place of the shared one.
     Resources (`jobs`) are left out: they decide no result. Raises InputError for a missing or

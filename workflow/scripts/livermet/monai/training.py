@@ -73,12 +73,12 @@ class Progress:
 
 
 def mean_dice(row: Mapping[str, float]) -> float:
-    """Give the mean of liver's and lesion's validation Dice."""
+    """Return the mean of liver's and lesion's validation Dice."""
     return (row["dice_liver"] + row["dice_lesion"]) / 2
 
 
 def dice(prediction: np.ndarray, reference: np.ndarray) -> float:
-    """Give the Dice coefficient of two masks; 1 where both are empty."""
+    """Return the Dice coefficient of two masks; 1 where both are empty."""
     total = int(prediction.sum()) + int(reference.sum())
     return 2 * int((prediction & reference).sum()) / total if total else 1.0
 
@@ -119,7 +119,7 @@ class Patches:
         )
 
     def batch(self, iteration: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give the images (float, windowed) and labels of an iteration, (patch, 1, z, y, x)."""
+        """Return the images (float, windowed) and labels of an iteration, (patch, 1, z, y, x)."""
         seed = _seed_of(self.seed, iteration)
         self.crop.set_random_state(seed=seed)
         self.change.set_random_state(seed=seed)
@@ -150,7 +150,7 @@ def _seed_of(seed: int, iteration: int) -> int:
 def validate(
     network: torch.nn.Module, cases: list[Case], settings: Settings, device: torch.device
 ) -> dict[str, float]:
-    """Give the mean Dice over cases: of the whole liver (lesions included) and of the lesions.
+    """Return the mean Dice over cases: of the whole liver (lesions included) and of the lesions.
 
     A case without a lesion counts 1 where none is predicted and 0 otherwise.
     """

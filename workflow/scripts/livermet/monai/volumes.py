@@ -57,7 +57,7 @@ def resample(image: sitk.Image, grid: sitk.Image, interpolator: int) -> sitk.Ima
 
 
 def ct_on_network_grid(ct: sitk.Image, grid: sitk.Image) -> np.ndarray:
-    """Give a CT's HU on a network's grid (linear interpolation), int16, (z, y, x)."""
+    """Return a CT's HU on a network's grid (linear interpolation), int16, (z, y, x)."""
     resampled = resample(ct, grid, sitk.sitkLinear)
     return array_of(resampled).astype(np.int16)
 
@@ -81,7 +81,7 @@ def read_case(
 
 
 def labels_on_ct_grid(probabilities: np.ndarray, grid: sitk.Image, ct: sitk.Image) -> sitk.Image:
-    """Give the most probable class of every CT voxel, as a uint8 image on the CT's grid.
+    """Return the most probable class of every CT voxel, as a uint8 image on the CT's grid.
 
     `probabilities` (class, z, y, x) lie on a network's grid. Each class is interpolated linearly
     and compared with the best so far, so that the CT's grid holds one class at a time.
@@ -100,7 +100,7 @@ def labels_on_ct_grid(probabilities: np.ndarray, grid: sitk.Image, ct: sitk.Imag
 def lesion_probability_on_ct_grid(
     probabilities: np.ndarray, grid: sitk.Image, ct: sitk.Image
 ) -> sitk.Image:
-    """Give every CT voxel's lesion probability times 255, as a uint8 image on the CT's grid.
+    """Return every CT voxel's lesion probability times 255, as a uint8 image on the CT's grid.
 
     `probabilities` (class, z, y, x) lie on a network's grid; interpolated linearly.
     """

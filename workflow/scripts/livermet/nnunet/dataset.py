@@ -33,7 +33,7 @@ def describe_dataset(
 
 
 def files_of_case(description: dict, series: str, folder: str | Path) -> tuple[str, str]:
-    """Give the image and the reference of a series, as dataset.json in `folder` names them."""
+    """Return the image and the reference of a series, as dataset.json in `folder` names them."""
     files = description["dataset"][series]
     image, reference = files["images"][0], files["label"]
     return os.path.normpath(f"{folder}/{image}"), os.path.normpath(f"{folder}/{reference}")

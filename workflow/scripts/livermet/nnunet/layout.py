@@ -21,17 +21,17 @@ def dataset_name(model: str, training_set: str) -> str:
 
 
 def raw_folder(root: str, dataset: str) -> str:
-    """Give the folder of dataset.json, which points at the ingested volumes."""
+    """Return the folder of dataset.json, which points at the ingested volumes."""
     return f"{root}/raw/{dataset}"
 
 
 def preprocessed_folder(root: str, dataset: str) -> str:
-    """Give the folder of fingerprint, plan and splits."""
+    """Return the folder of fingerprint, plan and splits."""
     return f"{root}/preprocessed/{dataset}"
 
 
 def case_folder(root: str, dataset: str) -> str:
-    """Give the folder of the preprocessed cases."""
+    """Return the folder of the preprocessed cases."""
     return f"{preprocessed_folder(root, dataset)}/{PLANS}_{CONFIGURATION}"
 
 
@@ -51,7 +51,7 @@ def missing_case_files(folder: str | Path, series: Iterable[str]) -> list[str]:
 
 
 def fold_folder(root: str, dataset: str, fold: int | str) -> str:
-    """Give the folder of a fold's checkpoints, at the place where nnU-Net's own commands look."""
+    """Return the folder of a fold's checkpoints, at the place where nnU-Net's own commands look."""
     return f"{root}/results/{dataset}/{TRAINER}__{PLANS}__{CONFIGURATION}/fold_{fold}"
 
 

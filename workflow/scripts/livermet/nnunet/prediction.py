@@ -66,7 +66,7 @@ class FoldPredictor:
         )
 
     def segment(self, ct: str | Path, folds: Iterable[int]) -> np.ndarray:
-        """Give the labels of a CT volume as uint8 in (z, y, x) order, on the volume's own grid.
+        """Return the labels of a CT volume as uint8 in (z, y, x) order, on the volume's own grid.
 
         The logits of the folds are averaged, as in nnU-Net's ensembles.
         """
@@ -75,7 +75,7 @@ class FoldPredictor:
     def segment_with_probability(
         self, ct: str | Path, folds: Iterable[int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Give labels as `segment` does, and each voxel's lesion probability times 255 (uint8).
+        """Return labels as `segment` does, and each voxel's lesion probability times 255 (uint8).
 
         Needs memory for the probabilities of all classes on the volume's own grid, twice.
         """

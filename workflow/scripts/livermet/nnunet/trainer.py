@@ -72,7 +72,7 @@ class nnUNetTrainerLivermet(nnUNetTrainer):  # noqa: N801, named as nnU-Net name
         self.print_to_log_file("Settings:", asdict(settings), add_timestamp=False)
 
     def configure_optimizers(self):
-        """Give SGD as nnU-Net does, or AdamW with the same weight decay and schedule."""
+        """Return SGD as nnU-Net does, or AdamW with the same weight decay and schedule."""
         if self.settings.optimizer == "sgd":
             return super().configure_optimizers()
         optimizer = torch.optim.AdamW(
@@ -81,7 +81,7 @@ class nnUNetTrainerLivermet(nnUNetTrainer):  # noqa: N801, named as nnU-Net name
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self):  # noqa: N802
-        """Give nnU-Net's augmentation, without mirroring where the settings say so."""
+        """Return nnU-Net's augmentation, without mirroring where the settings say so."""
         rotation, dummy_2d, patch_size, mirror_axes = (
             super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
         )

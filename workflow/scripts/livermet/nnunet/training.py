@@ -188,7 +188,7 @@ def keep_or_clear_checkpoints(folder: Path, state: str) -> bool:
 
 
 def load_weights(network: torch.nn.Module, checkpoint: Path) -> None:
-    """Give a network the weights of a checkpoint, on whatever device either was made.
+    """Load the weights of a checkpoint into a network, on whatever device either was made.
 
     As nnU-Net's load_pretrained_weights, with two differences: it loads through the CPU, so that a
     GPU's checkpoint serves a host without one; and it transfers the segmentation layers too, which

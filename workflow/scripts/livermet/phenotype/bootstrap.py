@@ -133,7 +133,7 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float, int]:
-    """Give mean, 2.5th and 97.5th percentile of the defined draws, and how many there are."""
+    """Return mean, 2.5th and 97.5th percentile of the defined draws, and how many there are."""
     defined = values[~np.isnan(values)]
     if not len(defined):
         return np.nan, np.nan, np.nan, 0

@@ -10,7 +10,7 @@ from livermet.phenotype.corrected import UNWEIGHTED
 
 
 def choose(folds: pd.DataFrame) -> pd.DataFrame:
-    """Give the mean AUC over the folds of each model and weighting, and mark the chosen one.
+    """Return the mean AUC over the folds of each model and weighting, and mark the chosen one.
 
     `folds` has one row a model, weighting and fold (fits.FOLD_COLUMNS). Of equals the first is
     chosen; without any AUC the first model stands for it. Columns: model, weighting, auc, chosen.

@@ -134,7 +134,7 @@ def corrected_classifier(name: str, trees: int, seed: int) -> ClassifierMixin:
 
 
 def positive_weight(weight: Weight, labels: np.ndarray) -> float:
-    """Give the positive class's weight beside 1; NaN to balance labels without a positive."""
+    """Return the positive class's weight beside 1; NaN to balance labels without a positive."""
     if weight is None:
         return 1.0
     if weight == "balanced":
@@ -153,7 +153,7 @@ def sample_weights(weight: Weight, labels: np.ndarray) -> np.ndarray:
 
 
 def positive_probability(model: ClassifierMixin, rows: pd.DataFrame) -> np.ndarray:
-    """Give the probability of the positive class, also of a model that has seen one class only."""
+    """Return the probability of the positive class, also of a model that saw one class only."""
     probability = model.predict_proba(rows)
     columns = np.flatnonzero(model.classes_ == 1)
     return probability[:, columns[0]] if len(columns) else np.zeros(len(rows))

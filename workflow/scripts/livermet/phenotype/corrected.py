@@ -89,7 +89,7 @@ class FoldModel:
     weight: float
 
     def probability(self, rows: pd.DataFrame) -> np.ndarray:
-        """Give the probability of the positive class of some rows."""
+        """Return the probability of the positive class of some rows."""
         return positive_probability(self.pipeline, rows)
 
 
@@ -146,7 +146,7 @@ def select_in(rows: pd.DataFrame, target: str, seed: int, fold: int | str) -> pd
 
 
 def _lasso_of(rows: pd.DataFrame, target: str, seed: int) -> tuple[float, np.ndarray, np.ndarray]:
-    """Give LASSO's alpha, and its coefficients on standardised features with their scales."""
+    """Return LASSO's alpha, and its coefficients on standardised features with their scales."""
     scaler = StandardScaler()
     complete = Pipeline(completing_steps()).fit_transform(rows)
     standardised = scaler.fit_transform(complete)

@@ -35,7 +35,7 @@ CANDIDATES = (*FEATURES, UNMEASURED)
 
 
 class LesionFreeFiller(TransformerMixin, BaseEstimator):
-    """Give stated values to the features of scans whose lesions could not be measured.
+    """Fill in stated values of features for scans whose lesions could not be measured.
 
     Features of extent (EXTENT_FEATURES) are 0: no lesion has no volume. Every other feature, which
     has no value without voxels, is the median of the training rows, and the added column

@@ -117,12 +117,12 @@ class Fit:
             self.cross_validation.append(dict(zip(FOLD_COLUMNS, facts, strict=True)))
 
     def prediction_table(self) -> pd.DataFrame:
-        """Give all predictions as one table."""
+        """Return all predictions as one table."""
         none = pd.DataFrame(columns=PREDICTION_COLUMNS)
         return pd.concat(self.predictions, ignore_index=True) if self.predictions else none
 
     def cross_validation_table(self) -> pd.DataFrame:
-        """Give all folds' scores as one table."""
+        """Return all folds' scores as one table."""
         return pd.DataFrame(self.cross_validation)
 
 

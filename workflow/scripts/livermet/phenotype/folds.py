@@ -14,7 +14,7 @@ Split = tuple[np.ndarray, np.ndarray]
 
 
 def patient_strata(table: pd.DataFrame) -> pd.Series:
-    """Give each row its patient's stratum: 1 if all of the patient's series are positive, else 0.
+    """Assign each row its patient's stratum: 1 if all of the patient's series are positive, else 0.
 
     `table` has one row a series with columns patient and label.
     """
@@ -43,7 +43,7 @@ def grouped_splits(table: pd.DataFrame, folds: int, seed: int) -> list[Split]:
 
 
 def assign_folds(table: pd.DataFrame, folds: int, seed: int) -> np.ndarray:
-    """Give each row the number of the fold that holds its patient out.
+    """Assign each row the number of the fold that holds its patient out.
 
     Raises InputError where a stratum has fewer patients than there are folds.
     """

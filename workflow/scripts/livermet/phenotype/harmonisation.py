@@ -44,7 +44,7 @@ def name_batches(acquisition: pd.DataFrame, by: str, thin_up_to_mm: float) -> pd
 def assign_batches(
     matching: pd.DataFrame, batches: pd.Series, by: str, minimum: int
 ) -> pd.DataFrame:
-    """Give each included series its batch; columns series, patient, place, batch.
+    """Assign each included series its batch; columns series, patient, place, batch.
 
     `matching` has one row a target series (series, patient, place, included); place is 'test' or
     the patient's fold. Raises InputError that lists all series without a batch, or all that
@@ -151,7 +151,7 @@ def compare_features(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def share_by_batch(rows: pd.DataFrame) -> np.ndarray:
-    """Give eta squared of each feature: sum of squares between batches over the total one.
+    """Return eta squared of each feature: sum of squares between batches over the total one.
 
     NaN for a constant feature.
     """

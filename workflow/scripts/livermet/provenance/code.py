@@ -91,7 +91,7 @@ def _logic(path: Path) -> Logic:
 
 @cache
 def _way_of_reading() -> bytes:
-    """Give what changes a digest beside a file's content: this file, and Python's syntax trees."""
+    """Return what changes a digest beside a file's content: this file, Python's syntax trees."""
     return Path(__file__).read_bytes() + sys.version.encode()
 
 
@@ -170,6 +170,6 @@ def pinned_versions(environment: Path) -> dict[str, str]:
 
 
 def file_checksum(path: str | Path) -> str:
-    """Give the SHA-256 of a file's content, in hexadecimal."""
+    """Return the SHA-256 of a file's content, in hexadecimal."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

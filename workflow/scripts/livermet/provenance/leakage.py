@@ -16,7 +16,7 @@ STALE_COLUMNS = ["model", "fold", "series", "file", "state"]
 def audit_roles(
     splits: pd.DataFrame, task: str, model: str, fold: str, trained: Iterable[str]
 ) -> pd.DataFrame:
-    """Give every patient's role towards one trained model.
+    """Return every patient's role towards one trained model.
 
     `splits` is the ledger's (patient, cohort, place); `trained` names the patients whose data
     changed the model's weights, those of the models that it was fine-tuned from included. `fold`
@@ -59,7 +59,7 @@ def classification_training(features: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def classification_splits(features: pd.DataFrame) -> pd.DataFrame:
-    """Give the places (patient, cohort, place) that a feature table states, one row a patient.
+    """Return the places (patient, cohort, place) that a feature table states, one row a patient.
 
     A run that begins with a feature table has no ledger to hold its folds against.
     """

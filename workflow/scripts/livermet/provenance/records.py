@@ -56,18 +56,18 @@ class Record:
 
 
 def plain(value: Any) -> Any:
-    """Give params as JSON would hold them: tuples as lists, keys and what JSON lacks as text."""
+    """Return params as JSON would hold them: tuples as lists, keys and what JSON lacks as text."""
     return json.loads(json.dumps(value, default=str))
 
 
 def record_path(log: str | Path) -> Path:
-    """Give the place of a job's record by its log, `results/<run>/logs/` and a name."""
+    """Return the place of a job's record by its log, `results/<run>/logs/` and a name."""
     results, run, _, *name = Path(log).parts
     return Path(results, run, "records", *name).with_suffix(".json")
 
 
 def path_in_run(record: str | Path, path: str) -> str:
-    """Give a path from the folder of a record's run on; empty for one outside of it."""
+    """Return a path from the folder of a record's run on; empty for one outside of it."""
     run, parts = Path(record).parts[:2], Path(path).parts
     return "/".join(parts[2:]) if parts[:2] == run else ""
 
@@ -103,7 +103,7 @@ def write_record(record: Record, path: str | Path) -> None:
 
 
 def stamp_of(path: str | Path) -> str | None:
-    """Give a file's size and times, or a digest of those of all files in a folder; None: not there.
+    """Return a file's size and times, or a digest of those of a folder's files; None: not there.
 
     The time of the last change of the inode is among them: no program can set it back, so that a
     file overwritten under its old time is read again.
@@ -119,7 +119,7 @@ def stamp_of(path: str | Path) -> str | None:
 
 
 def checksum_of(path: str | Path) -> str | None:
-    """Give the SHA-256 of a file, or one made of the names and contents of a folder's files."""
+    """Return the SHA-256 of a file, or one made of the names and contents of a folder's files."""
     if os.path.isdir(path):
         rows = (f"{name}\t{file_checksum(file)}" for name, file in _files_below(path))
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
@@ -146,7 +146,7 @@ class Checksums:
             self.known[path, stamp] = checksum
 
     def of(self, path: str) -> str | None:
-        """Give a file's checksum; None where it is not there."""
+        """Return a file's checksum; None where it is not there."""
         stamp = stamp_of(path)
         if stamp is None:
             return None
@@ -157,7 +157,7 @@ class Checksums:
 
 
 def hints_path(record: str | Path) -> Path:
-    """Give the place of the sizes and times of a job's files, by the place of its record."""
+    """Return the place of the sizes and times of a job's files, by the place of its record."""
     return HINTS / record
 
 

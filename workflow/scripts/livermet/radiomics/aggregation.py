@@ -30,7 +30,7 @@ def features_file(aggregation: str) -> str:
 
 
 def aggregate(unions: pd.DataFrame, lesions: pd.DataFrame, aggregation: str) -> pd.DataFrame:
-    """Give the rows of `unions` with the features of their lesions by an aggregation.
+    """Return the rows of `unions` with the features of their lesions by an aggregation.
 
     unions: one row a series (series, features named original_*, whatever else a scan has, reason).
     lesions: one row a lesion (series, lesion, volume_ml, the same features, reason). A lesion that

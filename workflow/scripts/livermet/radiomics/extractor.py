@@ -50,7 +50,7 @@ class Extractor(RadiomicsFeatureExtractor):
 
     @property
     def spacing_mm(self) -> list[float] | None:
-        """Give the spacing (x, y, z) that the settings resample to, or None."""
+        """Return the spacing (x, y, z) that the settings resample to, or None."""
         return self.settings["resampledPixelSpacing"] if self.settings["interpolator"] else None
 
     @property
@@ -60,11 +60,11 @@ class Extractor(RadiomicsFeatureExtractor):
         return bool(self.settings["normalize"] or by_other)
 
     def on_final_grid(self) -> "Extractor":
-        """Give the extractor of images that are resampled and normalised already."""
+        """Return the extractor of images that are resampled and normalised already."""
         return self._with({**self.settings, "resampledPixelSpacing": None, "normalize": False})
 
     def of_class(self, name: str) -> "Extractor":
-        """Give the extractor of one class of features."""
+        """Return the extractor of one class of features."""
         made = self._with(self.settings)
         made.enabledFeatures = {name: []}
         return made

@@ -113,7 +113,7 @@ def _refusal(inside: np.ndarray, extractor: Extractor) -> str:
 def _on_final_grid(
     volume: SplineVolume, inside: np.ndarray, box: Box, extractor: Extractor
 ) -> tuple[sitk.Image, sitk.Image]:
-    """Give CT and mask in the voxels that the settings ask for, normalised if they ask for that."""
+    """Return CT and mask in the voxels that the settings ask for, normalised if they say so."""
     if extractor.needs_whole_volume:
         whole = np.zeros(volume.ct.GetSize()[::-1], np.uint32)
         whole[box] = inside

@@ -180,7 +180,7 @@ def widened(
 
 
 def signed_distances(inside: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
-    """Give the distance of every voxel's centre to the surface of a mask (mm), negative inside.
+    """Return the distance of every voxel's centre to the surface of a mask (mm), negative inside.
 
     The mask has voxels inside and outside. The surface passes halfway between neighbours: from the
     distance to the nearest centre of the other side half of that voxel's own distance to this side

@@ -75,7 +75,7 @@ def _liver(labels: np.ndarray) -> np.ndarray:
 def _patient_box(
     box: tuple[slice, ...], corner: Sequence[int], grid: sitk.Image
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the lowest and highest patient coordinates (mm) of a box of voxels, edges included."""
+    """Return the lowest and highest patient coordinates (mm) of a box of voxels, edges included."""
     edges = [
         (edge.start + start - 0.5, edge.stop + start - 0.5)
         for edge, start in zip(box, corner, strict=True)
@@ -87,7 +87,7 @@ def _patient_box(
 def _depths(
     liver: np.ndarray, components: np.ndarray, spacing_mm: tuple[float, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give each lesion's distance to the liver's surface in mm, and whether it is in the liver."""
+    """Return each lesion's distance (mm) to the liver's surface, and whether it is inside."""
     surface = np.argwhere(_edges(liver, beyond=1)) * spacing_mm
     # Lesions ask from deep inside, where only tight boxes tell that a flat part is far away. Points
     # on a lattice: splitting boxes in their middle is quicker than at medians.

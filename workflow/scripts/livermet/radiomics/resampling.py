@@ -60,7 +60,7 @@ class Geometry:
 
     @cached_property
     def _matrices(self) -> tuple[np.ndarray, np.ndarray]:
-        """Give ITK's own matrices: from indices to mm, and back."""
+        """Return ITK's own matrices: from indices to mm, and back."""
         point = sitk.Image([1, 1, 1], sitk.sitkUInt8)
         point.SetSpacing(self.spacing.tolist())
         point.SetDirection(self.direction)
@@ -70,14 +70,14 @@ class Geometry:
         return np.transpose(to_mm), np.transpose(to_index)
 
     def points(self, indices: np.ndarray) -> np.ndarray:
-        """Give the points (mm) of voxel indices (n, 3)."""
+        """Return the points (mm) of voxel indices (n, 3)."""
         to_mm, _ = self._matrices
         found = self.origin + to_mm[:, 0] * indices[:, :1]
         found += to_mm[:, 1] * indices[:, 1:2]
         return found + to_mm[:, 2] * indices[:, 2:]
 
     def continuous_indices(self, points: np.ndarray) -> np.ndarray:
-        """Give the continuous indices of points (mm; n, 3)."""
+        """Return the continuous indices of points (mm; n, 3)."""
         _, to_index = self._matrices
         from_origin = points - self.origin
         found = to_index[:, 0] * from_origin[:, :1]
@@ -88,7 +88,7 @@ class Geometry:
 def resampled_grid(
     volume: sitk.Image, box: Box, spacing_mm: Sequence[float], padding: int
 ) -> Geometry | None:
-    """Give PyRadiomics' grid of a mask in a volume; None where the volume's own spacing is kept.
+    """Return PyRadiomics' grid of a mask in a volume; None where the volume's own spacing is kept.
 
     `box` is the mask's in the volume, `spacing_mm` the new spacing (x, y, z; 0 keeps the volume's),
     which is kept along an axis in which the mask spans one slice; `padding` voxels of the new grid
@@ -175,7 +175,7 @@ class SplineVolume:
 
 
 def _weights(w: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Give the four weights of a cubic B-spline at 0 to 1 behind its second point."""
+    """Return the four weights of a cubic B-spline at 0 to 1 behind its second point."""
     last = (1.0 / 6.0) * w * w * w
     first = (1.0 / 6.0) + 0.5 * w * (w - 1.0) - last
     third = w + first - 2.0 * last
@@ -284,7 +284,7 @@ class ScanLines:
         return cls(first, end, int(length))
 
     def positions(self, lines: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Give the continuous indices (3, n) of voxels: their lines, and their places on them."""
+        """Return the continuous indices (3, n) of voxels: their lines, and their places on them."""
         along = places / self.length
         found = np.empty((3, len(lines)))
         for axis, (first, end) in enumerate(zip(self.first.T, self.end.T, strict=True)):
@@ -294,7 +294,7 @@ class ScanLines:
         return found
 
     def whole(self, lines: slice) -> list[np.ndarray]:
-        """Give the continuous indices of whole lines, for x, y and z: (lines, length).
+        """Return the continuous indices of whole lines, for x, y and z: (lines, length).
 
         Of one line where all lines are alike, of one place where a line does not move.
         """

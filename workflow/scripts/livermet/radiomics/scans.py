@@ -43,7 +43,7 @@ class Lesions:
 
     @cached_property
     def boxes(self) -> list[Box]:
-        """Give each lesion's box in the map."""
+        """Return each lesion's box in the map."""
         return lesion_boxes(self.components)
 
     def union(self) -> tuple[dict[str, float], str]:

@@ -59,7 +59,7 @@ def mesh_measures(
 
 
 def _principal_variances(voxels: Sequence[np.ndarray], spacing_mm: np.ndarray) -> np.ndarray:
-    """Give the variances (mm2) along the principal axes, the smallest first, as PyRadiomics."""
+    """Return the variances (mm2) along the principal axes, the smallest first, as PyRadiomics."""
     places = np.array(voxels).T * spacing_mm
     places -= places.mean(axis=0)
     places /= np.sqrt(len(places))
@@ -111,7 +111,7 @@ def _cells(spacing_mm: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def diameters(mask: np.ndarray, spacing_mm: tuple[float, ...]) -> tuple[float, ...]:
-    """Give the largest distance (mm) of two vertices in planes of constant z, y and x, in space."""
+    """Return the largest distances (mm) of vertices in planes of constant z, y, x, and in space."""
     ends = [_ends(mask, axis) for axis in range(3)]
     everywhere = np.concatenate(ends) * (np.array(spacing_mm) / 2)
     return (
@@ -121,7 +121,7 @@ def diameters(mask: np.ndarray, spacing_mm: tuple[float, ...]) -> tuple[float, .
 
 
 def _ends(mask: np.ndarray, axis: int) -> np.ndarray:
-    """Give the outermost vertices of each line along an axis, in half voxels (n, 3)."""
+    """Return the outermost vertices of each line along an axis, in half voxels (n, 3)."""
     lines = np.ascontiguousarray(np.moveaxis(mask, axis, -1))
     others = [other for other in range(mask.ndim) if other != axis]
     first = lines.argmax(axis=-1)
@@ -137,7 +137,7 @@ def _ends(mask: np.ndarray, axis: int) -> np.ndarray:
 def _in_planes(
     mask: np.ndarray, ends: list[np.ndarray], axis: int, spacing_mm: tuple[float, ...]
 ) -> float:
-    """Give the largest distance (mm) of two vertices in one plane across an axis."""
+    """Return the largest distance (mm) of two vertices in one plane across an axis."""
     inside = [other for other in range(3) if other != axis]
     half = np.array(spacing_mm)[inside] / 2
     points = np.concatenate([ends[other] for other in inside])
@@ -164,7 +164,7 @@ def _in_planes(
 
 
 def _line_ends(plane: np.ndarray, axis: int) -> np.ndarray:
-    """Give the first and the last marked pixel of each line of a plane (n, 2)."""
+    """Return the first and the last marked pixel of each line of a plane (n, 2)."""
     lines = np.moveaxis(plane, axis, -1)
     hit = np.flatnonzero(lines.any(axis=-1))
     last = lines.shape[-1] - 1 - lines[hit, ::-1].argmax(axis=-1)
@@ -182,7 +182,7 @@ def _longest_first(boxes: np.ndarray) -> Iterator[int]:
 
 
 def farthest(points: np.ndarray, least: float) -> float:
-    """Give the largest distance of two points (n, 2 or 3), or `least` where none is larger."""
+    """Return the largest distance of two points (n, 2 or 3), or `least` where none is larger."""
     for _ in range(2):
         if len(points) < 2:
             return least

@@ -137,7 +137,7 @@ def conditions(run: Artifacts) -> list[Condition]:
 
 
 def metrics_score(found: list[Answer]) -> float:
-    """Give METRICS' score in percent: weights of items met over weights of items that count."""
+    """Return METRICS' score in percent: weights of items met over weights of items that count."""
     counts = [answer for answer in found if answer.counted in (YES, NO)]
     met = sum(answer.item.weight for answer in counts if answer.counted == YES)
     return 100 * met / sum(answer.item.weight for answer in counts)
@@ -163,7 +163,7 @@ def table_of(checklist: Checklist, found: list[Answer]) -> pd.DataFrame:
 
 
 def compose(filled: list[tuple[Checklist, list[Answer]]], run: Artifacts) -> dict:
-    """Give the page's content for `render`: counts, METRICS' score and every answer."""
+    """Return the page's content for `render`: counts, METRICS' score and every answer."""
     return {
         "run": run.settings["run"],
         "phantoms": run.settings["phantoms"],

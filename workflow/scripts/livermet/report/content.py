@@ -34,7 +34,7 @@ INTRODUCTIONS = {"classification": classification.introduction}
 
 
 def compose(results: Results, settings: Mapping) -> dict:
-    """Give the page's content for `livermet.report.page.render`.
+    """Return the page's content for `livermet.report.page.render`.
 
     `settings` is what `livermet.report.phrases.phrases_of` takes, and phantoms, run, checklists (a
     file beside the page, or None) and versions. A table or figure that the run did not make is left
@@ -86,7 +86,7 @@ def _item(exhibit: Exhibit, run: Run, named: Mapping) -> Table | Picture:
 
 
 def lay_out(exhibit: Exhibit, tables: Mapping) -> tuple:
-    """Give what the page shows of a table, and the link to the whole file.
+    """Return what the page shows of a table, and the link to the whole file.
 
     A part of another table has nothing of its own to download, nor have the results of others.
     """

@@ -131,7 +131,7 @@ def sections_of(entry: str) -> list[str]:
 
 
 def shown_in(section: str) -> list[Exhibit]:
-    """Give what a section of the page may show, in order."""
+    """Return what a section of the page may show, in order."""
     return [one for one in EXHIBITS.values() if one.section == section and one.on_page]
 
 
@@ -154,7 +154,7 @@ def texts() -> list[Path]:
 
 
 def captions() -> dict[str, str]:
-    """Give the captions of Snakemake's own report: the name of each file, and its text."""
+    """Return the captions of Snakemake's own report: the name of each file, and its text."""
     return {f"{one.key}.rst": f"{one.summary}\n" for one in EXHIBITS.values() if one.has_file}
 
 

@@ -60,7 +60,7 @@ def picture(key: str, title: str, caption: str, alternative: str, svg: bytes) ->
 
 
 def download(table: pd.DataFrame) -> str:
-    """Give a link to a whole table as CSV, which the page itself holds."""
+    """Return a link to a whole table as CSV, which the page itself holds."""
     csv = base64.b64encode(table.to_csv(index=False).encode()).decode()
     return f"data:text/csv;base64,{csv}"
 

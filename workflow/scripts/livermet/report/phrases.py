@@ -26,7 +26,7 @@ def fill(template: str, named: Mapping) -> str:
 
 
 def phrases_of(settings: Mapping) -> dict:
-    """Give the settings and, by name, every phrase that captions and rules share.
+    """Return the settings and, by name, every phrase that captions and rules share.
 
     `settings`: source, target, name, entry (scans, masks or table), final_model, folds,
     connectivity, minimum_lesion_voxels, matching (the rule of table 3), surface_tolerance_mm,

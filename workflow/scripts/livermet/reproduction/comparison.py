@@ -101,7 +101,7 @@ def _printed(printed: dict) -> Iterator[list]:
 def _named(
     source: str, prefix: str, values: dict, model: str = "", weighting: str = ""
 ) -> Iterator[list]:
-    """Give a row (KEYS and a number) for each number of {metric: number, list or mapping}."""
+    """Return a row (KEYS and a number) for each number of {metric: number, list or mapping}."""
     for metric, value in values.items():
         if isinstance(value, list):
             value = dict(zip(SPREAD, value, strict=True))
@@ -294,7 +294,7 @@ def repeat_xgboost(
     repeats: int,
     threads: int,
 ) -> Iterator[pd.DataFrame]:
-    """Give XGBoost's numbers of each repeat with some threads, and of the updater without a race.
+    """Return XGBoost's numbers of each repeat with some threads, and of the updater without a race.
 
     KEYS, kind ('repeat' or 'deterministic'), answer (the repeat's number, or the updater), value.
     """
@@ -311,7 +311,7 @@ def repeat_xgboost(
 def repeat_logistic_regression(
     table: pd.DataFrame, selection: pd.DataFrame, weightings: list[str], draws: int
 ) -> pd.DataFrame:
-    """Give the logistic regression's numbers under this process's kernel of linear algebra.
+    """Return the logistic regression's numbers under this process's kernel of linear algebra.
 
     Columns as `repeat_xgboost`; answer names the kernel.
     """

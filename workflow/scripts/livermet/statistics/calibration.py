@@ -132,17 +132,17 @@ def intercept(label: np.ndarray, probability: np.ndarray, weights: np.ndarray) -
 
 
 def brier(label: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> float:
-    """Give the weighted mean squared difference of probability and label."""
+    """Return the weighted mean squared difference of probability and label."""
     return float(np.average((probability - label) ** 2, weights=weights))
 
 
 def clipped_logits(probability: np.ndarray) -> np.ndarray:
-    """Give the log odds of probabilities, which are kept CLIP away from 0 and 1."""
+    """Return the log odds of probabilities, which are kept CLIP away from 0 and 1."""
     return logit(np.clip(probability, CLIP, 1 - CLIP))
 
 
 def _limits(drawn: np.ndarray) -> tuple[float, float]:
-    """Give the 2.5th and 97.5th percentile of the defined draws, infinite ones among them."""
+    """Return the 2.5th and 97.5th percentile of the defined draws, infinite ones among them."""
     defined = drawn[~np.isnan(drawn)]
     if not len(defined):
         return np.nan, np.nan

@@ -26,7 +26,7 @@ def of_chosen(predictions: pd.DataFrame, choice: pd.DataFrame) -> pd.DataFrame:
 
 
 def decision_curve(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Give the net benefit of each model and set of some predictions at each of THRESHOLDS."""
+    """Return the net benefit of each model and set of some predictions at each of THRESHOLDS."""
     curves = []
     for names, model in predictions.groupby(MODEL, sort=False):
         label, probability = (model[name].to_numpy() for name in ("label", "probability"))
@@ -43,7 +43,7 @@ def decision_curve(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def net_benefit(label: np.ndarray, called: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Give the net benefit of calls (series, thresholds) at THRESHOLDS; (thresholds,)."""
+    """Return the net benefit of calls (series, thresholds) at THRESHOLDS; (thresholds,)."""
     odds = THRESHOLDS / (1 - THRESHOLDS)
     shares = weights / weights.sum()
     positive = label == 1

@@ -88,7 +88,7 @@ def _one_a_study(rows: pd.DataFrame, place: int) -> pd.DataFrame:
 
 
 def perturbed_ratings(rows: pd.DataFrame, perturbed: pd.DataFrame) -> Ratings:
-    """Give the features of each series in each of its perturbed masks, a table a perturbation.
+    """Return the features of each series in each of its perturbed masks, a table a perturbation.
 
     Every series is a target of its own, those of one study too. A series that lacks a feature in
     any of its perturbed masks is left out.

@@ -71,12 +71,12 @@ def plan_sample_size(table: pd.DataFrame, selection: pd.DataFrame, auc: float) -
 
 
 def positive_shares(rows: pd.DataFrame) -> pd.Series:
-    """Give the share of positive studies of each patient."""
+    """Return the share of positive studies of each patient."""
     return rows.groupby(["patient", "study"])["label"].mean().groupby("patient").mean()
 
 
 def required_patients(parameters: int, prevalence: float, r2: float) -> tuple[int, int, int]:
-    """Give the patients that each of CRITERIA asks for; `r2` is the Cox-Snell R2 expected."""
+    """Return the patients that each of CRITERIA asks for; `r2` is the Cox-Snell R2 expected."""
     allowed = r2 / (r2 + OPTIMISM * maximum_r2(prevalence))
     precise = (1.96 / MARGIN) ** 2 * prevalence * (1 - prevalence)
     return (
@@ -87,17 +87,17 @@ def required_patients(parameters: int, prevalence: float, r2: float) -> tuple[in
 
 
 def _for_shrinkage(shrinkage: float, parameters: int, r2: float) -> float:
-    """Give the patients whose expected shrinkage factor is `shrinkage`."""
+    """Return the patients whose expected shrinkage factor is `shrinkage`."""
     return parameters / ((shrinkage - 1) * math.log(1 - r2 / shrinkage))
 
 
 def maximum_r2(prevalence: float) -> float:
-    """Give the Cox-Snell R2 of a perfect model."""
+    """Return the Cox-Snell R2 of a perfect model."""
     return 1 - math.exp(-2 * stats.entropy([prevalence, 1 - prevalence]))
 
 
 def cox_snell_r2(auc: float, prevalence: float) -> float:
-    """Give the Cox-Snell R2 of a model with this C-statistic in a large sample.
+    """Return the Cox-Snell R2 of a model with this C-statistic in a large sample.
 
     With the linear predictor N(0, 1) among negatives and N(d, 1) among positives, where the AUC is
     Phi(d / sqrt(2)), the log odds at x are d * x and a constant. R2 is 1 - exp(-2 * gain) of the

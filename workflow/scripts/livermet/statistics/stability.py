@@ -45,7 +45,7 @@ def resample_selections(
 
 
 def stability_index(chosen: np.ndarray) -> tuple[float, float, float]:
-    """Give the index of stability of (resamples, candidates) and its 95% interval.
+    """Return the index of stability of (resamples, candidates) and its 95% interval.
 
     Definition 4, theorem 7 and corollary 9 of Nogueira et al. NaN where nothing or everything was
     selected each time, or with one resample.

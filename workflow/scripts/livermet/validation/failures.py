@@ -175,7 +175,7 @@ def _auc(predictions: pd.DataFrame) -> float:
 
 
 def roc_points(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Give the ROC curve over test series, one point a row: false_positive_rate, sensitivity.
+    """Return the ROC curve over test series, one point a row: false_positive_rate, sensitivity.
 
     Empty where the test series have one class only.
     """

@@ -342,7 +342,7 @@ def _trivial(protocols: Protocols) -> str:
 
 
 def _cross_validated(held_out: pd.DataFrame) -> list[float]:
-    """Give the means over folds of AUC, F1 and accuracy; a fold of one class has no AUC."""
+    """Return the means over folds of AUC, F1 and accuracy; a fold of one class has no AUC."""
     folds = [
         (
             auc(rows["label"], rows["probability"]),
@@ -355,7 +355,7 @@ def _cross_validated(held_out: pd.DataFrame) -> list[float]:
 
 
 def _tested(step: Step, draws: int, seed: int) -> list[float]:
-    """Give mean, low, high and width of each metric of the test studies."""
+    """Return mean, low, high and width of each metric of the test studies."""
     rows = step.tested.sort_values("series")
     if rows.empty:
         return [np.nan] * 4 * len(METRICS)

@@ -27,12 +27,12 @@ class Configuration:
     by_slice: bool = False
 
     def feature_settings(self) -> dict:
-        """Give PyRadiomics' settings of what follows resampling and re-segmentation."""
+        """Return PyRadiomics' settings of what follows resampling and re-segmentation."""
         by_slice = {"force2D": True, "force2Ddimension": 0} if self.by_slice else {}
         return {**self.discretisation, **by_slice}
 
     def settings(self) -> dict:
-        """Give PyRadiomics' own settings that come nearest to the configuration.
+        """Return PyRadiomics' own settings that come nearest to the configuration.
 
         It has one re-segmentation: where a range and outliers are asked for, the range is set.
         """

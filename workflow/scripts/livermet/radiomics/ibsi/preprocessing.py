@@ -66,7 +66,7 @@ def resampled_ct(
 def intensity_limits(
     ct: sitk.Image, mask: sitk.Image, configuration: Configuration
 ) -> tuple[float, float] | None:
-    """Give the closed range of HU that re-segmentation keeps, None where it keeps everything.
+    """Return the closed range of HU that re-segmentation keeps, None where it keeps everything.
 
     Mean and standard deviation of the outlier filter are those of the whole mask.
     """

@@ -15,7 +15,7 @@ CLASSES_OF_THE_MASK = ("shape", "firstorder")
 
 
 def feature_codes() -> pd.DataFrame:
-    """Give each of the 107 features its IBSI code and the stem of its tag in the reference files.
+    """Assign each of the 107 features its IBSI code and the stem of its tag in the reference files.
 
     One row a feature (feature, code, tag); code and tag are empty where IBSI defines no such
     feature. Codes: IBSI reference manual (Zwanenburg et al., arXiv:1612.07003).

@@ -129,7 +129,7 @@ def score(table: pd.DataFrame, protocol: str, choice: Choice, metric: str) -> pd
 def classification_headlines(
     table: pd.DataFrame, chosen: dict[str, Choice], name: str
 ) -> list[Headline]:
-    """Give the chosen model's test AUC of the last protocol, the corrected one where it was run."""
+    """Return the chosen model's test AUC of the last protocol: the corrected one where it ran."""
     for protocol in reversed(chosen):
         auc = score(table, protocol, chosen[protocol], "auc")
         if auc is not None:
@@ -247,7 +247,7 @@ def optimism_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str
 
 
 def permutation_sentences(tables: Tables) -> list[str]:
-    """Give the permutation test's p for each classifier that it was made for."""
+    """Return the permutation test's p for each classifier that it was made for."""
     return [
         f"Permutation test of the whole procedure with {words.model(row.model)}: "
         f"{row.permutations:.0f} times the labels were exchanged between patients, which gives a "
@@ -273,7 +273,7 @@ def validation_headlines(tables: Tables, chosen: Mapping[str, Choice]) -> list[H
 
 
 def headlines(run: Run) -> list[Headline]:
-    """Give the test AUC, the cross-validated one, and the permutation test's p."""
+    """Return the test AUC, the cross-validated one, and the permutation test's p."""
     table, name = run.tables["table4_classification"], run.settings["name"]
     return [
         *classification_headlines(table, run.chosen, name),

@@ -123,7 +123,7 @@ def splits_of_facts(facts: pd.DataFrame) -> pd.DataFrame:
 
 
 def flow_of_facts(facts: pd.DataFrame) -> pd.DataFrame:
-    """Give the flow's first and only step where a run enters with its feature table."""
+    """Return the flow's first and only step where a run enters with its feature table."""
     left = {
         "left_series": len(facts),
         "left_studies": facts["study"].nunique(),

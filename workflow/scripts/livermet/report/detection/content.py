@@ -227,7 +227,7 @@ def size_sentences(tables: Tables, final: str | None, target: str) -> list[str]:
 
 
 def lesion_free_sentences(tables: Tables, final: str | None, target: str) -> list[str]:
-    """Give the volume that the final model predicts where the radiologist read no lesion."""
+    """Return the volume that the final model predicts where the radiologist read no lesion."""
     rows = _of_final(tables, "detection_lesion_free", final, target)
     if rows.empty:
         return []

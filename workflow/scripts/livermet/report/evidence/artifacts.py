@@ -52,7 +52,7 @@ class Artifacts:
     tables: Mapping[str, pd.DataFrame]
 
     def table(self, name: str) -> pd.DataFrame | None:
-        """Give a table; None where the run did not make it or it has no rows."""
+        """Return a table; None where the run did not make it or it has no rows."""
         found = self.tables.get(name)
         return None if found is None or found.empty else found
 
@@ -96,7 +96,7 @@ def lacking(run: Artifacts, what: str) -> Evidence:
 
 
 def csv(name: str) -> str:
-    """Give the link to a table of the run."""
+    """Return the link to a table of the run."""
     return f"tables/{name}.csv"
 
 

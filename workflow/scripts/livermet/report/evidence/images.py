@@ -57,7 +57,7 @@ def segmentation_method(run: Artifacts) -> Evidence:
 
 @from_images
 def segmentation_evaluation(run: Artifacts) -> Evidence:
-    """Give the final model's scores against the reference on the target cohort's test scans."""
+    """Return the final model's scores against the reference on the target cohort's test scans."""
     if run.entry == "masks":
         return Evidence(NOT_DONE, "The masks were given; no network drew any that could be scored.")
     table = run.table("table3_segmentation")
@@ -199,7 +199,7 @@ def _size(spacing: list[float]) -> str:
 
 @from_images
 def resampling(run: Artifacts) -> Evidence:
-    """Give the voxel that features are computed in, and the interpolators."""
+    """Return the voxel that features are computed in, and the interpolators."""
     settings = run.settings["radiomics"]
     spacing = settings.get("resampledPixelSpacing")
     if not spacing:
@@ -215,7 +215,7 @@ def resampling(run: Artifacts) -> Evidence:
 
 @from_images
 def discretisation(run: Artifacts) -> Evidence:
-    """Give the bins of the grey levels."""
+    """Return the bins of the grey levels."""
     settings = run.settings["radiomics"]
     if count := settings.get("binCount"):
         what = f"A fixed number of bins: {count}."

@@ -31,7 +31,7 @@ BASELINES = {
 
 
 def sample_size(run: Artifacts) -> Evidence:
-    """Give the patients that a model of so many candidates needs, and those that there are."""
+    """Return the patients that a model of so many candidates needs, and those that there are."""
     table = run.table("sample_size")
     if table is None:
         return lacking(run, "required sample size")
@@ -158,7 +158,7 @@ def uncertainty(run: Artifacts) -> Evidence:
 
 
 def calibration(run: Artifacts) -> Evidence:
-    """Give slope and Brier score of the chosen model on held-out and test patients."""
+    """Return slope and Brier score of the chosen model on held-out and test patients."""
     table = run.table("calibration")
     if table is None:
         return lacking(run, "calibration")
@@ -241,7 +241,7 @@ def comparison(run: Artifacts) -> Evidence:
 
 
 def comparison_results(run: Artifacts) -> Evidence:
-    """Give differences from every baseline, and where the decision curve lies."""
+    """Return differences from every baseline, and where the decision curve lies."""
     found = _beside(run, tuple(BASELINES), "auc")
     curve = run.table("decision_curve")
     if found.done != DONE:
@@ -267,7 +267,7 @@ def _net_benefit(run: Artifacts, table: pd.DataFrame) -> str:
 
 
 def _beside(run: Artifacts, baselines: tuple[str, ...], metric: str) -> Evidence:
-    """Give the chosen model's differences from some baselines in one score."""
+    """Return the chosen model's differences from some baselines in one score."""
     table = run.table("baselines")
     if table is None:
         return lacking(run, "baselines")
@@ -294,7 +294,7 @@ def _beside(run: Artifacts, baselines: tuple[str, ...], metric: str) -> Evidence
 
 
 def performance(run: Artifacts) -> Evidence:
-    """Give the chosen model's cross-validated and test AUC of each protocol."""
+    """Return the chosen model's cross-validated and test AUC of each protocol."""
     validation, test = run.table("tableS2_cross_validation"), run.table("table4_classification")
     if validation is None or test is None:
         return lacking(run, "cross-validated and test scores")
@@ -327,7 +327,7 @@ def _repeated(table: pd.DataFrame) -> str:
 
 
 def performance_of_groups(run: Artifacts) -> Evidence:
-    """Give the scores as above; subgroups of people are not scored."""
+    """Return the scores as above; subgroups of people are not scored."""
     found = performance(run)
     if found.done != DONE:
         return found
@@ -352,7 +352,7 @@ def robust_features(run: Artifacts) -> Evidence:
 
 
 def feature_statistics(run: Artifacts) -> Evidence:
-    """Give reproducibility and stability of the features."""
+    """Return reproducibility and stability of the features."""
     reproducible, stability = robust_features(run), run.table("stability")
     if stability is None:
         return reproducible

@@ -106,7 +106,7 @@ def reproducibility(reliability: pd.DataFrame, stability: pd.DataFrame) -> Figur
 
 
 def side_by_side(reliability: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Give each comparison's features by class, all in the order of the first that has any ICC."""
+    """Return each comparison's features by class, in the order of the first with any ICC."""
     compared = {
         name: by_class(rows) for name, rows in reliability.groupby("comparison", sort=False)
     }

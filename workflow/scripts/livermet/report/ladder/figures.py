@@ -60,7 +60,7 @@ def _text(value) -> str:
 
 
 def _limits(steps: pd.DataFrame, trivial: dict[str, float]) -> tuple[float, float]:
-    """Give all panels one axis, so that their intervals compare."""
+    """Put all panels on one axis, so that their intervals compare."""
     columns = [f"{prefix}{metric}" for metric in METRICS for prefix in ("", "cv_")]
     columns += [f"{metric}_low" for metric in METRICS]
     shown = steps.reindex(columns=columns).to_numpy(dtype=float)

@@ -83,7 +83,7 @@ def reproduction_headlines(tables: Tables) -> list[Headline]:
 
 
 def headlines(run: Run) -> list[Headline]:
-    """Give how many of the printed numbers come out again."""
+    """Return how many of the printed numbers come out again."""
     return reproduction_headlines(run.tables)
 
 

@@ -79,12 +79,12 @@ def _test_row(table: pd.DataFrame, model: str | None, target: str) -> pd.Series 
 
 
 def lits_challenge() -> pd.DataFrame:
-    """Give the best results of the LiTS challenge: context, and no result of the run."""
+    """Return the best results of the LiTS challenge: context, and no result of the run."""
     return LITS_CHALLENGE
 
 
 def headlines(run: Run) -> list[Headline]:
-    """Give the final model's scores on the target cohort's test patients."""
+    """Return the final model's scores on the target cohort's test patients."""
     return segmentation_headlines(run.tables["table3_segmentation"], run.final, run.target)
 
 

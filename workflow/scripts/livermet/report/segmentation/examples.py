@@ -45,7 +45,7 @@ def ranked_scans(scans: pd.DataFrame, by: str) -> list[tuple[str, pd.Series]]:
 
 
 def scans_by_burden(facts: pd.DataFrame, masks: Mapping[str, str | Path]) -> pd.DataFrame:
-    """Give the scans that may stand as examples where the masks were given: series, burden_ml.
+    """Return the scans that may stand as examples where the masks were given: series, burden_ml.
 
     They are the classified ones among `masks` (series to label map), whose burden `facts` knows, or
     else all of `masks`, with the burden of the mask itself.
@@ -89,7 +89,7 @@ def read_example(
 
 
 def fullest_slice(labels: list[np.ndarray]) -> int:
-    """Give the slice with most lesion voxels, by the first label map that has any, else liver."""
+    """Return the slice with most lesion voxels, by the first label map that has any, else liver."""
     for wanted in (lambda label: label == LESION, lambda label: label != BACKGROUND):
         for label in labels:
             area = wanted(label).sum(axis=(1, 2))
