@@ -27,6 +27,7 @@ from livermet.provenance.code import package_hash, pinned_versions
 from livermet.report.exhibits import EXHIBITS
 from livermet.sheets import NAME_PATTERN
 from livermet.study import read_study
+from messages import tell_reasons_first
 from reruns import decide_by_records
 from searches import search_once
 
@@ -52,6 +53,7 @@ if PLANS_THE_RUN:
 config |= in_order(config)
 
 search_once()
+tell_reasons_first()
 decide_by_records(
     workflow,
     config["allow_training"] or os.environ.get("LIVERMET_ALLOW_TRAINING", "") not in ("", "0"),

@@ -131,7 +131,7 @@ for nnunet_model, base_model in BASES.items():
         params:
             planning=PLANNINGS[nnunet_model],
         script:
-            f"../workflow/scripts/{NNUNET_PLANS[nnunet_model]}.py"
+            "../workflow/scripts/plan_nnunet.py"
 
     rule:
         name:
@@ -171,7 +171,7 @@ for nnunet_model, base_model in BASES.items():
         params:
             network=NETWORKS[nnunet_model],
         script:
-            f"../workflow/scripts/{NNUNET_TRAINS[nnunet_model]}.py"
+            "../workflow/scripts/train_nnunet.py"
 
 
 for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:

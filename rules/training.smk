@@ -51,9 +51,6 @@ NNUNET_DATASETS = {model: dataset_name(model, name) for model, name in NNUNET_SE
 # The network that a model is fine-tuned from; it plans its own dataset, and fine-tuning takes that
 # plan.
 BASES = {model: LISTED[model].finetuned_from for model in NNUNET_SETS}
-# The scripts that plan and train.
-NNUNET_PLANS = {model: "transfer_nnunet_plan" if BASES[model] else "plan_nnunet" for model in BASES}
-NNUNET_TRAINS = {model: "finetune_nnunet" if BASES[model] else "train_nnunet" for model in BASES}
 NNUNET_SETTINGS = {
     model: NNUNET_CONFIG["finetuning" if BASES[model] else "training"] for model in BASES
 }
@@ -102,7 +99,7 @@ def nnunet_planning(model):
         "training_set": NNUNET_SETS[model],
         "places": {series: STUDY.place(series) for series in cases},
         "plans": NNUNET_CONFIG["plans"],
-        "code": logic("describe_nnunet", "split_nnunet", NNUNET_PLANS[model], "preprocess_nnunet"),
+        "code": logic("describe_nnunet", "split_nnunet", "plan_nnunet", "preprocess_nnunet"),
         "versions": versions_of_weights("nnunet"),
     }
 
@@ -119,7 +116,7 @@ def nnunet_network(model):
         # How often a checkpoint is saved decides no weight.
         "settings": {key: settings[key] for key in settings if key != "save_every"},
         "seed": config["seed"],
-        "code": logic(NNUNET_TRAINS[model]),
+        "code": logic("train_nnunet"),
     }
 
 

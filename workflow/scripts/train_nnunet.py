@@ -1,15 +1,20 @@
-"""Rules train_<nnU-Net>: train one fold from the beginning."""
+"""Rules train_<nnU-Net>: train one fold, from the beginning or from the same fold of its base."""
 
 from pathlib import Path
 
 from livermet.files import read_json, write_json
 from livermet.jobs import job
 from livermet.nnunet.device import choose_device
-from livermet.nnunet.training import fold_of, train_fold
+from livermet.nnunet.training import Base, fold_of, train_fold
+from livermet.provenance.code import file_checksum
 
 if __name__ == "__main__":  # nnU-Net starts processes that import this file
     with job(snakemake):
         given, resources = snakemake.input, snakemake.resources
+        base = None
+        if given.base_checkpoint:
+            checkpoint = Path(given.base_checkpoint[0])
+            base = Base(checkpoint, file_checksum(checkpoint), read_json(given.base_record[0]))
         prepared = {
             name: read_json(given[name][0]) for name in ("plan", "description", "splits", "cases")
         }
@@ -19,6 +24,7 @@ if __name__ == "__main__":  # nnU-Net starts processes that import this file
             snakemake.params.network,
             prepared,
             resources.save_every,
+            base,
         )
         device = choose_device(resources.device)
         root = Path(snakemake.output.record).parents[4]  # root/results/dataset/trainer/fold

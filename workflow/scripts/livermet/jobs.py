@@ -5,9 +5,10 @@ controller.
 """
 
 import logging
+import shutil
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from livermet.provenance.records import (
 )
 
 LOG = logging.getLogger("livermet")
+# What is left where a file of some MB could not be written.
+LEAST_FREE_BYTES = 2**20
 
 
 @contextmanager
@@ -55,10 +58,25 @@ def job(snakemake) -> Iterator[logging.Logger]:
             sys.exit(1)
         except Exception:
             log_file.write(traceback.format_exc())
+            log_file.writelines(f"{sentence}\n" for sentence in full_disks(snakemake.output))
             sys.exit(1)
         finally:
             logging.shutdown()
             sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+
+
+def full_disks(outputs: Iterable[str]) -> list[str]:
+    """Say which of the folders of some outputs lie on a disk that is full.
+
+    Libraries that write volumes and networks tell of it in their own words, or not at all.
+    """
+    folders = sorted({Path(output).parent for output in outputs})
+    return [
+        f"The disk of {folder} is full: {shutil.disk_usage(folder).free:,} bytes are left. Make "
+        "room there, or let the run's folder lie elsewhere; then run snakemake again."
+        for folder in folders
+        if folder.is_dir() and shutil.disk_usage(folder).free < LEAST_FREE_BYTES
+    ]
 
 
 @contextmanager
