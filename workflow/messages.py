@@ -66,7 +66,7 @@ def some(names: Sequence[str]) -> str:
 
 
 def in_short(reason: Any) -> str:
-    """Shorten the lists of files in Snakemake's reason to run a job: 'why: file, file; why: ...'."""
+    """Shorten the lists of files in Snakemake's reason to run: 'why: file, file; why: ...'."""
     parts = []
     for part in str(reason).split("; "):
         why, colon, files = part.partition(": ")
