@@ -53,7 +53,7 @@ if PLANS_THE_RUN:
 config |= in_order(config)
 
 search_once()
-tell_reasons_first()
+tell_reasons_first(workflow)
 decide_by_records(
     workflow,
     config["allow_training"] or os.environ.get("LIVERMET_ALLOW_TRAINING", "") not in ("", "0"),

@@ -9,6 +9,7 @@ Goes out: `results/<run>/tables/*.csv`, `results/<run>/figures/*.{png,svg}`,
 `results/<run>/report.html` and `results/<run>/checklists.html` (CLEAR, METRICS and TRIPOD+AI, item by item).
 """
 
+from livermet.models import LABELS_AND_STYLES
 from livermet.provenance.code import file_checksum
 from livermet.report.exhibits import files_of, texts
 
@@ -34,6 +35,8 @@ REPORT_TABLES = [f"{RUN}/{path}" for path in files_of("tables", CONDITIONS)]
 REPORT_FIGURES = [f"{RUN}/{path}" for path in files_of("figures", CONDITIONS)]
 # The words and the style of the pages, which Snakemake does not see change.
 TEXTS = [file_checksum(path) for path in texts()]
+# The names and styles of networks and classifiers, which figures show.
+LABELS = file_checksum(LABELS_AND_STYLES)
 PINNED = {
     package: version
     for environment in sorted(Path(workflow.basedir, "envs").glob("*.yaml"))
@@ -63,6 +66,7 @@ rule tabulate_cohort:
     params:
         cohorts=config["cohorts"],
         name=config["phenotype"]["name"],
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/tabulate_cohort.py"
@@ -90,6 +94,7 @@ rule tabulate_classification:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/tabulate_classification.py"
@@ -115,6 +120,7 @@ rule draw_flow:
         runtime=minutes(10),
     params:
         target=TARGET,
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_flow.py"
@@ -143,6 +149,7 @@ rule draw_segmentation_examples:
     params:
         series=EXAMPLES,
         final_model=FINAL_MODEL,
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_segmentation_examples.py"
@@ -166,6 +173,7 @@ rule draw_froc:
         runtime=minutes(10),
     params:
         rule=config["detection"]["matching"][0],
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_froc.py"
@@ -189,6 +197,7 @@ rule draw_lesion_sizes:
         runtime=minutes(10),
     params:
         rule=config["detection"]["matching"][0],
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_lesion_sizes.py"
@@ -213,6 +222,7 @@ rule draw_burden_agreement:
         runtime=minutes(10),
     params:
         model=FINAL_MODEL,
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_burden_agreement.py"
@@ -237,6 +247,7 @@ rule draw_burden:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_burden.py"
@@ -259,6 +270,7 @@ rule draw_features:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_features.py"
@@ -284,6 +296,7 @@ rule draw_failures:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_failures.py"
@@ -307,6 +320,7 @@ rule draw_corrections:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_corrections.py"
@@ -331,6 +345,7 @@ rule draw_calibration:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_calibration.py"
@@ -354,6 +369,7 @@ rule draw_reproducibility:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_reproducibility.py"
@@ -406,6 +422,7 @@ rule write_report:
             "versions": PINNED,
         },
         texts=TEXTS,
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/write_report.py"
@@ -457,6 +474,7 @@ rule write_checklists:
             "versions": PINNED,
         },
         texts=TEXTS,
+        labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/write_checklists.py"

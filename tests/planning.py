@@ -98,8 +98,7 @@ def _import_once() -> None:
     import importlib
 
     sys.path.insert(0, str(SCRIPTS))
-    needed = ["cohort", "config", "ledger", "monai_models.settings", "nnunet.layout"]
-    needed += ["phenotype.table", "radiomics.aggregation"]
+    needed = ["study", "config.keys", "config.loading", "nnunet.layout", "report.exhibits"]
     for name in ("snakemake.cli", "snakemake.report.html_reporter", "pandas", "yte"):
         importlib.import_module(name)
     for name in needed:

@@ -7,23 +7,30 @@ reason to run only the first files are named; a job's own inputs and outputs are
 a dry run is an audit.
 """
 
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from subprocess import CalledProcessError
-from typing import Any
+from typing import Any, TypeGuard
 
 import snakemake.executors.local as local_executor
 from snakemake.exceptions import print_exception
-from snakemake.logging import DefaultFormatter
+from snakemake.logging import DefaultFormatter, logger
+from snakemake.settings.enums import Quietness
+from snakemake_interface_logger_plugins.common import LogEvent
 
 MOST_NAMED = 3
+# What `livermet.jobs` ends a job with after an error that its log tells of.
+STATUS_OF_JOBS = 1
+MOST_SIGNALS = 65
 # A log holds a library's progress too; its end says why a job failed.
 LAST_LINES = 30
 
 
-def tell_reasons_first() -> None:
-    """Let failed jobs be told as above, in this process."""
-    local_executor.print_exception = _print_unless_told
+def tell_reasons_first(workflow) -> None:
+    """Let failed jobs be told as above, in this process; `--quiet rules` leaves the exception."""
+    if not {Quietness.RULES, Quietness.ALL} & set(workflow.output_settings.quiet or ()):
+        local_executor.print_exception = _print_unless_told
     DefaultFormatter._format_job_error = lambda formatter, job: list(told(job))
     list_job = DefaultFormatter._format_job_info
     DefaultFormatter._format_job_info = lambda formatter, job: list_job(
@@ -32,7 +39,14 @@ def tell_reasons_first() -> None:
 
 
 def told(job: dict[str, Any]) -> Iterator[str]:
-    """Tell of a failed job, line by line; `job` is what Snakemake logs of it."""
+    """Tell of a failed job, line by line; `job` is what Snakemake logs of it.
+
+    Of a group Snakemake tells of every job, of those too that have done their work.
+    """
+    in_group = job.get("indent", False)
+    if in_group and job["output"] and all(Path(path).exists() for path in job["output"]):
+        yield f"Rule {job['rule_name']}: its files are there."
+        return
     yield f"Error in rule {job['rule_name']}:"
     for log in job["log"]:
         yield from (f"    {line}" for line in end_of(Path(log)))
@@ -49,12 +63,10 @@ def told(job: dict[str, Any]) -> Iterator[str]:
 def end_of(log: Path) -> list[str]:
     """Read the last lines of a log; say so where it is missing or empty."""
     if not log.is_file():
-        return [f"The job ended before it wrote its log {log}."]
+        return ["There is no log: the job was not begun, or its log cannot be seen here yet."]
     lines = log.read_text(errors="replace").splitlines()
     if not lines:
-        return [
-            f"The job ended without a word in its log {log}: it was killed, or ran out of memory."
-        ]
+        return ["The log is empty: the job was killed, or not begun."]
     left_out = [f"({len(lines) - LAST_LINES} lines before)"] if len(lines) > LAST_LINES else []
     return left_out + lines[-LAST_LINES:]
 
@@ -79,7 +91,22 @@ def in_short(reason: Any) -> str:
 
 
 def _print_unless_told(error: BaseException, linemaps: Any = None) -> None:
-    """Print an exception, but not that a script ended with a status: its log is told of."""
-    cause = error.__cause__ or error.__context__
-    if not isinstance(error, CalledProcessError) and not isinstance(cause, CalledProcessError):
+    """Print an exception, but not that a script ended as `livermet.jobs` ends it: its log tells."""
+    ended = next((one for one in (error, error.__cause__, error.__context__) if _is_end(one)), None)
+    if ended is None:
         print_exception(error, linemaps)
+    elif ended.returncode != STATUS_OF_JOBS:
+        logger.error(how_it_ended(ended.returncode), extra={"event": LogEvent.ERROR})
+
+
+def _is_end(error: BaseException | None) -> TypeGuard[CalledProcessError]:
+    return isinstance(error, CalledProcessError)
+
+
+def how_it_ended(status: int) -> str:
+    """Say what a script's exit status means; a shell gives 128 and the number of a signal."""
+    number = -status if status < 0 else status - 128
+    if not 0 < number < MOST_SIGNALS:
+        return f"A script ended with status {status}."
+    why = ", most often because memory ran out (mem_mb)" if number == signal.SIGKILL else ""
+    return f"A script was killed by signal {number}{why}."

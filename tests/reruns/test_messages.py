@@ -1,10 +1,19 @@
 """What a person reads of a job that failed: the reason first, and no exception of Snakemake's."""
 
+import importlib
 import subprocess
 
+import pytest
 import SimpleITK as sitk
 
 from .changes import REDRAWN
+
+
+@pytest.fixture
+def messages(root, monkeypatch):
+    """Import workflow/messages.py."""
+    monkeypatch.syspath_prepend(root / "workflow")
+    return importlib.import_module("messages")
 
 
 def test_the_reason_of_a_failed_job_comes_first(study):
@@ -29,10 +38,8 @@ def test_the_reason_of_a_failed_job_comes_first(study):
         assert word not in printed
 
 
-def test_a_reason_names_few_files(root, monkeypatch):
-    monkeypatch.syspath_prepend(root / "workflow")
-    from messages import in_short
-
+def test_a_reason_names_few_files(messages):
+    in_short = messages.in_short
     said = "Missing output files: d, a, c, b, e; Input files updated by another job: y, x"
     assert in_short(said) == (
         "Missing output files: a, b, c and 2 more; Input files updated by another job: y, x"
@@ -41,3 +48,36 @@ def test_a_reason_names_few_files(root, monkeypatch):
     assert in_short("settings.epochs was 4, is 5: b, c, d, e f") == (
         "settings.epochs was 4, is 5: b, c, d, e f"
     )
+
+
+def test_a_script_that_was_killed_is_told_by_its_signal(messages):
+    # 128 + 9 is what a shell makes of SIGKILL.
+    for status in (-9, 137):
+        assert messages.how_it_ended(status) == (
+            "A script was killed by signal 9, most often because memory ran out (mem_mb)."
+        )
+    assert messages.how_it_ended(2) == "A script ended with status 2."
+
+
+def failed(folder, **more):
+    """What Snakemake logs of a failed job with one log and one output."""
+    job = {"rule_name": "a", "rule_msg": None, "jobid": 1, "aux": {}, "input": []}
+    return {**job, "log": [str(folder / "a.log")], "output": [str(folder / "a.tsv")], **more}
+
+
+def test_of_a_group_only_jobs_without_their_files_are_told(messages, tmp_path):
+    first, *_ = messages.told(failed(tmp_path, indent=True))
+    assert first == "Error in rule a:"
+    (tmp_path / "a.tsv").touch()
+    assert list(messages.told(failed(tmp_path, indent=True))) == ["Rule a: its files are there."]
+    # A job of its own that failed may have left a file.
+    assert next(messages.told(failed(tmp_path))) == "Error in rule a:"
+
+
+def test_a_long_log_is_told_by_its_end(messages, tmp_path):
+    (tmp_path / "a.log").write_text("".join(f"epoch {n}\n" for n in range(50)) + "why\n")
+    told = list(messages.told(failed(tmp_path)))
+    assert told[1] == "    (21 lines before)"
+    assert told[31] == "    why"
+    (tmp_path / "a.log").write_text("")
+    assert "killed, or not begun" in next(iter(list(messages.told(failed(tmp_path)))[1:]))

@@ -1,13 +1,52 @@
-"""What a job tells when its disk is full."""
+"""What a job tells when its disk is full: where there is no room, in place of a traceback."""
 
+import errno
+import subprocess
+import sys
+
+import pytest
+
+from livermet.errors import InputError
+from livermet.files import full_disk, whole_file
+
+
+def test_a_file_that_finds_no_room_names_its_folder(tmp_path):
+    def write():
+        with whole_file(tmp_path / "a" / "ct.nii.gz") as beside:
+            beside.write_bytes(b"part")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(InputError, match=f"no room left for {tmp_path / 'a'}"):
+        write()
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_the_systems_own_word_is_found_behind_a_librarys(tmp_path):
+    error = RuntimeError("unexpected pos 512 vs 400")
+    error.__context__ = OSError(errno.EDQUOT, "Disk quota exceeded")
+    assert "a quota is used up" in full_disk(error, tmp_path)
+    assert full_disk(RuntimeError("something else"), tmp_path) == ""
+    assert full_disk(FileNotFoundError(errno.ENOENT, "no such file"), tmp_path) == ""
+
+
+JOB = """
+import sys
+from types import SimpleNamespace
+sys.path.insert(0, {package!r})
 from livermet import jobs
+jobs.end_with_controller = lambda: None
+params = SimpleNamespace(items=lambda: [])
+given = SimpleNamespace(items=lambda: [])
+with jobs.job(SimpleNamespace(log=["/dev/full"], params={{}}, input=given, output=[])):
+    print("progress")
+"""
 
 
-def test_a_full_disk_is_named_by_the_folder_that_was_written_to(tmp_path, monkeypatch):
-    outputs = [tmp_path / "a" / "ct.nii.gz", tmp_path / "a" / "b.json", tmp_path / "no" / "c.tsv"]
-    (tmp_path / "a").mkdir()
-    assert jobs.full_disks(outputs) == []
-    # As if that many bytes were needed.
-    monkeypatch.setattr(jobs, "LEAST_FREE_BYTES", 2**62)
-    (sentence,) = jobs.full_disks(outputs)
-    assert sentence.startswith(f"The disk of {tmp_path / 'a'} is full")
+def test_a_full_disk_that_holds_the_log_too_is_told_where_snakemake_was_started(root):
+    """/dev/full is a file of the system to which nothing can be written."""
+    code = JOB.format(package=str(root / "workflow" / "scripts"))
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "no room left" in ended.stderr

@@ -140,3 +140,25 @@ def test_a_harmonisation_that_could_not_be_done_is_refused(root):
         check_config(harmonised(root, protocols=["published"]))
     with pytest.raises(InputError, match=r"harmonisation\.by': should be 'scanner'"):
         check_config(harmonised(root, harmonisation={"by": "site"}))
+
+
+def test_a_key_that_was_taken_out_of_the_defaults_is_named(root):
+    config = load_config([root / "config" / "config.yaml"])
+    del config["seed"], config["segmentation"]["nnunet"]["training"]["epochs"]
+    with pytest.raises(InputError) as caught:
+        check_config(config)
+    keys = [line.split("'")[1] for line in str(caught.value).splitlines()]
+    assert keys == ["seed", "segmentation.nnunet.training.epochs"]
+    # Overrides of nnU-Net's plan have no default, and may be absent.
+    check_config(load_config([root / "config" / "config.yaml"]))
+
+
+@pytest.mark.parametrize(("value", "said"), [(None, "is a section of keys"), (float("inf"), "")])
+def test_an_emptied_section_and_an_infinite_number_are_refused(root, value, said):
+    config = load_config([root / "config" / "config.yaml"])
+    if value is None:
+        config["detection"] = None
+    else:
+        config["detection"] = config["detection"] | {"surface_tolerance_mm": value}
+    with pytest.raises(InputError, match=f"Config key 'detection.*{said}"):
+        check_config(config)

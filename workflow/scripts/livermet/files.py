@@ -1,5 +1,6 @@
 """Files that appear whole or not at all: written beside their place, then renamed."""
 
+import errno
 import json
 import os
 import re
@@ -10,7 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from livermet.errors import InputError
+
 PROVENANCE_MARK = "# "
+# What is left on a disk where a file of some MB could not be written.
+LEAST_FREE_BYTES = 2**20
 
 
 @contextmanager
@@ -25,8 +30,33 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     try:
         yield beside
         os.replace(beside, path)
+    except Exception as error:
+        # Now, since what has been written goes next, and its room is then free again.
+        if sentence := full_disk(error, path.parent):
+            raise InputError(sentence) from error
+        raise
     finally:
         beside.unlink(missing_ok=True)
+
+
+def full_disk(error: BaseException, folder: Path) -> str:
+    """Say that an error came of a disk without room, if it did; else nothing.
+
+    The system's own word for it counts, wherever it stands in the chain of errors, and so does a
+    disk that has hardly a byte left: libraries tell of it in their own words, or not at all.
+    """
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, OSError) and chain.errno in (errno.ENOSPC, errno.EDQUOT):
+            break
+        chain = chain.__cause__ or chain.__context__
+    free = shutil.disk_usage(folder).free if folder.is_dir() else None
+    if chain is None and (free is None or free >= LEAST_FREE_BYTES):
+        return ""
+    return (
+        f"There is no room left for {folder} (its disk is full, or a quota is used up). Make room, "
+        "or let the run's folder lie elsewhere; then run snakemake again."
+    )
 
 
 def remove_parts(paths: Iterable[str | Path]) -> None:

@@ -5,16 +5,16 @@ controller.
 """
 
 import logging
-import shutil
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from livermet.controller import end_with_controller
 from livermet.errors import InputError
-from livermet.files import remove_parts, write_json
+from livermet.files import full_disk, remove_parts, write_json
 from livermet.provenance.code import script_hash
 from livermet.provenance.records import (
     BY_SERIES,
@@ -31,8 +31,6 @@ from livermet.provenance.records import (
 )
 
 LOG = logging.getLogger("livermet")
-# What is left where a file of some MB could not be written.
-LEAST_FREE_BYTES = 2**20
 
 
 @contextmanager
@@ -43,7 +41,7 @@ def job(snakemake) -> Iterator[logging.Logger]:
     the job read and wrote is recorded after its last file is whole.
     """
     end_with_controller()
-    with open(snakemake.log[0], "w", buffering=1) as log_file:
+    with _log(snakemake.log[0]) as log_file:
         # Libraries print their progress; the log file is where a user looks for it.
         sys.stdout = sys.stderr = log_file
         logging.basicConfig(
@@ -54,29 +52,35 @@ def job(snakemake) -> Iterator[logging.Logger]:
             with recorded(snakemake):
                 yield LOG
         except InputError as error:
-            log_file.write(f"{error}\n")
+            _tell(log_file, f"{error}\n")
             sys.exit(1)
-        except Exception:
-            log_file.write(traceback.format_exc())
-            log_file.writelines(f"{sentence}\n" for sentence in full_disks(snakemake.output))
+        except Exception as error:
+            sentence = full_disk(error, Path(snakemake.log[0]).parent)
+            _tell(log_file, f"{sentence}\n" if sentence else traceback.format_exc())
             sys.exit(1)
         finally:
             logging.shutdown()
             sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
 
 
-def full_disks(outputs: Iterable[str]) -> list[str]:
-    """Say which of the folders of some outputs lie on a disk that is full.
+@contextmanager
+def _log(path: str) -> Iterator[TextIO]:
+    """Open a log; a disk that is full when it is closed has been told of already."""
+    log_file = open(path, "w", buffering=1)  # noqa: SIM115
+    try:
+        yield log_file
+    finally:
+        with suppress(OSError):
+            log_file.close()
 
-    Libraries that write volumes and networks tell of it in their own words, or not at all.
-    """
-    folders = sorted({Path(output).parent for output in outputs})
-    return [
-        f"The disk of {folder} is full: {shutil.disk_usage(folder).free:,} bytes are left. Make "
-        "room there, or let the run's folder lie elsewhere; then run snakemake again."
-        for folder in folders
-        if folder.is_dir() and shutil.disk_usage(folder).free < LEAST_FREE_BYTES
-    ]
+
+def _tell(log_file: TextIO, words: str) -> None:
+    """Write into the log, or, where its disk is full too, to where Snakemake was started."""
+    try:
+        log_file.write(words)
+        log_file.flush()
+    except OSError:
+        print(words, end="", file=sys.__stderr__)
 
 
 @contextmanager

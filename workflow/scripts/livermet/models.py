@@ -36,7 +36,8 @@ class Classifier:
     published: bool = False
 
 
-_LISTED = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
+LABELS_AND_STYLES = Path(__file__).with_suffix(".yaml")
+_LISTED = yaml.safe_load(LABELS_AND_STYLES.read_text())
 NETWORKS = {name: Network(**facts) for name, facts in _LISTED["networks"].items()}
 CLASSIFIERS = {name: Classifier(**facts) for name, facts in _LISTED["classifiers"].items()}
 

@@ -33,7 +33,7 @@ NOT_SET = object()
 class Keys(BaseModel):
     """A section of the config. Unknown keys are refused, and no value is converted."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def key(default: Any, takes: str, why: str = "", **limits: Any) -> Any:
@@ -255,7 +255,7 @@ class MonaiTraining(Keys):
 class NetworkKeys(Keys):
     """A network's shape, and any key of `monai` that holds for this network alone."""
 
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _own_training(self) -> "NetworkKeys":
@@ -697,3 +697,17 @@ class Config(Keys):
     detection: Detection = section(Detection)
     radiomics: Radiomics = section(Radiomics)
     phenotype: Phenotype = section(Phenotype)
+
+
+def missing_keys(given: Any, section: Keys, prefix: str = "") -> list[str]:
+    """Name the keys that a whole config lacks; `section` has the defaults."""
+    missing = []
+    for name in type(section).model_fields:
+        default = getattr(section, name)
+        if default is NOT_SET or not isinstance(given, dict):
+            continue
+        if name not in given:
+            missing.append(f"{prefix}{name}")
+        elif isinstance(default, Keys):
+            missing += missing_keys(given[name], default, f"{prefix}{name}.")
+    return missing

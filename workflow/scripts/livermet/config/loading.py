@@ -76,12 +76,17 @@ def check_config(config: dict) -> None:
     # Not above: other parts of livermet lay configs over each other and check none.
     from pydantic import ValidationError
 
-    from livermet.config.keys import Config
+    from livermet.config.keys import Config, missing_keys
 
+    wrong = [
+        f"Config key '{key}' is missing; put its line of config/config.yaml back."
+        for key in missing_keys(config, Config())
+    ]
     try:
         Config.model_validate(config)
     except ValidationError as error:
-        stop_on([_sentence(one) for one in error.errors(include_url=False)])
+        wrong += [_sentence(one) for one in error.errors(include_url=False)]
+    stop_on(wrong)
     stop_on(
         _unlisted_final_model(config["segmentation"])
         + _unmeasured_lesions(config)
@@ -95,6 +100,8 @@ def _sentence(error: Mapping) -> str:
     if error["type"] == "extra_forbidden":
         return f"{where} is not known; remove it, or correct its name (config/README.md)."
     said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if error["type"] == "model_type":
+        said = "is a section of keys"
     value = f" (it is {error['input']!r})" if error["type"] != "missing" else ""
     return f"{where}: {said}{value}; config/README.md says what each key takes."
 

@@ -24,7 +24,8 @@ HEADS = {
     "defaults": "The full study, and the defaults of every other config, which is laid over this "
     "file. Written from livermet/config/keys.py, as the tables of config/README.md are: `make "
     "config`.",
-    "schema": "Of a whole config. Written from livermet/config/keys.py: `make config`.",
+    "schema": "Of a config, whole or in part: it asks for no key. Written from "
+    "livermet/config/keys.py: `make config`.",
 }
 
 

@@ -45,13 +45,18 @@ class UNet:
     channels: tuple[int, ...] = shape((16, 32, 64, 128, 256), "channels of each level", SPLEEN)
     strides: tuple[int, ...] = shape((2, 2, 2, 2), "reduction from level to level", SPLEEN)
     residual_units: int = shape(2, "convolutions of a residual unit", SPLEEN)
-    normalization: str = shape("batch", "`batch`, `instance` or `group`", SPLEEN)
+    normalization: str = shape("batch", "`batch` or `instance`", SPLEEN)
 
     def problems(self) -> list[str]:
         """Say in words what MONAI's U-Net would refuse."""
+        found = []
         if len(self.strides) != len(self.channels) - 1:
-            return ["strides must have one entry less than channels"]
-        return []
+            found.append("strides must have one entry less than channels")
+        if min((*self.channels, *self.strides), default=0) < 1 or self.residual_units < 0:
+            found.append("channels and strides must be from 1, residual_units from 0")
+        if self.normalization not in ("batch", "instance"):
+            found.append(f"normalization '{self.normalization}' is none of batch, instance")
+        return found
 
     @property
     def reduction(self) -> int:
@@ -85,6 +90,10 @@ class SegResNet:
     def problems(self) -> list[str]:
         """Say in words what MONAI's SegResNet would refuse."""
         found = []
+        if min((self.initial_filters, *self.blocks_down, *self.blocks_up)) < 1:
+            found.append("initial_filters and the numbers of blocks must be from 1")
+        if not 0 <= self.dropout <= 1:
+            found.append("dropout must be from 0 to 1")
         if self.initial_filters % 8:
             found.append("initial_filters must be a multiple of 8 (group normalization, 8 groups)")
         if len(self.blocks_up) != len(self.blocks_down) - 1:

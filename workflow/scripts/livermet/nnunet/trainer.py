@@ -6,10 +6,8 @@ itself takes the class directly: the search imports every trainer that nnU-Net s
 seconds and fails where torchvision does not fit torch (a CPU build of torch beside it).
 """
 
-import os
 import random
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +16,7 @@ from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from livermet.errors import InputError
+from livermet.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -92,13 +91,8 @@ class nnUNetTrainerLivermet(nnUNetTrainer):  # noqa: N801, named as nnU-Net name
 
     def save_checkpoint(self, filename: str) -> None:
         """Write a checkpoint beside its place, then rename it: a kill leaves the older one."""
-        path = Path(filename)
-        beside = path.with_name(f".{os.getpid()}.{path.name}")
-        try:
+        with whole_file(filename) as beside:
             super().save_checkpoint(str(beside))
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
 
     def plot_network_architecture(self) -> None:
         """Draw nothing: nnU-Net's drawing needs a package that is no longer maintained."""

@@ -24,6 +24,7 @@ Series are weighted equally in fitting. A patient with many series therefore cou
 every split and every interval has the patient as its unit.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -68,7 +69,7 @@ TREES_INSIDE = 100
 REDUNDANT = 0.9
 # Selections: more than the folds and inner folds of all repeats of one cross-validation.
 REMEMBERED = 1000
-_SELECTED: dict[tuple[bytes, str, str, int], tuple[float, np.ndarray, np.ndarray]] = {}
+_SELECTED: dict[tuple[bytes, str, int], tuple[float, np.ndarray, np.ndarray]] = {}
 
 
 @dataclass(frozen=True)
@@ -133,12 +134,13 @@ def select_in(rows: pd.DataFrame, target: str, seed: int, fold: int | str) -> pd
     # Nothing else of the rows is there to depend on.
     features = rows[list(FEATURES)].to_numpy(dtype=float)
     known = rows[["patient", "label", "score", *rows.columns.intersection([BATCH])]]
-    asked = (features.tobytes(), known.to_csv(), target, seed)
+    content = hashlib.sha256(features.tobytes() + known.to_csv().encode()).digest()
+    asked = (content, target, seed)
     if asked not in _SELECTED:
         if len(_SELECTED) >= REMEMBERED:
             del _SELECTED[next(iter(_SELECTED))]
-        of_features = pd.DataFrame(features, rows.index, list(FEATURES))
-        _SELECTED[asked] = _lasso_of(known.join(of_features), target, seed)
+        parts = [known.reset_index(drop=True), pd.DataFrame(features, columns=list(FEATURES))]
+        _SELECTED[asked] = _lasso_of(pd.concat(parts, axis=1), target, seed)
     alpha, coefficients, scale = _SELECTED[asked]
     return selection_table(
         CORRECTED, fold, alpha, list(CANDIDATES), coefficients / scale, scale.copy()
