@@ -7,6 +7,7 @@ reason to run only the first files are named; a job's own inputs and outputs are
 a dry run is an audit.
 """
 
+import re
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,8 +24,9 @@ MOST_NAMED = 3
 # What `livermet.jobs` ends a job with after an error that its log tells of.
 STATUS_OF_JOBS = 1
 MOST_SIGNALS = 65
-# A log holds a library's progress too; its end says why a job failed.
+# A log holds progress too, each line with its time; its end says why a job failed.
 LAST_LINES = 30
+PROGRESS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
 
 
 def tell_reasons_first(workflow) -> None:
@@ -61,12 +63,15 @@ def told(job: dict[str, Any]) -> Iterator[str]:
 
 
 def end_of(log: Path) -> list[str]:
-    """Read the last lines of a log; say so where it is missing or empty."""
+    """Read the last lines of a log, from its last progress on; say where it is missing or empty."""
     if not log.is_file():
         return ["There is no log: the job was not begun, or its log cannot be seen here yet."]
     lines = log.read_text(errors="replace").splitlines()
     if not lines:
         return ["The log is empty: the job was killed, or not begun."]
+    progress = [place for place, line in enumerate(lines) if PROGRESS.match(line)]
+    if progress and progress[-1] + 1 < len(lines):
+        lines = lines[progress[-1] + 1 :]
     left_out = [f"({len(lines) - LAST_LINES} lines before)"] if len(lines) > LAST_LINES else []
     return left_out + lines[-LAST_LINES:]
 

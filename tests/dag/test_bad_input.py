@@ -80,7 +80,7 @@ def test_a_patient_that_the_ledger_lacks(study):
 
 def test_an_unknown_config_key(study):
     study.configure(segmentaton={})
-    assert "'segmentaton' was unexpected" in refusal(study)
+    assert "Config key 'segmentaton' is not known" in refusal(study)
 
 
 def test_a_final_model_that_is_not_trained(study):

@@ -42,11 +42,13 @@ with jobs.job(SimpleNamespace(log=["/dev/full"], params={{}}, input=given, outpu
 """
 
 
-def test_a_full_disk_that_holds_the_log_too_is_told_where_snakemake_was_started(root):
+def test_a_full_disk_that_holds_the_log_too_is_told_where_snakemake_was_started(root, tmp_path):
     """/dev/full is a file of the system to which nothing can be written."""
     code = JOB.format(package=str(root / "workflow" / "scripts"))
+    script = tmp_path / "script.py"
+    script.write_text(code)
     ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        [sys.executable, str(script)], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 1
     assert "no room left" in ended.stderr
