@@ -17,11 +17,11 @@ from pathlib import Path
 # environments, and a copy of the project has to run its own livermet and not the installed one.
 sys.path[:0] = [str(Path(workflow.basedir, "workflow", *names)) for names in ((), ("scripts",))]
 
-from livermet.ledger.batches import parts_of
 from livermet.config.loading import check_config, in_order
 from livermet.controller import name_as_controller
 from livermet.errors import InputError, stop_on
 from livermet.kernels import pin_kernel
+from livermet.ledger.batches import parts_of
 from livermet.models import classifiers_of
 from livermet.provenance.code import package_hash, pinned_versions
 from livermet.report.exhibits import EXHIBITS

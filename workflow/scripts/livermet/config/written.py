@@ -15,10 +15,13 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import PydanticJsonSchemaWarning
 
 from livermet.config.keys import NOT_SET, Config, Keys
+from livermet.config.loading import PROJECT
 from livermet.files import whole_file
 
-FOLDER = Path(__file__).parents[4] / "config"
+FOLDER = PROJECT / "config"
 WIDTH = 100
+# Sections with a table of their own.
+STAGES = ("segmentation", "detection", "radiomics", "phenotype")
 BEGIN, END = "<!-- keys: written by livermet.config.written -->", "<!-- end of keys -->"
 HEADS = {
     "defaults": "The full study, and the defaults of every other config, which is laid over this "
@@ -51,9 +54,8 @@ def schema_file() -> str:
 def key_tables() -> str:
     """Write the tables of config/README.md: one of the study, one a stage."""
     config = Config()
-    stages = [name for name, value in config if isinstance(value, Keys) and _is_stage(name)]
-    parts = ["\n".join(_table(config, "", [name for name, _ in config if name not in stages]))]
-    for name in stages:
+    parts = ["\n".join(_table(config, "", [name for name, _ in config if name not in STAGES]))]
+    for name in STAGES:
         stage = getattr(config, name)
         names = [key for key, _ in stage]
         parts.append(f"### {name}\n\n" + "\n".join(_table(stage, f"{name}.", names)))
@@ -67,10 +69,6 @@ def page(old: str) -> str:
     return f"{before}{BEGIN}\n\n{key_tables()}\n\n{END}{after}"
 
 
-def _is_stage(name: str) -> bool:
-    return name in ("segmentation", "detection", "radiomics", "phenotype")
-
-
 def _lines(keys: Keys, depth: int) -> Iterator[str]:
     """Write the keys of a section, those that are not set left out."""
     indent = "  " * depth
@@ -78,7 +76,7 @@ def _lines(keys: Keys, depth: int) -> Iterator[str]:
         value = getattr(keys, name)
         if value is NOT_SET:
             continue
-        if depth == 0 and _is_stage(name):
+        if depth == 0 and name in STAGES:
             yield ""
         if isinstance(value, Keys) and not _is_row(field):
             yield from _comment((type(value).__doc__ or "").split("\n\n")[0], depth)
@@ -148,7 +146,7 @@ def main() -> None:
     }
     for path, text in written.items():
         with whole_file(path) as beside:
-            Path(beside).write_text(text)
+            beside.write_text(text)
 
 
 if __name__ == "__main__":

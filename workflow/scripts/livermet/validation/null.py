@@ -25,7 +25,7 @@ STUDIES = (1,) * 14 + (2,) * 6 + (3,) * 8 + (4,) * 4 + (5, 6, 7, 8)
 LATENT = 8
 POSITIVE_SHARE = 0.75
 TREES = 100
-# XGBoost, a linear model here as LR is, would add time and no other answer.
+# A linear model and one of trees; XGBoost's learners are linear too.
 SIMULATED = ("LR", "RF")
 
 
