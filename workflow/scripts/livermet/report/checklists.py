@@ -138,9 +138,11 @@ def conditions(run: Artifacts) -> list[Condition]:
 
 def metrics_score(found: list[Answer]) -> float:
     """Return METRICS' score in percent: weights of items met over weights of items that count."""
-    counts = [answer for answer in found if answer.counted in (YES, NO)]
-    met = sum(answer.item.weight for answer in counts if answer.counted == YES)
-    return 100 * met / sum(answer.item.weight for answer in counts)
+    met, count = (
+        sum(answer.item.weight or 0.0 for answer in found if answer.counted in kinds)
+        for kinds in ((YES,), (YES, NO))
+    )
+    return 100 * met / count
 
 
 def table_of(checklist: Checklist, found: list[Answer]) -> pd.DataFrame:

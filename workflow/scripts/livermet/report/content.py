@@ -1,6 +1,8 @@
 """What the page says, and in which order: from a run's tables, figures and settings to sections."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+import pandas as pd
 
 from livermet.report import checks
 from livermet.report.burden import content as burden
@@ -90,9 +92,13 @@ def lay_out(exhibit: Exhibit, tables: Mapping) -> tuple:
 
     A part of another table has nothing of its own to download, nor have the results of others.
     """
-    layout = getattr(ROOMS.get(exhibit.room), exhibit.layout) if exhibit.layout else None
+    layout: Callable = getattr(ROOMS[exhibit.room], exhibit.layout) if exhibit.layout else _as_it_is
     if exhibit.context:
         return layout(), ""
     whole = tables[exhibit.stem]
-    shown = layout(whole) if layout and not whole.empty else whole
+    shown = whole if whole.empty else layout(whole)
     return shown, "" if exhibit.part_of else download(whole)
+
+
+def _as_it_is(table: pd.DataFrame) -> pd.DataFrame:
+    return table

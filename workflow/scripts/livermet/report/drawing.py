@@ -5,17 +5,19 @@ distinction by colour is also one by shape, line or place.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.typing import LineStyleType
 
 from livermet.files import whole_file
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, INK, GREY, PALE = "#56B4E9", "#CC79A7", "#22313f", "#6b7a88", "#eef2f5"
 CLASS_STYLE = {"positive": (VERMILION, "o"), "negative": (BLUE, "s")}
-LINE_STYLES = (
+LINE_STYLES: tuple[tuple[str, LineStyleType], ...] = (
     (BLUE, "-"),
     (VERMILION, "--"),
     (GREEN, "-."),
@@ -23,7 +25,7 @@ LINE_STYLES = (
     (ORANGE, (0, (6, 2, 1, 2, 1, 2))),
     (SKY, (0, (1, 3))),
 )
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "livermet",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.typing import LineStyleType
 
 from livermet.phenotype.chosen import Choice
 from livermet.report import words
@@ -32,11 +34,11 @@ def failures(panels: dict[str, dict], name: str) -> Figure:
     (studies by agreement of their series); `sample_types` (sample_type, series, right), maybe
     empty; `curves`: model to its ROC points.
     """
-    figure = Figure(figsize=(11.5, 3.5 * len(panels)), layout="constrained")
+    layout = ConstrainedLayoutEngine(h_pad=0.12)
+    figure = Figure(figsize=(11.5, 3.5 * len(panels)), layout=layout)
     axes = figure.subplots(
         len(panels), 4, squeeze=False, gridspec_kw={"width_ratios": [1, 1.25, 0.9, 1.2]}
     )
-    figure.get_layout_engine().set(h_pad=0.12)
     for row, (protocol, panel) in zip(axes, panels.items(), strict=True):
         heading = f"{words.capital(protocol)}: {words.model(panel['model'])}"
         _right_and_wrong(row[0], panel["predictions"], heading, name)
@@ -51,7 +53,7 @@ def failures(panels: dict[str, dict], name: str) -> Figure:
     return figure
 
 
-def _line_styles(panels: dict[str, dict]) -> dict[str, tuple[str, str]]:
+def _line_styles(panels: dict[str, dict]) -> dict[str, tuple[str, LineStyleType]]:
     models = list(dict.fromkeys(model for panel in panels.values() for model in panel["curves"]))
     return dict(zip(models, LINE_STYLES, strict=False))
 
@@ -61,8 +63,8 @@ def _right_and_wrong(ax: Axes, predictions: pd.DataFrame, heading: str, name: st
     for place, (right, color, marker) in enumerate(((True, GREEN, "o"), (False, ORANGE, "X"))):
         values = predictions.loc[predictions["right"].eq(right), "score"].to_numpy()
         box_and_points(ax, place, values, color, marker)
-    right = int(predictions["right"].sum())
-    ax.set_xticks([0, 1], [f"right\n(n={right})", f"wrong\n(n={len(predictions) - right})"])
+    count = int(predictions["right"].sum())
+    ax.set_xticks([0, 1], [f"right\n(n={count})", f"wrong\n(n={len(predictions) - count})"])
     ax.set_xlim(-0.6, 1.6)
     ax.set_ylabel(f"{name} score")
 
@@ -75,7 +77,7 @@ def _agreement(ax: Axes, counts: pd.Series) -> None:
         ax.text(count, place, f" {count}", va="center", fontsize=9)
     ax.set_yticks(places, list(counts.index))
     ax.set_xlabel("test studies")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     ax.margins(x=0.15)
 
 
@@ -94,7 +96,9 @@ def _sample_types(ax: Axes, types: pd.DataFrame) -> None:
     ax.set(ylim=(0, 1.08), ylabel="share of series right")
 
 
-def _curves(ax: Axes, curves: dict[str, pd.DataFrame], styles: dict[str, tuple[str, str]]) -> None:
+def _curves(
+    ax: Axes, curves: dict[str, pd.DataFrame], styles: dict[str, tuple[str, LineStyleType]]
+) -> None:
     ax.set_title("ROC, test series")
     ax.plot([0, 1], [0, 1], color=GREY, lw=0.8)
     for model, points in curves.items():

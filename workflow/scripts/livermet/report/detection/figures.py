@@ -4,12 +4,13 @@ A panel, or a row of panels, is a set of scans of one cohort. A model has one co
 marker in all figures.
 """
 
-from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -37,7 +38,7 @@ LIMITS = {
     "lower_limit_ml": (DASHED, GREY),
     "upper_limit_ml": (DASHED, GREY),
 }
-SMALL = {"fontsize": 8.5, "color": GREY}
+SMALL: dict[str, Any] = {"fontsize": 8.5, "color": GREY}
 DOTS = {"color": VERMILION, "s": 24, "alpha": 0.65, "lw": 0, "zorder": 3}
 
 
@@ -112,11 +113,12 @@ def agreement_of_burden(scans: pd.DataFrame, limits: pd.DataFrame) -> Figure:
     rows of `livermet.detection.cohort.scans_of_sets` and `burden_table`.
     """
     sets = list(scans.groupby(["cohort", "test_set"], sort=False))
-    figure = Figure(figsize=(11.5, 0.6 + 3.0 * max(len(sets), 0.4)), layout="constrained")
+    figure = Figure(
+        figsize=(11.5, 0.6 + 3.0 * max(len(sets), 0.4)), layout=ConstrainedLayoutEngine(h_pad=0.1)
+    )
     if not sets:
         _only_words(figure, "No scan with a reference was scored.")
         return figure
-    figure.get_layout_engine().set(h_pad=0.1)
     axes = figure.subplots(len(sets), 2, squeeze=False, gridspec_kw={"width_ratios": [2.6, 1]})
     for (left, right), ((cohort, test_set), here) in zip(axes, sets, strict=True):
         predicted, reference = here["predicted_burden_ml"], here["reference_burden_ml"]
@@ -193,11 +195,12 @@ def _panels(rows: pd.DataFrame, nothing: str) -> tuple[Figure, list[tuple[Axes, 
     sets = list(rows[["cohort", "test_set"]].drop_duplicates().itertuples(index=False, name=None))
     columns = min(max(len(sets), 2), MOST_COLUMNS)
     lines = -(-len(sets) // columns)
-    figure = Figure(figsize=(11.5, 0.9 + 3.3 * max(lines, 0.3)), layout="constrained")
+    figure = Figure(
+        figsize=(11.5, 0.9 + 3.3 * max(lines, 0.3)), layout=ConstrainedLayoutEngine(h_pad=0.1)
+    )
     if not sets:
         _only_words(figure, nothing)
         return figure, []
-    figure.get_layout_engine().set(h_pad=0.1)
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for ax in axes[len(sets) :]:
         ax.set_axis_off()
@@ -227,7 +230,7 @@ def _sizes(rows: pd.DataFrame) -> str:
     return f"{_counted(rows['scans'], 'scan')} of {_counted(rows['patients'], 'patient')}"
 
 
-def _counted(numbers: int | Iterable[int], unit: str) -> str:
+def _counted(numbers: int | pd.Series, unit: str) -> str:
     """Write '1 scan', '7 scans', or '6 to 7 scans' where models were scored on different ones."""
     told = sorted({int(number) for number in np.atleast_1d(numbers)})
     amount = str(told[0]) if len(told) == 1 else f"{told[0]} to {told[-1]}"
@@ -238,6 +241,9 @@ def _keys(rows: pd.DataFrame, line: bool = True, marker: bool = True) -> list[Li
     keys = []
     for model in rows["model"].unique():
         color, style, shape = MODEL_STYLE[model]
-        drawn = {"linestyle": style if line else "", "marker": shape if marker else ""}
+        drawn: dict[str, Any] = {
+            "linestyle": style if line else "",
+            "marker": shape if marker else "",
+        }
         keys.append(Line2D([], [], color=color, label=words.model(model), lw=1.8, **drawn))
     return keys

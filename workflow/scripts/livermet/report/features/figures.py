@@ -1,5 +1,7 @@
 """Figure 4: the selected features; and their reproducibility and stability."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -45,8 +47,8 @@ PANELS = {
 LEVELS = {POOR: "moderate", GOOD: "good", EXCELLENT: "excellent"}
 # Room for the words of a class or of a panel with few features.
 FEWEST_PLACES, FEWEST_ROWS = 5, 5
-SMALL = {"fontsize": 8.5, "va": "center", "color": GREY}
-BELOW = {"fontsize": 8.5, "va": "top", "ha": "center", "color": INK}
+SMALL: dict[str, Any] = {"fontsize": 8.5, "va": "center", "color": GREY}
+BELOW: dict[str, Any] = {"fontsize": 8.5, "va": "top", "ha": "center", "color": INK}
 
 
 def features(selection: pd.DataFrame, protocols: list[str]) -> Figure:
@@ -96,7 +98,7 @@ def reproducibility(reliability: pd.DataFrame, stability: pd.DataFrame) -> Figur
     heights = [3.3 * max(len(compared), 1), 0.55 + 0.25 * max(len(often), FEWEST_ROWS)]
     figure = Figure(figsize=(11.5, 0.9 + sum(heights)), layout="constrained")
     # Parts of their own, so that the long names below do not narrow the panels above.
-    upper, lower = figure.subfigures(2, 1, height_ratios=heights, hspace=0.05)
+    upper, lower = figure.subfigures(2, 1, height_ratios=heights, hspace=0.05, squeeze=False).flat
     panels = upper.subplots(len(compared), 1, squeeze=False).ravel() if compared else []
     for panel, (comparison, rows) in zip(panels, compared.items(), strict=True):
         _reliability(panel, rows, *PANELS[comparison])

@@ -1,6 +1,7 @@
 """The ladder: what each correction does to the scores, from the published procedure downwards."""
 
 import textwrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ METRICS = {"auc": "AUC", "f1": "F1", "accuracy": "Accuracy"}
 # A step's height in inches, and how far its two markers stand from its middle, in steps.
 STEP_HEIGHT, APART = 0.47, 0.17
 LABEL_WIDTH, REASON_WIDTH = 38, 115
-TRIVIAL = {"color": INK, "linewidth": 1.1, "linestyle": (0, (5, 2.7))}
+TRIVIAL: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": (0, (5, 2.7))}
 NOT_MADE = {"no": "not made", "not applicable": "does not apply"}
 
 

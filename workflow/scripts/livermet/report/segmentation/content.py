@@ -16,7 +16,7 @@ def segmentation(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=ends).assign(**cells)
 
 
-def segmentation_headlines(table: pd.DataFrame, final: str, target: str) -> list[Headline]:
+def segmentation_headlines(table: pd.DataFrame, final: str | None, target: str) -> list[Headline]:
     """Pick the final model's scores on the target cohort's test patients from table 3."""
     row = _test_row(table, final, target)
     if row is None:

@@ -73,19 +73,18 @@ def read_example(
     """
     image = sitk.DICOMOrient(read_image(ct), "LPS")
     labels = [
-        array_of(sitk.DICOMOrient(read_image(path), "LPS")).copy() if path else None
+        array_of(sitk.DICOMOrient(read_image(path), "LPS")).copy()
         for path in (reference, prediction)
+        if path
     ]
-    z = fullest_slice([label for label in labels if label is not None])
+    z = fullest_slice(labels)
     columns_mm, rows_mm = image.GetSpacing()[:2]
-    shown = np.zeros(array_of(image).shape[1:], dtype=bool)
-    for label in labels:
-        if label is not None:
-            shown |= label[z] != BACKGROUND
+    shown = np.any([label[z] != BACKGROUND for label in labels], axis=0)
     window = _cut(shown, (rows_mm, columns_mm))
-    slices = [None if label is None else label[z][window] for label in labels]
+    slices = [label[z][window] for label in labels]
     ct_slice = array_of(image)[z][window].astype(np.float32)
-    return Example(title, ct_slice, slices[0], slices[1], (rows_mm, columns_mm))
+    drawn = slices[1] if prediction else None
+    return Example(title, ct_slice, slices[0], drawn, (rows_mm, columns_mm))
 
 
 def fullest_slice(labels: list[np.ndarray]) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.typing import LineStyleType
 
 from livermet.errors import InputError
 from livermet.report.drawing import (
@@ -64,5 +65,5 @@ def _contours(ax: Axes, labels: np.ndarray, color: str, style: str) -> None:
             ax.contour(mask, levels=[0.5], colors=[color], linewidths=width, linestyles=style)
 
 
-def _contour_key(label: str, color: str, style: str, width: float) -> Line2D:
+def _contour_key(label: str, color: str, style: LineStyleType, width: float) -> Line2D:
     return Line2D([], [], color=color, linestyle=style, linewidth=width, label=label)
