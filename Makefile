@@ -47,9 +47,10 @@ assign: setup
 ibsi: setup
 	$(BIN)/livermet ibsi --data "$(IBSI)"
 
-# Two tests at a time; what shares a long run stays in one process (tests/conftest.py).
+# Two tests at a time; what shares a long run stays in one process (tests/conftest.py). At the end
+# stands which lines of the package the tests' own processes have run.
 test: setup peers
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m slipcover --source workflow/scripts/livermet --skip-covered -m pytest -n 2
 
 # The defaults, the schema and the tables of keys, from livermet/config/keys.py.
 config: setup

@@ -124,9 +124,8 @@ def list_of_commands():
 
 def list_of_rules():
     """Write what each stage takes and gives, and what each of its rules does."""
-    order = re.findall(r'^include: "(rules/\w+\.smk)"', (ROOT / "Snakefile").read_text(), re.M)
     parts = []
-    for name in order:
+    for name in (f"rules/{stage}.smk" for stage in stages_in_order()):
         text = (ROOT / name).read_text()
         about = re.match(r'"""(.*?)"""', text, re.S).group(1).strip()
         scripts = dict.fromkeys(re.findall(r'"\.\./workflow/scripts/(\w+)\.py"', text))
@@ -134,6 +133,11 @@ def list_of_rules():
         table = ["| rule | what it does |", "|---|---|", *rows] if rows else []
         parts += [f"## `{name}`", in_paragraphs(about), "\n".join(table)]
     return "\n\n".join(filter(None, parts))
+
+
+def stages_in_order():
+    """Name the rule files in the Snakefile's order."""
+    return re.findall(r'^include: "rules/(\w+)\.smk"', (ROOT / "Snakefile").read_text(), re.M)
 
 
 def first_sentence(script):
@@ -171,8 +175,33 @@ def list_of_exhibits():
     return "\n".join(["| file | what it shows | made for |", "|---|---|---|", *rows])
 
 
+def list_of_tables():
+    """Write what each table promises; stages in their order, the sheets and the ledger first."""
+    sys.path.insert(0, str(PACKAGE.parent))
+    from livermet.contracts import all_contracts
+
+    order = stages_in_order()
+    contracts = all_contracts()
+    parts = []
+    for stage in sorted(contracts, key=lambda stage: order.index(stage) if stage in order else -1):
+        parts += [f"## {stage}", *map(told, contracts[stage])]
+    return "\n\n".join(parts)
+
+
+def told(contract):
+    """Write a table's files, what a row is, and its columns."""
+    head = "| column | what it holds | unit | values | empty |\n|---|---|---|---|---|"
+    rows = [f"| {' | '.join(map(in_words, column.told))} |" for column in contract.columns]
+    about = f"A row is {contract.row}."
+    if contract.key:
+        about += f" No two rows have the same {', '.join(f'`{name}`' for name in contract.key)}."
+    files = ", ".join(f"`{path}`" for path in contract.files)
+    return "\n\n".join([f"### {files}", about, "\n".join([head, *rows])])
+
+
 LISTS = {
     "commands": list_of_commands,
     "rules": list_of_rules,
+    "tables": list_of_tables,
     "exhibits": list_of_exhibits,
 }

@@ -15,7 +15,8 @@ Where the config names a finished table (`phenotype.table`), nothing is extracte
 checked and completed, becomes `radiomics/table/features.csv`.
 """
 
-from livermet.radiomics.aggregation import AGGREGATIONS, features_file
+from livermet.radiomics.aggregation import features_file
+from livermet.vocabulary import AGGREGATIONS
 
 # How a scan's features come of its lesions.
 AGGREGATED = AGGREGATIONS if config["radiomics"]["per_lesion"] else ["union"]

@@ -24,7 +24,7 @@ from livermet.provenance.records import (
     record_path,
     write_record,
 )
-from livermet.sheets import MOLECULAR_COLUMNS, SERIES_COLUMNS
+from livermet.sheets import MOLECULAR_SHEET, SERIES_SHEET
 
 
 def finish(study: Study) -> None:
@@ -36,7 +36,7 @@ def finish(study: Study) -> None:
 
 def add_series(study: Study, name: str) -> str:
     """Add one series, of a new patient with a negative sample, to a study; give its new batch."""
-    row = dict.fromkeys(SERIES_COLUMNS, "") | {
+    row = dict.fromkeys(SERIES_SHEET.names, "") | {
         "series": f"{name}_thin",
         "patient": name,
         "study_date": "2020-01-01",
@@ -46,7 +46,7 @@ def add_series(study: Study, name: str) -> str:
     }
     study.write_series(pd.concat([study.series(), pd.DataFrame([row])]))
     samples = pd.read_csv(study.folder / "molecular.tsv", sep="\t", dtype=str)
-    sample = dict(zip(MOLECULAR_COLUMNS, (name, "2020-01-10", "biopsy", "-0.1"), strict=True))
+    sample = dict(zip(MOLECULAR_SHEET.names, (name, "2020-01-10", "biopsy", "-0.1"), strict=True))
     study.write_molecular(pd.concat([samples, pd.DataFrame([sample])]))
     write_files(study, row)
     study.assign()

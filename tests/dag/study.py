@@ -12,7 +12,7 @@ from livermet.config.loading import load_config
 from livermet.ledger.assign import assign_from_config
 from livermet.phenotype.table import FEATURES
 from livermet.provenance.records import LOGIC
-from livermet.sheets import MOLECULAR_COLUMNS, SERIES_COLUMNS
+from livermet.sheets import MOLECULAR_SHEET, SERIES_SHEET
 
 ROOT = Path(__file__).parents[2]
 KNOWN: dict[str, bytes] = {}
@@ -86,14 +86,14 @@ def make_study(folder: Path, lits: int = 12, msclc: int = 20, **keys) -> Study:
         reference = f"msclc_{n}_thin/reference.nii.gz" if n % 2 else ""
         rows.append(_row(f"msclc_{n}_thin", f"M{n}", "mSCLC", f"msclc_{n}_thin/dicom", reference))
         rows.append(_row(f"msclc_{n}_thick", f"M{n}", "mSCLC", f"msclc_{n}_thick/dicom", ""))
-    study.write_series(pd.DataFrame(rows, columns=SERIES_COLUMNS))
+    study.write_series(pd.DataFrame(rows, columns=SERIES_SHEET.names))
     study.write_molecular(
         pd.DataFrame(
             [
                 (f"M{n}", "2020-01-10", "biopsy", -0.1 if n % 5 in (0, 2) else 0.2)
                 for n in range(msclc)
             ],
-            columns=MOLECULAR_COLUMNS,
+            columns=MOLECULAR_SHEET.names,
         )
     )
     for row in rows:
@@ -144,7 +144,7 @@ def write_files(study: Study, row: dict) -> None:
 
 
 def _row(series: str, patient: str, cohort: str, image: str, reference: str) -> dict[str, str]:
-    return dict.fromkeys(SERIES_COLUMNS, "") | {
+    return dict.fromkeys(SERIES_SHEET.names, "") | {
         "series": series,
         "patient": patient,
         "study_date": "2020-01-01",

@@ -16,10 +16,10 @@ from livermet.files import read_table
 from livermet.images import grid_difference, read_image
 from livermet.ledger.assign import rules_of
 from livermet.ledger.tables import assign, empty_ledger, read_ledger
-from livermet.radiomics.aggregation import AGGREGATIONS
 from livermet.radiomics.features import FEATURES
 from livermet.report.exhibits import EXHIBITS, files_of
 from livermet.sheets import read_molecular, read_series
+from livermet.vocabulary import AGGREGATIONS
 
 # Of what exhibits are made under, the smallest demo has all but these.
 ABSENT = ("harmonised", "null cohorts", "reproduced", "searched")

@@ -1,8 +1,8 @@
 """What reruns after a change: the table of docs/operations.md, row by row and two rows at a time.
 
 All is planned on copies of the smallest demo's finished run and of the project: of one change the
-rules, whole; of two together at least the jobs of each, for a fixed sample of the pairs, or for all
-of them with LIVERMET_ALL_PAIRS=1.
+rules, whole; of two together at least the jobs of each, for pairs that have each change in some, or
+for all of them with LIVERMET_ALL_PAIRS=1.
 """
 
 import os
@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -246,7 +247,8 @@ CHANGES = [
 BY_NAME = {change.name: change for change in CHANGES}
 PLANNERS = 2
 ALL_PAIRS = os.environ.get("LIVERMET_ALL_PAIRS", "") not in ("", "0")
-SAMPLE = 160
+# In how many pairs of the sample each change is.
+TIMES = 4
 
 
 @contextmanager
@@ -340,7 +342,18 @@ def pairs() -> list[tuple[Change, Change]]:
     # With leave or without it is one change.
     found = [pair for pair in combinations(telling, 2) if stem(pair[0]) != stem(pair[1])]
     found += [(change, TOGETHER) for change in telling if change.rules]
-    return found if ALL_PAIRS else random.Random(1).sample(found, SAMPLE)
+    return found if ALL_PAIRS else with_each_in_some(found)
+
+
+def with_each_in_some(found: list[tuple[Change, Change]]) -> list[tuple[Change, Change]]:
+    """Draw pairs until each change is in `TIMES` of them, or in all that it has."""
+    drawn, times = [], Counter()
+    for pair in random.Random(1).sample(found, len(found)):
+        names = [change.name for change in pair]
+        if min(times[name] for name in names) < TIMES:
+            drawn.append(pair)
+            times.update(names)
+    return drawn
 
 
 def test_two_changes_together_plan_what_each_of_them_plans(places, plans):

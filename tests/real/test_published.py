@@ -25,7 +25,6 @@ NO_REPEATS = pd.DataFrame(columns=[*comparison.KEYS, "kind", "answer", "value"])
 # What a process of its own computes under one kernel of the linear algebra library.
 UNDER_A_KERNEL = """
 import sys
-from livermet.files import write_table
 from livermet.phenotype import published
 from livermet.reproduction import comparison
 from livermet.phenotype.table import import_table
@@ -33,7 +32,7 @@ table = import_table(sys.argv[1], "NE", folds=5, seed=0)
 selection = published.select(table, alpha=0.35)
 weightings = ["none", "balanced", "auc", "f1"]
 numbers = comparison.repeat_logistic_regression(table, selection, weightings, draws=1000)
-write_table(numbers, sys.argv[2])
+numbers.to_csv(sys.argv[2], sep="\t", index=False)
 """
 
 

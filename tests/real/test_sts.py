@@ -12,7 +12,7 @@ from livermet.config.loading import load_config
 from livermet.files import read_table
 from livermet.ledger.assign import assign_from_config
 from livermet.radiomics.features import FEATURES
-from livermet.sheets import MOLECULAR_COLUMNS, SERIES_COLUMNS
+from livermet.sheets import MOLECULAR_SHEET, SERIES_SHEET
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def results(shared_data, root, outcome) -> Path:
     """Write the cohort's sheets, assign its ledger and run the whole DAG."""
     folder = root / "results" / "test_sts"
     folder.mkdir(parents=True, exist_ok=True)
-    series = pd.DataFrame({column: "" for column in SERIES_COLUMNS}, index=outcome.index)
+    series = pd.DataFrame({column: "" for column in SERIES_SHEET.names}, index=outcome.index)
     series["series"] = series["patient"] = outcome["patient"]
     # The collection's dates are not part of the data; one date serves, as no other is compared.
     series["study_date"] = "2000-01-01"
@@ -42,7 +42,7 @@ def results(shared_data, root, outcome) -> Path:
             "score": outcome["lung_metastasis"],
         }
     )
-    molecular[MOLECULAR_COLUMNS].to_csv(folder / "molecular.tsv", sep="\t", index=False)
+    molecular[MOLECULAR_SHEET.names].to_csv(folder / "molecular.tsv", sep="\t", index=False)
     config = {
         "run": "sts",
         "data_root": str(shared_data("sts") / "nifti"),
@@ -52,14 +52,17 @@ def results(shared_data, root, outcome) -> Path:
         "split": {"test": {"source": 0, "target": 9}},
         "reference_labels": {"liver": None, "lesion": 1},
         "segmentation": {"source": "reference"},
-        # Of the default 5, for the test's time.
-        "radiomics": {"perturbations": {"count": 2}},
+        # Of the defaults 1 mm and 5, for the test's time.
+        "radiomics": {
+            "settings": {"resampledPixelSpacing": [2, 2, 2]},
+            "perturbations": {"count": 2},
+        },
         "phenotype": {
             "name": "lung_metastasis",
             "positive_above": 0.5,
-            "trees": 100,
+            "trees": 20,
             "repeats": 2,
-            "permutations": {"count": 10},
+            "permutations": {"count": 2},
         },
     }
     (folder / "sts.yaml").write_text(yaml.safe_dump(config))

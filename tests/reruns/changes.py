@@ -156,16 +156,17 @@ RESULTS: dict[str, Change] = {
 }
 CHANGES = INPUTS | RESULTS
 # After these every file holds what it held.
+STEPS = 2
 HARMLESS = ("touched_files", "moved_data", "lost_metadata", "copied_results")
 
 
 def drawn_steps(seed: int) -> list[tuple[str, ...]]:
-    """Draw an order of all changes: three at a time, and a harmless one with them."""
+    """Draw an order of all changes: half of them at a time, and of the harmless ones with them."""
     draw = random.Random(seed)
     names = [name for name in CHANGES if name not in HARMLESS]
     names = draw.sample(names, len(names))
     harmless = draw.sample(HARMLESS, len(HARMLESS))
-    return [(*names[3 * step : 3 * step + 3], name) for step, name in enumerate(harmless)]
+    return [(*names[step::STEPS], *harmless[step::STEPS]) for step in range(STEPS)]
 
 
 SEQUENCE = drawn_steps(SEED)

@@ -17,7 +17,7 @@ from livermet.demo.dicom import write_dicom_series
 from livermet.demo.phantoms import phantom_images
 from livermet.ledger.assign import assign_from_config
 from livermet.ledger.tables import read_ledger
-from livermet.sheets import SERIES_COLUMNS
+from livermet.sheets import SERIES_SHEET
 
 ROOT = Path(__file__).parents[2]
 RUN = "small"
@@ -174,7 +174,7 @@ def _as_files(cohort: DemoCohort) -> pd.DataFrame:
     series = cohort.series.astype(str)
     volumes = series.index[DICOM_SERIES:]
     series.loc[volumes, "image"] = series.loc[volumes, "series"] + "/ct.nii.gz"
-    return series[SERIES_COLUMNS]
+    return series[SERIES_SHEET.names]
 
 
 def _comes_later(series: pd.DataFrame) -> pd.Series:

@@ -1,13 +1,22 @@
-"""Small tables of a made-up run, as the stages before the report write them."""
+"""Small tables of a made-up run, as the page and the checklists read them."""
+
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
+from livermet.detection.scores import SCANS
+from livermet.ingest.acquisition import acquisition_table
+from livermet.phenotype.burden import correlate_burden
+from livermet.provenance.leakage import audit_roles
+
 from . import detection_table_phantoms as detection
 from . import statistics_phantoms as statistics
+from .cohort_phantoms import TARGET, exclusions, facts, places, sheet, splits
+from .prediction_phantoms import choice, classified, cross_validation, predictions, scores
+from .statistics_phantoms import selection
+from .written import read_back
 
-CLASSIFIERS = ("LR", "RF", "XGB")
-METRICS = ("accuracy", "ppv", "npv", "sensitivity", "specificity", "f1", "auc")
 SETTINGS = {
     "run": "small",
     "source": "LiTS",
@@ -33,255 +42,74 @@ SETTINGS = {
 }
 
 
-def facts() -> pd.DataFrame:
-    """14 mSCLC patients (2 series each, 4 test patients) and 4 LiTS patients (1 test patient)."""
-    random = np.random.default_rng(5)
-    rows = []
-    for number in range(14):
-        patient = f"m{number:02d}"
-        score = round(float(random.normal(0.1, 0.3)), 3)
-        burden = float(np.exp(random.normal(3 + 2 * score, 1)))
-        for kernel in "ab":
-            rows.append(
-                {
-                    "series": f"{patient}_{kernel}",
-                    "patient": patient,
-                    "study": f"{patient}_20190101",
-                    "cohort": "mSCLC",
-                    "place": "test" if number < 4 else "train",
-                    "included": number != 13,
-                    "label": "positive" if score > 0 else "negative",
-                    "score": score,
-                    "sample_type": "biopsy" if number % 2 else "cfdna",
-                    "sex": "F" if number % 3 else "M",
-                    "age": 50.0 + number,
-                    "burden_ml": burden * (1 if kernel == "a" else 1.05),
-                    "lesions": 1 + number % 5,
-                    # One patient's features could not be measured.
-                    "measured": number != 5,
-                    "measured_by_lesion": number not in (5, 6),
-                    "kind": "ensemble" if number < 4 else "out_of_fold",
-                }
-            )
-    for number in range(4):
-        rows.append(
-            {
-                "series": f"l{number}",
-                "patient": f"l{number}",
-                "study": f"l{number}_20150101",
-                "cohort": "LiTS",
-                "place": "test" if number == 0 else "train",
-                "included": False,
-                "label": "",
-                "score": float("nan"),
-                "sample_type": "",
-                "sex": "",
-                "age": float("nan"),
-                "burden_ml": float("nan"),
-                "lesions": float("nan"),
-                "measured": None,
-                "measured_by_lesion": None,
-                "kind": "ensemble" if number == 0 else "out_of_fold",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def exclusions() -> pd.DataFrame:
-    steps = [
-        ("begin", "series of the target cohort", (0, 0, 0), (40, 34, 28)),
-        ("no_sample", "the patient has no molecular sample", (3, 2, 2), (37, 32, 26)),
-        (
-            "outside_window",
-            "no sample within the window of days around the CT",
-            (4, 4, 1),
-            (33, 28, 25),
-        ),
-        ("lesions_absent", "the radiology report reads no liver lesion", (0, 0, 0), (33, 28, 25)),
-    ]
-    units = ("series", "studies", "patients")
-    return pd.DataFrame(
-        [
-            {"step": step, "reason": reason}
-            | {f"removed_{unit}": n for unit, n in zip(units, removed, strict=True)}
-            | {f"left_{unit}": n for unit, n in zip(units, left, strict=True)}
-            for step, reason, removed, left in steps
-        ]
-    )
-
-
-def splits() -> pd.DataFrame:
-    rows = [
-        ("segmentation", "LiTS", "train", 20, 20, 20, None, None),
-        ("segmentation", "LiTS", "test", 4, 4, 4, None, None),
-        ("segmentation", "mSCLC", "train", 12, 14, 16, None, None),
-        ("segmentation", "mSCLC", "test", 8, 9, 10, None, None),
-        ("classification", "mSCLC", "test", 8, 9, 11, 7, 4),
-        ("classification", "mSCLC", "train", 17, 19, 22, 14, 8),
-    ]
-    columns = ["task", "cohort", "place", "patients", "studies", "series"]
-    table = pd.DataFrame(rows, columns=[*columns, "positive_series", "negative_series"])
-    return table.astype({"positive_series": "Int64", "negative_series": "Int64"})
-
-
 def scans(model: str = "nnunet_finetuned", kinds: tuple[str, str] = ("ensemble", "out_of_fold")):
-    """Every series of `facts`; test patients get the first kind, training patients the second."""
-    table = facts()
+    """Every series of `facts`; test patients get the first kind, training patients the second.
+
+    By hand, since the real function needs images: of each scan with a reference two of four lesions
+    are found, three, or one, and the Dice of lesions is 0.01 more than that of the row before.
+    """
+    has_reference = sheet()["reference"].ne("")
     rows = []
-    for number, row in enumerate(table.itertuples()):
-        kind = kinds[0] if row.place == "test" else kinds[1]
-        rows.append(
-            {
-                "series": row.series,
-                "model": model,
-                "kind": kind,
-                "has_reference": number % 2 == 0,
-                "reference_lesions": 4,
-                "predicted_lesions": 3,
-                "detected_lesions": 3 - number % 3,
-                "true_positive_lesions": 2,
-                "false_positives": 1,
-                "liver_dice": 0.9,
-                "lesion_dice": 0.5 + 0.01 * number,
-                "reference_burden_ml": 20.0,
-                "predicted_burden_ml": 18.0,
-                "reference_liver_ml": 1500.0,
-                "predicted_liver_ml": 1510.0,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def scores(protocols=("published", "corrected"), weightings=("none", "balanced")) -> pd.DataFrame:
-    """Test scores as the phenotype stage writes them, NPV of RF undefined."""
-    rows = []
-    for protocol in protocols:
-        for place, model in enumerate(CLASSIFIERS):
-            for weighting in weightings:
-                for step, metric in enumerate(METRICS):
-                    mean = 0.55 + 0.05 * place + 0.02 * step
-                    undefined = model == "RF" and metric == "npv"
-                    rows.append(
-                        {
-                            "protocol": protocol,
-                            "model": model,
-                            "weighting": weighting,
-                            "metric": metric,
-                            "mean": float("nan") if undefined else mean,
-                            "low": float("nan") if undefined else mean - 0.2,
-                            "high": float("nan") if undefined else mean + 0.2,
-                            "draws": 1000,
-                        }
-                    )
-    return pd.DataFrame(rows)
-
-
-def cross_validation() -> pd.DataFrame:
-    table = scores()
-    return table[table["metric"].isin(["f1", "auc"])].drop(columns="draws").reset_index(drop=True)
-
-
-def selection() -> pd.DataFrame:
-    rows = [
-        ("published", "all", 0.35, "original_shape_MeshVolume", 1e-5, 0.4),
-        ("published", "all", 0.35, "original_glszm_ZoneVariance", -2e-7, -0.2),
-        ("corrected", "all", 0.02, "original_shape_MeshVolume", 0.3, 0.3),
-        ("corrected", "0", 0.02, "original_shape_MeshVolume", 0.2, 0.2),
-        ("corrected", "0", 0.02, "Num_Lesions", -0.1, -0.1),
-        ("corrected", "1", 0.05, "original_shape_MeshVolume", 0.4, 0.4),
-        ("corrected", "2", 0.05, None, None, None),
-    ]
-    columns = ["protocol", "fold", "alpha", "feature", "coefficient", "standardised_coefficient"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def predictions() -> pd.DataFrame:
-    """Both sets, all classifiers; on the test set LR is right about every `a` series."""
-    random = np.random.default_rng(9)
-    table = facts()
-    table = table[table["included"]]
-    rows = []
-    for protocol in ("published", "corrected"):
-        for model in CLASSIFIERS:
-            for row in table.itertuples():
-                label = int(row.label == "positive")
-                probability = random.uniform(0.2, 0.9)
-                if model == "LR" and row.series.endswith("a"):
-                    probability = 0.8 if label else 0.3
-                rows.append(
-                    {
-                        "protocol": protocol,
-                        "model": model,
-                        "weighting": "none",
-                        "set": "test" if row.place == "test" else "validation",
-                        "fold": "ensemble" if row.place == "test" else "0",
-                        "series": row.series,
-                        "study": row.study,
-                        "patient": row.patient,
-                        "label": label,
-                        "score": row.score,
-                        "probability": probability,
-                        "predicted": int(probability > 0.5),
-                    }
-                )
-    return pd.DataFrame(rows)
+    for number, row in enumerate(facts().itertuples()):
+        found = {"kind": kinds[0] if row.place == "test" else kinds[1], "has_reference": False}
+        if has_reference[row.series]:
+            found |= {"has_reference": True, "reference_lesions": 4, "true_positive_lesions": 2}
+            found |= {"detected_lesions": 3 - number % 3, "false_positives": 1}
+            found |= {"liver_dice": 0.9, "lesion_dice": 0.5 + 0.01 * number}
+            found |= {"reference_burden_ml": 20.0, "reference_liver_ml": 1500.0}
+            found |= {"false_positive_ml": 0.5, "split_lesions": 0, "merging_lesions": 0}
+            found |= {"lesion_voe": 0.6, "lesion_rvd": -0.1, "lesion_assd_mm": 2.0}
+            found |= {"lesion_mssd_mm": 9.0, "lesion_hd95_mm": 6.0, "lesion_surface_dice": 0.8}
+        found |= {"predicted_lesions": 3, "predicted_burden_ml": 18.0, "predicted_liver_ml": 1510.0}
+        rows.append({"series": row.series, "model": model} | found)
+    return pd.DataFrame(rows, columns=SCANS.names)
 
 
 def burden() -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "subset": ["all", "cfdna", "biopsy"],
-            "series": [26, 14, 12],
-            "studies": [13, 7, 6],
-            "spearman_rho": [0.31, 0.52, None],
-            "spearman_p": [0.21, 0.0004, None],
-            "ranksum_statistic": [1.2, 2.0, None],
-            "ranksum_p": [0.23, 0.045, None],
-            "reason": ["", "", "Spearman: 4 studies, 5 needed; rank-sum: 2 positive studies"],
-        }
-    )
+    """As if two patients with a biopsy had no mask: four are left, of whom one is negative."""
+    table = classified()
+    without = table["patient"].isin(["m09", "m11"])
+    return read_back(correlate_burden(table.assign(burden_ml=table["burden_ml"].mask(without))))
 
 
 def audit() -> pd.DataFrame:
-    table = facts().drop_duplicates("patient")
-    place = table["place"].map({"test": "test", "train": "1"})
-    return pd.DataFrame(
-        {
-            "patient": table["patient"],
-            "cohort": table["cohort"],
-            "place": place,
-            "task": "segmentation",
-            "model": "nnunet",
-            "fold": "0",
-            "role": place.map({"test": "test", "1": "train"}),
-        }
-    )
+    """The network of fold 0, which the training patients of the other folds have trained."""
+    patients = facts().drop_duplicates("patient")[["patient", "cohort"]]
+    patients["place"] = patients["patient"].map(places())
+    trained = patients.loc[~patients["place"].isin(["test", "0"]), "patient"]
+    return audit_roles(patients, "segmentation", "nnunet", "0", trained)
 
 
 def acquisition() -> pd.DataFrame:
     """Three series with a scanner and one NIfTI file without any record."""
-    return pd.DataFrame(
-        {
-            "series": ["a", "b", "c", "l"],
-            "cohort": ["mSCLC", "mSCLC", "mSCLC", "LiTS"],
-            "manufacturer": ["Acme", "Acme", "Other", None],
-            "model": ["One", "One", None, None],
-            "kvp": [120.0, 100.0, 120.0, None],
-            "kernel": ["B30f", "B30f", "B70f", None],
-            "slice_thickness_mm": [5.0, 1.25, 5.0, None],
-            "spacing_mm": ["0.8; 0.8; 5.0", "0.8; 0.8; 1.0", "0.7; 0.7; 5.0", "0.9; 0.9; 2.0"],
-            "phase": ["venous", "venous", None, None],
-        }
-    )
+    every = {"coverage_mm": 300.0, "maximum_hu": 1200.0, "minimum_hu": -1024.0, "slices": 60}
+    every |= {"padding_voxels": 0, "rounded_voxels": 0, "size": [512, 512, 60]}
+    scanned = {
+        "a": ("Acme", "One", 120.0, "B30f", 5.0, [0.8, 0.8, 5.0]),
+        "b": ("Acme", "One", 100.0, "B30f", 1.25, [0.8, 0.8, 1.0]),
+        "c": ("Other", None, 120.0, "B70f", 5.0, [0.7, 0.7, 5.0]),
+    }
+    names = ("manufacturer", "model", "kvp", "kernel", "slice_thickness_mm", "spacing_mm")
+    records = {
+        series: every | {"source_format": "dicom"} | dict(zip(names, told, strict=True))
+        for series, told in scanned.items()
+    }
+    records["l"] = every | {"source_format": "nifti", "spacing_mm": [0.9, 0.9, 2.0]}
+    phases = {"a": "venous", "b": "venous", "c": "", "l": ""}
+    rows = {
+        series: {"cohort": "LiTS" if series == "l" else TARGET, "phase": phase}
+        for series, phase in phases.items()
+    }
+    return read_back(acquisition_table(rows, records))
 
 
 def panels() -> dict:
-    """What figure 5 shows of the models that cross-validation chose without class weights."""
+    """What figure 5 shows of the models that cross-validation chose."""
     from livermet.phenotype.chosen import chosen_models
     from livermet.validation.failures import failure_panels
 
     types = facts().set_index("series")["sample_type"]
-    return failure_panels(predictions(), chosen_models(cross_validation()), types)
+    return failure_panels(predictions(), chosen_models(cross_validation(), choice()), types)
 
 
 def figures() -> dict:
@@ -295,15 +123,16 @@ def figures() -> dict:
     from livermet.report.ladder.figures import corrections
     from livermet.report.segmentation.figures import segmentation_examples
 
-    final = "nnunet_finetuned"
-    scans, limits = (
-        table[table["model"].eq(final)] for table in (detection.scans(), detection.burden())
-    )
+    def of_final(table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["model"].eq("nnunet_finetuned")]
+
     return {
         "detection_froc": lambda: froc(detection.froc(), "any_overlap"),
         "detection_sizes": lambda: sensitivity_by_size(detection.sizes(), "any_overlap"),
-        "detection_burden": lambda: agreement_of_burden(scans, limits),
-        "figure1_flow": lambda: flow(exclusions(), splits(), "mSCLC"),
+        "detection_burden": lambda: agreement_of_burden(
+            of_final(detection.scans()), of_final(detection.burden())
+        ),
+        "figure1_flow": lambda: flow(exclusions(), splits(), TARGET),
         "figure2_segmentation": lambda: segmentation_examples(examples(), "nnU-Net"),
         "figure3_burden": lambda: of_burden.burden(studies_with_burden(facts()), burden(), "NE"),
         "figure4_features": lambda: features(selection(), ["published", "corrected"]),
@@ -335,28 +164,28 @@ def examples() -> list:
     return made
 
 
-def choice() -> pd.DataFrame:
-    """Random forest with balanced weights stands first under corrected."""
-    return statistics.choice("RF", "balanced")
-
-
-def tables() -> dict[str, pd.DataFrame]:
-    """Every table of a run that has all parts: images, both protocols, printed values."""
+@cache
+def _tables() -> dict[str, pd.DataFrame]:
     from livermet.detection.table3 import table3_segmentation
     from livermet.report.classification import tables as classification
     from livermet.report.cohort import tables as cohort
     from livermet.validation.failures import tabulate_failures
 
     scored = pd.concat([scans("unet", ("single", "single")), scans()])
-    return {
-        "table1_cohort": cohort.table1_cohort(facts(), ["LiTS", "mSCLC"], "mSCLC", "NE"),
+    own = {
+        "table1_cohort": cohort.table1_cohort(facts(), ["LiTS", TARGET], TARGET, "NE"),
         "table2_splits": cohort.table2_splits(splits()),
-        "table3_segmentation": table3_segmentation(scored, facts(), "mSCLC"),
+        "table3_segmentation": table3_segmentation(scored, facts(), TARGET, draws=100, seed=1),
         "table4_classification": classification.table4_classification(scores(), choice()),
         "tableS1_acquisition": cohort.table_s1_acquisition(acquisition()),
         "tableS2_cross_validation": classification.table_s2_cross_validation(cross_validation()),
         "tableS3_weighted": classification.table_s3_weighted(scores()),
         "failures": tabulate_failures(panels()),
-        **detection.tables(),
-        **statistics.tables(),
     }
+    return {name: read_back(table) for name, table in own.items()}
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    """Every table of a run that has all parts: images, both protocols, printed values."""
+    own = {name: table.copy() for name, table in _tables().items()}
+    return own | detection.tables() | statistics.tables()

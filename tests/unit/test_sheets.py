@@ -1,12 +1,14 @@
 """Sheets: what is read, and that every problem of a sheet is told at once, by its row."""
 
+import re
+
 import pandas as pd
 import pytest
 
 from livermet.errors import InputError
 from livermet.sheets import (
-    MOLECULAR_COLUMNS,
-    SERIES_COLUMNS,
+    MOLECULAR_SHEET,
+    SERIES_SHEET,
     missing_files,
     read_molecular,
     read_series,
@@ -34,7 +36,7 @@ def write(path, rows, columns):
 
 
 def series_sheet(tmp_path, *rows):
-    return write(tmp_path / "series.tsv", [ROW | row for row in rows], SERIES_COLUMNS)
+    return write(tmp_path / "series.tsv", [ROW | row for row in rows], SERIES_SHEET.names)
 
 
 def sentences_of(path, read, *arguments):
@@ -59,7 +61,7 @@ def test_a_missing_sheet_names_its_columns(tmp_path):
 
 
 def test_a_missing_column_is_named(tmp_path):
-    path = write(tmp_path / "series.tsv", [ROW], [c for c in SERIES_COLUMNS if c != "cohort"])
+    path = write(tmp_path / "series.tsv", [ROW], [c for c in SERIES_SHEET.names if c != "cohort"])
     (sentence,) = sentences_of(path, read_series, ["LiTS"])
     assert "lacks the column 'cohort'" in sentence
 
@@ -101,9 +103,20 @@ def test_a_patient_has_one_cohort(tmp_path):
 
 @pytest.mark.parametrize("score", ["high", "", "nan", "inf"])
 def test_a_score_is_a_number(tmp_path, score):
-    path = write(tmp_path / "molecular.tsv", [SAMPLE, SAMPLE | {"score": score}], MOLECULAR_COLUMNS)
+    rows = [SAMPLE, SAMPLE | {"score": score}]
+    path = write(tmp_path / "molecular.tsv", rows, MOLECULAR_SHEET.names)
     (sentence,) = sentences_of(path, read_molecular)
     assert f"row 3: score '{score}' is not a number" in sentence
+
+
+def test_the_readme_of_the_config_tells_of_the_same_columns(root):
+    readme = (root / "config" / "README.md").read_text()
+    sheets = readme.split("## Sheets")[1].split("## Ledger")[0]
+    heads = re.findall(r"^\| ([\w, ]+) \|", sheets, re.M)
+    assert [name for head in heads[1:] for name in head.split(", ")] == SERIES_SHEET.names
+    samples = re.search(r"`molecular.tsv`, one row a sample: (.*)", sheets, re.S).group(1)
+    said = [samples.index(name) for name in MOLECULAR_SHEET.names]
+    assert said == sorted(said)
 
 
 def test_missing_files_are_named_with_the_place_to_put_them(tmp_path):

@@ -7,8 +7,10 @@ from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import prepared
 from livermet.phenotype.table import read_feature_table
-from livermet.statistics.sample_size import plan_sample_size
+from livermet.statistics.sample_size import SAMPLE_SIZE, plan_sample_size
 from livermet.statistics.stability import (
+    STABILITY,
+    SUMMARY,
     resample_selections,
     summarise_selections,
     tabulate_stability,
@@ -27,8 +29,8 @@ with job(snakemake) as log:
         len(chosen),
         chosen.to_numpy().sum() / max(len(chosen), 1),
     )
-    write_table(tabulate_stability(chosen), outputs.stability)
+    write_table(tabulate_stability(chosen), outputs.stability, STABILITY)
     summary = summarise_selections(pd.concat([*others, corrected]), chosen)
-    write_table(summary, outputs.summary)
+    write_table(summary, outputs.summary, SUMMARY)
     plan = plan_sample_size(table, corrected, params.assumed_auc)
-    write_table(plan, outputs.sample_size)
+    write_table(plan, outputs.sample_size, SAMPLE_SIZE)

@@ -2,7 +2,7 @@
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.phenotype.harmonisation import assign_batches, name_batches
+from livermet.phenotype.harmonisation import BATCHES, assign_batches, name_batches
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params
@@ -12,4 +12,4 @@ with job(snakemake) as log:
     batches = assign_batches(matching, names, params.by, params.minimum_patients)
     for batch, rows in batches.groupby("batch"):
         log.info("%s: %d series, %d patients", batch, len(rows), rows["patient"].nunique())
-    write_table(batches, snakemake.output.batches)
+    write_table(batches, snakemake.output.batches, BATCHES)

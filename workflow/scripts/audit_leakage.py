@@ -10,7 +10,8 @@ from livermet.jobs import job
 from livermet.ledger.tables import read_ledger
 from livermet.provenance.code import file_checksum
 from livermet.provenance.leakage import (
-    STALE_COLUMNS,
+    AUDIT,
+    STALE,
     audit_roles,
     classification_splits,
     classification_training,
@@ -44,7 +45,7 @@ with job(snakemake) as log:
         ],
         ignore_index=True,
     )
-    write_table(audit, snakemake.output.audit)
+    write_table(audit, snakemake.output.audit, AUDIT)
     stop_on(leaks(audit))
     checksums: dict[str, dict[str, str]] = {}
     for path in map(Path, snakemake.input.volumes):
@@ -54,6 +55,6 @@ with job(snakemake) as log:
         stale_cases(record["cases"], checksums).assign(model=record["model"], fold=record["fold"])
         for record in records
     ]
-    stale_table = pd.concat([pd.DataFrame(columns=STALE_COLUMNS), *stale], ignore_index=True)
-    write_table(stale_table[STALE_COLUMNS], snakemake.output.stale)
+    stale_table = pd.concat([pd.DataFrame(columns=STALE.names), *stale], ignore_index=True)
+    write_table(stale_table[STALE.names], snakemake.output.stale, STALE)
     log.info("%d models, no patient on both sides, %d stale cases", len(records), len(stale_table))

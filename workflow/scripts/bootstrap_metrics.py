@@ -4,7 +4,12 @@ from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.baselines import BASELINES
 from livermet.phenotype.fits import read_rows
-from livermet.phenotype.metrics import bootstrap_metrics, summarise_folds
+from livermet.phenotype.metrics import (
+    FOLDS_SUMMARY,
+    TEST_METRICS,
+    bootstrap_metrics,
+    summarise_folds,
+)
 
 with job(snakemake) as log:
     draws, seed = snakemake.params.draws, snakemake.params.seed
@@ -13,6 +18,6 @@ with job(snakemake) as log:
     folds = read_rows(snakemake.input.cross_validation)
     metrics = bootstrap_metrics(folds, predictions, draws, seed)
     log.info("%d models, %d draws", len(metrics.groupby(["model", "weighting"])), draws)
-    write_table(metrics, snakemake.output.metrics)
+    write_table(metrics, snakemake.output.metrics, TEST_METRICS)
     validated = summarise_folds(folds, predictions, draws, seed)
-    write_table(validated, snakemake.output.cross_validation)
+    write_table(validated, snakemake.output.cross_validation, FOLDS_SUMMARY)

@@ -3,8 +3,14 @@
 from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.fits import read_rows
-from livermet.statistics.calibration import calibrate, calibration_curve, judged
-from livermet.statistics.decision_curve import decision_curve, of_chosen
+from livermet.statistics.calibration import (
+    CALIBRATION,
+    CURVE,
+    calibrate,
+    calibration_curve,
+    judged,
+)
+from livermet.statistics.decision_curve import DECISIONS, decision_curve, of_chosen
 
 with job(snakemake) as log:
     given, outputs = snakemake.input, snakemake.output
@@ -20,7 +26,7 @@ with job(snakemake) as log:
             row.brier,
             row.reason,
         )
-    write_table(calibration, outputs.calibration)
-    write_table(calibration_curve(predictions), outputs.curve)
+    write_table(calibration, outputs.calibration, CALIBRATION)
+    write_table(calibration_curve(predictions), outputs.curve, CURVE)
     chosen = of_chosen(predictions, read_rows([given.choice]))
-    write_table(decision_curve(chosen), outputs.decisions)
+    write_table(decision_curve(chosen), outputs.decisions, DECISIONS)

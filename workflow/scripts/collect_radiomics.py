@@ -4,11 +4,16 @@ import numpy as np
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.ledger.batches import read_batches, stop_on_missing
+from livermet.ledger.batches import as_values, read_batches, stop_on_missing
 from livermet.radiomics.aggregation import aggregate
 from livermet.radiomics.features import FEATURES
 from livermet.radiomics.provenance import provenance_line
-from livermet.radiomics.tables import COHORT_LESION_COLUMNS, feature_table, with_matches
+from livermet.radiomics.tables import (
+    COHORT_LESIONS,
+    cohort_features,
+    feature_table,
+    with_matches,
+)
 
 with job(snakemake) as log:
     given, params, output = snakemake.input, snakemake.params, snakemake.output
@@ -26,7 +31,7 @@ with job(snakemake) as log:
         rows = aggregate(unions, measured, aggregation)
         features = feature_table(rows, matching, params.name)
         provenance = provenance_line(*made, f"aggregation {aggregation}")
-        write_table(features, path, provenance)
+        write_table(as_values(features), path, cohort_features(params.name), provenance)
     log.info(
         "%d series with a mask, %d included by the matching, %d in the table, %d without lesions",
         len(unions),
@@ -47,4 +52,5 @@ with job(snakemake) as log:
         lesions = lesions.assign(matched="", matched_lesions="")
         matched = "not matched, as the run has no predictions"
     provenance = provenance_line(*made, "one row a lesion", matched)
-    write_table(lesions[list(COHORT_LESION_COLUMNS)], output.lesions, provenance)
+    lesions = as_values(lesions[COHORT_LESIONS.names])
+    write_table(lesions, output.lesions, COHORT_LESIONS, provenance)

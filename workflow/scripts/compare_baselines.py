@@ -7,7 +7,12 @@ from livermet.jobs import job
 from livermet.phenotype.baselines import BASELINES
 from livermet.phenotype.corrected import UNWEIGHTED
 from livermet.phenotype.fits import read_rows
-from livermet.phenotype.metrics import compare_baselines, intervals_by_unit
+from livermet.phenotype.metrics import (
+    COMPARISONS,
+    INTERVALS,
+    compare_baselines,
+    intervals_by_unit,
+)
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params
@@ -20,7 +25,8 @@ with job(snakemake) as log:
     scored = pd.concat([unweighted, tested, others], ignore_index=True)
     comparison = compare_baselines(scored, params.draws, params.seed)
     log.info("%d comparisons with %s", len(comparison), ", ".join(BASELINES))
-    write_table(comparison, snakemake.output.baselines)
+    write_table(comparison, snakemake.output.baselines, COMPARISONS)
     kept = scored[scored["model"].isin([chosen["model"], *BASELINES])]
     kept = pd.concat([kept[kept["protocol"] == "corrected"], others], ignore_index=True)
-    write_table(intervals_by_unit(kept, params.draws, params.seed), snakemake.output.intervals)
+    intervals = intervals_by_unit(kept, params.draws, params.seed)
+    write_table(intervals, snakemake.output.intervals, INTERVALS)

@@ -3,7 +3,7 @@
 from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.table import read_feature_table
-from livermet.reproduction.comparison import compare_weights
+from livermet.reproduction.comparison import WEIGHT_SEARCH, compare_weights
 
 with job(snakemake) as log:
     table = read_feature_table(snakemake.input.features, snakemake.params.name)
@@ -16,4 +16,4 @@ with job(snakemake) as log:
     weights = compare_weights(found, table)
     for row in weights.itertuples():
         log.info("%s: %g printed, %g found", row.model, row.printed_weight, row.found_weight)
-    write_table(weights, snakemake.output.weights)
+    write_table(weights, snakemake.output.weights, WEIGHT_SEARCH)

@@ -9,7 +9,7 @@ from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.fits import AS_WRITTEN, read_rows
 from livermet.phenotype.table import read_feature_table
-from livermet.reproduction.comparison import compare, facts_of_table, scores_of_models
+from livermet.reproduction.comparison import REPRODUCTION, compare, facts_of_table, scores_of_models
 
 with job(snakemake) as log:
     given = snakemake.input
@@ -25,4 +25,4 @@ with job(snakemake) as log:
     reproduction = compare(printed, pd.concat([scores, facts]), repeats)
     for agreement, count in reproduction["agreement"].value_counts().items():
         log.info("%s: %d", agreement, count)
-    write_table(reproduction, snakemake.output.reproduction)
+    write_table(reproduction, snakemake.output.reproduction, REPRODUCTION)

@@ -7,7 +7,7 @@ from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import UNWEIGHTED, Settings
 from livermet.phenotype.fits import read_rows
 from livermet.phenotype.table import read_feature_table
-from livermet.validation.ladder import Protocols, climb, tabulate
+from livermet.validation.ladder import CORRECTIONS, Protocols, climb, tabulate
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params
@@ -31,4 +31,4 @@ with job(snakemake) as log:
     corrections = tabulate(steps, params.draws, params.seed)
     for row in corrections.itertuples():
         log.info("%d %s: test AUC %.3f (%s)", row.step, row.correction, row.auc, row.model)
-    write_table(corrections, snakemake.output.corrections)
+    write_table(corrections, snakemake.output.corrections, CORRECTIONS)

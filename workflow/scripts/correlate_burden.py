@@ -2,7 +2,7 @@
 
 from livermet.files import write_table
 from livermet.jobs import job
-from livermet.phenotype.burden import correlate_burden
+from livermet.phenotype.burden import BURDEN, correlate_burden
 from livermet.phenotype.table import read_feature_table
 
 with job(snakemake) as log:
@@ -10,4 +10,4 @@ with job(snakemake) as log:
     burden = correlate_burden(table)
     for row in burden.itertuples():
         log.info("%s: %d studies%s", row.subset, row.studies, f" ({row.reason})" * bool(row.reason))
-    write_table(burden, snakemake.output.burden)
+    write_table(burden, snakemake.output.burden, BURDEN)

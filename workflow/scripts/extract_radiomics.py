@@ -6,7 +6,7 @@ from livermet.images import read_image
 from livermet.jobs import job
 from livermet.ledger.batches import write_parts
 from livermet.radiomics.provenance import provenance_line
-from livermet.radiomics.scans import LESION_COLUMNS, UNION_COLUMNS, scan_features
+from livermet.radiomics.scans import LESIONS, UNIONS, scan_features
 
 with job(snakemake) as log:
     # ITK would take every core of the machine.
@@ -30,8 +30,8 @@ with job(snakemake) as log:
         )
         if reason := union["reason"].item():
             log.info("%s: features are missing: %s", series, reason)
-        unions.append(union.assign(series=series)[list(UNION_COLUMNS)])
-        lesions.append(single.assign(series=series)[list(LESION_COLUMNS)])
+        unions.append(union.assign(series=series)[UNIONS.names])
+        lesions.append(single.assign(series=series)[LESIONS.names])
     provenance = provenance_line(params.settings, params.versions["pyradiomics-bhklab"], mask)
-    write_parts(unions, output.union, provenance)
-    write_parts(lesions, output.lesions, provenance)
+    write_parts(unions, output.union, UNIONS, provenance)
+    write_parts(lesions, output.lesions, LESIONS, provenance)

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from livermet.cohort.facts import (
+    FACTS,
     facts_of_features,
     facts_of_sheet,
     masks_of_features,
@@ -31,5 +32,5 @@ with job(snakemake) as log:
             read_table(inputs.matching, dtype=texts),
             pd.concat(masks),
         )
-    write_table(facts, snakemake.output.facts)
+    write_table(facts, snakemake.output.facts, FACTS)
     log.info("%d series of %d patients", len(facts), facts["patient"].nunique())

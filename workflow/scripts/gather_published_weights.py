@@ -4,8 +4,9 @@ import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
+from livermet.phenotype.published import WEIGHTS
 
 with job(snakemake) as log:
     weights = pd.concat([read_table(path) for path in snakemake.input.parts])
     log.info("%d weights", len(weights))
-    write_table(weights.sort_values("weight"), snakemake.output.weights)
+    write_table(weights.sort_values("weight"), snakemake.output.weights, WEIGHTS)

@@ -2,7 +2,7 @@
 
 from livermet.files import write_table
 from livermet.jobs import job
-from livermet.phenotype.table import as_published_columns, import_table
+from livermet.phenotype.table import as_published_columns, import_table, imported_table
 
 with job(snakemake) as log:
     params = snakemake.params
@@ -14,4 +14,5 @@ with job(snakemake) as log:
         table["patient"].nunique(),
         (table["group"] == "test").sum(),
     )
-    write_table(as_published_columns(table, params.name), snakemake.output.features)
+    published = as_published_columns(table, params.name)
+    write_table(published, snakemake.output.features, imported_table(params.name))

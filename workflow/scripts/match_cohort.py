@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from livermet.cohort.matching import exclusion_flow, match_samples, split_report
+from livermet.cohort.matching import (
+    FLOW,
+    MATCHING,
+    SPLITS,
+    exclusion_flow,
+    match_samples,
+    split_report,
+)
 from livermet.files import write_table
 from livermet.jobs import job
 from livermet.ledger.tables import read_ledger
@@ -25,7 +32,7 @@ with job(snakemake) as log:
     flow = exclusion_flow(matched)
     for row in flow.itertuples():
         log.info("%s: %d series left, %d removed", row.reason, row.left_series, row.removed_series)
-    write_table(matched, snakemake.output.matching)
-    write_table(flow, snakemake.output.exclusions)
+    write_table(matched, snakemake.output.matching, MATCHING)
+    write_table(flow, snakemake.output.exclusions, FLOW)
     report = split_report(series, matched, places, params.segmentation_set)
-    write_table(report, snakemake.output.splits)
+    write_table(report, snakemake.output.splits, SPLITS)

@@ -3,13 +3,14 @@
 import pandas as pd
 
 from livermet.detection.scores import (
-    GROUP_COLUMNS,
-    LESION_COLUMNS,
-    MATCHING_COLUMNS,
+    GROUPS,
+    MATCHING,
+    SCANS,
+    lesions_by,
     measure_scan,
     scan_table,
 )
-from livermet.detection.thresholds import COUNT_COLUMNS, froc_counts
+from livermet.detection.thresholds import COUNTS, froc_counts
 from livermet.images import read_image
 from livermet.jobs import job
 from livermet.ledger.batches import write_parts
@@ -18,12 +19,12 @@ with job(snakemake) as log:
     given, output, model = snakemake.input, snakemake.output, snakemake.wildcards.model
     settings = snakemake.params.settings
     kept = {name: settings[name] for name in settings if name != "surface_tolerance_mm"}
-    by_rule = [f"matched_{rule}" for rule in settings["matching"]]
-    columns = {
-        "lesions": [*LESION_COLUMNS, *by_rule],
-        "matching": list(MATCHING_COLUMNS),
-        "groups": list(GROUP_COLUMNS),
-        "froc": list(COUNT_COLUMNS),
+    contracts = {
+        "scans": SCANS,
+        "lesions": lesions_by(settings["matching"]),
+        "matching": MATCHING,
+        "groups": GROUPS,
+        "froc": COUNTS,
     }
     tables = {name: [] for name, _ in output.items()}
     references, probabilities = iter(given.references), iter(given.probabilities)
@@ -33,7 +34,7 @@ with job(snakemake) as log:
         reference = read_image(next(references)) if scan["reference"] else None
         measured = measure_scan(read_image(path), reference, **settings)
         scores = measured.scores
-        froc = pd.DataFrame(columns=columns["froc"])
+        froc = pd.DataFrame(columns=COUNTS.names)
         if reference is None:
             log.info("%s: %d predicted lesions, no reference", series, scores.predicted_lesions)
         else:
@@ -55,6 +56,6 @@ with job(snakemake) as log:
             "froc": froc,
         }
         for name, table in found.items():
-            tables[name].append(table.assign(series=series, model=model)[columns[name]])
+            tables[name].append(table.assign(series=series, model=model)[contracts[name].names])
     for name, path in output.items():
-        write_parts(tables[name], path)
+        write_parts(tables[name], path, contracts[name])

@@ -6,7 +6,7 @@ from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.corrected import prepared
 from livermet.phenotype.table import read_feature_table
-from livermet.statistics.reproducibility import measure_reproducibility
+from livermet.statistics.reproducibility import REPRODUCIBILITY, measure_reproducibility
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params
@@ -32,4 +32,5 @@ with job(snakemake) as log:
             )
         icc.insert(0, "aggregation", aggregation)
         parts.append(icc)
-    write_table(pd.concat(parts), snakemake.output.reproducibility)
+    table = pd.concat(parts)
+    write_table(table, snakemake.output.reproducibility, REPRODUCIBILITY)

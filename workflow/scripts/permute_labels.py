@@ -5,7 +5,7 @@ from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import Settings
 from livermet.phenotype.table import read_feature_table
-from livermet.validation.permutation import permutation_aucs
+from livermet.validation.permutation import AUCS, permutation_aucs
 
 with job(snakemake) as log:
     params, classifier = snakemake.params, snakemake.wildcards.classifier
@@ -16,4 +16,4 @@ with job(snakemake) as log:
     log.info("%s: permutations %d to %d", classifier, first, last)
     numbers = range(first, last + 1)
     aucs = permutation_aucs(table, classifier, params.folds, numbers, settings)
-    write_table(aucs.assign(model=classifier), snakemake.output.aucs)
+    write_table(aucs, snakemake.output.aucs, AUCS)

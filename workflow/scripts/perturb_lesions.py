@@ -5,7 +5,7 @@ import SimpleITK as sitk
 from livermet.images import read_image
 from livermet.jobs import job
 from livermet.ledger.batches import write_parts
-from livermet.radiomics.perturbation import Perturbations, perturbed_features
+from livermet.radiomics.perturbation import PERTURBED, Perturbations, perturbed_features
 from livermet.radiomics.provenance import provenance_line
 
 with job(snakemake) as log:
@@ -34,4 +34,4 @@ with job(snakemake) as log:
             )
         )
     provenance = provenance_line(params.settings, params.versions["pyradiomics-bhklab"], mask)
-    write_parts(tables, snakemake.output.table, provenance)
+    write_parts(tables, snakemake.output.table, PERTURBED, provenance)

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
+from livermet.cohort.matching import SERIES_PLACES
 from livermet.files import write_table
 from livermet.jobs import job
 
 with job(snakemake) as log:
-    places = pd.DataFrame(snakemake.params.rows, columns=["series", "patient", "cohort", "place"])
-    write_table(places, snakemake.output.places)
+    places = pd.DataFrame(snakemake.params.rows, columns=SERIES_PLACES.names)
+    write_table(places, snakemake.output.places, SERIES_PLACES)
     log.info("%d series of %d patients", len(places), places["patient"].nunique())

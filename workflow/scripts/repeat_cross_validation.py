@@ -5,7 +5,7 @@ from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import Settings, prepared
 from livermet.phenotype.table import read_feature_table
-from livermet.validation.repeats import repeat_baselines, repeat_cross_validation
+from livermet.validation.repeats import REPEATED, repeat_baselines, repeat_cross_validation
 
 with job(snakemake) as log:
     params, model = snakemake.params, snakemake.wildcards.repeated
@@ -17,4 +17,4 @@ with job(snakemake) as log:
     else:
         settings = Settings(params.lasso_target, params.trees, params.seed)
         predictions = repeat_cross_validation(table, model, params.folds, params.repeats, settings)
-    write_table(predictions, snakemake.output.predictions)
+    write_table(predictions, snakemake.output.predictions, REPEATED)

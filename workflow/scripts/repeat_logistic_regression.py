@@ -10,7 +10,7 @@ os.environ["OPENBLAS_CORETYPE"] = snakemake.wildcards.kernel
 from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.table import read_feature_table
-from livermet.reproduction.comparison import repeat_logistic_regression
+from livermet.reproduction.comparison import REPEATS, repeat_logistic_regression
 
 with job(snakemake) as log:
     params = snakemake.params
@@ -18,4 +18,4 @@ with job(snakemake) as log:
     selection = read_table(snakemake.input.selection, dtype={"fold": str})
     repeat = repeat_logistic_regression(table, selection, params.weightings, params.draws)
     log.info("asked for %s, computed with %s", snakemake.wildcards.kernel, repeat["answer"].iloc[0])
-    write_table(repeat, snakemake.output.repeat)
+    write_table(repeat, snakemake.output.repeat, REPEATS)

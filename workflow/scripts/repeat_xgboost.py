@@ -10,7 +10,7 @@ import pandas as pd
 from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.table import read_feature_table
-from livermet.reproduction.comparison import repeat_xgboost
+from livermet.reproduction.comparison import REPEATS, repeat_xgboost
 
 with job(snakemake) as log:
     params = snakemake.params
@@ -19,4 +19,4 @@ with job(snakemake) as log:
     what = (table, selection, params.weightings, params.draws)
     log.info("%d repeats with %d threads", params.repeats, snakemake.threads)
     repeats = repeat_xgboost(*what, params.repeats, snakemake.threads)
-    write_table(pd.concat(repeats), snakemake.output.repeats)
+    write_table(pd.concat(repeats), snakemake.output.repeats, REPEATS)

@@ -3,6 +3,11 @@
 import pandas as pd
 
 from livermet.detection.cohort import (
+    BURDENS,
+    LESION_FREE,
+    SCANS_OF_SETS,
+    SCORES,
+    SIZES,
     burden_table,
     lesion_free_table,
     scans_of_sets,
@@ -11,8 +16,8 @@ from livermet.detection.cohort import (
     size_table,
     with_reference,
 )
-from livermet.detection.comparison import comparison_table
-from livermet.detection.froc import froc_table
+from livermet.detection.comparison import COMPARISON, comparison_table
+from livermet.detection.froc import CURVES, froc_table
 from livermet.files import read_table, write_table
 from livermet.jobs import job
 
@@ -22,6 +27,16 @@ def read_all(paths: list[str]) -> pd.DataFrame:
     texts = {"series": str, "references": str, "predictions": str}
     return pd.concat([read_table(path, dtype=texts) for path in paths], ignore_index=True)
 
+
+CONTRACTS = {
+    "scans": SCANS_OF_SETS,
+    "scores": SCORES,
+    "sizes": SIZES,
+    "burden": BURDENS,
+    "lesion_free": LESION_FREE,
+    "comparison": COMPARISON,
+    "froc": CURVES,
+}
 
 with job(snakemake) as log:
     places = read_table(snakemake.input.places, dtype={"series": str, "patient": str})
@@ -45,4 +60,4 @@ with job(snakemake) as log:
     }
     for name, table in tables.items():
         log.info("%s: %d rows", name, len(table))
-        write_table(table, getattr(snakemake.output, name))
+        write_table(table, getattr(snakemake.output, name), CONTRACTS[name])

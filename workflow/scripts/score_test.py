@@ -6,10 +6,10 @@ import pandas as pd
 from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.baselines import BASELINES
-from livermet.phenotype.choice import choose
+from livermet.phenotype.choice import CHOICE, choose
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import UNWEIGHTED, prepared, score_test
-from livermet.phenotype.fits import read_rows
+from livermet.phenotype.fits import PREDICTIONS, read_rows
 from livermet.phenotype.table import read_feature_table
 
 with job(snakemake) as log:
@@ -25,5 +25,5 @@ with job(snakemake) as log:
     predictions = pd.concat(
         [score_test(table, models[name][weighting], name, weighting) for name, weighting in scored]
     )
-    write_table(choice, snakemake.output.choice)
-    write_table(predictions, snakemake.output.predictions)
+    write_table(choice, snakemake.output.choice, CHOICE)
+    write_table(predictions, snakemake.output.predictions, PREDICTIONS)

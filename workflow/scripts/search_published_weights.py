@@ -2,7 +2,7 @@
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.phenotype.published import CANDIDATE_WEIGHTS, search_weights
+from livermet.phenotype.published import CANDIDATE_WEIGHTS, WEIGHTS, search_weights
 from livermet.phenotype.table import read_feature_table
 
 with job(snakemake) as log:
@@ -13,4 +13,4 @@ with job(snakemake) as log:
     weights = CANDIDATE_WEIGHTS[first - 1 : last]
     log.info("%s: weights %g to %g", wildcards.classifier, weights[0], weights[-1])
     found = search_weights(table, selection, wildcards.classifier, params.trees, weights)
-    write_table(found, snakemake.output.weights)
+    write_table(found, snakemake.output.weights, WEIGHTS)

@@ -4,7 +4,7 @@ from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype import corrected, published
 from livermet.phenotype.combat import with_batches
-from livermet.phenotype.fits import PUBLISHED
+from livermet.phenotype.fits import PUBLISHED, SELECTION
 from livermet.phenotype.harmonisation import check_measured
 from livermet.phenotype.table import read_feature_table
 
@@ -20,4 +20,4 @@ with job(snakemake) as log:
         selection = corrected.select(table, params.lasso_target, params.seed)
     for fold, chosen in selection.groupby("fold"):
         log.info("fold %s: %d features selected", fold, chosen["feature"].notna().sum())
-    write_table(selection, snakemake.output.selection)
+    write_table(selection, snakemake.output.selection, SELECTION)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.files import write_table
 from livermet.jobs import job
-from livermet.validation.null import simulate
+from livermet.validation.null import COHORTS, simulate
 
 with job(snakemake) as log:
     params = snakemake.params
@@ -15,4 +15,4 @@ with job(snakemake) as log:
             simulate(seed, params.folds, params.draws, params.lasso_alpha, params.lasso_target)
         )
         log.info("null cohort %d of %d to %d", seed, first, last)
-    write_table(pd.concat(cohorts, ignore_index=True), snakemake.output.cohorts)
+    write_table(pd.concat(cohorts, ignore_index=True), snakemake.output.cohorts, COHORTS)

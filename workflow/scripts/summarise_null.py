@@ -4,10 +4,10 @@ import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.validation.null import summarise_null
+from livermet.validation.null import NULL, summarise_null
 
 with job(snakemake) as log:
     cohorts = pd.concat([read_table(path) for path in snakemake.input.cohorts])
     summary = summarise_null(cohorts)
     log.info("%d null cohorts", cohorts["seed"].nunique())
-    write_table(summary, snakemake.output.summary)
+    write_table(summary, snakemake.output.summary, NULL)

@@ -4,11 +4,11 @@ import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.validation.permutation import summarise_permutations
+from livermet.validation.permutation import PERMUTATION, summarise_permutations
 
 with job(snakemake) as log:
     aucs = pd.concat([read_table(path) for path in snakemake.input.aucs], ignore_index=True)
     summary = summarise_permutations(aucs)
     for row in summary.itertuples():
         log.info("%s: AUC %.3f, p %.3f", row.model, row.observed, row.p)
-    write_table(summary, snakemake.output.summary)
+    write_table(summary, snakemake.output.summary, PERMUTATION)

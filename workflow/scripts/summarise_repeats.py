@@ -3,10 +3,10 @@
 from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.fits import read_rows
-from livermet.validation.repeats import summarise_repeats
+from livermet.validation.repeats import SUMMARY, summarise_repeats
 
 with job(snakemake) as log:
     predictions = read_rows(snakemake.input.predictions)
     summary = summarise_repeats(predictions, snakemake.params.draws, snakemake.params.seed)
     log.info("%d models", summary["model"].nunique())
-    write_table(summary, snakemake.output.summary)
+    write_table(summary, snakemake.output.summary, SUMMARY)

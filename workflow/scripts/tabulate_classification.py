@@ -5,6 +5,9 @@ import pandas as pd
 from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.report.classification.tables import (
+    TABLE_4,
+    TABLE_S2,
+    TABLE_S3,
     table4_classification,
     table_s2_cross_validation,
     table_s3_weighted,
@@ -20,7 +23,7 @@ with job(snakemake) as log:
         for paths in (given.metrics, given.cross_validation)
     )
     choice = read_table(given.choice, **AS_WRITTEN) if given.choice else None
-    write_table(table4_classification(metrics, choice), output.table4)
-    write_table(table_s2_cross_validation(validated), output.table_s2)
-    write_table(table_s3_weighted(metrics), output.table_s3)
+    write_table(table4_classification(metrics, choice), output.table4, TABLE_4)
+    write_table(table_s2_cross_validation(validated), output.table_s2, TABLE_S2)
+    write_table(table_s3_weighted(metrics), output.table_s3, TABLE_S3)
     log.info("%d test scores, %d cross-validated scores", len(metrics), len(validated))

@@ -6,6 +6,9 @@ from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.chosen import chosen_models
 from livermet.validation.failures import (
+    CURVES,
+    FAILURES,
+    SCORED,
     failure_panels,
     tabulate_curves,
     tabulate_failures,
@@ -24,7 +27,7 @@ with job(snakemake) as log:
     chosen = chosen_models(validated, choice)
     facts = read_table(given.facts, dtype={"series": str})
     panels = failure_panels(predictions, chosen, facts.set_index("series")["sample_type"])
-    write_table(tabulate_failures(panels), output.table)
-    write_table(tabulate_scores(panels), output.scores)
-    write_table(tabulate_curves(panels), output.curves)
+    write_table(tabulate_failures(panels), output.table, FAILURES)
+    write_table(tabulate_scores(panels), output.scores, SCORED)
+    write_table(tabulate_curves(panels), output.curves, CURVES)
     log.info("%s", ", ".join(f"{name}: {choice.model}" for name, choice in chosen.items()))

@@ -4,7 +4,12 @@ from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import prepared
-from livermet.phenotype.harmonisation import compare_features, count_batches
+from livermet.phenotype.harmonisation import (
+    BATCH_COUNTS,
+    VARIANCE,
+    compare_features,
+    count_batches,
+)
 from livermet.phenotype.table import read_feature_table
 
 with job(snakemake) as log:
@@ -14,5 +19,5 @@ with job(snakemake) as log:
     features = compare_features(table)
     medians = features[["before", "after", "held_out"]].median()
     log.info("variance explained by batch, median of features: %.3f, %.3f, held out %.3f", *medians)
-    write_table(count_batches(table), snakemake.output.batches)
-    write_table(features, snakemake.output.features)
+    write_table(count_batches(table), snakemake.output.batches, BATCH_COUNTS)
+    write_table(features, snakemake.output.features, VARIANCE)

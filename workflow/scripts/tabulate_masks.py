@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.validation.masks import MaskScores, compare_masks
+from livermet.validation.masks import MASKS, MaskScores, compare_masks
 
 
 def read(paths, **options):
@@ -25,6 +25,6 @@ with job(snakemake) as log:
         for mask in ("predicted", "reference")
     )
     table = compare_masks(predicted, reference, snakemake.params.model)
-    write_table(table, snakemake.output.table)
+    write_table(table, snakemake.output.table, MASKS)
     compared = table["difference"].notna()
     log.info("%d of %d scores stand on both masks", compared.sum(), compared.size)

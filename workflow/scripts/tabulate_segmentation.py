@@ -2,7 +2,12 @@
 
 import pandas as pd
 
-from livermet.detection.table3 import COLUMNS, table3_of_given_masks, table3_segmentation
+from livermet.detection.table3 import (
+    TABLE3,
+    TABLE3_UNSCORED,
+    table3_of_given_masks,
+    table3_segmentation,
+)
 from livermet.files import read_table, write_table
 from livermet.jobs import job
 
@@ -18,6 +23,7 @@ with job(snakemake) as log:
     elif snakemake.params.masks_given:
         table = table3_of_given_masks(places)
     else:
-        table = pd.DataFrame(columns=COLUMNS)
-    write_table(table, snakemake.output.table3)
+        table = pd.DataFrame(columns=TABLE3_UNSCORED.names)
+    contract = TABLE3 if snakemake.input.scans else TABLE3_UNSCORED
+    write_table(table, snakemake.output.table3, contract)
     log.info("%d rows", len(table))

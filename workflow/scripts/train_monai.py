@@ -11,7 +11,7 @@ from livermet.files import write_json, write_table
 from livermet.jobs import job
 from livermet.monai.networks import device_of, save_state
 from livermet.monai.settings import VALIDATION_FOLD, Settings
-from livermet.monai.training import fingerprint_of, train
+from livermet.monai.training import TRAINING, fingerprint_of, train
 from livermet.monai.volumes import read_case
 from livermet.provenance.code import file_checksum
 
@@ -84,5 +84,5 @@ with job(snakemake) as log:
         },
         snakemake.output.record,
     )
-    write_table(pd.DataFrame(progress.rows), snakemake.output.training)
+    write_table(pd.DataFrame(progress.rows), snakemake.output.training, TRAINING)
     checkpoint.unlink(missing_ok=True)

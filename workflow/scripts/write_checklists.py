@@ -6,7 +6,14 @@ import pandas as pd
 
 from livermet.files import read_table, whole_file, write_table
 from livermet.jobs import job
-from livermet.report.checklists import answers, compose, read_checklists, render, table_of
+from livermet.report.checklists import (
+    CHECKLISTS,
+    answers,
+    compose,
+    read_checklists,
+    render,
+    table_of,
+)
 from livermet.report.evidence.artifacts import Artifacts
 
 with job(snakemake) as log:
@@ -18,7 +25,8 @@ with job(snakemake) as log:
         snakemake.params.settings, {path.stem: read_table(path, **options) for path in paths}
     )
     filled = [(checklist, answers(checklist, run)) for checklist in read_checklists()]
-    write_table(pd.concat([table_of(*one) for one in filled]), snakemake.output.table)
+    table = pd.concat([table_of(*one) for one in filled])
+    write_table(table, snakemake.output.table, CHECKLISTS)
     with whole_file(snakemake.output.page) as beside:
         beside.write_text(render(compose(filled, run)))
     log.info("%d items", sum(len(found) for _, found in filled))

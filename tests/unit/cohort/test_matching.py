@@ -3,12 +3,16 @@
 import pandas as pd
 
 from livermet.cohort.matching import (
+    FLOW,
+    MATCHING,
+    SPLITS,
     exclusion_flow,
     match_samples,
     patient_strata,
     split_report,
     unusable_for_classes,
 )
+from livermet.contracts import check
 
 
 def series_table(*rows):
@@ -42,7 +46,10 @@ def test_the_nearest_sample_within_an_inclusive_window_of_92_days():
         ("e", "2020-01-16", "biopsy", 0.5),
         ("e", "2020-01-06", "cfdna", 0.6),
     )
-    matched = match_samples(series, molecular, 92, 0.0).set_index("series")
+    matched = match_samples(series, molecular, 92, 0.0)
+    placed = matched.assign(place="0")[MATCHING.names]
+    check(placed, MATCHING, "cohort/matching.tsv")
+    matched = matched.set_index("series")
     assert matched["days_apart"].dropna().to_dict() == {"near": -2, "edge": 92, "tie": -5}
     assert matched.at["near", "class"] == 0
     assert matched.at["edge", "class"] == 1
@@ -71,7 +78,9 @@ def test_exclusions_one_by_one():
         ("c1", "c", "2020-01-01", "absent"),  # counted at the first step that removes it
     )
     molecular = samples(("a", "2020-01-01", "biopsy", 0.1), ("b", "2020-01-01", "biopsy", 0.1))
-    flow = exclusion_flow(match_samples(series, molecular, 92, 0.0)).set_index("step")
+    flow = exclusion_flow(match_samples(series, molecular, 92, 0.0))
+    check(flow, FLOW, "cohort/exclusions.tsv")
+    flow = flow.set_index("step")
     units = ["series", "studies", "patients"]
     assert flow.loc["begin", [f"left_{unit}" for unit in units]].tolist() == [5, 4, 3]
     removed = flow[[f"removed_{unit}" for unit in units]]
@@ -138,7 +147,11 @@ def test_the_report_of_the_split_counts_both_tasks():
     )
     matched = match_samples(series, molecular, 92, 0.0)
     places = pd.Series({"a": "0", "b": "test", "c": "test"})
-    report = split_report(series, matched, places, ["a1"]).set_index(["task", "place"])
+    report = split_report(series, matched, places, ["a1"])
+    check(report, SPLITS, "cohort/splits.tsv")
+    # Where masks are given, nothing is segmented.
+    check(split_report(series, matched, places, []), SPLITS, "cohort/splits.tsv")
+    report = report.set_index(["task", "place"])
     units = ["patients", "studies", "series"]
     assert report.loc[("segmentation", "train"), units].tolist() == [1, 1, 1]
     assert report.loc[("segmentation", "test"), units].tolist() == [1, 1, 1]

@@ -1,7 +1,6 @@
 """The config: overlays as Snakemake lays them, and a check that refuses what it does not know."""
 
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import yaml
@@ -9,8 +8,8 @@ import yaml
 from livermet.config.keys import Phenotype, RadiomicsSettings
 from livermet.config.loading import check_config, in_order, load_config
 from livermet.errors import InputError
-from livermet.radiomics.aggregation import AGGREGATIONS
 from livermet.report import words
+from livermet.vocabulary import AGGREGATIONS
 
 
 def test_keys_are_laid_over_one_by_one(tmp_path):
@@ -36,7 +35,7 @@ def test_the_projects_own_configs_pass(root, overlay):
 
 
 def test_the_aggregations_are_those_that_radiomics_makes_and_the_page_names():
-    taken = get_args(Phenotype.model_fields["aggregation"].annotation)
+    taken = Phenotype.model_json_schema()["properties"]["aggregation"]["enum"]
     assert set(taken) == set(AGGREGATIONS) == words.AGGREGATIONS.keys() - {"table"}
 
 

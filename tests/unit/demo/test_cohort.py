@@ -4,12 +4,12 @@ import pandas as pd
 import pytest
 
 from livermet.cohort.matching import match_samples, patient_strata, study_names
-from livermet.demo.cohort import SEED, SIZES, demo_cohort, main
+from livermet.contracts import check
+from livermet.demo.cohort import SEED, SHEETS, SIZES, demo_cohort, main
 from livermet.ledger.tables import Ledger, Rules, assign, read_ledger
 from livermet.sheets import read_molecular, read_phantoms, read_series
 
 FOLDERS = {"demo": "config/demo", "test": "tests/demo/cohort"}
-SHEETS = ("series", "molecular", "phantoms")
 
 
 @pytest.fixture(params=FOLDERS)
@@ -140,3 +140,5 @@ def test_counts_hold_for_every_seed(seed):
     target = sheets.series[sheets.series["cohort"] == "mSCLC"]
     assert (target["patient"].nunique(), len(target)) == (28, 40)
     assert pd.to_numeric(sheets.molecular["score"]).notna().all()
+    for name, sheet in sheets._asdict().items():
+        check(sheet, SHEETS[name], f"{name}.tsv")

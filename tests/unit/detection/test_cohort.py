@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from livermet.contracts import check
 from livermet.detection.cohort import (
+    BURDENS,
+    LESION_FREE,
+    SCANS_OF_SETS,
+    SCORES,
+    SIZES,
     burden_table,
     lesion_free_table,
     scans_of_sets,
@@ -17,7 +23,7 @@ from livermet.detection.cohort import (
     summarise,
 )
 from livermet.detection.intervals import Draws, estimate
-from livermet.detection.scores import measure_scan
+from livermet.detection.scores import LESIONS, SCANS, lesions_by, measure_scan
 from livermet.files import read_table, write_table
 
 from ..detection_phantoms import BRIDGE, FAR, LEFT, RIGHT, label_map, scan
@@ -57,8 +63,8 @@ def test_summary_reads_its_own_file(tmp_path):
         ],
         ignore_index=True,
     )
-    write_table(scans, tmp_path / "scans.tsv")
-    read = read_table(tmp_path / "scans.tsv", dtype={"series": str})
+    write_table(scans, tmp_path / "detection" / "unet" / "scans.tsv", SCANS)
+    read = read_table(tmp_path / "detection" / "unet" / "scans.tsv", dtype={"series": str})
     assert read["series"].tolist() == ["01", "02"]
     assert read["reference_lesions"].isna().tolist() == [False, True]
     pd.testing.assert_frame_equal(summarise(read, "LiTS"), summarise(scans, "LiTS"))
@@ -138,7 +144,7 @@ FACTS = pd.DataFrame(
 )
 RULES = ("any_overlap", "iou_0.5")
 # What each scan holds: prediction, reference.
-SCANS = {
+IMAGES = {
     "a": (label_map(LEFT, FAR), label_map(LEFT, RIGHT)),
     "b": (label_map(LEFT), label_map(BRIDGE)),
     "c": (label_map(FAR), label_map()),
@@ -149,7 +155,7 @@ SCANS = {
 def measured_cohort(kind="single"):
     """All tables of the scans above by a model m, as the stage writes and reads them."""
     tables = {"scans": [], "lesions": [], "matching": [], "groups": []}
-    for series, images in SCANS.items():
+    for series, images in IMAGES.items():
         found = measure_scan(*images, matching=RULES)
         tables["scans"].append(scan(series, "m", *images, kind=kind))
         for name in ("lesions", "matching", "groups"):
@@ -187,11 +193,14 @@ def test_a_scan_is_listed_in_each_of_its_sets(sets):
         ["whole cohort", "c", "2"],
     ]
     assert {"lesion_dice", "reference_burden_ml", "predicted_burden_ml"} <= set(table.columns)
+    check(table, SCANS_OF_SETS, "tables/detection_scans.csv")
     assert scans_of_sets([]).empty
+    check(scans_of_sets([]), SCANS_OF_SETS, "tables/detection_scans.csv")
 
 
 def test_scores_of_a_cohort_by_hand(sets, cohort):
     table = score_table(sets, cohort["matching"], cohort["groups"], draws=100, seed=1)
+    check(table, SCORES, "tables/detection_scores.csv")
     table = table[table["test_set"].eq("whole cohort")].set_index(["rule", "metric"])
     # a: 1 of 2 detected, 1 of 2 predicted true; b: 1 of 1, 1 of 1 (one voxel pair of six: IoU 1/3);
     # c: one false positive.
@@ -233,13 +242,15 @@ def test_sensitivity_by_size_reads_its_own_file(sets, cohort, tmp_path):
     known = lesions["side"].eq("reference")
     lesions.loc[known & lesions["series"].eq("a"), "diameter_mm"] = [5.0, 4.999]
     lesions.loc[known & lesions["series"].eq("b"), "diameter_mm"] = 20.0
-    write_table(lesions, tmp_path / "lesions.tsv")
-    for given in (lesions, read_table(tmp_path / "lesions.tsv", dtype={"series": str})):
+    path = tmp_path / "detection" / "m" / "lesions.tsv"
+    write_table(lesions[lesions_by(RULES).names], path, LESIONS)
+    for given in (lesions, read_table(path, dtype={"series": str})):
         table = size_table(sets[2:], given, ["any_overlap"], draws=100, seed=1)
         counted = table.set_index("diameter_mm")[["reference_lesions", "detected_lesions"]]
         assert counted.to_dict("split")["data"] == [[1, 0], [1, 1], [0, 0], [1, 1]]
         assert table["value"].tolist()[:2] == [0, 1]
         assert math.isnan(table["value"].iloc[2])
+        check(table, SIZES, "tables/detection_sizes.csv")
 
 
 def test_burden_agreement_is_bland_and_altmans():
@@ -256,7 +267,9 @@ def test_burden_agreement_is_bland_and_altmans():
     )
     facts = scans[["series", "patient"]].assign(cohort="T", place="test")
     sets = list(sets_of_scans(scans.drop(columns="patient"), facts, "S"))
-    found = burden_table(sets, draws=200, seed=1).set_index("metric")["value"]
+    table = burden_table(sets, draws=200, seed=1)
+    check(table, BURDENS, "tables/detection_burden.csv")
+    found = table.set_index("metric")["value"]
     difference = np.array([-2.0, -1.0, 4.0, 1.0])
     mean = np.array([9.0, 19.5, 42.0, 0.5])
     assert found["bias_ml"] == pytest.approx(0.5)
@@ -278,4 +291,5 @@ def test_scans_read_as_free_of_lesions_need_no_reference():
     assert whole.loc["predicted_ml_sd", "value"] == pytest.approx(np.std([0.002, 0], ddof=1))
     assert whole.loc["predicted_lesions", "value"] == 0.5
     assert whole.loc["scans_with_prediction", "value"] == 0.5
+    check(table, LESION_FREE, "tables/detection_lesion_free.csv")
     assert lesion_free_table(sets, [], draws=100, seed=1).empty

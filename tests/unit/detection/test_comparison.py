@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from livermet.contracts import check
 from livermet.detection.cohort import sets_of_scans
-from livermet.detection.comparison import SCORES, comparison_table
+from livermet.detection.comparison import COMPARISON, SCORES, comparison_table
 
 PATIENTS = [f"p{number}" for number in range(8)]
 
@@ -32,7 +33,9 @@ def scans_of(model, values, **columns):
 def compared(*scans):
     facts = pd.DataFrame({"series": PATIENTS, "patient": PATIENTS, "cohort": "T", "place": "test"})
     sets = list(sets_of_scans(pd.concat(scans, ignore_index=True), facts, "S"))
-    return comparison_table(sets).set_index(["metric", "model", "other"])
+    table = comparison_table(sets)
+    check(table, COMPARISON, "tables/detection_comparison.csv")
+    return table.set_index(["metric", "model", "other"])
 
 
 def test_every_pair_is_tested_and_corrected_by_holm():

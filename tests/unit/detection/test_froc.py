@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
+from livermet.contracts import check
 from livermet.detection.cohort import sets_of_scans
-from livermet.detection.froc import froc_table
-from livermet.detection.thresholds import COUNT_COLUMNS, THRESHOLDS, froc_counts
+from livermet.detection.froc import CURVES, froc_table
+from livermet.detection.thresholds import COUNTS, THRESHOLDS, froc_counts
 from livermet.errors import InputError
 from livermet.images import probability_bytes
 
@@ -32,7 +33,7 @@ def test_counts_at_each_threshold_by_hand():
     # LEFT is certain, RIGHT doubtful, FAR a false positive between them.
     given = probabilities([(LEFT, 0.9), (RIGHT, 0.3), (FAR, 0.6)])
     table = froc_counts(given, label_map(LEFT, RIGHT), **SETTINGS, thresholds=(0.2, 0.5, 0.8, 0.95))
-    assert list(table.columns) == list(COUNT_COLUMNS[2:])
+    assert list(table.columns) == COUNTS.names[2:]
     counted = table[["threshold", "detected_lesions", "predicted_lesions", "false_positives"]]
     assert counted.values.tolist() == [
         [0.2, 2, 3, 1],
@@ -55,6 +56,7 @@ def test_every_rule_has_every_threshold():
     settings = SETTINGS | {"matching": ["any_overlap", "lits"]}
     table = froc_counts(probabilities([]), label_map(LEFT), **settings)
     assert len(table) == 2 * len(THRESHOLDS)
+    check(table.assign(series="a", model="m")[COUNTS.names], COUNTS, "detection/m/froc.tsv")
     assert (table["detected_lesions"] == 0).all()
 
 
@@ -76,12 +78,14 @@ def test_the_curve_pools_lesions_and_averages_false_positives_over_scans():
             ("a", "m", "any_overlap", 0.5, 4, 5, 3, 3, 2),
             ("b", "m", "any_overlap", 0.5, 1, 2, 1, 1, 1),
         ],
-        columns=list(COUNT_COLUMNS),
+        columns=COUNTS.names,
     )
     scans = pd.concat([scan(name, "m", label_map(), label_map(LEFT)) for name in ("a", "b")])
     facts = pd.DataFrame({"series": ["a", "b"], "patient": ["1", "2"]})
     sets = list(sets_of_scans(scans, facts.assign(cohort="T", place="test"), "S"))
-    table = froc_table(sets, counts, draws=200, seed=1).set_index("metric")
+    table = froc_table(sets, counts, draws=200, seed=1)
+    check(table, CURVES, "tables/detection_froc.csv")
+    table = table.set_index("metric")
     assert table.loc["sensitivity", "value"] == pytest.approx(4 / 5)
     assert table.loc["false_positives_per_scan", "value"] == 1.5
     # Draws hold one of the two patients alone at their ends.
@@ -93,4 +97,6 @@ def test_without_probabilities_there_is_no_curve():
     scans = scan("a", "m", label_map(), label_map(LEFT))
     facts = pd.DataFrame({"series": ["a"], "patient": ["1"], "cohort": "T", "place": "test"})
     sets = list(sets_of_scans(scans, facts, "S"))
-    assert froc_table(sets, pd.DataFrame(columns=list(COUNT_COLUMNS)), draws=100, seed=1).empty
+    table = froc_table(sets, pd.DataFrame(columns=COUNTS.names), draws=100, seed=1)
+    assert table.empty
+    check(table, CURVES, "tables/detection_froc.csv")

@@ -7,13 +7,18 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
+from livermet.contracts import check
 from livermet.detection.scores import (
-    GROUP_COLUMNS,
-    MATCHING_COLUMNS,
+    GROUPS,
+    LESIONS,
+    MATCHING,
+    SCANS,
     ScanScores,
     dice,
+    lesions_by,
     measure_scan,
     overlap_scores,
+    scan_table,
 )
 from livermet.errors import InputError
 
@@ -174,7 +179,7 @@ def test_every_rule_has_its_row_and_the_first_is_the_scans():
     lesions = measured.lesions.set_index("side")
     assert lesions.loc["reference", "matched_lits"].tolist() == [True, True]
     assert not lesions["matched"].any()
-    assert list(measured.matching.columns) == list(MATCHING_COLUMNS[2:])
+    assert list(measured.matching.columns) == MATCHING.names[2:]
 
 
 def test_groups_of_matched_lesions_by_hand():
@@ -182,7 +187,7 @@ def test_groups_of_matched_lesions_by_hand():
     reference, prediction = label_map(LEFT, RIGHT, FAR, spacing=spacing), label_map(BRIDGE, FAR)
     measured = measure_scan(prediction, reference, matching=("any_overlap", "one_to_one"))
     groups = measured.groups.set_index(["rule", "references"])
-    assert list(measured.groups.columns) == list(GROUP_COLUMNS[2:])
+    assert list(measured.groups.columns) == GROUPS.names[2:]
     merged = groups.loc[("any_overlap", "1+2")]
     assert merged["predictions"] == "1"
     # 4 reference and 6 predicted voxels, 4 shared; the bridge's inner two are 1 mm off.
@@ -198,6 +203,38 @@ def test_groups_of_matched_lesions_by_hand():
     assert alone["mssd_mm"] == 4
     assert groups.loc[("one_to_one", "3"), "dice"] == 1
     assert ("one_to_one", "2") not in groups.index
+
+
+CASES = {
+    "both": (label_map(LEFT, FAR), label_map(LEFT, RIGHT)),
+    "neither": (label_map(), label_map()),
+    "the prediction alone": (label_map(FAR), label_map()),
+    "the reference alone": (label_map(), label_map(LEFT)),
+    "no label": (label_map(liver=False), label_map(liver=False)),
+    "no reference": (label_map(LEFT), None),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_tables_of_a_scan_keep_their_contracts(case):
+    rules = ("any_overlap", "iou_0.5")
+    measured = measure_scan(*CASES[case], matching=rules)
+    check(scan_table("a", "m", "single", measured.scores), SCANS, "detection/m/scans.tsv")
+    tables = {
+        "lesions": lesions_by(rules),
+        "matching": MATCHING,
+        "groups": GROUPS,
+    }
+    for name, contract in tables.items():
+        table = getattr(measured, name).assign(series="a", model="m")[contract.names]
+        check(table, contract, f"detection/m/batches/b0001.{name}.tsv")
+        if name == "lesions":
+            check(table, LESIONS, "detection/m/lesions.tsv")
+
+
+def test_flags_of_lesions_are_those_of_the_rules():
+    contract = lesions_by(("any_overlap", "lits"))
+    assert contract.names == [*LESIONS.names[:-1], "matched_any_overlap", "matched_lits"]
 
 
 @pytest.mark.parametrize("connectivity", [6, 18, 26])

@@ -3,7 +3,13 @@
 import pandas as pd
 import pytest
 
-from livermet.detection.table3 import table3_of_given_masks, table3_segmentation
+from livermet.contracts import check
+from livermet.detection.table3 import (
+    TABLE3,
+    TABLE3_UNSCORED,
+    table3_of_given_masks,
+    table3_segmentation,
+)
 
 from .. import report_phantoms as made
 
@@ -43,6 +49,13 @@ def test_table3_counts_by_hand():
             scan("c", "f", "out_of_fold"),
         ]
     )
+    check(
+        table3_segmentation(scans, facts, "T", draws=100),
+        TABLE3,
+        "tables/table3_segmentation.csv",
+    )
+    nobody = table3_segmentation(scans.iloc[:0], facts, "T", draws=100)
+    check(nobody, TABLE3, "tables/table3_segmentation.csv")
     table = table3_segmentation(scans, facts, "T").set_index(["model", "cohort", "test_set"])
     assert list(table.index) == [
         ("m", "S", "test patients"),
@@ -63,6 +76,7 @@ def test_table3_counts_by_hand():
 
 def test_table3_says_in_one_row_that_masks_were_given():
     table = table3_of_given_masks(made.facts())
+    check(table, TABLE3_UNSCORED, "tables/table3_segmentation.csv")
     assert len(table) == 1
     assert table.loc[0, "model"] == "reference"
     assert "no model was scored" in table.loc[0, "test_set"]

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from livermet.contracts import check
 from livermet.errors import InputError
 from livermet.files import write_json
 from livermet.images import read_image, write_image
+from livermet.ingest.acquisition import ACQUISITION, acquisition_table
 from livermet.ingest.reference import canonical_reference, map_labels
 from livermet.ingest.series import ingest_dicom, ingest_volume
 from livermet.ingest.volume import Volume, header_grid_difference, hounsfield, read_volume
@@ -485,6 +488,35 @@ def test_headers_alone_tell_whether_grids_differ(tmp_path):
     smaller = write_nifti(tmp_path / "smaller.nii.gz", zeros[:, :4], affine)
     assert "4 x 5 x 3 voxels" in header_grid_difference(ct, smaller)
     assert "4 x 4 x 3 voxels" in header_grid_difference(ct, smaller)
+
+
+def test_every_record_has_its_columns_in_the_table(tmp_path, ct_image):
+    folder = write_slices(tmp_path / "tilted", tilt=10.0)
+    _, acquisition, quality = ct_of(folder)
+    told = {"a1": acquisition | quality}
+    path = write_nifti(tmp_path / "b1.nii", np.zeros((4, 4, 3), np.int16), np.diag([2.0, 2, 5, 1]))
+    _, acquisition, quality = ingest_volume("b1", path)
+    labels = np.zeros((4, 4, 3), np.uint8)
+    _, reference = canonical_reference("b1", ct_image, on_grid(labels), {"lesion": 1}, None)
+    told["b1"] = acquisition | quality | reference
+    for record in told.values():
+        assert set(record) <= set(ACQUISITION.names)
+    assert set(told["b1"]) == set(ACQUISITION.names) - {"cohort", "phase"}
+    rows = {"a1": {"cohort": "T", "phase": "venous"}, "b1": {"cohort": "S", "phase": ""}}
+    table = acquisition_table(rows, told)
+    check(table, ACQUISITION, "cohort/acquisition.tsv")
+    tilted, level = table.to_dict("records")
+    assert tilted["resampled"] == "gantry_tilt"
+    assert (tilted["cohort"], tilted["phase"]) == ("T", "venous")
+    assert pd.isna([level["resampled"], level["phase"]]).all()
+    assert level["spacing_mm"] == "2.0; 2.0; 5.0"
+    assert tilted["warnings"].startswith("The gantry was tilted by 10.0 degrees")
+    # A study without any reference has the same columns.
+    check(
+        acquisition_table({"a1": rows["a1"]}, told),
+        ACQUISITION,
+        "cohort/acquisition.tsv",
+    )
 
 
 def test_records_are_json(tmp_path):

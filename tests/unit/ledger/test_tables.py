@@ -7,7 +7,8 @@ import time
 import pandas as pd
 import pytest
 
-from livermet.errors import InputError
+from livermet.contracts import check
+from livermet.errors import ContractError, InputError
 from livermet.files import write_table
 from livermet.ledger.tables import (
     Ledger,
@@ -20,6 +21,8 @@ from livermet.ledger.tables import (
     write_ledger,
 )
 from livermet.provenance.leakage import (
+    AUDIT,
+    STALE,
     audit_roles,
     classification_splits,
     classification_training,
@@ -175,7 +178,10 @@ def test_two_places_of_a_patient_are_refused(tmp_path):
     splits = pd.DataFrame(
         [("a", "LiTS", "0"), ("a", "LiTS", "test")], columns=["patient", "cohort", "place"]
     )
-    write_ledger(Ledger(splits, pd.DataFrame(columns=["series", "batch"])), tmp_path)
+    ledger = Ledger(splits, pd.DataFrame(columns=["series", "batch"]))
+    with pytest.raises(ContractError, match="two rows are of patient a"):
+        write_ledger(ledger, tmp_path / "refused")
+    splits.to_csv(tmp_path / "splits.tsv", sep="\t", index=False)
     with pytest.raises(InputError, match="patient 'a' two places"):
         read_ledger(tmp_path)
 
@@ -188,6 +194,7 @@ def test_the_audit_names_a_patient_on_both_sides():
     clean = audit_roles(splits, "segmentation", "nnunet", "0", {"b"})
     assert list(clean["role"]) == ["held_out", "train", "test", "unseen"]
     assert leaks(clean) == []
+    check(clean, AUDIT, "provenance/leakage_audit.tsv")
     in_fold = leaks(audit_roles(splits, "segmentation", "nnunet", "0", {"a", "b"}))
     assert len(in_fold) == 1
     assert "Patient 'a'" in in_fold[0]
@@ -211,7 +218,9 @@ def test_a_feature_table_whose_training_rows_are_in_two_groups():
         "c": "test",
     }
     for fold, trained in training.items():
-        assert leaks(audit_roles(splits, "classification", "corrected", fold, trained)) == []
+        audit = audit_roles(splits, "classification", "corrected", fold, trained)
+        assert leaks(audit) == []
+        check(audit, AUDIT, "provenance/leakage_audit.tsv")
 
 
 def test_changed_and_withdrawn_cases_are_listed():
@@ -221,6 +230,8 @@ def test_changed_and_withdrawn_cases_are_listed():
         {"series": "s", "file": "reference", "state": "changed"},
         {"series": "t", "file": "ct", "state": "withdrawn"},
     ]
+    of_model = table.assign(model="unet", fold=0)[STALE.names]
+    check(of_model, STALE, "provenance/stale_models.tsv")
 
 
 def test_a_folder_without_a_ledger_is_an_empty_one(tmp_path):
@@ -410,10 +421,10 @@ def test_an_interrupted_writing_is_told_and_finished(tmp_path, monkeypatch, writ
     finish(whole)
     left = iter(range(written))
 
-    def killed(table, path):
+    def killed(table, path, contract):
         if next(left, None) is None:
             raise KeyboardInterrupt
-        write_table(table, path)
+        write_table(table, path, contract)
 
     with monkeypatch.context() as patch:
         patch.setattr("livermet.ledger.tables.write_table", killed)

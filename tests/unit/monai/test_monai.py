@@ -3,10 +3,12 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 import torch
 
+from livermet.contracts import check
 from livermet.errors import InputError
 from livermet.images import array_of, grid_difference, write_image
 from livermet.monai import training as training_module
@@ -20,7 +22,7 @@ from livermet.monai.networks import (
 )
 from livermet.monai.prediction import predict_scan
 from livermet.monai.settings import Settings, settings_of, split_by_fold
-from livermet.monai.training import Patches, dice, fingerprint_of, train
+from livermet.monai.training import TRAINING, Patches, dice, fingerprint_of, train
 from livermet.monai.volumes import (
     ct_on_network_grid,
     labels_on_ct_grid,
@@ -333,6 +335,7 @@ def test_fingerprint_changes_with_any_part_of_the_origin():
 def test_best_weights_are_those_of_the_best_row(tmp_path):
     done = run_training("unet", tmp_path)
     assert done.iteration == 6
+    check(pd.DataFrame(done.rows), TRAINING, "monai/unet/training.tsv")
     assert done.best == max(done.rows, key=lambda row: row["dice_liver"] + row["dice_lesion"])
 
 

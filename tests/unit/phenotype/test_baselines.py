@@ -4,9 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livermet.contracts import check
 from livermet.phenotype.baselines import BASELINES, fit_baseline, fit_baselines
 from livermet.phenotype.corrected import score_test
-from livermet.phenotype.metrics import compare_baselines
+from livermet.phenotype.metrics import (
+    COMPARISONS,
+    INTERVALS,
+    compare_baselines,
+    intervals_by_unit,
+)
 
 from .. import phenotype_phantoms as made
 
@@ -61,7 +67,10 @@ def test_differences_are_paired():
     scored = pd.concat(
         [model.assign(model="RF", **facts), trivial.assign(model="always_positive", **facts)]
     )
-    found = compare_baselines(scored, draws=400, seed=0).set_index("metric")
+    found = compare_baselines(scored, draws=400, seed=0)
+    check(found, COMPARISONS, "tables/baselines.csv")
+    check(intervals_by_unit(scored, draws=100, seed=0), INTERVALS, "tables/intervals.csv")
+    found = found.set_index("metric")
     assert next(iter(BASELINES)) == "always_positive"
     assert set(found["baseline"]) == {"always_positive"}
     # Accuracy 3/4 against 2/4; patient c alone decides, drawn 0 to 4 times of 4.

@@ -8,6 +8,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 from sklearn.exceptions import UndefinedMetricWarning
 
+from livermet.contracts import check
 from livermet.phenotype.bootstrap import (
     METRICS,
     Predictions,
@@ -17,7 +18,12 @@ from livermet.phenotype.bootstrap import (
     published_draws,
     study_draws,
 )
-from livermet.phenotype.metrics import bootstrap_metrics, summarise_folds
+from livermet.phenotype.metrics import (
+    FOLDS_SUMMARY,
+    TEST_METRICS,
+    bootstrap_metrics,
+    summarise_folds,
+)
 
 
 def by_scikit_learn(label, predicted, probability):
@@ -198,6 +204,7 @@ def test_order_of_the_models_rows_does_not_matter():
 def test_a_model_without_test_predictions_has_empty_numbers():
     validated = scored("published", set="validation")
     rows = bootstrapped(validated, draws=10)
+    check(rows, TEST_METRICS, "phenotype/nnunet/published/metrics.tsv")
     assert list(rows["metric"]) == list(METRICS)
     assert rows["mean"].isna().all()
     assert (rows["draws"] == 0).all()
@@ -214,6 +221,7 @@ def test_folds_are_summarised_and_pooled_where_each_series_was_held_out_once():
         }
     )
     rows = summarise_folds(folds, scored("corrected", set="validation"), 100, seed=0)
+    check(rows, FOLDS_SUMMARY, "phenotype/nnunet/corrected/cross_validation.tsv")
     rows = rows.set_index("metric")[["mean", "low", "high"]]
     assert list(rows.loc["f1"]) == [0.75, 0.5, 1.0]
     assert list(rows.loc["auc"]) == [0.75, 0.75, 0.75]

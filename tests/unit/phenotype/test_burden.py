@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livermet.phenotype.burden import correlate_burden
+from livermet.contracts import check
+from livermet.phenotype.burden import BURDEN, correlate_burden
 
 
 def studies(burden, score, sample_type="biopsy"):
@@ -46,7 +47,9 @@ def test_a_row_for_all_and_for_each_sample_type_of_the_data():
 
 
 def test_too_few_studies_give_a_reason_and_no_number():
-    row = correlate_burden(studies([1.0, 2, 3, 4], [-1.0, 1, 2, 3])).iloc[0]
+    tested = correlate_burden(studies([1.0, 2, 3, 4], [-1.0, 1, 2, 3]))
+    check(tested, BURDEN, "phenotype/nnunet/burden.tsv")
+    row = tested.iloc[0]
     assert np.isnan(row["spearman_rho"])
     assert np.isnan(row["ranksum_p"])
     assert row["reason"] == (

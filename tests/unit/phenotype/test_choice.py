@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from livermet.phenotype.choice import choose
+from livermet.contracts import check
+from livermet.phenotype.choice import CHOICE, choose
 
 
 def folds(**aucs):
@@ -19,6 +20,7 @@ def chosen(table):
 def test_the_highest_mean_over_folds_is_chosen_among_the_unweighted():
     scores = folds(LR_none=[0.5, 0.7], RF_none=[0.9, 0.4], XGB_none=[0.6, 0.6], LR_f1=[0.9, 0.9])
     choice = choose(scores)
+    check(choice, CHOICE, "phenotype/nnunet/corrected/choice.tsv")
     assert list(choice["auc"].round(6)) == [0.6, 0.65, 0.6, 0.9]
     assert chosen(scores) == [("RF", "none")]
 

@@ -7,13 +7,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
+from livermet.contracts import check
 from livermet.models import classifiers_of
 from livermet.phenotype import corrected
 from livermet.phenotype.bootstrap import Predictions, metrics_of_draws
 from livermet.phenotype.classifiers import sample_weights
 from livermet.phenotype.corrected import Settings, without_redundancy, youden_threshold
 from livermet.phenotype.filling import EXTENT_FEATURES, UNMEASURED, LesionFreeFiller
-from livermet.phenotype.fits import selected
+from livermet.phenotype.fits import CROSS_VALIDATION, PREDICTIONS, SELECTION, selected
 from livermet.phenotype.folds import folds_of
 from livermet.phenotype.table import FEATURES
 
@@ -161,6 +162,7 @@ def test_lasso_may_select_nothing():
     empty = selection[selection["feature"].isna()]
     assert len(empty) >= 1
     assert empty["alpha"].notna().all()
+    check(selection, SELECTION, "phenotype/nnunet/corrected/selection.tsv")
 
 
 def test_filling_of_scans_without_lesions():
@@ -183,7 +185,11 @@ def test_scans_without_lesions_are_scored(table):
     unmeasured = table.index[[0, 5, 40, 41]]
     emptied = made.without_lesions(table, unmeasured)
     selection = corrected.select(emptied, "score", SEED)
-    predictions = scored(emptied, fit(emptied, selection, "RF"))
+    fitted = fit(emptied, selection, "RF")
+    folder = "phenotype/nnunet/corrected/RF"
+    check(fitted.cross_validation_table(), CROSS_VALIDATION, f"{folder}/cross_validation.tsv")
+    predictions = scored(emptied, fitted)
+    check(predictions, PREDICTIONS, f"{folder}/predictions.tsv")
     assert set(emptied["series"]) == set(predictions["series"])
     assert predictions["probability"].notna().all()
 

@@ -5,9 +5,13 @@ import pandas as pd
 import pytest
 from scipy.stats import f_oneway
 
+from livermet.contracts import check
 from livermet.errors import InputError
 from livermet.phenotype.combat import BATCH
 from livermet.phenotype.harmonisation import (
+    BATCH_COUNTS,
+    BATCHES,
+    VARIANCE,
     assign_batches,
     check_measured,
     compare_features,
@@ -64,6 +68,7 @@ def test_included_series_get_their_batch_and_excluded_ones_none():
     matching.loc[0, "included"] = False
     given = assign_batches(matching, batches.drop("s0"), "scanner", 2)
     assert list(given.columns) == ["series", "patient", "place", BATCH]
+    check(given, BATCHES, "phenotype/harmonisation.tsv")
     assert list(given["series"]) == [f"s{n}" for n in range(1, 12)]
     assert list(given[BATCH]) == list("BABABABABAB")
 
@@ -111,7 +116,9 @@ def test_patients_count_by_their_measured_lesions():
 
 def test_batches_are_counted_by_place():
     table = made.without_lesions(phantoms(), [0])
-    counts = count_batches(table).set_index(["place", BATCH])
+    counts = count_batches(table)
+    check(counts, BATCH_COUNTS, "tables/harmonisation_batches.csv")
+    counts = counts.set_index(["place", BATCH])
     assert list(counts.index) == [("train", "A"), ("train", "B"), ("test", "A"), ("test", "B")]
     assert list(counts["patients"]) == [9, 9, 3, 3]
     rows = table[(table["group"] == "test") & (table[BATCH] == "A")]
@@ -134,6 +141,7 @@ def test_the_share_of_variance_is_that_of_an_analysis_of_variance():
 def test_batches_explain_little_of_held_out_series():
     compared = compare_features(phantoms(patients=60))
     assert list(compared["feature"]) == list(RADIOMIC_FEATURES)
+    check(compared, VARIANCE, "tables/harmonisation.csv")
     medians = compared[["before", "after", "held_out"]].median()
     # The scanners lie four deviations apart; by chance about 1 / 80 is explained.
     assert medians["before"] > 0.5

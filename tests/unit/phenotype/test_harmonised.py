@@ -44,20 +44,24 @@ def fitted(table):
     return corrected.fit(table, selection, "LR", ["none"], SETTINGS)
 
 
+@pytest.fixture(scope="module")
+def fit(table):
+    return fitted(table)
+
+
 def scores(table, fit):
     return corrected.score_test(table, fit.models["none"], "LR", "none")
 
 
-def test_a_scanner_that_fools_the_classifier_does_so_no_longer(table):
+def test_a_scanner_that_fools_the_classifier_does_so_no_longer(table, fit):
     bare = table.drop(columns=BATCH)
-    fooled, harmonised = scores(bare, fitted(bare)), scores(table, fitted(table))
+    fooled, harmonised = scores(bare, fitted(bare)), scores(table, fit)
     aucs = [roc_auc_score(rows["label"], rows["probability"]) for rows in (fooled, harmonised)]
     assert aucs[0] < 0.6
     assert aucs[1] > 0.8
 
 
-def test_held_out_and_test_series_teach_nothing(table):
-    fit = fitted(table)
+def test_held_out_and_test_series_teach_nothing(table, fit):
     fold = 2
     away = table["fold"].eq(fold).fillna(False) | (table["group"] == "test")
     changed = table.copy()
@@ -69,8 +73,7 @@ def test_held_out_and_test_series_teach_nothing(table):
     assert model.threshold == other.threshold
 
 
-def test_a_test_series_is_scored_the_same_alone(table):
-    fit = fitted(table)
+def test_a_test_series_is_scored_the_same_alone(table, fit):
     together = scores(table, fit).set_index("series")["probability"]
     for series in together.index[:3]:
         alone = scores(table[table["series"] == series], fit)

@@ -8,9 +8,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import ShuffleSplit
 from sklearn.tree import DecisionTreeClassifier
 
+from livermet.contracts import check
 from livermet.errors import InputError
 from livermet.phenotype import published
 from livermet.phenotype.classifiers import published_classifier
+from livermet.phenotype.fits import CROSS_VALIDATION, PREDICTIONS, SELECTION
 from livermet.phenotype.table import FEATURES
 
 from .. import phenotype_phantoms as made
@@ -78,8 +80,13 @@ def test_scans_without_lesions_are_dropped(table):
 def test_too_few_lesions_found_leave_a_stated_result(table, left):
     gone = table.index[table["label"] == 1] if left == "negative" else table.index
     emptied = made.without_lesions(table, gone)
-    fit = published.fit(emptied, published.select(emptied, 0.1), "LR", ["balanced"], trees=10)
+    selection = published.select(emptied, 0.1)
+    fit = published.fit(emptied, selection, "LR", ["balanced"], trees=10)
     scores, predictions = fit.cross_validation_table(), fit.prediction_table()
+    folder = "phenotype/nnunet/published"
+    check(selection, SELECTION, f"{folder}/selection.tsv")
+    check(scores, CROSS_VALIDATION, f"{folder}/LR/cross_validation.tsv")
+    check(predictions, PREDICTIONS, f"{folder}/LR/predictions.tsv")
     assert len(scores) == 5
     assert scores["auc"].isna().all()
     # All that was learnt from is negative, or there was nothing to learn from.
@@ -122,6 +129,7 @@ def test_search_of_weights_takes_the_first_best(table, selection):
     assert published.CANDIDATE_WEIGHTS[[0, -1]] == pytest.approx([0.05, 10.0])
     weights = published.CANDIDATE_WEIGHTS[::20]
     found = published.search_weights(table, selection, "XGB", 10, weights)
+    check(found, published.WEIGHTS, "phenotype/nnunet/published/XGB/weights/1.tsv")
     fit = published.fit(table, selection, "XGB", ["f1"], trees=10, found=found)
     best = found.loc[found["f1"] == found["f1"].max(), "weight"].iloc[0]
     assert fit.cross_validation_table()["positive_weight"].iloc[0] == best

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import livermet
+from livermet.contracts import check
 from livermet.errors import InputError
 from livermet.files import write_table
 from livermet.phenotype.table import (
@@ -16,6 +17,7 @@ from livermet.phenotype.table import (
     RADIOMIC_FEATURES,
     as_published_columns,
     import_table,
+    imported_table,
     measured,
     read_feature_table,
 )
@@ -126,6 +128,20 @@ def test_patient_in_two_folds(tmp_path, raw):
 
 
 @pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("Num_Lesions", -1.0, "Num_Lesions is -1; count lesions from 0."),
+        ("Num_Lesions", 1.5, "Num_Lesions is 1.5; count lesions from 0."),
+        ("Burden_ml", -0.1, "Burden_ml is -0.1; write a volume, or leave the column out."),
+    ],
+)
+def test_a_number_that_is_no_count_or_no_volume(tmp_path, raw, column, value, words):
+    raw[column] = raw[column].astype(float)
+    raw.loc[3, column] = value
+    assert [s.endswith(f"row 5: {words}") for s in sentences(tmp_path, raw)] == [True]
+
+
+@pytest.mark.parametrize(
     ("fold", "words"),
     [(0.5, "Fold is 0.5; number the folds from 0."), (np.inf, "Fold is infinite")],
 )
@@ -187,26 +203,30 @@ def test_only_a_finished_table_must_be_complete(tmp_path, raw):
 
 
 def test_the_line_of_provenance_is_no_row(tmp_path, raw):
-    path = tmp_path / "features.csv"
-    write_table(raw, path, "livermet radiomics; mask reference")
+    path = tmp_path / "radiomics" / "table" / "features.csv"
+    line = "livermet radiomics; mask reference"
+    write_table(raw, path, imported_table("NE"), line)
     with_line = read_feature_table(path, "NE")
-    write_table(raw, path)
+    write_table(raw, path, imported_table("NE"))
     pd.testing.assert_frame_equal(with_line, read_feature_table(path, "NE"))
     # Rows keep the numbers that a spreadsheet shows: the third series stands in its fifth row.
     raw.loc[2, "Group"] = "tuning"
-    write_table(raw, path, "livermet radiomics; mask reference")
+    path.write_text(f"# {line}\n{raw.to_csv(index=False)}")
     with pytest.raises(InputError, match=r"row 5: Group is 'tuning'"):
         read_feature_table(path, "NE")
 
 
 def test_import_deals_folds_by_patient_and_takes_the_mesh_volume_as_burden(tmp_path, raw):
     path = tmp_path / "features.csv"
+    raw["original_shape_MeshVolume"] = raw["original_shape_MeshVolume"].abs()
     raw.drop(columns=["Fold", "Sample_Type", "Burden_ml"]).to_csv(path, index=False)
     table = import_table(path, "NE", folds=5, seed=1)
     training = table[table["group"] != "test"]
     assert set(training["fold"]) == {0, 1, 2, 3, 4}
     assert training.groupby("patient")["fold"].nunique().eq(1).all()
     assert table["fold"].isna().sum() == (table["group"] == "test").sum()
+    published = as_published_columns(table, "NE")
+    check(published, imported_table("NE"), "results/study/radiomics/table/features.csv")
     # 1 ml is 1000 mm3.
     volume = table["original_shape_MeshVolume"]
     assert table["burden_ml"].to_numpy() == pytest.approx(volume.to_numpy() / 1000)

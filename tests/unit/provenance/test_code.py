@@ -1,4 +1,4 @@
-"""What a rule depends on: logic and not words, and pins."""
+"""What a rule depends on: logic and not words, neither sentences nor contracts, and pins."""
 
 import pytest
 
@@ -55,7 +55,7 @@ def test_a_module_that_is_not_imported_does_not_count(package):
     assert package(third="x = 2\n") == package()
 
 
-@pytest.mark.parametrize("name", ["errors", "jobs", "files", "provenance.records"])
+@pytest.mark.parametrize("name", ["contracts", "errors", "jobs", "files", "provenance.records"])
 def test_modules_that_decide_no_number_do_not_count(package, name):
     script = f"from livermet.{name} import x\nfrom livermet.second import f\n"
     before = package(script, **{name: "x = 1\n"})
@@ -70,6 +70,84 @@ def test_a_sentence_counts_for_a_report_and_for_no_network(package):
     assert package(second=told, sentences=False) == package(second=other, sentences=False)
     named = told.replace("mode", "model")
     assert package(second=told, sentences=False) != package(second=named, sentences=False)
+
+
+PROMISE = """\
+SCORES = Contract(
+    files=("detection/*/scores.tsv",),
+    row="a scan",
+    columns=(
+        Column("dice", SHARE, "overlap of lesions", missing="without a reference"),
+        Column("volume_ml", NUMBER, "volume", unit="ml", low=0),
+        *(Column(f"{name}_lesions", COUNT, f"number of {name}") for name in SIDES),
+        Column("matched", FLAG, "whether it is matched", family=("any", "lits")),
+    ),
+    key=("dice",),
+)
+"""
+
+
+@pytest.mark.parametrize("sentences", [True, False])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("overlap of lesions", "Dice"),
+        ("without a reference", "where there is no reference"),
+        (', missing="without a reference"', ""),
+        ("low=0", "low=0, high=100"),
+        ('unit="ml", ', ""),
+        ("SHARE", "NUMBER"),
+        ('"volume",', '"volume", words=WORDS,'),
+        ('f"number of {name}"', '"how many"'),
+        ("detection/*/scores.tsv", "tables/scores.csv"),
+        ('row="a scan"', 'row="a series"'),
+        ('key=("dice",)', 'key=("dice", "volume_ml")'),
+        ('    key=("dice",),\n', ""),
+    ],
+)
+def test_words_of_a_contract_do_not_change_the_hash(package, old, new, sentences):
+    assert old in PROMISE
+    before = package(second=PROMISE, sentences=sentences)
+    assert package(second=PROMISE.replace(old, new), sentences=sentences) == before
+
+
+@pytest.mark.parametrize("sentences", [True, False])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"dice", SHARE', '"lesion_dice", SHARE'),
+        ("{name}_lesions", "{name}_voxels"),
+        ("in SIDES", "in OTHERS"),
+        ('("any", "lits")', '("any", "iou_0.5")'),
+        ('("any", "lits")', '("lits", "any")'),
+        ('("any", "lits")', "None"),
+        (', family=("any", "lits")', ""),
+        ("SCORES =", "SCANS ="),
+    ],
+)
+def test_columns_of_a_contract_change_the_hash(package, old, new, sentences):
+    assert old in PROMISE
+    before = package(second=PROMISE, sentences=sentences)
+    assert package(second=PROMISE.replace(old, new), sentences=sentences) != before
+
+
+def test_the_order_and_the_number_of_columns_change_the_hash(package):
+    first, second = PROMISE.splitlines(True)[4:6]
+    exchanged = PROMISE.replace(first + second, second + first)
+    assert exchanged != PROMISE
+    assert (
+        len({package(second=text) for text in (PROMISE, exchanged, PROMISE.replace(second, ""))})
+        == 3
+    )
+
+
+def test_a_shared_column_counts_where_it_is_made(package):
+    shared = (
+        'DICE = Column("dice", SHARE, "overlap")\nT = Contract(files=(), row="", columns=(DICE,))\n'
+    )
+    before = package(second=shared)
+    assert package(second=shared.replace("overlap", "Dice of lesions")) == before
+    assert package(second=shared.replace('"dice"', '"voe"')) != before
 
 
 def test_every_script_of_a_rule_has_a_hash_of_its_own(root):

@@ -6,9 +6,10 @@ import pytest
 import SimpleITK as sitk
 
 from livermet.errors import InputError
-from livermet.radiomics.aggregation import ADDITIVE, AGGREGATIONS, aggregate, features_file
+from livermet.radiomics.aggregation import ADDITIVE, aggregate, features_file
 from livermet.radiomics.features import FEATURES
 from livermet.radiomics.scans import scan_features
+from livermet.vocabulary import AGGREGATIONS
 
 ENERGY, MEAN = "original_firstorder_Energy", "original_firstorder_Mean"
 NAN = float("nan")

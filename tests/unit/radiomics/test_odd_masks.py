@@ -5,9 +5,10 @@ import pytest
 import SimpleITK as sitk
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
-from livermet.radiomics.aggregation import AGGREGATIONS, aggregate
+from livermet.radiomics.aggregation import aggregate
 from livermet.radiomics.features import FEATURES
 from livermet.radiomics.scans import scan_features
+from livermet.vocabulary import AGGREGATIONS
 
 SHAPE = (10, 14, 16)
 SPACING = (2.0, 2.0, 3.0)

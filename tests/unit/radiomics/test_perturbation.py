@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livermet.contracts import check
 from livermet.errors import InputError
 from livermet.radiomics.features import FEATURES
 from livermet.radiomics.perturbation import (
-    PERTURBED_COLUMNS,
+    PERTURBED,
     REACH,
     Perturbations,
     displaced,
@@ -17,9 +18,9 @@ from livermet.radiomics.perturbation import (
     signed_distances,
     surroundings,
 )
-from livermet.radiomics.scans import COUNT, scan_features
+from livermet.radiomics.scans import LESION_COUNT, scan_features
 
-from .test_radiomics import BIG, SETTINGS, SMALL, ct, labels
+from .test_radiomics import BATCH, BIG, SETTINGS, SMALL, ct, labels
 
 RADIUS_MM = 20.0
 
@@ -149,10 +150,10 @@ def moved(series="a", seed=0, labelled=(BIG, SMALL), sd=2.0, count=2, **options)
 def test_without_a_deviation_every_mask_is_the_mask_itself():
     table = moved(sd=0)
     union, _ = scan_features(ct(), labels(BIG, SMALL), SETTINGS, per_lesion=False)
-    assert list(table.columns) == list(PERTURBED_COLUMNS)
+    check(table, PERTURBED, f"{BATCH}.perturbed.tsv")
     assert table["perturbation"].tolist() == [1, 2]
     for _, row in table.iterrows():
-        same = [*FEATURES, COUNT, "burden_ml", "reason"]
+        same = [*FEATURES, LESION_COUNT, "burden_ml", "reason"]
         pd.testing.assert_series_equal(row[same], union.iloc[0][same], check_names=False)
         assert row["dice"] == 1
 
@@ -170,7 +171,7 @@ def test_masks_are_those_of_seed_series_and_number_in_any_order():
 def test_small_lesions_are_left_out_before_and_not_after():
     # A lesion of one voxel, and one of 2 x 3 x 3 that shrinks but stays.
     alone = moved(labelled=(SMALL, np.s_[1, 1, 1]), minimum_lesion_voxels=18, count=3)
-    assert (alone[COUNT] >= 1).all()
+    assert (alone[LESION_COUNT] >= 1).all()
     pd.testing.assert_frame_equal(alone, moved(labelled=(SMALL,), count=3))
 
 
@@ -186,11 +187,11 @@ def test_lesions_of_a_perturbed_mask_are_aggregated_as_those_of_a_scan():
         assert rows.loc["union", list(FEATURES)].tolist() == union.loc[0, list(FEATURES)].tolist()
         found = rows.loc["volume_weighted_mean", list(FEATURES)].astype(float)
         assert found.to_numpy() == pytest.approx(mean.to_numpy(), rel=1e-12)
-        assert rows[COUNT].tolist() == [2, 2]
+        assert rows[LESION_COUNT].tolist() == [2, 2]
     # Lesions that move are measured anew.
     apart = moved(sd=0.5, aggregations=names)
     assert apart["aggregation"].tolist() == names * 2
-    assert apart[COUNT].tolist() == [2] * 4
+    assert apart[LESION_COUNT].tolist() == [2] * 4
     first_mean, first_union, second_mean, second_union = apart["original_shape_Maximum3DDiameter"]
     assert first_mean < first_union
     assert second_mean < second_union
@@ -199,9 +200,10 @@ def test_lesions_of_a_perturbed_mask_are_aggregated_as_those_of_a_scan():
 
 def test_a_scan_without_lesions_has_rows_without_features():
     table = moved(labelled=())
-    assert table[COUNT].tolist() == [0, 0]
+    assert table[LESION_COUNT].tolist() == [0, 0]
     assert table["reason"].tolist() == ["no lesions", "no lesions"]
     assert table[[*FEATURES, "dice"]].isna().all(axis=None)
+    check(table, PERTURBED, f"{BATCH}.perturbed.tsv")
     assert table["series"].tolist() == ["a", "a"]
 
 

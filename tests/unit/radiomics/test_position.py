@@ -5,7 +5,7 @@ import pytest
 import SimpleITK as sitk
 
 from livermet.detection.lesions import labelled_box, lesion_components, lesion_table
-from livermet.radiomics.position import POSITION_COLUMNS, lesion_positions
+from livermet.radiomics.position import POSITION, lesion_positions
 
 SHAPE = (12, 14, 16)
 SPACING = (1.0, 2.0, 3.0)
@@ -40,7 +40,7 @@ def located(array, direction=None, cropped=True):
 def test_a_lesion_by_hand(cropped):
     # Voxels x 5-6, y 4, z 3-5 of a liver over x 3-12, y 2-11, z 2-9.
     table = located(label_map(np.s_[3:6, 4, 5:7]), cropped=cropped)
-    assert list(table.columns[-5:]) == list(POSITION_COLUMNS)
+    assert list(table.columns[-5:]) == [column.name for column in POSITION]
     row = table.iloc[0]
     # Centroid 5.5, 4, 4 from the box's edges 2.5, 1.5, 1.5, of 10, 10, 8 voxels.
     assert row[FRACTIONS].tolist() == pytest.approx([0.3, 0.25, 2.5 / 8])
@@ -124,7 +124,7 @@ def test_a_mask_of_lesions_alone():
 def test_without_a_lesion_there_is_no_row():
     table = located(label_map())
     assert table.empty
-    assert set(POSITION_COLUMNS) <= set(table.columns)
+    assert {column.name for column in POSITION} <= set(table.columns)
 
 
 def test_distances_are_those_of_a_distance_transform():

@@ -9,12 +9,15 @@ import SimpleITK as sitk
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
 from livermet.config.loading import load_config
+from livermet.contracts import check
 from livermet.detection.scores import measure_scan
 from livermet.errors import InputError
+from livermet.ledger.batches import as_values
 from livermet.radiomics.features import FEATURES, feature_extractor, mask_features
-from livermet.radiomics.scans import COUNT, LESION_COLUMNS, scan_features
-from livermet.radiomics.tables import feature_table
+from livermet.radiomics.scans import LESION_COUNT, LESIONS, UNIONS, scan_features
+from livermet.radiomics.tables import cohort_features, feature_table
 
+BATCH = "radiomics/nnunet/batches/b0001"
 SETTINGS = {"resampledPixelSpacing": [1, 1, 1], "binWidth": 25}
 SHAPE = (8, 12, 14)
 BIG, SMALL = np.s_[1:4, 2:6, 2:7], np.s_[5:7, 8:11, 9:12]
@@ -73,7 +76,7 @@ def test_union_and_lesions_are_those_of_plain_execute():
     assert values_of(union.iloc[0]) == by_execute(ct(), mask(BIG, SMALL))
     assert values_of(lesions.iloc[0]) == by_execute(ct(), mask(BIG))
     assert values_of(lesions.iloc[1]) == by_execute(ct(), mask(SMALL))
-    assert union[COUNT].tolist() == [2]
+    assert union[LESION_COUNT].tolist() == [2]
     assert lesions["lesion"].tolist() == [1, 2]
     assert union["reason"].tolist() == [""]
     assert lesions["reason"].tolist() == ["", ""]
@@ -90,7 +93,8 @@ def test_a_lesions_row_has_what_detection_measures_and_its_place():
     detected = measure_scan(labels(BIG, SMALL), None).lesions
     for column in ("lesion", "voxels", "volume_ml", "diameter_mm", "x_mm", "y_mm", "z_mm"):
         assert lesions[column].tolist() == detected[column].tolist()
-    assert list(lesions.columns) == list(LESION_COLUMNS[1:])
+    assert list(lesions.columns) == LESIONS.names[1:]
+    check(lesions.assign(series="s")[LESIONS.names], LESIONS, f"{BATCH}.lesions.tsv")
     # The liver fills these 14 x 12 x 8 voxels; the lesions' centres are 4, 3.5, 2 and 10, 9, 5.5.
     assert lesions["right_to_left"].tolist() == pytest.approx([4.5 / 14, 10.5 / 14])
     assert lesions["front_to_back"].tolist() == pytest.approx([4 / 12, 9.5 / 12])
@@ -137,20 +141,21 @@ def test_single_lesions_can_be_left_out():
 
 def test_a_scan_without_lesions():
     union, lesions = scan_features(ct(), labels(), SETTINGS)
-    assert union[COUNT].tolist() == [0]
+    assert union[LESION_COUNT].tolist() == [0]
     assert union["burden_ml"].tolist() == [0]
     assert union[list(FEATURES)].isna().all(axis=None)
     assert union["reason"].tolist() == ["no lesions"]
     assert lesions.empty
-    assert "original_ngtdm_Strength" in lesions.columns
+    check(union.assign(series="s")[UNIONS.names], UNIONS, f"{BATCH}.union.tsv")
+    check(lesions.assign(series="s")[LESIONS.names], LESIONS, f"{BATCH}.lesions.tsv")
 
 
 def test_small_components_of_a_prediction_are_left_out():
     found = labels(BIG, np.s_[7, 11, 13])
     kept, _ = scan_features(ct(), found, SETTINGS, minimum_lesion_voxels=2)
-    assert kept[COUNT].tolist() == [1]
+    assert kept[LESION_COUNT].tolist() == [1]
     assert values_of(kept.iloc[0]) == by_execute(ct(), mask(BIG))
-    assert scan_features(ct(), found, SETTINGS, per_lesion=False)[0][COUNT].tolist() == [2]
+    assert scan_features(ct(), found, SETTINGS, per_lesion=False)[0][LESION_COUNT].tolist() == [2]
 
 
 @pytest.mark.parametrize(
@@ -233,9 +238,9 @@ def test_feature_table_has_the_authors_columns():
     features = dict.fromkeys(FEATURES, 0.5)
     unions = pd.DataFrame(
         [
-            {"series": "b", **features, COUNT: 3, "burden_ml": 12.5, "reason": ""},
-            {"series": "a", COUNT: 0, "burden_ml": 0.0, "reason": "no lesions"},
-            {"series": "out", **features, COUNT: 1, "burden_ml": 1.0, "reason": ""},
+            {"series": "b", **features, LESION_COUNT: 3, "burden_ml": 12.5, "reason": ""},
+            {"series": "a", LESION_COUNT: 0, "burden_ml": 0.0, "reason": "no lesions"},
+            {"series": "out", **features, LESION_COUNT: 1, "burden_ml": 1.0, "reason": ""},
         ]
     )
     matching = pd.DataFrame(
@@ -277,3 +282,4 @@ def test_feature_table_has_the_authors_columns():
     # A scan without lesions stays, with empty features.
     assert table["Num_Lesions"].tolist() == [0, 3]
     assert table["original_glcm_Id"].isna().tolist() == [True, False]
+    check(as_values(table), cohort_features("NE"), "radiomics/reference/features_sum.csv")

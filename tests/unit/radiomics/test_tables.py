@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
+from livermet.contracts import check
 from livermet.detection.scores import measure_scan
 from livermet.errors import InputError
-from livermet.files import read_table, write_table
+from livermet.files import read_table
+from livermet.ledger.batches import as_values
 from livermet.radiomics.scans import scan_features
-from livermet.radiomics.tables import COHORT_LESION_COLUMNS, with_matches
+from livermet.radiomics.tables import COHORT_LESIONS, with_matches
 
 SHAPE = (8, 12, 14)
 # By volume the reference's lesions are 1: 16, 2: 8 and 3: 4 voxels.
@@ -27,7 +29,7 @@ def image(lesions):
 
 def as_text(tmp_path, table, series="s"):
     """Write and read a table as the rules do."""
-    write_table(table.assign(series=series), tmp_path / "t.tsv")
+    table.assign(series=series).to_csv(tmp_path / "t.tsv", sep="\t", index=False)
     return read_table(tmp_path / "t.tsv", dtype=str, keep_default_na=False)
 
 
@@ -57,7 +59,8 @@ def test_a_prediction_names_the_reference_lesions_that_it_matches(tmp_path, dete
     table = with_matches(lesions, *detection, "prediction", "any_overlap")
     assert table["voxels"].tolist() == ["40", "12", "2"]
     assert matched(table) == [["True", "1+2"], ["False", ""], ["True", "3"]]
-    assert sorted(table.columns) == sorted(COHORT_LESION_COLUMNS)
+    check(as_values(table[COHORT_LESIONS.names]), COHORT_LESIONS, "radiomics/nnunet/lesions.tsv")
+    assert len(table.columns) == len(COHORT_LESIONS.names)
     assert table.drop(columns=["matched", "matched_lesions"]).equals(lesions)
 
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from livermet.contracts import check
 from livermet.report.checklists import (
+    CHECKLISTS,
     LEFT_OUT,
     MODULES,
     NO,
@@ -210,10 +212,12 @@ def test_numbers_are_those_of_the_tables(checklists, run):
     assert "pyradiomics-bhklab 3.1.4" in clear["25"].what
     metrics = found(checklists["METRICS"], run)
     # calibration(): the model has a slope on held-out patients and none on test patients.
-    assert "held-out training patients: slope 0.41 (-0.30 to 1.10)" in metrics["22"].what
+    slope = run.tables["calibration"].set_index("set").loc["validation"]
+    told = f"{slope['slope']:.2f} ({slope['slope_low']:.2f} to {slope['slope_high']:.2f})"
+    assert f"held-out training patients: slope {told}" in metrics["22"].what
     assert "test patients" not in metrics["22"].what
-    # baselines(): F1 0.86 on test patients, that of 'always positive' 0.87.
-    assert "0.86; beside it always positive 0.87, difference -0.01" in metrics["25"].what
+    # Of four test patients two are positive, and one negative one is called positive: F1 4 / 5.
+    assert "0.80; beside it always positive 0.67, difference 0.13" in metrics["25"].what
     # scans(): the final model's test scans with a reference.
     assert "4 test scans of 4 patients: median Dice of lesions 0.53" in metrics["9"].what
 
@@ -235,7 +239,7 @@ def test_detection_is_evidence_of_an_evaluated_segmentation(checklists, run):
     assert "tables/detection_froc.csv" in evaluated.where
     # scans() on 4 test scans: Dice 0.50, 0.52, 0.54, 0.56.
     table = run.tables["table3_segmentation"].assign(median_dice_low=0.5, median_dice_high=0.56)
-    assert "Dice of lesions 0.53 (0.50 to 0.56), of the liver 0.90, lesion" in (
+    assert "Dice of lesions 0.53 (0.50 to 0.56), of the liver 0.90 (0.90 to 0.90), lesion" in (
         found(metrics, with_table(run, "table3_segmentation", table))["9"].what
     )
     assert "Holm's correction" in found(clear, run)["41"].what
@@ -387,6 +391,8 @@ def test_names_are_escaped(checklists, run):
 
 def test_the_table_holds_what_the_page_shows(checklists, run):
     metrics = checklists["METRICS"]
+    filled = [table_of(one, answers(one, run)) for one in checklists.values()]
+    check(pd.concat(filled), CHECKLISTS, "tables/checklists.csv")
     table = table_of(metrics, answers(metrics, run)).set_index("item")
     assert len(table) == 30
     assert table.loc["17", "counted"] == LEFT_OUT

@@ -53,9 +53,11 @@ def test_rules_stand_side_by_side_for_test_patients():
     assert list(rows["model"].drop_duplicates()) == ["unet", FINAL]
     assert list(rows["cohort"].drop_duplicates()) == ["LiTS", "mSCLC"]
     found = rows[rows["cohort"].eq(TARGET) & rows["model"].eq(FINAL)].set_index("metric")
-    assert found.loc["sensitivity", "any overlap"] == "0.90 (0.80 to 1.00)"
-    assert found.loc["sensitivity", "IoU 0.5"] == "0.50 (0.40 to 0.60)"
-    assert found.loc["false_positive_ml_per_scan", "any overlap"] == "3.60 (3.50 to 3.70)"
+    # Of 3, 5 and 2 lesions of a patient the rules find 2, 5 and 2, and 1, 4 and none.
+    assert found.loc["sensitivity", "any overlap"] == "0.90 (0.67 to 1.00)"
+    assert found.loc["sensitivity", "IoU 0.5"] == "0.50 (0.00 to 0.80)"
+    # Two false positives in two scans of the first patient, one in the second's only scan: 1.2 ml.
+    assert found.loc["false_positive_ml_per_scan", "any overlap"] == "0.90 (0.00 to 1.20)"
     assert whole == download(made.scores())
 
 
@@ -63,19 +65,22 @@ def test_scores_of_whole_scans_count_those_with_a_distance():
     rows = shown("detection_distances")
     assert len(rows) == len(made.SETS)
     final = rows.loc[TARGET, cohort.TEST_PATIENTS, FINAL]
-    # dice, voe, rvd, assd, mssd, hd95, surface_dice: 0.5 and 0.02 more each, 0.1 for this model.
-    assert (final["Dice"], final["ASSD, mm"]) == ("0.60 (0.50 to 0.70)", "0.7 (0.6 to 0.8)")
-    assert final["With distance"] == 4
+    # Dice 0.6 and 1 of one patient, 0.8, 0.5; ASSD 1, 2 and 3 mm, and one scan without lesions.
+    assert (final["Dice"], final["ASSD, mm"]) == ("0.70 (0.50 to 0.80)", "2.0 (1.0 to 3.0)")
+    assert final["With distance"] == 3
     missed = rows.loc["LiTS", cohort.TEST_PATIENTS, FINAL]
     assert (missed["ASSD, mm"], missed["With distance"]) == ("", 0)
 
 
 def test_matched_lesions_are_those_of_the_first_rule():
-    rows = shown("detection_matched")
+    rows = shown("detection_matched").sort_index()
     # Nothing matched in LiTS.
     assert len(rows) == 4
-    assert set(rows["Groups"]) == {8}
-    assert set(rows["Surface Dice"]) == {"0.70 (0.60 to 0.80)"}
+    tested = rows.xs((TARGET, cohort.TEST_PATIENTS))
+    # Of the patients 2, 3 and 1 or 2 by any overlap, with scores of 0.6, 0.7 and 0.8.
+    assert tested["Groups"].to_dict() == {"unet": 6, FINAL: 7}
+    assert set(tested["Surface Dice"]) == {"0.70 (0.60 to 0.80)"}
+    assert rows.loc[(TARGET, cohort.OUT_OF_FOLD, FINAL), "Groups"] == 20
 
 
 def test_nothing_matched_leaves_no_row():
@@ -87,20 +92,22 @@ def test_nothing_matched_leaves_no_row():
 
 def test_sizes_have_their_number_of_lesions():
     row = shown("detection_sizes").loc[TARGET, cohort.TEST_PATIENTS, FINAL]
-    assert row["5-10 mm"] == "0.60 of 5 (0.55 to 0.65)"
-    assert row["> 20 mm"] == "1.00 of 1 (0.95 to 1.05)"
+    # One of two, all of one and all of two.
+    assert row["5-10 mm"] == "0.80 of 5 (0.50 to 1.00)"
+    assert row["> 20 mm"] == "1.00 of 1 (1.00 to 1.00)"
     assert row["< 5 mm"] == ""
 
 
 def test_burden_and_lesion_free_scans_have_their_numbers_in_ml():
     row = shown("detection_burden").loc[TARGET, cohort.TEST_PATIENTS, FINAL]
-    assert row["Bias, ml"] == "-2.06 (-2.56 to -1.56)"
+    # Differences of 2 and 0 ml of one patient, -10 and -0.25 ml.
+    assert row["Bias, ml"] == "-2.06 (-10.00 to 1.00)"
     free = shown("detection_lesion_free").loc[TARGET, cohort.TEST_PATIENTS, FINAL]
-    assert free["Predicted volume, ml"] == "0.60 (0.50 to 0.70)"
-    assert (free["SD, ml"], free["Scans with any"]) == (
-        "1.70 (1.60 to 1.80)",
-        "0.25 (0.15 to 0.35)",
-    )
+    # Two scans of a patient, and one each of two: 0, 0, 0 and 2.4 ml.
+    assert free["Predicted volume, ml"] == "0.60 (0.00 to 2.40)"
+    # The widest draw has 0, 0 and 2.4 ml: 2.4 / 3^0.5.
+    assert free["SD, ml"] == "1.20 (0.00 to 1.39)"
+    assert free["Scans with any"] == "0.25 (0.00 to 1.00)"
 
 
 def test_pairs_of_models_have_difference_and_p():
@@ -109,18 +116,19 @@ def test_pairs_of_models_have_difference_and_p():
     assert row["difference"] == "U-Net (MONAI) minus nnU-Net, fine-tuned"
     # No patient has a distance by both; nine have everything else.
     assert (row["patients"], row["ASSD, mm"]) == (9, MISSING)
-    assert row["Lesion Dice"] == "-0.10 (p = 0.008)"
-    assert row["Sensitivity"] == "-0.10 (p = 0.500)"
+    # All nine differences have one sign: 2 / 2^9.
+    assert row["Lesion Dice"] == "-0.10 (p = 0.004)"
+    assert row["Sensitivity"] == "0.00 (p = 1.000)"
 
 
 def test_thresholds_show_sensitivity_and_false_positives():
     row = shown("detection_froc").loc[TARGET, cohort.TEST_PATIENTS, "unet"]
-    # Sensitivity 0.9 x 0.5, false positives 10 x 0.25.
-    assert row["at 0.5"] == "0.45 / 2.50"
+    # Five lesions of ten, and two false positives of four.
+    assert row["at 0.5"] == "0.50 / 2.00"
     assert len(row) == 2 + len(SHOWN_THRESHOLDS)
     assert (
         shown("detection_froc").loc["LiTS", cohort.TEST_PATIENTS, "unet"]["at 0.5"]
-        == f"{MISSING} / 2.50"
+        == f"{MISSING} / 2.00"
     )
 
 
@@ -189,9 +197,9 @@ def test_froc_draws_every_threshold_of_every_model():
             for t, row in sensitivity.iterrows()
         }
         assert expected <= upright(ax)
-    # Three thresholds of two models are marked: 0.5 by half of 0.9 x 0.5, at 2.5 false positives.
+    # Three thresholds of two models are marked; at 0.5 three lesions of ten have an IoU of 0.5.
     assert len(dots(ax)) == 2 * len(MARKED_THRESHOLDS)
-    assert np.isclose(dots(ax), [2.5, 0.225]).all(axis=1).any()
+    assert np.isclose(dots(ax), [2.0, 0.3]).all(axis=1).any()
 
 
 def test_froc_has_a_panel_a_set_with_its_size_and_says_where_nothing_could_be_found():
@@ -221,12 +229,12 @@ def test_sizes_draw_the_share_its_interval_and_the_number_of_lesions():
         "> 20 mm\n1 lesion",
     ]
     points = dots(ax)
-    # Two models, each beside the middle of its size; 3 of 5, 4 of 4, 1 of 1, and nothing below 5.
+    # Two models, each beside the middle of its size; 3 or 4 of 5, 4 of 4, 1 of 1, nothing below 5.
     assert sorted(np.round(points[:, 0]).astype(int)) == [1, 1, 2, 2, 3, 3]
-    by_size = {round(x): y for x, y in points}
-    assert by_size == pytest.approx({1: 0.6, 2: 1.0, 3: 1.0})
+    by_size = {place: sorted(y for x, y in points if round(x) == place) for place in (1, 2, 3)}
+    assert by_size == {1: pytest.approx([0.6, 0.8]), 2: [1.0, 1.0], 3: [1.0, 1.0]}
     ends = {line[1:] for line in upright(ax) if round(line[0]) == 1}
-    assert ends == {(0.55, 0.65)}
+    assert ends == {(0.5, 1.0)}
     assert "no reference lesion in this set" in texts(panel(drawn, "LiTS, test patients"))
 
 
@@ -239,8 +247,8 @@ def test_sizes_are_those_of_the_rule_that_is_named():
 def test_burden_draws_each_scan_and_the_limits():
     drawn = agreement_of_burden(of_final(made.scans()), of_final(made.burden()))
     left = panel(drawn, "mSCLC, test patients")
-    # (10, 12), (40, 30), (0, 0), (0.5, 0.25) ml, as mean and difference.
-    means = [[11, 2], [35, -10], [0, 0], [0.375, -0.25]]
+    # (10, 12), (0, 0), (40, 30), (0.5, 0.25) ml, as mean and difference.
+    means = [[11, 2], [0, 0], [35, -10], [0.375, -0.25]]
     np.testing.assert_allclose(dots(left), means)
     limits = made.burden()
     limits = limits[limits["model"].eq(FINAL) & limits["test_set"].eq(cohort.TEST_PATIENTS)]
@@ -251,10 +259,10 @@ def test_burden_draws_each_scan_and_the_limits():
     bands = {
         tuple(np.round([box.get_y(), box.get_y() + box.get_height()], 4)) for box in left.patches
     }
-    assert (-2.5625, -1.5625) in bands
+    assert (-10.0, 1.0) in bands
     assert len(bands) == 3
     right = drawn.axes[drawn.axes.index(left) + 1]
-    np.testing.assert_allclose(dots(right), [[10, 12], [40, 30], [0, 0], [0.5, 0.25]])
+    np.testing.assert_allclose(dots(right), [[10, 12], [0, 0], [40, 30], [0.5, 0.25]])
     # Small burdens have their place: linear up to 1 ml.
     for scale in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
         assert scale.get_scale() == "symlog"
@@ -265,8 +273,8 @@ def test_one_scan_has_a_point_and_no_limits():
     drawn = agreement_of_burden(of_final(made.scans()), of_final(made.burden()))
     alone = panel(drawn, "LiTS, test patients")
     assert "1 scan: too few for limits of agreement" in texts(alone)
-    assert {float(line.get_ydata()[0]) for line in alone.lines} == {0.0, -20.0}
-    np.testing.assert_allclose(dots(alone), [[10, -20]])
+    assert {float(line.get_ydata()[0]) for line in alone.lines} == {0.0, 20.0}
+    np.testing.assert_allclose(dots(alone), [[10, 20]])
 
 
 @pytest.mark.parametrize(
@@ -299,12 +307,13 @@ def test_the_loosest_and_the_strictest_rule_are_told():
 
 def test_sizes_and_lesion_free_scans_are_told():
     (sizes,) = size_sentences(made.tables(), FINAL, TARGET)
-    counted = "3 of 5 at 5-10 mm, 4 of 4 at 10-20 mm, 1 of 1 at > 20 mm"
+    counted = "4 of 5 at 5-10 mm, 4 of 4 at 10-20 mm, 1 of 1 at > 20 mm"
     assert sizes == f"Lesions by diameter: the final model finds {counted}."
     (free,) = lesion_free_sentences(made.tables(), FINAL, TARGET)
     assert "On 4 scans that the radiology report reads as free of lesions" in free
-    assert "predicts 0.60 ml on average (SD 1.70 ml; any lesion in 25% of them)" in free
-    alone = made.lesion_free().replace({"value": {1.7: np.nan}})
+    assert "predicts 0.60 ml on average (SD 1.20 ml; any lesion in 25% of them)" in free
+    alone = made.lesion_free()
+    alone.loc[alone["metric"].eq("predicted_ml_sd"), "value"] = np.nan
     (free,) = lesion_free_sentences({"detection_lesion_free": alone}, FINAL, TARGET)
     assert "0.60 ml on average (any lesion in 25% of them)" in free
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livermet.phenotype.baselines import BASELINES
 from livermet.report.content import lay_out
 from livermet.report.exhibits import EXHIBITS
 from livermet.report.page import download, plain_table
@@ -72,13 +73,17 @@ def test_a_table_without_any_number_is_shown(name):
 def test_a_step_that_was_not_made_has_its_reason_and_no_numbers():
     rows = laid_out("corrections", statistics.corrections())
     assert rows.loc[0, "correction"] == "published procedure (logistic regression)"
-    assert rows.loc[0, "AUC"] == "0.70 (0.58 to 0.82)"
-    assert rows.loc[0, "AUC, width"] == "0.24"
+    # Of four test studies the model is wrong of none or, by the other series, of one.
+    assert rows.loc[0, "Accuracy"] == "0.87 (0.75 to 1.00)"
+    assert rows.loc[0, "Accuracy, width"] == "0.25"
+    assert rows.loc[0, "AUC"] == "1.00 (1.00 to 1.00)"
+    # Three of five splits rank their two series right.
     assert rows.loc[0, "AUC, cross-validated"] == "0.60"
     assert rows.loc[6, "correction"] == "model chosen by cross-validation (random forest)"
-    assert rows.loc[7, "correction"] == "lesions counted as the mask has them"
-    assert "(not made: the table has one mask a scan)" in rows.loc[10, "correction"]
-    assert "(does not apply: no scan was segmented)" in rows.loc[12, "correction"]
+    assert rows.loc[7, "correction"] == "lesions counted by the mask"
+    assert "(not made: a finished table is taken as it is)" in rows.loc[8, "correction"]
+    told = "(does not apply: concerns segmentation, not classification)"
+    assert told in rows.loc[12, "correction"]
     assert list(rows.loc[12, ["AUC", "F1, width", "Accuracy"]]) == ["", MISSING, ""]
 
 
@@ -86,29 +91,38 @@ def test_a_note_of_a_step_that_was_made_is_kept():
     steps = statistics.corrections()
     steps.loc[1, "reason"] = "12 series left out"
     rows = laid_out("corrections", steps)
-    assert rows.loc[1, "correction"].endswith("selection inside the folds (12 series left out)")
+    assert rows.loc[1, "correction"] == "patients held out whole (12 series left out)"
 
 
 def test_baselines_stand_in_the_tables_order_with_both_scores():
-    rows = laid_out("baselines", statistics.baselines())
-    assert list(rows["baseline"]) == list(statistics.BASELINES) * 2
-    tested = rows[rows["set"].eq("test")].iloc[0]
-    assert tested["F1"] == "0.86 / 0.87"
-    assert tested["F1, difference"] == "-0.01 (-0.11 to 0.09)"
+    table = statistics.baselines()
+    rows = laid_out("baselines", table)
+    chosen = rows[rows["protocol"].eq("corrected") & rows["model"].eq("RF")]
+    assert list(chosen["set"]) == ["cross-validation"] * 3 + ["test"] * 3
+    assert list(chosen["baseline"]) == list(BASELINES) * 2
+    tested = chosen[chosen["set"].eq("test")].iloc[0]
+    # Of two positive and two negative patients one of the latter is called positive, or both are.
+    assert tested["F1"] == "0.80 / 0.67"
+    assert tested["F1, difference"] == "0.13 (0.00 to 0.60)"
     # No column of class weights where no model has any.
-    unweighted = laid_out("baselines", statistics.baselines().assign(weighting="none"))
-    assert "weighting" not in unweighted
+    assert "weighting" not in rows
+    assert "weighting" in laid_out("baselines", table.assign(weighting="balanced"))
 
 
 def test_intervals_stand_side_by_side_and_leave_the_pooled_auc_of_held_out_series_out():
-    rows = statistics.intervals()
-    held_out = rows[rows["protocol"].eq("corrected")].assign(set="validation")
-    within = held_out[held_out["metric"].eq("auc")].assign(metric="within_fold_auc")
-    shown = laid_out("intervals", pd.concat([rows, held_out, within]))
+    table = statistics.intervals()
+    shown = laid_out("intervals", table)
     assert list(shown.columns[-3:]) == ["By series", "By study", "By patient"]
-    assert shown.loc[0, "By patient"] == "0.70 (0.42 to 0.98)"
+    keys = ["protocol", "model", "set", "metric"]
+    cells = shown.set_index(keys)["By patient"]
+    # Of four patients one is called wrong: three or four draws of them are 5%, four are 0.4%.
+    assert cells["corrected", "RF", "test", "accuracy"] == "0.75 (0.25 to 1.00)"
+    by_series = shown.set_index(keys)["By series"]
+    assert by_series["corrected", "RF", "test", "accuracy"] == "0.75 (0.75 to 0.75)"
+    held_out = table[table["set"].eq("validation")]["metric"]
     scored = shown[shown["set"].eq("validation")]["metric"]
     assert set(scored) == {"within_fold_auc", "f1", "accuracy"}
+    assert {"auc", *scored} < set(held_out)
 
 
 def test_reproducibility_counts_by_class_and_over_all():
@@ -136,10 +150,8 @@ def test_printed_numbers_are_counted_by_source_and_the_others_listed():
     assert list(apart["model"]) == ["XGB"]
     assert apart.iloc[0]["Range over repeats"] == "0.60 to 0.66"
     missing = laid_out("reproduction_not_possible", table).iloc[0]
-    assert (missing["printed"], missing["note"]) == (
-        "0.028",
-        "one series a study gives p about 0.14",
-    )
+    assert missing["printed"] == "0.028"
+    assert missing["note"].startswith("one series a study gives z 1.4 to 1.5")
 
 
 def test_masks_stand_side_by_side():

@@ -6,7 +6,9 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from livermet.contracts import check
 from livermet.detection.table3 import table3_of_given_masks
+from livermet.provenance.leakage import STALE
 from livermet.report.checks import missing_results
 from livermet.report.content import compose
 from livermet.report.exhibits import EXHIBITS
@@ -16,6 +18,7 @@ from livermet.report.run import Results
 from livermet.report.segmentation.content import segmentation_sentences
 
 from .. import report_phantoms as made
+from .. import statistics_phantoms as statistics
 
 FIGURES = [one.stem for one in EXHIBITS.values() if one.is_figure]
 
@@ -54,7 +57,7 @@ def read(page: str) -> Reader:
 @pytest.fixture(scope="module")
 def results() -> Results:
     figures = {name: b'<svg xmlns="http://www.w3.org/2000/svg"/>' for name in FIGURES}
-    stale = pd.DataFrame(columns=["model", "series", "file", "state"])
+    stale = pd.DataFrame(columns=STALE.names)
     tables, facts = made.tables(), made.facts()
     return Results(tables, figures, facts, made.burden(), made.audit(), stale, made.choice())
 
@@ -155,8 +158,9 @@ def test_changed_training_cases_are_named(results):
             ("nnunet", "1", "l1", "ct", "changed"),
             ("nnunet", "0", "l2", "ct", "withdrawn"),
         ],
-        columns=["model", "fold", "series", "file", "state"],
+        columns=STALE.names,
     )
+    check(stale, STALE, "provenance/stale_models.tsv")
     page = render(compose(replace(results, stale=stale), made.SETTINGS))
     assert "nnU-Net (2 cases)" in page
     assert 'id="stale_cases"' in page
@@ -357,12 +361,28 @@ def test_tables_without_rows_leave_a_page_without_numbers(results):
     assert "Permutation test of the whole procedure" not in page
 
 
-def test_the_chosen_model_is_found_whatever_its_class_weights(results):
-    sentences = compose(results, made.SETTINGS)["sentences"]
-    (told,) = [s for s in sentences if s.startswith("Corrected protocol: cross-validation chose")]
-    assert "random forest with class weights 'balanced' (mean AUC over folds 0.60)" in told
-    # The phantom scores of random forest: AUC 0.72, 0.2 to either side.
-    assert "AUC 0.72 (0.52 to 0.92)" in told
+@pytest.mark.parametrize(
+    ("weighting", "told"),
+    [
+        # The folds have AUC 1, 0.5 and 0.5.
+        ("none", "chose random forest (mean AUC over folds 0.67)"),
+        (
+            "balanced",
+            "chose random forest with class weights 'balanced' (mean AUC over folds 0.60)",
+        ),
+    ],
+)
+def test_the_chosen_model_is_found_whatever_its_class_weights(results, weighting, told):
+    choice = made.choice() if weighting == "none" else statistics.choice("RF", weighting)
+    scores = results.tables["table4_classification"]
+    corrected = scores["protocol"].eq("corrected")
+    weighted = scores.assign(weighting=scores["weighting"].where(~corrected, weighting))
+    tables = results.tables | {"table4_classification": weighted}
+    content = compose(replace(results, tables=tables, choice=choice), made.SETTINGS)
+    (sentence,) = [s for s in content["sentences"] if s.startswith("Corrected protocol:")]
+    assert told in sentence
+    # Of two positive and two negative test patients it ranks three of four pairs right.
+    assert "AUC 0.75 (0.00 to 1.00)" in sentence
 
 
 def test_captions_say_who_scored_the_test_set_and_how_calls_are_made(page):

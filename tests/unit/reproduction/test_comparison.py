@@ -7,9 +7,17 @@ import pandas as pd
 import pytest
 import yaml
 
+from livermet.contracts import check
 from livermet.phenotype import published
 from livermet.reproduction import comparison
-from livermet.reproduction.comparison import KEYS, compare, printed_numbers
+from livermet.reproduction.comparison import (
+    KEYS,
+    REPEATS,
+    REPRODUCTION,
+    WEIGHT_SEARCH,
+    compare,
+    printed_numbers,
+)
 
 from .. import phenotype_phantoms as made
 
@@ -77,13 +85,12 @@ def test_the_printed_weights_of_the_protocol_are_those_of_the_article(printed):
 
 def compared(printed, ours, racing=(), settled=None):
     """Compare one number, table 4's mean AUC of XGBoost; give its row."""
-    repeats = [[*AUC, "repeat", str(n), value] for n, value in enumerate(racing)]
-    repeats += [[*AUC, "deterministic", "coord_descent", settled]] if settled else []
-    table = compare(
-        printed,
-        pd.DataFrame([[*AUC, ours]], columns=[*KEYS, "value"]),
-        pd.DataFrame(repeats, columns=[*KEYS, "kind", "answer", "value"]),
-    )
+    rows = [[*AUC, value, "repeat", str(n)] for n, value in enumerate(racing)]
+    rows += [[*AUC, settled, "deterministic", "coord_descent"]] if settled else []
+    repeats = pd.DataFrame(rows, columns=REPEATS.names)
+    check(repeats, REPEATS, "phenotype/table/published/xgboost_repeats.tsv")
+    table = compare(printed, pd.DataFrame([[*AUC, ours]], columns=[*KEYS, "value"]), repeats)
+    check(table, REPRODUCTION, "tables/reproduction.csv")
     return table.set_index(KEYS).loc[tuple(AUC)]
 
 
@@ -131,6 +138,8 @@ def test_numbers_of_a_fit_are_those_of_its_tables():
     fit = published.fit(table, selection, "LR", ["none", "balanced"], trees=1)
     numbers = comparison.scores_of_fit(fit, draws=100)
     assert set(numbers["source"]) == {"table 4", "table S2", "table S3", "figure 5a", "figure 5b"}
+    answer = numbers.assign(kind="repeat", answer="Haswell")
+    check(answer, REPEATS, "phenotype/table/published/kernels/Haswell.tsv")
     folds = fit.cross_validation_table()
     for weighting, scores in folds.groupby("weighting"):
         rows = numbers[(numbers["source"] == "table S2") & (numbers["weighting"] == weighting)]
@@ -147,6 +156,7 @@ def test_the_found_weight_stands_beside_the_printed_one():
     search.loc[weights.searchsorted([0.1, 0.2]), "auc"] = 0.6
     search.loc[weights.searchsorted(9), "f1"] = 0.8
     rows = comparison.compare_weights(dict.fromkeys(("LR", "RF", "XGB"), search), table)
+    check(rows, WEIGHT_SEARCH, "tables/weight_search.csv")
     row = rows.set_index(["model", "optimised_for"]).loc[("LR", "auc")]
     assert (row["printed_weight"], row["found_weight"]) == (0.25, 0.1)
     assert (row["printed_auc"], row["found_auc"], row["found_f1"]) == (0.5, 0.6, 0.7)

@@ -9,8 +9,11 @@ from sklearn.calibration import calibration_curve as scikit_learns_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
+from livermet.contracts import check
 from livermet.statistics.calibration import (
+    CALIBRATION,
     CLIP,
+    CURVE,
     brier,
     calibrate,
     calibration_curve,
@@ -164,7 +167,9 @@ def test_a_limit_among_separated_draws_is_empty_and_says_so():
     # One series alone keeps the classes from being separated; a draw without it has no slope.
     label = np.array([0, 0, 0, 1, 1, 1.0])
     probability = np.array([0.1, 0.2, 0.65, 0.6, 0.8, 0.9])
-    row = calibrate(predictions(label, probability), seed=0).iloc[0]
+    table = calibrate(predictions(label, probability), seed=0)
+    check(table, CALIBRATION, "tables/calibration.csv")
+    row = table.iloc[0]
     assert np.isfinite([row["slope"], row["slope_low"]]).all()
     assert np.isnan(row["slope_high"])
     assert "slope's interval: without a limit in" in row["reason"]
@@ -178,7 +183,9 @@ def test_a_limit_among_separated_draws_is_empty_and_says_so():
     ],
 )
 def test_what_cannot_be_fitted_is_empty_with_a_reason(label, probability, reason):
-    row = calibrate(predictions(label, probability), seed=0, draws=10).iloc[0]
+    table = calibrate(predictions(label, probability), seed=0, draws=10)
+    check(table, CALIBRATION, "tables/calibration.csv")
+    row = table.iloc[0]
     assert np.isnan(row[["slope", "slope_low", "slope_high"]].astype(float)).all()
     assert f"slope: {reason}" in row["reason"]
     assert np.isfinite(row["brier"])
@@ -220,6 +227,7 @@ def test_curve_counts_studies_and_keeps_ties_together():
     assert list(curve["weight"]) == [2.5, 1.5]
     assert list(curve["observed"]) == pytest.approx([0.5 / 2.5, 1])
     assert list(curve["predicted"]) == pytest.approx([0.2, (0.35 + 0.9) / 1.5])
+    check(curve, CURVE, "phenotype/nnunet/calibration_curve.tsv")
 
 
 def test_constant_probabilities_make_one_bin():
@@ -230,5 +238,5 @@ def test_constant_probabilities_make_one_bin():
 def test_no_predictions_give_empty_tables():
     nothing = predictions([], [])
     assert calibrate(nothing, 0).empty
-    assert "slope_low" in calibrate(nothing, 0)
-    assert "observed" in calibration_curve(nothing)
+    check(calibrate(nothing, 0), CALIBRATION, "tables/calibration.csv")
+    check(calibration_curve(nothing), CURVE, "phenotype/nnunet/calibration_curve.tsv")

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livermet.statistics.decision_curve import COLUMNS, THRESHOLDS, decision_curve, of_chosen
+from livermet.contracts import check
+from livermet.statistics.decision_curve import DECISIONS, THRESHOLDS, decision_curve, of_chosen
 
 
 def predictions(label, probability, studies=None, **columns):
@@ -64,6 +65,7 @@ def test_a_model_above_every_threshold_calls_all():
     curve = decision_curve(predictions([1, 0, 1], [1.0, 1.0, 1.0]))
     pd.testing.assert_series_equal(curve["net_benefit"], curve["call_all"], check_names=False)
     assert list(curve["threshold"]) == pytest.approx(list(THRESHOLDS))
+    check(curve, DECISIONS, "tables/decision_curve.csv")
     assert (THRESHOLDS[0], THRESHOLDS[-1], len(THRESHOLDS)) == (0.01, 0.99, 99)
 
 
@@ -86,4 +88,4 @@ def test_the_chosen_models_rows():
 
 
 def test_no_predictions_give_an_empty_table():
-    assert list(decision_curve(predictions([], [])).columns) == COLUMNS
+    check(decision_curve(predictions([], [])), DECISIONS, "tables/decision_curve.csv")

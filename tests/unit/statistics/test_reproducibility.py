@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livermet.contracts import check
 from livermet.phenotype.corrected import training_rows
 from livermet.phenotype.table import FEATURES
 from livermet.report.features import lists
@@ -12,6 +13,7 @@ from livermet.statistics.reproducibility import (
     ONE_WAY,
     PERTURBED,
     RECONSTRUCTIONS,
+    REPRODUCIBILITY,
     choose_pairs,
     icc_by_pingouin,
     icc_of_draws,
@@ -254,4 +256,6 @@ def test_series_that_lack_a_feature_in_one_mask_are_no_targets():
         assert part["series"].tolist() == ratings[0]["series"].tolist()
         assert set(part["series"]) == set(masks["series"]) - {"05a"}
     few = measure_reproducibility(table, NOT_KNOWN, masks[masks["series"] < "06"], 20, seed=0)
+    few.insert(0, "aggregation", "union")
+    check(few, REPRODUCIBILITY, "tables/reproducibility.csv")
     assert few.loc[few["comparison"].eq(PERTURBED), "icc"].isna().all()

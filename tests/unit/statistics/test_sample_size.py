@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 from scipy import integrate, special, stats
 
+from livermet.contracts import check
 from livermet.statistics.sample_size import (
     ALL_CRITERIA,
     CRITERIA,
+    SAMPLE_SIZE,
     cox_snell_r2,
     maximum_r2,
     plan_sample_size,
@@ -131,3 +133,4 @@ def test_an_empty_selection_still_has_a_plan():
     plan = plan_sample_size(made.feature_table(), selection, auc=0.7)
     assert plan["candidates"].iloc[-1] == "0 selected"
     assert list(plan["required_patients"].tail(4))[:2] == [0, 0]
+    check(plan, SAMPLE_SIZE, "tables/sample_size.csv")

@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livermet.contracts import check
 from livermet.phenotype import corrected, published
 from livermet.phenotype.filling import UNMEASURED
 from livermet.phenotype.table import FEATURES
 from livermet.statistics.stability import (
+    STABILITY,
+    SUMMARY,
     resample_selections,
     stability_index,
     summarise_selections,
@@ -130,6 +133,7 @@ def test_few_patients_and_no_lesions_do_not_break_it(target):
         assert len(chosen) == (5 if kept >= 4 else 0)
         counts = tabulate_stability(chosen)
         assert counts["frequency"].isna().all() == (kept < 4)
+        check(counts, STABILITY, "tables/stability.csv")
     empty = made.without_lesions(table, table.index)
     counts = tabulate_stability(resample_selections(empty, target, SEED, resamples=5))
     assert counts["selected"].sum() == 0
@@ -161,3 +165,4 @@ def test_the_summary_reads_both_protocols_selections(table, chosen):
     summary = summarise_selections(pd.concat(both), chosen)
     assert list(summary["protocol"]) == ["published", "corrected"]
     assert list(summary["fits"]) == [1, 5]
+    check(summary, SUMMARY, "tables/selection_summary.csv")

@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livermet.contracts import check
 from livermet.files import read_table, write_table
 from livermet.phenotype.chosen import Choice
 from livermet.validation.failures import (
-    COLUMNS,
+    CURVES,
+    FAILURES,
+    SCORED,
     failure_panels,
     panels_of_tables,
     tabulate_curves,
@@ -67,7 +70,7 @@ def test_numbers_behind_figure_5_by_hand(series):
         chosen={"published": LR},
     )
     table = tabulate_failures(panels)
-    assert list(table.columns) == COLUMNS
+    check(table, FAILURES, "tables/failures.csv")
     assert set(table[["protocol", "model", "weighting"]].itertuples(index=False, name=None)) == {
         ("published", "LR", "none")
     }
@@ -144,16 +147,31 @@ def test_a_model_that_is_never_wrong(series):
     wrong = values(tabulate_failures(panels), "score_wrong")
     assert wrong.pop(("all", "series")) == 0
     assert np.isnan(list(wrong.values())).all()
+    check(tabulate_failures(panels), FAILURES, "tables/failures.csv")
+
+
+def test_test_series_of_one_class_have_no_curve_and_no_auc(series):
+    positive = series[series["label"].eq(1)]
+    panels = panels_of(series, predictions(positive, "published", "LR"), chosen={"published": LR})
+    check(tabulate_failures(panels), FAILURES, "tables/failures.csv")
+    curves = tabulate_curves(panels)
+    check(curves, CURVES, "phenotype/reference/failures/curves.tsv")
+    assert curves[["false_positive_rate", "sensitivity"]].isna().all().all()
+    assert curves["model"].tolist() == ["LR"]
 
 
 def test_the_figure_reads_from_the_tables_what_they_were_made_of(tmp_path):
     panels = report.panels()
     # Of a class alone no curve can be drawn.
-    panels["corrected"]["curves"]["LR"] = panels["corrected"]["curves"]["LR"][:0]
+    panels["corrected"]["curves"]["volume"] = panels["corrected"]["curves"]["volume"][:0]
     tables = []
-    for write in (tabulate_failures, tabulate_scores, tabulate_curves):
-        write_table(write(panels), tmp_path / "table.tsv")
-        tables.append(read_table(tmp_path / "table.tsv"))
+    for write, contract, name in (
+        (tabulate_failures, FAILURES, "tables/failures.csv"),
+        (tabulate_scores, SCORED, "phenotype/reference/failures/scores.tsv"),
+        (tabulate_curves, CURVES, "phenotype/reference/failures/curves.tsv"),
+    ):
+        write_table(write(panels), tmp_path / name, contract)
+        tables.append(read_table(tmp_path / name))
     again = panels_of_tables(*tables)
     assert list(again) == list(panels)
     for protocol, panel in panels.items():

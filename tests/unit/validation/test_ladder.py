@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livermet.contracts import check
 from livermet.models import CLASSIFIERS
 from livermet.phenotype import corrected, published
 from livermet.phenotype.baselines import fit_baseline
@@ -12,7 +13,7 @@ from livermet.phenotype.choice import choose
 from livermet.phenotype.corrected import Settings, prepared
 from livermet.phenotype.metrics import bootstrap_metrics, summarise_folds
 from livermet.phenotype.table import RADIOMIC_FEATURES
-from livermet.validation.ladder import Protocols, climb, tabulate
+from livermet.validation.ladder import CORRECTIONS, Correction, Protocols, climb, tabulate
 
 from .. import phenotype_phantoms as made
 
@@ -141,7 +142,12 @@ def test_where_no_scan_has_several_lesions_the_step_does_not_apply():
 
 def test_a_step_changes_only_what_its_correction_is_about(ladder):
     steps = ladder[-1]
+    check(steps, CORRECTIONS, "tables/corrections.csv")
     assert list(steps["step"]) == list(range(13))
+    # In their order, but for the two that this run does not have.
+    assert [*steps["correction"]] == [
+        one for one in Correction if one not in (Correction.HARMONISED, Correction.ALL)
+    ]
     tested = [column for column in steps if column.startswith(("auc", "f1", "accuracy"))]
     validated = ["cv_auc", "cv_f1", "cv_accuracy"]
 
@@ -199,6 +205,7 @@ def test_too_few_measured_scans_leave_the_two_ends():
     table = made.without_lesions(table, table.index[table["group"] != "test"])
     protocols, _, _ = both_protocols(table)
     steps = tabulate(climb(table, protocols, SETTINGS, "union"), 100, 2)
+    check(steps, CORRECTIONS, "tables/corrections.csv")
     assert list(steps["correction"]) == ["published procedure", "all corrections"]
     assert pd.isna(steps.at[0, "auc"])
     assert "too few" in steps.at[1, "reason"]

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livermet.validation.masks import COLUMNS, MaskScores, compare_masks
-
-SCORE_COLUMNS = ["protocol", "model", "weighting", "metric", "mean", "low", "high"]
+from livermet.contracts import check
+from livermet.phenotype.metrics import FOLDS_SUMMARY
+from livermet.validation.masks import MASKS, MaskScores, compare_masks
 
 
 def scores(*rows):
-    return pd.DataFrame([[*row, 0.0, 1.0] for row in rows], columns=SCORE_COLUMNS)
+    return pd.DataFrame([[*row, 0.0, 1.0] for row in rows], columns=FOLDS_SUMMARY.names)
 
 
 def scored(**sets):
@@ -42,7 +42,7 @@ def rows_of(table, mask, part):
 
 
 def test_difference_is_predicted_minus_reference(table):
-    assert list(table.columns) == COLUMNS
+    check(table, MASKS, "tables/masks.csv")
     validated = rows_of(table, "nnunet", "cross-validation")
     assert validated["mean"].to_dict() == {"LR": 0.6, "RF": 0.7}
     assert validated["difference"].to_dict() == pytest.approx({"LR": -0.05, "RF": -0.1})

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from livermet.contracts import check
 from livermet.phenotype.table import FEATURES, as_published_columns, read_feature_table
-from livermet.validation.null import null_table, simulate, summarise_null
+from livermet.validation.null import COHORTS, NULL, null_table, simulate, summarise_null
 
 DRAWS = 200
 
@@ -46,6 +47,8 @@ def test_features_tell_nothing_of_labels_and_much_of_patients():
 
 
 def test_the_published_procedure_finds_what_is_not_there(cohorts):
+    check(cohorts, COHORTS, "phenotype/null/0.tsv")
+    check(summarise_null(cohorts), NULL, "tables/null_cohorts.csv")
     means = cohorts.groupby(["protocol", "model", "set"])["auc"].mean()
     # Splits of series recognise patients; splits of patients cannot.
     assert means["published", "RF", "cross-validation"] > 0.7

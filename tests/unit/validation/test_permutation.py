@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livermet.contracts import check
 from livermet.phenotype import corrected
 from livermet.phenotype.bootstrap import WITHIN_FOLDS, Predictions, metrics_of_draws
 from livermet.phenotype.corrected import Settings
 from livermet.validation.permutation import (
+    AUCS,
+    PERMUTATION,
     permutation_aucs,
     permuted,
     pools_of_patients,
@@ -80,11 +83,12 @@ def test_the_observed_permutation_is_the_cross_validation_itself():
 def test_a_signal_stands_out_and_parts_do_not_matter():
     table = made.feature_table(seed=1, patients=24, test_patients=4)
     whole = permutation_aucs(table, "LR", 5, range(0, 12), SETTINGS)
+    check(whole, AUCS, "phenotype/reference/corrected/permutations/LR/0.tsv")
     # Computed again, and not remembered.
     corrected._SELECTED.clear()
     part = permutation_aucs(table, "LR", 5, range(5, 8), SETTINGS)
     pd.testing.assert_frame_equal(whole.iloc[5:8].reset_index(drop=True), part, check_exact=True)
-    summary = summarise_permutations(whole.assign(model="LR")).iloc[0]
+    summary = summarise_permutations(whole).iloc[0]
     assert summary["observed"] > summary["null_high"]
     assert summary["p"] == pytest.approx(1 / 12)
 
@@ -95,6 +99,8 @@ def test_p_counts_the_observed_among_the_permutations():
     # Two of four permutations reach 0.6: (1 + 2) / (1 + 4).
     assert (row["observed"], row["p"], row["permutations"]) == (0.6, 0.6, 4)
     assert row["null_mean"] == pytest.approx(0.55)
-    nothing = summarise_permutations(aucs.assign(auc=np.nan)).iloc[0]
+    empty = summarise_permutations(aucs.assign(auc=np.nan))
+    check(empty, PERMUTATION, "tables/permutation.csv")
+    nothing = empty.iloc[0]
     assert np.isnan(nothing["p"])
     assert nothing["permutations"] == 0

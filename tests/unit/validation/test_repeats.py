@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livermet.contracts import check
 from livermet.phenotype.baselines import BASELINES
 from livermet.phenotype.corrected import Settings
 from livermet.validation.repeats import (
+    REPEATED,
+    SUMMARY,
     dealt_anew,
     repeat_baselines,
     repeat_cross_validation,
@@ -29,6 +32,7 @@ def predictions(table):
 
 
 def test_every_series_of_all_patients_is_held_out_once_a_repeat(table, predictions):
+    check(predictions, REPEATED, "phenotype/reference/corrected/repeats/LR.tsv")
     for _, repeat in predictions.groupby("repeat"):
         assert sorted(repeat["series"]) == sorted(table["series"])
         assert repeat.groupby("patient")["fold"].nunique().eq(1).all()
@@ -39,6 +43,7 @@ def test_folds_are_dealt_anew_and_the_same_for_every_model(table, predictions):
     one, other = (part.set_index("series")["fold"] for _, part in predictions.groupby("repeat"))
     assert (one != other[one.index]).any()
     baselines = repeat_baselines(table, folds=3, repeats=2, seed=3)
+    check(baselines, REPEATED, "phenotype/reference/corrected/repeats/baselines.tsv")
     assert set(baselines["model"]) == set(BASELINES)
     volume = baselines[(baselines["model"] == "volume") & (baselines["repeat"] == 1)]
     assert (volume.set_index("series")["fold"][one.index] == one).all()
@@ -67,7 +72,9 @@ def test_a_summary_counted_by_hand():
             "repeat": [1, 1, 2, 2],
         }
     )
-    found = summarise_repeats(rows, draws=100, seed=0).set_index("metric")
+    summary = summarise_repeats(rows, draws=100, seed=0)
+    check(summary, SUMMARY, "tables/repeated_cross_validation.csv")
+    found = summary.set_index("metric")
     for metric, mean, low, high in (("auc", 0.5, 0, 1), ("accuracy", 0.75, 0.5, 1)):
         row = found.loc[metric]
         assert (row["mean"], row["repeat_low"], row["repeat_high"]) == (mean, low, high)

@@ -1,8 +1,12 @@
-"""The one kind of error that a user is meant to read."""
+"""The errors that a user is meant to read."""
 
 
 class InputError(ValueError):
     """Bad input, told in one sentence: which row or file, what is wrong, what to do."""
+
+
+class ContractError(InputError):
+    """A table that livermet made and that is not what its contract promises."""
 
 
 def stop_on(problems: list[str]) -> None:

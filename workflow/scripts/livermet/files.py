@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from livermet.contracts import Contract, check
 from livermet.errors import InputError
 
 PROVENANCE_MARK = "# "
@@ -74,11 +75,15 @@ def remove_parts(paths: Iterable[str | Path]) -> None:
                 shutil.rmtree(beside) if beside.is_dir() else beside.unlink()
 
 
-def write_table(table: pd.DataFrame, path: str | Path, provenance: str = "") -> None:
+def write_table(
+    table: pd.DataFrame, path: str | Path, contract: Contract, provenance: str = ""
+) -> None:
     """Write a table without its index; comma separated for .csv, tab separated otherwise.
 
-    `provenance`, one line that says how its numbers were made, stands above the header after '# '.
+    A table that breaks its contract is not written: a ContractError tells how. `provenance`, one
+    line that says how its numbers were made, stands above the header after '# '.
     """
+    check(table, contract, path)
     with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as stream:
         if provenance:
             stream.write(f"{PROVENANCE_MARK}{provenance}\n")

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from livermet.vocabulary import Protocol
+
 
 @dataclass(frozen=True)
 class Network:
@@ -50,7 +52,7 @@ def networks_of(family: str) -> tuple[str, ...]:
 def classifiers_of(protocol: str) -> tuple[str, ...]:
     """Name the classifiers of a protocol, in the order of the list."""
     return tuple(
-        name for name, one in CLASSIFIERS.items() if one.published or protocol != "published"
+        name for name, one in CLASSIFIERS.items() if one.published or protocol != Protocol.PUBLISHED
     )
 
 

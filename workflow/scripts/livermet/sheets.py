@@ -8,27 +8,81 @@ from pathlib import Path
 
 import pandas as pd
 
+from livermet.contracts import NUMBER, PATIENT, TEXT, Column, Contract
 from livermet.errors import InputError, stop_on
 
-SERIES_COLUMNS = [
-    "series",
-    "patient",
-    "study_date",
-    "cohort",
-    "image",
-    "reference",
-    "liver_mask",
-    "lesions_read",
-    "phase",
-    "sex",
-    "age",
-]
-MOLECULAR_COLUMNS = ["patient", "sample_date", "sample_type", "score"]
 MOST_MISSING = 20
-LESIONS_READ = ("present", "absent", "")
+LESIONS_READ = ("present", "absent")
 # Words that table readers, ours and a user's, take for a missing value.
 MISSING_WORDS = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+# What a user writes, and what the demo writes of its phantoms; how they are read says the rest.
+SERIES_SHEET = Contract(
+    files=("series.tsv",),
+    row="a series: one reconstructed volume",
+    columns=(
+        Column("series", TEXT, "name of the series, which becomes the name of a folder"),
+        Column("patient", TEXT, "pseudonym of the patient, who has one cohort"),
+        Column(
+            "study_date", TEXT, "date of the CT, as YYYY-MM-DD; patient and date make the study"
+        ),
+        Column("cohort", TEXT, "cohorts.source or cohorts.target of the config"),
+        Column(
+            "image",
+            TEXT,
+            "NIfTI or NRRD file, or a folder that holds one DICOM series; an absolute path, or one "
+            "below data_root of the config",
+        ),
+        Column(
+            "reference",
+            TEXT,
+            "segmentation by a human on the grid of the CT; labels as reference_labels says",
+            missing="where there is none",
+        ),
+        Column(
+            "liver_mask",
+            TEXT,
+            "mask of the liver, for references that hold lesions only",
+            missing="where there is none",
+        ),
+        Column(
+            "lesions_read",
+            TEXT,
+            "whether the radiology report reads liver lesions",
+            words=LESIONS_READ,
+            missing="where it is not known",
+        ),
+        Column(
+            "phase",
+            TEXT,
+            "contrast phase as the site names it",
+            missing="where it is not known",
+        ),
+        Column("sex", TEXT, "sex of the patient, for table 1", missing="where it is not known"),
+        Column(
+            "age",
+            NUMBER,
+            "age of the patient at the study, for table 1",
+            unit="years",
+            missing="where it is not known",
+        ),
+    ),
+    key=("series",),
+)
+MOLECULAR_SHEET = Contract(
+    files=("molecular.tsv",),
+    row="a molecular sample",
+    columns=(
+        PATIENT,
+        Column("sample_date", TEXT, "date of the sample, as YYYY-MM-DD"),
+        Column("sample_type", TEXT, "biopsy, cfdna or a name of the site"),
+        Column(
+            "score",
+            NUMBER,
+            "continuous molecular score; the class is positive above phenotype.positive_above",
+        ),
+    ),
+)
 
 
 def read_series(path: str | Path, cohorts: Iterable[str]) -> pd.DataFrame:
@@ -37,7 +91,7 @@ def read_series(path: str | Path, cohorts: Iterable[str]) -> pd.DataFrame:
     `cohorts` are the names that the config knows. Raises InputError listing every missing column,
     duplicate series, unknown cohort, unreadable date and patient that stands in two cohorts.
     """
-    table = _read_sheet(path, SERIES_COLUMNS)
+    table = _read_sheet(path, SERIES_SHEET.names)
     cohorts = [cohort for cohort in cohorts if cohort]
     problems = _rows_without(path, table, ["series", "patient", "study_date", "cohort", "image"])
     for column in ("series", "patient"):
@@ -55,7 +109,7 @@ def read_series(path: str | Path, cohorts: Iterable[str]) -> pd.DataFrame:
         for row, name in _numbered(table.loc[repeated, "series"])
     ]
     problems += _not_among(path, table, "cohort", cohorts)
-    problems += _not_among(path, table, "lesions_read", LESIONS_READ)
+    problems += _not_among(path, table, "lesions_read", (*LESIONS_READ, ""))
     table["study_date"], bad_dates = _dates(path, table, "study_date")
     problems += bad_dates
     table["age"], bad_ages = _numbers(path, table, "age", required=False)
@@ -73,7 +127,7 @@ def read_series(path: str | Path, cohorts: Iterable[str]) -> pd.DataFrame:
 
 def read_molecular(path: str | Path) -> pd.DataFrame:
     """Read and check the sheet of molecular samples; scores are floats, dates are datetimes."""
-    table = _read_sheet(path, MOLECULAR_COLUMNS)
+    table = _read_sheet(path, MOLECULAR_SHEET.names)
     problems = _rows_without(path, table, ["patient", "sample_date", "sample_type"])
     table["sample_date"], bad_dates = _dates(path, table, "sample_date")
     table["score"], bad_scores = _numbers(path, table, "score", required=True)
@@ -84,8 +138,8 @@ def read_molecular(path: str | Path) -> pd.DataFrame:
 def missing_sheets(series: str | Path, molecular: str | Path, data_root: str | Path) -> list[str]:
     """Say which of a study's sheets is not there, what it holds and where the scans go."""
     sentences = [
-        _missing_sheet(path, columns)
-        for path, columns in ((series, SERIES_COLUMNS), (molecular, MOLECULAR_COLUMNS))
+        _missing_sheet(path, sheet.names)
+        for path, sheet in ((series, SERIES_SHEET), (molecular, MOLECULAR_SHEET))
         if not Path(path).exists()
     ]
     if not Path(series).exists():

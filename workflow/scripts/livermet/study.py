@@ -28,6 +28,7 @@ from livermet.sheets import (
     read_phantoms,
     read_series,
 )
+from livermet.vocabulary import Aggregation, Protocol
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
 # Models in folds: the network of a fold can score the patients that it has not seen.
@@ -91,7 +92,7 @@ class Study:
     @cached_property
     def phenotype_mask(self) -> str:
         """The mask that the phenotype is learnt from: a model's, 'reference' or 'table'."""
-        return "table" if self.from_table else self.final_model or "reference"
+        return Aggregation.TABLE.value if self.from_table else self.final_model or "reference"
 
     @cached_property
     def is_compared(self) -> bool:
@@ -107,14 +108,15 @@ class Study:
     def aggregation(self) -> str:
         """What the corrected protocol's features are of; the published one's are of the union."""
         if self.from_table:
-            return "table"
+            return Aggregation.TABLE.value
         phenotype = self.config["phenotype"]
-        return phenotype["aggregation"] if "corrected" in phenotype["protocols"] else "union"
+        by_lesion = Protocol.CORRECTED in phenotype["protocols"]
+        return phenotype["aggregation"] if by_lesion else Aggregation.UNION.value
 
     @cached_property
     def is_by_lesion(self) -> bool:
         """Whether the corrected protocol's features come of single lesions."""
-        return self.aggregation not in ("table", "union")
+        return self.aggregation not in (Aggregation.TABLE, Aggregation.UNION)
 
     @cached_property
     def harmonisation(self) -> str | list[str]:
@@ -124,7 +126,7 @@ class Study:
 
     def harmonised_by(self, protocol: str) -> str | list[str]:
         """Return the table of batches that a protocol harmonises features by: the corrected one."""
-        return self.harmonisation if protocol == "corrected" else []
+        return self.harmonisation if protocol == Protocol.CORRECTED else []
 
     def patients_a_batch(self, protocol: str) -> int | None:
         """Return the patients that each batch needs, where a protocol harmonises by batches."""
@@ -410,8 +412,8 @@ class Study:
 
     def feature_table(self, mask: str, protocol: str) -> str:
         """Return the feature table of a mask that a protocol learns from."""
-        by_lesion = self.is_by_lesion and protocol == "corrected"
-        name = features_file(self.aggregation if by_lesion else "union")
+        by_lesion = self.is_by_lesion and protocol == Protocol.CORRECTED
+        name = features_file(self.aggregation if by_lesion else Aggregation.UNION)
         return f"{self.run}/radiomics/{mask}/{name}"
 
     def detection_of_mask(self, mask: str, table: str) -> str | list[str]:

@@ -5,32 +5,96 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from livermet.cohort.matching import study_names
+from livermet.cohort.matching import INCLUDED, PLACE, TEST, TRAIN, study_names
+from livermet.contracts import (
+    COHORT,
+    COUNT,
+    FLAG,
+    NUMBER,
+    PATIENT,
+    SERIES,
+    STUDY,
+    TEXT,
+    Column,
+    Contract,
+)
 from livermet.phenotype.table import LESION_COUNT, measured
+from livermet.vocabulary import Aggregation, Protocol
 
-FACTS = [
-    "series",
-    "patient",
-    "study",
-    "cohort",
-    "place",
-    "included",
-    "label",
-    "score",
-    "sample_type",
-    "sex",
-    "age",
-    "burden_ml",
-    "lesions",
-    "measured",
-    "measured_by_lesion",
-    "kind",
-]
-CORRECTED = "corrected"
 # Features of these are not aggregated over lesions: the union, and a finished table's own.
-NOT_BY_LESION = ("union", "table")
-PLACES = ("train", "test")
+NOT_BY_LESION = (Aggregation.UNION, Aggregation.TABLE)
+PLACES = (TRAIN, TEST)
 CLASSES = ("positive", "negative")
+FACTS = Contract(
+    files=("cohort/facts.tsv",),
+    row="a series of the sheet, or of the feature table that a run begins with",
+    columns=(
+        SERIES,
+        PATIENT,
+        STUDY,
+        COHORT,
+        PLACE,
+        INCLUDED,
+        Column(
+            "label",
+            TEXT,
+            "molecular class of the study",
+            words=CLASSES,
+            missing="without a sample within the window",
+        ),
+        Column(
+            "score",
+            NUMBER,
+            "molecular score of the study",
+            missing="without a sample within the window",
+        ),
+        Column(
+            "sample_type",
+            TEXT,
+            "what was sampled, as the sheet says",
+            missing="where it is not known",
+        ),
+        Column(
+            "sex", TEXT, "sex of the patient, as the sheet says", missing="where it is not known"
+        ),
+        Column(
+            "age",
+            NUMBER,
+            "age of the patient at the study",
+            unit="years",
+            missing="where it is not known",
+        ),
+        Column(
+            "burden_ml",
+            NUMBER,
+            "volume of all lesions in the mask of the series",
+            unit="ml",
+            low=0,
+            missing="without a mask",
+        ),
+        Column("lesions", COUNT, "number of lesions in this mask", missing="without a mask"),
+        Column(
+            "measured",
+            FLAG,
+            "whether the series has every feature of the union of its lesions",
+            missing="without features",
+        ),
+        Column(
+            "measured_by_lesion",
+            FLAG,
+            "whether the series has every feature that is aggregated over lesions",
+            missing="without such features",
+        ),
+        Column(
+            "kind",
+            TEXT,
+            "which networks made the mask: single, ensemble (of all folds) or out_of_fold (the one "
+            "that has not seen the patient)",
+            missing="where no network of the run made it",
+        ),
+    ),
+    key=("series",),
+)
 
 
 def facts_of_sheet(
@@ -42,9 +106,7 @@ def facts_of_sheet(
     stage's matching (series, class, sample_type, score, included), `masks` the burden_ml and
     lesions of each series with a mask and, where known, measured (whether it has every feature),
     measured_by_lesion and kind (which networks made the mask); of a series' rows the first value
-    counts. Gives series, patient, study, cohort, place (train or test), included, label (positive,
-    negative or empty), score, sample_type, sex, age (years), burden_ml, lesions, measured,
-    measured_by_lesion, kind.
+    counts. Gives `FACTS`.
     """
     facts = sheet[["series", "patient", "cohort", "sex", "age"]].copy()
     facts["study"] = study_names(sheet)
@@ -58,9 +120,9 @@ def facts_of_sheet(
     facts["score"] = facts["series"].map(pd.to_numeric(matched["score"]))
     facts["sample_type"] = texts(facts["series"].map(matched["sample_type"]))
     of_masks = masks.groupby("series").first()
-    for column in of_masks.columns.intersection(FACTS):
+    for column in of_masks.columns.intersection(FACTS.names):
         facts[column] = facts["series"].map(of_masks[column])
-    return facts.reindex(columns=FACTS).reset_index(drop=True)
+    return facts.reindex(columns=FACTS.names).reset_index(drop=True)
 
 
 def facts_of_features(features: pd.DataFrame, name: str, cohort: str) -> pd.DataFrame:
@@ -87,7 +149,7 @@ def facts_of_features(features: pd.DataFrame, name: str, cohort: str) -> pd.Data
             "measured": measured(features),
         }
     )
-    return facts.reindex(columns=FACTS)
+    return facts.reindex(columns=FACTS.names)
 
 
 def measured_by_lesion(facts: pd.DataFrame, features: pd.DataFrame) -> pd.Series:
@@ -157,7 +219,7 @@ def lacking_by_protocol(facts: pd.DataFrame, settings: Mapping) -> dict[FeatureC
     """
     alike: dict[FeatureCounts, list[str]] = {}
     for protocol in settings["protocols"]:
-        by_lesion = protocol == CORRECTED and settings["aggregation"] not in NOT_BY_LESION
+        by_lesion = protocol == Protocol.CORRECTED and settings["aggregation"] not in NOT_BY_LESION
         alike.setdefault(series_without_features(facts, by_lesion), []).append(protocol)
     return alike
 

@@ -7,18 +7,97 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from livermet.contracts import (
+    COHORT,
+    COUNT,
+    FLAG,
+    NUMBER,
+    PATIENT,
+    SERIES,
+    STUDY,
+    TEXT,
+    Column,
+    Contract,
+)
+
 TRAIN, TEST = "train", "test"
+SEGMENTATION, CLASSIFICATION = "segmentation", "classification"
 
 EXCLUSIONS = {
     "no_sample": "the patient has no molecular sample",
     "outside_window": "no sample within the window of days around the CT",
     "lesions_absent": "the radiology report reads no liver lesion",
 }
+BEGIN = "begin"
+
+# Shared with the facts of the report.
+PLACE = Column("place", TEXT, "side of the split that the patient is on", words=(TRAIN, TEST))
+INCLUDED = Column("included", FLAG, "whether the series takes part in classification")
+SERIES_PLACES = Contract(
+    files=("cohort/places.tsv",),
+    row="a series of the sheet",
+    columns=(SERIES, PATIENT, COHORT, PLACE),
+    key=("series",),
+)
 
 
 def study_names(series: pd.DataFrame) -> pd.Series:
     """Name each row's study as patient_YYYYMMDD, the form of the authors' table."""
     return series["patient"] + "_" + series["study_date"].dt.strftime("%Y%m%d")
+
+
+MATCHING = Contract(
+    files=("cohort/matching.tsv",),
+    row="a series of the target cohort",
+    columns=(
+        SERIES,
+        PATIENT,
+        STUDY,
+        Column("study_date", TEXT, "date of the CT"),
+        Column("place", TEXT, "place of the patient in the ledger: test or the number of a fold"),
+        Column(
+            "sample_date",
+            TEXT,
+            "date of the matched sample",
+            missing="without a sample within the window",
+        ),
+        Column(
+            "sample_type",
+            TEXT,
+            "what was sampled, as the sheet says",
+            missing="without a sample within the window",
+        ),
+        Column(
+            "score",
+            NUMBER,
+            "molecular score of the sample",
+            missing="without a sample within the window",
+        ),
+        Column(
+            "days_apart",
+            NUMBER,
+            "days from the CT to the sample; below 0 where the sample was first",
+            unit="days",
+            missing="without a sample within the window",
+        ),
+        Column(
+            "class",
+            COUNT,
+            "class: 1 positive, 0 negative",
+            high=1,
+            missing="without a sample within the window",
+        ),
+        INCLUDED,
+        Column(
+            "excluded_by",
+            TEXT,
+            "the first exclusion that removes the series",
+            words=tuple(EXCLUSIONS),
+            missing="where the series is included",
+        ),
+    ),
+    key=("series",),
+)
 
 
 def match_samples(
@@ -30,8 +109,7 @@ def match_samples(
     taken, since a later one may follow another line of treatment; of two on one day the first in
     the sheet. The class is 1 where the score is above `positive_above`, else 0. Exclusions apply
     in the order of `EXCLUSIONS`, so that `excluded_by` names the first that removes the series.
-    Returns one row a series, in the sheet's order: series, patient, study, study_date, sample_date,
-    sample_type, score, days_apart, class, included, excluded_by.
+    Returns one row a series, in the sheet's order: `MATCHING` without the place.
     """
     samples = molecular.rename_axis("sheet_row").reset_index()
     pairs = series[["series", "patient", "study_date"]].reset_index(drop=True)
@@ -63,15 +141,31 @@ def match_samples(
     return matched.reset_index(drop=True)
 
 
+FLOW = Contract(
+    files=("cohort/exclusions.tsv",),
+    row="a step by which series leave the target cohort; the first holds all of it",
+    columns=(
+        Column("step", TEXT, "name of the step", words=(BEGIN, *EXCLUSIONS)),
+        Column("reason", TEXT, "why series leave"),
+        Column("removed_series", COUNT, "series that leave at this step"),
+        Column("removed_studies", COUNT, "studies whose last series leaves at this step"),
+        Column("removed_patients", COUNT, "patients whose last series leaves at this step"),
+        Column("left_series", COUNT, "series that are left after this step"),
+        Column("left_studies", COUNT, "studies that are left after this step"),
+        Column("left_patients", COUNT, "patients who are left after this step"),
+    ),
+    key=("step",),
+)
+
+
 def exclusion_flow(matched: pd.DataFrame) -> pd.DataFrame:
     """Count what each exclusion removes and leaves, in series, studies and patients.
 
     A study or patient counts as removed by the step that takes its last series. The first row
-    holds what the target cohort begins with. Returns columns step, reason, removed_series,
-    removed_studies, removed_patients, left_series, left_studies, left_patients.
+    holds what the target cohort begins with. Returns `FLOW`.
     """
     left = matched
-    rows = [_flow_row("begin", "series of the target cohort", left, left)]
+    rows = [_flow_row(BEGIN, "series of the target cohort", left, left)]
     for step, reason in EXCLUSIONS.items():
         kept = left[left["excluded_by"] != step]
         rows.append(_flow_row(step, reason, left, kept))
@@ -119,6 +213,25 @@ def unusable_for_classes(matched: pd.DataFrame, places: Mapping[str, str]) -> li
     ] + ([] if tested.any() else [f"No included series is of a test patient; {remedy}."])
 
 
+SPLITS = Contract(
+    files=("cohort/splits.tsv",),
+    row="a side of the split of a task and cohort",
+    columns=(
+        Column("task", TEXT, "what is learned", words=(SEGMENTATION, CLASSIFICATION)),
+        COHORT,
+        PLACE,
+        Column("patients", COUNT, "number of patients"),
+        Column("studies", COUNT, "number of studies"),
+        Column("series", COUNT, "number of series"),
+        *(
+            Column(f"{label}_series", COUNT, f"number of {label} series", missing="in segmentation")
+            for label in ("positive", "negative")
+        ),
+    ),
+    key=("task", "cohort", "place"),
+)
+
+
 def split_report(
     series: pd.DataFrame, matched: pd.DataFrame, places: pd.Series, segmentation_set: list[str]
 ) -> pd.DataFrame:
@@ -128,8 +241,7 @@ def split_report(
     segmentation model's training set; where it is empty nothing is segmented and only
     classification is counted. Segmentation's test series are those of test patients that have a
     reference. Classification counts the included series of the target cohort.
-    Returns columns task, cohort, place, patients, studies, series, positive_series,
-    negative_series.
+    Returns `SPLITS`.
     """
     rows = []
     studies = study_names(series)
@@ -139,9 +251,7 @@ def split_report(
         trained = here & series["series"].isin(segmentation_set)
         for place, chosen in ((TRAIN, trained), (TEST, here & tested)):
             counted = series[chosen].assign(study=studies[chosen])
-            rows.append(
-                {"task": "segmentation", "cohort": cohort, "place": place} | _count(counted)
-            )
+            rows.append({"task": SEGMENTATION, "cohort": cohort, "place": place} | _count(counted))
     included = matched[matched["included"]].merge(series[["cohort"]], on="series")
     sides = (included["patient"].map(places) == TEST).map({True: TEST, False: TRAIN})
     for cohort in included["cohort"].unique():
@@ -151,7 +261,7 @@ def split_report(
                 "positive_series": int((part["class"] == 1).sum()),
                 "negative_series": int((part["class"] == 0).sum()),
             }
-            head = {"task": "classification", "cohort": cohort, "place": place}
+            head = {"task": CLASSIFICATION, "cohort": cohort, "place": place}
             rows.append(head | _count(part) | classes)
     table = pd.DataFrame(rows)
     for column in ("positive_series", "negative_series"):

@@ -5,7 +5,7 @@ editors) and of the tables in config/README.md; `livermet.config.written` writes
 the article's where it states one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Annotated, Any, Literal
 
@@ -24,6 +24,7 @@ from pydantic import (
 from livermet.models import CLASSIFIERS, networks_of
 from livermet.models import NETWORKS as LISTED
 from livermet.monai.architectures import ARCHITECTURES, SPLEEN
+from livermet.vocabulary import AGGREGATIONS, WEIGHTINGS, Aggregation, Protocol, Weighting
 
 BTCV = "MONAI's tutorial unetr_btcv_segmentation_3d"
 # Of keys that a config may leave out, so that a library's own default holds.
@@ -61,6 +62,13 @@ def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
     return checked
 
 
+def _words(words: Iterable[str]) -> tuple[AfterValidator, WithJsonSchema]:
+    """Let a key take some words of the vocabulary."""
+    names = tuple(map(str, words))
+    schema = WithJsonSchema({"enum": list(names), "type": "string"})
+    return AfterValidator(_one_of(names)), schema
+
+
 def _number_or_patients(value: Any) -> Any:
     # One sentence, and not one for each of the two kinds.
     if isinstance(value, list):
@@ -79,7 +87,7 @@ def _not_one(count: int) -> int:
 
 def _unweighted_too(weightings: list[str]) -> list[str]:
     # Every table and the choice of the headline model begin with the unweighted one.
-    if "none" not in weightings:
+    if Weighting.NONE not in weightings:
         raise ValueError("'none' has to be one of them")
     return weightings
 
@@ -111,6 +119,9 @@ NetworkName = Annotated[
 ClassifierName = Annotated[
     str, AfterValidator(_one_of(tuple(CLASSIFIERS))), WithJsonSchema({"enum": list(CLASSIFIERS)})
 ]
+ProtocolName = Annotated[str, *_words(Protocol)]
+WeightingName = Annotated[str, *_words(WEIGHTINGS)]
+AggregationName = Annotated[str, *_words(AGGREGATIONS)]
 MATCHING_RULE = r"^(any_overlap|one_to_one|lits|iou_(0[.][0-9]*[1-9][0-9]*|1))$"
 MatchingRule = Annotated[str, StringConstraints(pattern=MATCHING_RULE)]
 
@@ -598,8 +609,8 @@ class Phenotype(Keys):
         "the class is positive above this score; a finished table has its own classes",
         "the article's",
     )
-    aggregation: Literal["union", "largest", "volume_weighted_mean", "sum"] = key(
-        "volume_weighted_mean",
+    aggregation: AggregationName = key(
+        Aggregation.VOLUME_WEIGHTED_MEAN.value,
         "what the corrected protocol's features of a scan are: of the `union` of its lesions, of "
         "its `largest` one, the `volume_weighted_mean` over them or their `sum` "
         "(docs/methods.md). The published protocol always takes the union; a finished table is "
@@ -607,15 +618,13 @@ class Phenotype(Keys):
         "the union's shape measures how far lesions lie apart; here every lesion counts, and a "
         "scan with one lesion has the union's values",
     )
-    protocols: Annotated[list[Literal["published", "corrected"]], *UNIQUE] = key(
-        ["published", "corrected"],
+    protocols: Annotated[list[ProtocolName], *UNIQUE] = key(
+        [protocol.value for protocol in Protocol],
         "`published`, `corrected` or both",
         "both, so that the difference shows",
     )
-    weightings: Annotated[
-        list[Literal["none", "balanced", "auc", "f1"]], *UNIQUE, AfterValidator(_unweighted_too)
-    ] = key(
-        ["none", "balanced", "auc", "f1"],
+    weightings: Annotated[list[WeightingName], *UNIQUE, AfterValidator(_unweighted_too)] = key(
+        [*WEIGHTINGS],
         "class weights: `none` (always), `balanced`, `auc`, `f1`; under `corrected` they are "
         "compared in cross-validation, and the unweighted models stand for choice",
         "all",

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from livermet.errors import InputError, stop_on
+from livermet.vocabulary import Aggregation, Protocol
 
 # The clone that this package lies in: its config/ has the defaults.
 PROJECT = Path(__file__).parents[4]
@@ -118,9 +119,9 @@ def _unlisted_final_model(segmentation: dict) -> list[str]:
 def _unmeasured_lesions(config: dict) -> list[str]:
     phenotype, aggregation = config["phenotype"], config["phenotype"]["aggregation"]
     # A finished table and the published protocol take no features of single lesions.
-    if phenotype["table"] or "corrected" not in phenotype["protocols"]:
+    if phenotype["table"] or Protocol.CORRECTED not in phenotype["protocols"]:
         return []
-    if config["radiomics"]["per_lesion"] or aggregation == "union":
+    if config["radiomics"]["per_lesion"] or aggregation == Aggregation.UNION:
         return []
     return [
         f"Config key 'phenotype.aggregation' is '{aggregation}', which is made of the features of "
@@ -141,7 +142,7 @@ def _idle_harmonisation(phenotype: dict) -> list[str]:
             f"Config key 'phenotype.harmonisation.by' is '{by}', which a finished feature table "
             f"(phenotype.table) does not name; {remedy}, or begin with scans."
         )
-    if "corrected" not in phenotype["protocols"]:
+    if Protocol.CORRECTED not in phenotype["protocols"]:
         problems.append(
             f"Config key 'phenotype.harmonisation.by' is '{by}', and only the protocol 'corrected' "
             f"harmonises; add it to phenotype.protocols, or {remedy}."

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from livermet.contracts import COUNT, NUMBER, SERIES, TEXT, Column, Contract
 from livermet.files import write_table
-from livermet.sheets import SERIES_COLUMNS
+from livermet.sheets import MOLECULAR_SHEET, SERIES_SHEET
 
 SEED = 20250319
 NEGATIVE, POSITIVE = (-0.35, -0.10), (0.10, 0.50)  # ranges of the latent score of a study
@@ -90,30 +91,44 @@ SIZES = {
 }
 
 
-PHANTOM_COLUMNS = [
-    "series",
-    "kind",
-    "patient_seed",
-    "study_seed",
-    "noise_seed",
-    "matrix",
-    "pixel_mm",
-    "slices",
-    "slice_mm",
-    "lesions",
-    "radius_min_mm",
-    "radius_max_mm",
-    "liver_hu",
-    "contrast_hu",
-    "texture_hu",
-    "texture_mm",
-    "noise_hu",
-    "scanner",
-    "kvp",
-    "phase",
-    "sex",
-    "age",
-]
+NIFTI, DICOM = "nifti", "dicom"
+SEXES = "FM"
+PHANTOM_SHEET = Contract(
+    files=("phantoms.tsv",),
+    row="a series of phantoms",
+    columns=(
+        SERIES,
+        Column("kind", TEXT, "how the CT is stored", words=(NIFTI, DICOM)),
+        Column("patient_seed", COUNT, "what decides the build of the patient"),
+        Column("study_seed", COUNT, "what decides organs and lesions of the study"),
+        Column("noise_seed", COUNT, "what decides the noise of the series"),
+        Column("matrix", COUNT, "rows and columns of a slice", unit="voxels", low=1),
+        Column("pixel_mm", NUMBER, "side of a pixel", unit="mm", low=0),
+        Column("slices", COUNT, "number of slices", low=1),
+        Column("slice_mm", NUMBER, "thickness of a slice", unit="mm", low=0),
+        Column("lesions", COUNT, "number of lesions"),
+        Column("radius_min_mm", NUMBER, "smallest radius of a lesion", unit="mm", low=0),
+        Column("radius_max_mm", NUMBER, "largest radius of a lesion", unit="mm", low=0),
+        Column("liver_hu", NUMBER, "mean of the liver", unit="HU"),
+        Column("contrast_hu", NUMBER, "how far lesions lie below the liver", unit="HU"),
+        Column("texture_hu", NUMBER, "standard deviation inside lesions", unit="HU", low=0),
+        Column(
+            "texture_mm",
+            NUMBER,
+            "distance over which this texture hangs together",
+            unit="mm",
+            low=0,
+        ),
+        Column("noise_hu", NUMBER, "standard deviation of the noise", unit="HU", low=0),
+        Column("scanner", TEXT, "model of the scanner in the header"),
+        Column("kvp", NUMBER, "tube voltage in the header", unit="kV", low=0),
+        Column("phase", TEXT, "contrast phase"),
+        Column("sex", TEXT, "sex of the patient", words=tuple(SEXES)),
+        Column("age", COUNT, "age of the patient at the study", unit="years"),
+    ),
+    key=("series",),
+)
+SHEETS = {"series": SERIES_SHEET, "molecular": MOLECULAR_SHEET, "phantoms": PHANTOM_SHEET}
 
 
 class DemoCohort(NamedTuple):
@@ -137,7 +152,7 @@ def demo_cohort(size: Size, seed: int = SEED) -> DemoCohort:
     rows += target
     table = pd.DataFrame(rows).assign(liver_mask="")
     molecular = pd.DataFrame(samples).sort_values(["patient", "sample_date"], ignore_index=True)
-    return DemoCohort(table[SERIES_COLUMNS], molecular, table[PHANTOM_COLUMNS])
+    return DemoCohort(table[SERIES_SHEET.names], molecular, table[PHANTOM_SHEET.names])
 
 
 def _source_rows(rng, size: Size) -> list[dict]:
@@ -157,7 +172,7 @@ def _source_rows(rng, size: Size) -> list[dict]:
                 "patient": patient,
                 "study_date": day.isoformat(),
                 "cohort": "LiTS",
-                "kind": "nifti",
+                "kind": NIFTI,
                 "image": f"{patient}/ct.nii.gz",
                 "reference": f"{patient}/reference.nii.gz",
             }
@@ -196,7 +211,7 @@ def _target_rows(rng, size: Size) -> tuple[list[dict], list[dict]]:
                         "patient": patient,
                         "study_date": day.isoformat(),
                         "cohort": "mSCLC",
-                        "kind": "dicom",
+                        "kind": DICOM,
                         "image": f"{series}/dicom",
                         "reference": f"{series}/reference.nii.gz" if referenced else "",
                     }
@@ -227,7 +242,7 @@ def _person(rng, size: Size) -> dict:
     scanner, kvp = [("Abdomen 16", 120), ("Abdomen 64", 120), ("Abdomen 64", 100)][rng.integers(3)]
     return {
         "patient_seed": _seed(rng),
-        "sex": "FM"[rng.integers(2)],
+        "sex": SEXES[rng.integers(2)],
         "age": int(rng.integers(41, 85)),
         "matrix": size.matrix,
         "pixel_mm": round(float(size.pixel_mm + rng.uniform(-0.2, 0.2)), 1),
@@ -309,7 +324,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=SEED)
     chosen = parser.parse_args(arguments)
     for name, sheet in demo_cohort(SIZES[chosen.size], chosen.seed)._asdict().items():
-        write_table(sheet, chosen.out / f"{name}.tsv")
+        write_table(sheet, chosen.out / f"{name}.tsv", SHEETS[name])
 
 
 if __name__ == "__main__":

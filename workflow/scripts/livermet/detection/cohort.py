@@ -10,31 +10,75 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from livermet.contracts import COHORT, COUNT, NUMBER, PATIENT, SHARE, TEXT, Column, Contract
 from livermet.detection.intervals import Draws, estimate, quotients
-from livermet.detection.scores import OVERLAP_SCORES, SURFACE_SCORES
+from livermet.detection.scores import MODEL, OVERLAP_SCORES, REFERENCE, RULE, SCANS, SURFACE_SCORES
 
 ALL_OF_COHORT = "whole cohort"
 TEST_PATIENTS = "test patients"
 OUT_OF_FOLD = "training, out of fold"
-SUMMARY_SCORES = (
-    "median_dice",
-    "median_liver_dice",
-    "lesion_sensitivity",
-    "lesion_ppv",
-    "false_positives_per_scan",
+SUMMARY = (
+    Column("median_dice", SHARE, "Dice of all lesions of a scan, its median over scans"),
+    Column("median_liver_dice", SHARE, "Dice of the liver, its median over scans"),
+    Column(
+        "lesion_sensitivity",
+        SHARE,
+        "share of the reference lesions of all scans that are detected",
+        missing="without a reference lesion",
+    ),
+    Column(
+        "lesion_ppv",
+        SHARE,
+        "share of the predicted lesions of all scans that are true positives",
+        missing="without a predicted lesion",
+    ),
+    Column("false_positives_per_scan", NUMBER, "false positives, their mean over scans", low=0),
 )
-SUMMARY_COLUMNS = ("model", "cohort", "scans", *SUMMARY_SCORES)
-SET_COLUMNS = ("model", "cohort", "test_set")
-SCORE_COLUMNS = (*SET_COLUMNS, "patients", "scans", "rule", "metric", "unit", "number")
-INTERVAL = ("value", "low", "high")
+SUMMARY_SCORES = tuple(column.name for column in SUMMARY)
 # Up to 5 mm, from 5 to below 10 mm, and so on: the diameter of the sphere of equal volume.
 SIZES_MM = {"< 5": (0, 5), "5-10": (5, 10), "10-20": (10, 20), "> 20": (20, np.inf)}
-SIZE_COLUMNS = (*SET_COLUMNS, "rule", "diameter_mm", "reference_lesions", "detected_lesions")
 BURDEN_SCORES = ("bias_ml", "sd_ml", "lower_limit_ml", "upper_limit_ml", "slope")
-BURDEN_COLUMNS = (*SET_COLUMNS, "patients", "scans", "metric", *INTERVAL)
-LESION_FREE_COLUMNS = (*SET_COLUMNS, "patients", "scans", "metric", *INTERVAL)
+LESION_FREE_SCORES = (
+    "predicted_ml",
+    "predicted_ml_sd",
+    "predicted_lesions",
+    "scans_with_prediction",
+)
 SCAN_SCORES = ("liver_dice", *(f"lesion_{name}" for name in (*OVERLAP_SCORES, *SURFACE_SCORES)))
 Z_OF_LIMITS = 1.96
+
+# The columns that tables share: which set of scans, its size, and a number with its interval.
+TEST_SET = Column(
+    "test_set",
+    TEXT,
+    "the scans that the model is scored on",
+    words=(TEST_PATIENTS, ALL_OF_COHORT, OUT_OF_FOLD),
+)
+SET = (MODEL, COHORT, TEST_SET)
+SIZE = (
+    Column("patients", COUNT, "number of patients"),
+    Column("scans", COUNT, "number of scans"),
+)
+INTERVAL = (
+    Column(
+        "value",
+        NUMBER,
+        "the number itself",
+        missing="where it is undefined, as 0 of 0 or the deviation of one scan",
+    ),
+    Column(
+        "low",
+        NUMBER,
+        "lower end of its interval: 2.5 % of the draws of patients lie below",
+        missing="where the number is undefined, by itself or in every draw",
+    ),
+    Column(
+        "high",
+        NUMBER,
+        "upper end of its interval: 2.5 % of the draws of patients lie above",
+        missing="where the number is undefined, by itself or in every draw",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -89,14 +133,20 @@ def sets_of_scans(scans: pd.DataFrame, facts: pd.DataFrame, target: str) -> Iter
                     yield ScanSet(model, cohort, name, chosen.reset_index(drop=True))
 
 
+SCANS_OF_SETS = Contract(
+    files=("tables/detection_scans.csv",),
+    row="a scan with a reference, in one of the sets that a model is scored on",
+    columns=(*SET, PATIENT, *(column for column in SCANS.columns if column is not MODEL)),
+    key=("model", "cohort", "test_set", "series"),
+)
+
+
 def scans_of_sets(sets: list[ScanSet]) -> pd.DataFrame:
-    """List each set's scans: SET_COLUMNS, patient, then the columns of the table of scans."""
-    tables = [chosen.scans.assign(**chosen.names) for chosen in sets]
-    if not tables:
-        return pd.DataFrame(columns=[*SET_COLUMNS, "patient", "series"])
-    rows = pd.concat(tables, ignore_index=True).drop(columns="place")
-    first = [*SET_COLUMNS, "patient", "series"]
-    return rows[[*first, *rows.columns.drop(first)]]
+    """List each set's scans: `SCANS_OF_SETS`."""
+    if not sets:
+        return pd.DataFrame(columns=SCANS_OF_SETS.names)
+    rows = pd.concat([chosen.scans.assign(**chosen.names) for chosen in sets], ignore_index=True)
+    return rows[SCANS_OF_SETS.names]
 
 
 def with_reference(scans: pd.DataFrame) -> pd.DataFrame:
@@ -114,7 +164,7 @@ def summarise(scans: pd.DataFrame, cohort: str, draws: int = 0, seed: int = 0) -
     there are none; false_positives_per_scan is their mean over scans. With `draws` each score has
     its interval (<score>_low, <score>_high) over draws of the scans' column patient.
     """
-    columns = list(SUMMARY_COLUMNS)
+    columns = ["model", "cohort", "scans", *SUMMARY_SCORES]
     if draws:
         columns += [f"{score}_{end}" for score in SUMMARY_SCORES for end in ("low", "high")]
     rows = []
@@ -156,10 +206,37 @@ def _counts(rows: pd.DataFrame, draws: Draws) -> dict[str, np.ndarray]:
     }
 
 
+SCORES = Contract(
+    files=("tables/detection_scores.csv",),
+    row="a metric of a set of scans",
+    columns=(
+        *SET,
+        *SIZE,
+        Column(
+            "rule",
+            TEXT,
+            "rule that says which lesions match",
+            missing="of metrics that take a whole scan",
+        ),
+        Column(
+            "metric",
+            TEXT,
+            "median_ or mean_ and a score of a scan, median_matched_ and a score of matched "
+            "lesions, or what the lesions of all scans give: sensitivity, ppv, f1, "
+            "false_positives_per_scan, false_positive_ml_per_scan",
+        ),
+        Column("unit", TEXT, "what the value is taken over", words=("scan", "lesion", "group")),
+        Column("number", COUNT, "how many of them have a value"),
+        *INTERVAL,
+    ),
+    key=("model", "cohort", "test_set", "rule", "metric"),
+)
+
+
 def score_table(
     sets: list[ScanSet], matching: pd.DataFrame, groups: pd.DataFrame, draws: int, seed: int
 ) -> pd.DataFrame:
-    """Score each set of scans by every metric: SCORE_COLUMNS, then value, low, high.
+    """Score each set of scans by every metric: `SCORES`.
 
     The sets' scans have references; `matching` and `groups` are those of all models' scans.
     Without a rule stand the medians and means of scores of whole scans; with a rule pooled counts,
@@ -199,7 +276,7 @@ def score_table(
                 )
                 for score in (*OVERLAP_SCORES, *SURFACE_SCORES)
             ]
-    return pd.DataFrame(rows, columns=[*SCORE_COLUMNS, *INTERVAL])
+    return pd.DataFrame(rows, columns=SCORES.names)
 
 
 def _row(
@@ -216,17 +293,38 @@ def _row(
     }
 
 
+SIZES = Contract(
+    files=("tables/detection_sizes.csv",),
+    row="a class of size of the reference lesions of a set of scans, by one rule",
+    columns=(
+        *SET,
+        RULE,
+        Column(
+            "diameter_mm",
+            TEXT,
+            "diameter of the sphere of equal volume",
+            unit="mm",
+            words=tuple(SIZES_MM),
+        ),
+        Column("reference_lesions", COUNT, "number of reference lesions of this size"),
+        Column("detected_lesions", COUNT, "how many of them are detected"),
+        *INTERVAL,
+    ),
+    key=("model", "cohort", "test_set", "rule", "diameter_mm"),
+)
+
+
 def size_table(
     sets: list[ScanSet], lesions: pd.DataFrame, rules: list[str], draws: int, seed: int
 ) -> pd.DataFrame:
-    """Return sensitivity by the reference lesions' diameter: SIZE_COLUMNS, then value, low, high.
+    """Return sensitivity by the reference lesions' diameter: `SIZES`.
 
     The sets' scans have references. `lesions` are those of all models' scans, with a column
     `matched_<rule>` for each rule.
     """
     rows = []
     for chosen in sets:
-        of_set, places = chosen.members(lesions[lesions["side"].eq("reference")])
+        of_set, places = chosen.members(lesions[lesions["side"].eq(REFERENCE)])
         drawn = Draws.of(chosen.scans["patient"], draws, seed).of_rows(places)
         for rule in rules:
             matched = of_set[f"matched_{rule}"].map(_is_true).to_numpy(bool)
@@ -242,7 +340,7 @@ def size_table(
                         **asdict(estimate(drawn.ratios(inside & matched, inside))),
                     }
                 )
-    return pd.DataFrame(rows, columns=[*SIZE_COLUMNS, *INTERVAL])
+    return pd.DataFrame(rows, columns=SIZES.names)
 
 
 def _is_true(value: object) -> bool:
@@ -250,8 +348,27 @@ def _is_true(value: object) -> bool:
     return str(value) == "True"
 
 
+BURDENS = Contract(
+    files=("tables/detection_burden.csv",),
+    row="a number that compares predicted with reference burden, of a set of scans",
+    columns=(
+        *SET,
+        *SIZE,
+        Column(
+            "metric",
+            TEXT,
+            "of prediction minus reference: bias_ml (mean), sd_ml (standard deviation), the limits "
+            "of agreement, and slope on the mean of both",
+            words=BURDEN_SCORES,
+        ),
+        *INTERVAL,
+    ),
+    key=("model", "cohort", "test_set", "metric"),
+)
+
+
 def burden_table(sets: list[ScanSet], draws: int, seed: int) -> pd.DataFrame:
-    """Compare predicted with reference burden (Bland and Altman 1986), a row a set and number.
+    """Compare predicted with reference burden (Bland and Altman 1986): `BURDENS`.
 
     The sets' scans have references. bias_ml: mean of prediction minus reference; sd_ml: its
     standard deviation over scans; limits: bias -+ 1.96 sd_ml; slope: of the difference on the mean
@@ -278,7 +395,7 @@ def burden_table(sets: list[ScanSet], draws: int, seed: int) -> pd.DataFrame:
             {**chosen.names, **chosen.sizes, "metric": metric, **asdict(estimate(values))}
             for metric, values in zip(BURDEN_SCORES, found, strict=True)
         ]
-    return pd.DataFrame(rows, columns=list(BURDEN_COLUMNS))
+    return pd.DataFrame(rows, columns=BURDENS.names)
 
 
 def _slopes(draws: Draws, one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -290,12 +407,32 @@ def _slopes(draws: Draws, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return quotients(together, draws.means(one**2) - mean**2)
 
 
+LESION_FREE = Contract(
+    files=("tables/detection_lesion_free.csv",),
+    row="what is predicted on those scans of a set that the radiology report reads as free of "
+    "lesions, one number",
+    columns=(
+        *SET,
+        *SIZE,
+        Column(
+            "metric",
+            TEXT,
+            "predicted_ml and predicted_lesions (means over scans), predicted_ml_sd (standard "
+            "deviation), scans_with_prediction (share of scans with a predicted lesion)",
+            words=LESION_FREE_SCORES,
+        ),
+        *INTERVAL,
+    ),
+    key=("model", "cohort", "test_set", "metric"),
+)
+
+
 def lesion_free_table(
     sets: list[ScanSet], lesion_free: list[str], draws: int, seed: int
 ) -> pd.DataFrame:
     """Say what is predicted on scans that the radiology report read as free of lesions.
 
-    `lesion_free` names their series; a reference is not needed. A row a set and number:
+    `lesion_free` names their series; a reference is not needed. Returns `LESION_FREE`:
     predicted_ml and predicted_lesions are means over scans, predicted_ml_sd the volume's standard
     deviation, scans_with_prediction the share of scans with any predicted lesion.
     """
@@ -306,15 +443,15 @@ def lesion_free_table(
             continue
         draw = Draws.of(scans["patient"], draws, seed)
         volumes_ml, lesions = scans["predicted_burden_ml"], scans["predicted_lesions"].astype(float)
-        found = {
-            "predicted_ml": draw.means(volumes_ml),
-            "predicted_ml_sd": draw.deviations(volumes_ml),
-            "predicted_lesions": draw.means(lesions),
-            "scans_with_prediction": draw.means(lesions > 0),
-        }
+        found = (
+            draw.means(volumes_ml),
+            draw.deviations(volumes_ml),
+            draw.means(lesions),
+            draw.means(lesions > 0),
+        )
         sizes = ScanSet(chosen.model, chosen.cohort, chosen.test_set, scans).sizes
         rows += [
             {**chosen.names, **sizes, "metric": metric, **asdict(estimate(values))}
-            for metric, values in found.items()
+            for metric, values in zip(LESION_FREE_SCORES, found, strict=True)
         ]
-    return pd.DataFrame(rows, columns=list(LESION_FREE_COLUMNS))
+    return pd.DataFrame(rows, columns=LESION_FREE.names)

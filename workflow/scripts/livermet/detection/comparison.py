@@ -13,7 +13,9 @@ import pandas as pd
 from scipy.stats import wilcoxon
 from statsmodels.stats.multitest import multipletests
 
-from livermet.detection.cohort import ScanSet
+from livermet.contracts import COHORT, COUNT, NUMBER, SHARE, TEXT, Column, Contract
+from livermet.detection.cohort import TEST_SET, ScanSet
+from livermet.detection.scores import MODEL
 
 SCORES = (
     "lesion_dice",
@@ -25,25 +27,61 @@ SCORES = (
     "false_positive_ml",
 )
 SENSITIVITY = "sensitivity"
-COLUMNS = (
-    "cohort",
-    "test_set",
-    "metric",
-    "model",
-    "other",
-    "patients",
-    "scans",
-    "model_median",
-    "other_median",
-    "median_difference",
-    "statistic",
-    "p",
-    "p_holm",
+COMPARISON = Contract(
+    files=("tables/detection_comparison.csv",),
+    row="a pair of models and a score, on the scans that all models of a set have",
+    columns=(
+        COHORT,
+        TEST_SET,
+        Column("metric", TEXT, "the score that is compared", words=(*SCORES, SENSITIVITY)),
+        MODEL,
+        Column("other", TEXT, "name of the network that it is compared with"),
+        Column("patients", COUNT, "patients with a value by both models"),
+        Column("scans", COUNT, "scans that all models of the set have"),
+        Column(
+            "model_median",
+            NUMBER,
+            "median of the first model over patients",
+            missing="without a patient with a value by both models",
+        ),
+        Column(
+            "other_median",
+            NUMBER,
+            "median of the other model over patients",
+            missing="without a patient with a value by both models",
+        ),
+        Column(
+            "median_difference",
+            NUMBER,
+            "median over patients of the first model minus the other",
+            missing="without a patient with a value by both models",
+        ),
+        Column(
+            "statistic",
+            NUMBER,
+            "statistic of Wilcoxon's signed-rank test",
+            low=0,
+            missing="without a patient with a value by both models",
+        ),
+        Column(
+            "p",
+            SHARE,
+            "p value of this test; 1 where no two values differ",
+            missing="without a patient with a value by both models",
+        ),
+        Column(
+            "p_holm",
+            SHARE,
+            "p value by Holm's correction over the pairs of models",
+            missing="without a patient with a value by both models",
+        ),
+    ),
+    key=("cohort", "test_set", "metric", "model", "other"),
 )
 
 
 def comparison_table(sets: list[ScanSet]) -> pd.DataFrame:
-    """Compare each pair of models in each cohort's set: COLUMNS; medians are over patients.
+    """Compare each pair of models in each cohort's set: `COMPARISON`; medians are over patients.
 
     The sets' scans have references. `median_difference` is the median of model minus other.
     Patients without a value by either model (a distance where nothing is predicted) are left out of
@@ -68,7 +106,7 @@ def comparison_table(sets: list[ScanSet]) -> pd.DataFrame:
                 for one, other in combinations(tables, 2)
             ]
             rows += _corrected(family)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=COMPARISON.names)
 
 
 def _common_scans(sets: list[ScanSet]) -> dict[str, pd.DataFrame]:

@@ -4,14 +4,30 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from livermet.detection.cohort import INTERVAL, SET_COLUMNS, ScanSet
+from livermet.contracts import TEXT, Column, Contract
+from livermet.detection.cohort import INTERVAL, SET, SIZE, ScanSet
 from livermet.detection.intervals import Draws, estimate
+from livermet.detection.scores import RULE
+from livermet.detection.thresholds import THRESHOLD
 
-COLUMNS = (*SET_COLUMNS, "patients", "scans", "rule", "threshold", "metric", *INTERVAL)
+SENSITIVITY, FALSE_POSITIVES = METRICS = ("sensitivity", "false_positives_per_scan")
+CURVES = Contract(
+    files=("tables/detection_froc.csv",),
+    row="a coordinate of a point of the FROC curve of a set of scans",
+    columns=(
+        *SET,
+        *SIZE,
+        RULE,
+        THRESHOLD,
+        Column("metric", TEXT, "the coordinate", words=METRICS),
+        *INTERVAL,
+    ),
+    key=("model", "cohort", "test_set", "rule", "threshold", "metric"),
+)
 
 
 def froc_table(sets: list[ScanSet], counts: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
-    """Return sensitivity and false positives per scan at each threshold: COLUMNS.
+    """Return sensitivity and false positives per scan at each threshold: `CURVES`.
 
     `counts` are those of all models' scans; the sets' scans have references.
     """
@@ -23,10 +39,8 @@ def froc_table(sets: list[ScanSet], counts: pd.DataFrame, draws: int, seed: int)
         for (rule, threshold), scans in own.groupby(["rule", "threshold"], sort=False):
             of_scans = drawn.of_rows(scans["place"].to_numpy())
             found = {
-                "sensitivity": of_scans.ratios(
-                    scans["detected_lesions"], scans["reference_lesions"]
-                ),
-                "false_positives_per_scan": of_scans.means(scans["false_positives"]),
+                SENSITIVITY: of_scans.ratios(scans["detected_lesions"], scans["reference_lesions"]),
+                FALSE_POSITIVES: of_scans.means(scans["false_positives"]),
             }
             rows += [
                 {
@@ -39,4 +53,4 @@ def froc_table(sets: list[ScanSet], counts: pd.DataFrame, draws: int, seed: int)
                 }
                 for metric, values in found.items()
             ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=CURVES.names)

@@ -17,13 +17,14 @@ In all three distances are undefined (empty).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
+from livermet.contracts import COUNT, FLAG, NUMBER, SERIES, SHARE, TEXT, Column, Contract
 from livermet.detection.lesions import (
     labelled_box,
     lesion_components,
@@ -37,44 +38,251 @@ from livermet.images import LIVER, array_of, grid_difference, voxel_volume_ml
 
 ANY_OVERLAP = "any_overlap"
 TOLERANCE_MM = 2.0
-LESION_COLUMNS = (
-    "series",
-    "model",
-    "side",
-    "lesion",
-    "voxels",
-    "volume_ml",
-    "diameter_mm",
-    "x_mm",
-    "y_mm",
-    "z_mm",
-    "matched",
-)
-MATCHING_COLUMNS = (
-    "series",
-    "model",
-    "rule",
-    "reference_lesions",
-    "predicted_lesions",
-    "detected_lesions",
-    "true_positive_lesions",
-    "false_positives",
-    "false_positive_ml",
-    "groups",
-)
 OVERLAP_SCORES = ("dice", "voe", "rvd")
 SURFACE_SCORES = ("assd_mm", "mssd_mm", "hd95_mm", "surface_dice")
-GROUP_COLUMNS = (
-    "series",
-    "model",
-    "rule",
-    "references",
-    "predictions",
-    "reference_ml",
-    "predicted_ml",
-    *OVERLAP_SCORES,
-    *SURFACE_SCORES,
+REFERENCE, PREDICTION = SIDES = ("reference", "prediction")
+
+MODEL = Column("model", TEXT, "name of the network")
+RULE = Column("rule", TEXT, "rule that says which lesions match")
+KIND = Column(
+    "kind",
+    TEXT,
+    "which networks predicted: single, ensemble (of all folds) or out_of_fold (the one that has "
+    "not seen the patient)",
 )
+# What a rule counts, of one scan.
+COUNTED = (
+    Column("reference_lesions", COUNT, "number of reference lesions"),
+    Column("predicted_lesions", COUNT, "number of predicted lesions"),
+    Column("detected_lesions", COUNT, "reference lesions that are matched"),
+    Column("true_positive_lesions", COUNT, "predicted lesions that are matched"),
+    Column("false_positives", COUNT, "predicted lesions that are not matched"),
+)
+
+SCANS = Contract(
+    files=("detection/*/scans.tsv", "detection/*/batches/*.scans.tsv"),
+    row="a scan that a model predicts",
+    columns=(
+        SERIES,
+        MODEL,
+        KIND,
+        Column("has_reference", FLAG, "whether the scan has a reference"),
+        Column(
+            "reference_lesions",
+            COUNT,
+            "number of reference lesions",
+            missing="without a reference",
+        ),
+        Column("predicted_lesions", COUNT, "number of predicted lesions"),
+        Column(
+            "detected_lesions",
+            COUNT,
+            "reference lesions that are matched by the first rule",
+            missing="without a reference",
+        ),
+        Column(
+            "true_positive_lesions",
+            COUNT,
+            "predicted lesions that are matched by the first rule",
+            missing="without a reference",
+        ),
+        Column(
+            "false_positives",
+            COUNT,
+            "predicted lesions that are not matched by the first rule",
+            missing="without a reference",
+        ),
+        Column(
+            "liver_dice",
+            SHARE,
+            "Dice of the liver, its lesions included",
+            missing="without a reference",
+        ),
+        Column(
+            "lesion_dice",
+            SHARE,
+            "Dice of all lesions taken as one mask; 1 where neither side has one",
+            missing="without a reference",
+        ),
+        Column(
+            "reference_burden_ml",
+            NUMBER,
+            "volume of all reference lesions",
+            unit="ml",
+            low=0,
+            missing="without a reference",
+        ),
+        Column("predicted_burden_ml", NUMBER, "volume of all predicted lesions", unit="ml", low=0),
+        Column(
+            "reference_liver_ml",
+            NUMBER,
+            "volume of the reference liver, its lesions included",
+            unit="ml",
+            low=0,
+            missing="without a reference",
+        ),
+        Column(
+            "predicted_liver_ml",
+            NUMBER,
+            "volume of the predicted liver, its lesions included",
+            unit="ml",
+            low=0,
+        ),
+        Column(
+            "false_positive_ml",
+            NUMBER,
+            "volume of the false positives",
+            unit="ml",
+            low=0,
+            missing="without a reference",
+        ),
+        Column(
+            "split_lesions",
+            COUNT,
+            "reference lesions that share voxels with several predicted ones",
+            missing="without a reference",
+        ),
+        Column(
+            "merging_lesions",
+            COUNT,
+            "predicted lesions that share voxels with several reference ones",
+            missing="without a reference",
+        ),
+        Column(
+            "lesion_voe",
+            SHARE,
+            "volumetric overlap error of all lesions taken as one mask: 1 - IoU",
+            missing="without a reference",
+        ),
+        Column(
+            "lesion_rvd",
+            NUMBER,
+            "relative volume difference of all lesions: (prediction - reference) / reference",
+            low=-1,
+            missing="without a reference, and where only the prediction has lesions",
+        ),
+        Column(
+            "lesion_assd_mm",
+            NUMBER,
+            "average symmetric distance between the surfaces of all lesions",
+            unit="mm",
+            low=0,
+            missing="without a reference, and where a side has no lesion",
+        ),
+        Column(
+            "lesion_mssd_mm",
+            NUMBER,
+            "maximum symmetric distance between the surfaces of all lesions",
+            unit="mm",
+            low=0,
+            missing="without a reference, and where a side has no lesion",
+        ),
+        Column(
+            "lesion_hd95_mm",
+            NUMBER,
+            "95th percentile of the distances between the surfaces of all lesions, the larger of "
+            "both directions",
+            unit="mm",
+            low=0,
+            missing="without a reference, and where a side has no lesion",
+        ),
+        Column(
+            "lesion_surface_dice",
+            SHARE,
+            "share of the surfaces of all lesions that lies within the tolerance of the other side",
+            missing="without a reference",
+        ),
+    ),
+    key=("series", "model"),
+)
+MATCHED_BY = Column(
+    "matched_<rule>",
+    FLAG,
+    "whether the lesion is matched by a rule, a column for each rule of the run",
+    missing="without a reference",
+    family=None,
+)
+LESIONS = Contract(
+    files=("detection/*/lesions.tsv", "detection/*/batches/*.lesions.tsv"),
+    row="a lesion of the reference or of the prediction",
+    columns=(
+        SERIES,
+        MODEL,
+        Column("side", TEXT, "where the lesion is", words=SIDES),
+        Column(
+            "lesion", COUNT, "number of the lesion within scan and side; 1 is the largest", low=1
+        ),
+        Column("voxels", COUNT, "number of voxels", low=1),
+        Column("volume_ml", NUMBER, "volume", unit="ml", low=0),
+        Column("diameter_mm", NUMBER, "diameter of the sphere of equal volume", unit="mm", low=0),
+        Column("x_mm", NUMBER, "centre of mass, to the left of the patient", unit="mm"),
+        Column("y_mm", NUMBER, "centre of mass, to the back", unit="mm"),
+        Column("z_mm", NUMBER, "centre of mass, to the head", unit="mm"),
+        Column(
+            "matched",
+            FLAG,
+            "whether the lesion is matched by the first rule",
+            missing="without a reference",
+        ),
+        MATCHED_BY,
+    ),
+    key=("series", "model", "side", "lesion"),
+)
+MATCHING = Contract(
+    files=("detection/*/matching.tsv", "detection/*/batches/*.matching.tsv"),
+    row="a scan with a reference and a rule of matching",
+    columns=(
+        SERIES,
+        MODEL,
+        RULE,
+        *COUNTED,
+        Column("false_positive_ml", NUMBER, "volume of the false positives", unit="ml", low=0),
+        Column("groups", COUNT, "number of groups of lesions that are matched to each other"),
+    ),
+    key=("series", "model", "rule"),
+)
+GROUPS = Contract(
+    files=("detection/*/groups.tsv", "detection/*/batches/*.groups.tsv"),
+    row="lesions that a rule matches to each other, in one scan",
+    columns=(
+        SERIES,
+        MODEL,
+        RULE,
+        Column("references", TEXT, "numbers of the reference lesions, joined by '+'"),
+        Column("predictions", TEXT, "numbers of the predicted lesions, joined by '+'"),
+        Column("reference_ml", NUMBER, "volume of these reference lesions", unit="ml", low=0),
+        Column("predicted_ml", NUMBER, "volume of these predicted lesions", unit="ml", low=0),
+        Column("dice", SHARE, "Dice of both sides, each taken as one mask"),
+        Column("voe", SHARE, "volumetric overlap error: 1 - IoU"),
+        Column(
+            "rvd",
+            NUMBER,
+            "relative volume difference: (prediction - reference) / reference",
+            low=-1,
+        ),
+        Column("assd_mm", NUMBER, "average symmetric surface distance", unit="mm", low=0),
+        Column("mssd_mm", NUMBER, "maximum symmetric surface distance", unit="mm", low=0),
+        Column(
+            "hd95_mm",
+            NUMBER,
+            "95th percentile of the surface distances, the larger of both directions",
+            unit="mm",
+            low=0,
+        ),
+        Column(
+            "surface_dice",
+            SHARE,
+            "share of the surfaces that lies within the tolerance of the other side",
+        ),
+    ),
+    key=("series", "model", "rule", "references"),
+)
+
+
+def lesions_by(rules: Sequence[str]) -> Contract:
+    """Take the contract of lesions with one flag for each of some rules."""
+    flags = replace(MATCHED_BY, family=tuple(f"matched_{rule}" for rule in rules))
+    return replace(LESIONS, columns=(*LESIONS.columns[:-1], flags))
 
 
 @dataclass(frozen=True)
@@ -115,11 +323,9 @@ class ScanScores:
 class ScanMeasures:
     """What is measured of one scan.
 
-    `lesions`: one row a lesion of either side, reference first (LESION_COLUMNS without series and
-    model, then `matched_<rule>` for each rule; `matched` is the first rule's, all are empty without
-    a reference). `matching`: one row a rule (MATCHING_COLUMNS). `groups`: one row a rule and group
-    of matched lesions (GROUP_COLUMNS; numbers of lesions are joined by '+'). Without a reference
-    the last two have no rows.
+    `lesions`: one row a lesion of either side, reference first (`LESIONS`). `matching`: one row a
+    rule (`MATCHING`). `groups`: one row a rule and group of matched lesions (`GROUPS`). All of them
+    are without series and model. Without a reference the last two have no rows.
     """
 
     scores: ScanScores
@@ -175,11 +381,11 @@ def measure_scan(
     predicted, *truth = (np.ascontiguousarray(labels[box]) for labels in maps)
     corner = [edge.start for edge in box]
     found = lesion_components(predicted, connectivity, minimum_lesion_voxels)
-    found_table = lesion_table(found, prediction, corner).assign(side="prediction")
+    found_table = lesion_table(found, prediction, corner).assign(side=PREDICTION)
     if reference is None:
         return _without_reference(predicted, found_table, prediction, matching)
     known = lesion_components(truth[0], connectivity)
-    known_table = lesion_table(known, reference, corner).assign(side="reference")
+    known_table = lesion_table(known, reference, corner).assign(side=REFERENCE)
     overlap = Overlap.of(
         known_table["voxels"].to_numpy(),
         found_table["voxels"].to_numpy(),
@@ -195,7 +401,7 @@ def measure_scan(
         whole, found_whole = (surfaces_of(_merged(side), spacing_mm) for side in (known, found))
         of_scan = SurfaceDistances(whole, found_whole, surface_tolerance_mm)
     matches = {rule: match_lesions(overlap, rule) for rule in matching}
-    tables = {"reference": known_table, "prediction": found_table}
+    tables = {REFERENCE: known_table, PREDICTION: found_table}
     counted = _matching_table(matches, tables)
     scores = _scan_scores(truth[0], predicted, tables, overlap, counted, prediction)
     return ScanMeasures(
@@ -228,8 +434,8 @@ def _without_reference(
     return ScanMeasures(
         ScanScores(**scores),
         lesions,
-        pd.DataFrame(columns=list(MATCHING_COLUMNS[2:])),
-        pd.DataFrame(columns=list(GROUP_COLUMNS[2:])),
+        pd.DataFrame(columns=MATCHING.names[2:]),
+        pd.DataFrame(columns=GROUPS.names[2:]),
     )
 
 
@@ -241,7 +447,7 @@ def _scan_scores(
     counted: pd.DataFrame,
     grid: sitk.Image,
 ) -> dict:
-    known, found = tables["reference"], tables["prediction"]
+    known, found = tables[REFERENCE], tables[PREDICTION]
     voxel_ml = voxel_volume_ml(grid)
     livers = truth >= LIVER, predicted >= LIVER
     lesions = overlap_scores(
@@ -269,8 +475,8 @@ def _scan_scores(
 def _marked(tables: dict[str, pd.DataFrame], matches: dict[str, Match]) -> pd.DataFrame:
     """Mark each lesion as matched or not, by every rule; reference first."""
     flags = {
-        "reference": {rule: match.detected for rule, match in matches.items()},
-        "prediction": {rule: match.true_positive for rule, match in matches.items()},
+        REFERENCE: {rule: match.detected for rule, match in matches.items()},
+        PREDICTION: {rule: match.true_positive for rule, match in matches.items()},
     }
     marked = [
         table.assign(
@@ -283,7 +489,7 @@ def _marked(tables: dict[str, pd.DataFrame], matches: dict[str, Match]) -> pd.Da
 
 
 def _matching_table(matches: dict[str, Match], tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    volumes_ml = tables["prediction"]["volume_ml"].to_numpy()
+    volumes_ml = tables[PREDICTION]["volume_ml"].to_numpy()
     rows = [
         {
             **matching_row(rule, match),
@@ -292,7 +498,7 @@ def _matching_table(matches: dict[str, Match], tables: dict[str, pd.DataFrame]) 
         }
         for rule, match in matches.items()
     ]
-    return pd.DataFrame(rows, columns=list(MATCHING_COLUMNS[2:]))
+    return pd.DataFrame(rows, columns=MATCHING.names[2:])
 
 
 def matching_row(rule: str, match: Match) -> dict:
@@ -319,7 +525,7 @@ def _group_table(
             if group not in known:
                 known[group] = _group_scores(group, overlap, shared, surfaces, voxel_ml)
             rows.append({"rule": rule, **known[group]})
-    return pd.DataFrame(rows, columns=list(GROUP_COLUMNS[2:]))
+    return pd.DataFrame(rows, columns=GROUPS.names[2:])
 
 
 def _group_scores(
@@ -344,6 +550,6 @@ def _group_scores(
 
 
 def scan_table(series: str, model: str, kind: str, scores: ScanScores) -> pd.DataFrame:
-    """Return a scan's scores as a table of one row, led by series, model and kind of prediction."""
+    """Return a scan's scores as a table of one row, led by series, model and kind: `SCANS`."""
     row = {"series": series, "model": model, "kind": kind, **asdict(scores)}
     return pd.DataFrame([row]).astype(object)

@@ -2,22 +2,53 @@
 
 import pandas as pd
 
-from livermet.detection.cohort import SUMMARY_SCORES, sets_of_scans, summarise, with_reference
+from livermet.contracts import TEXT, Column, Contract
+from livermet.detection.cohort import (
+    SET,
+    SIZE,
+    SUMMARY,
+    sets_of_scans,
+    summarise,
+    with_reference,
+)
+from livermet.detection.scores import REFERENCE
 
-COLUMNS = [
-    "model",
-    "cohort",
-    "test_set",
-    "kind",
-    "patients",
-    "scans",
-    "false_positives_per_scan",
-    "median_dice",
-    "median_liver_dice",
-    "lesion_sensitivity",
-    "lesion_ppv",
-]
-INTERVAL_COLUMNS = [f"{score}_{end}" for score in SUMMARY_SCORES for end in ("low", "high")]
+NOT_SCORED = "none: the masks were given, so no model was scored"
+SCORES = (SUMMARY[-1], *SUMMARY[:-1])
+TABLE3 = Contract(
+    files=("tables/table3_segmentation.csv",),
+    row="a set of scans that a model is scored on",
+    columns=(
+        *SET,
+        Column("kind", TEXT, "which networks predicted these scans, joined by '+'"),
+        *SIZE,
+        *SCORES,
+        *(
+            Column(
+                f"{score.name}_{end}",
+                score.kind,
+                f"{side} end of the interval over patients of {score.name}",
+                low=score.low,
+                missing=score.missing,
+            )
+            for score in SUMMARY
+            for end, side in (("low", "lower"), ("high", "upper"))
+        ),
+    ),
+    key=("model", "cohort", "test_set"),
+)
+TABLE3_UNSCORED = Contract(
+    files=TABLE3.files,
+    row="the series of a run whose masks were given; none where features were given",
+    columns=(
+        Column("model", TEXT, "whose masks they are", words=(REFERENCE,)),
+        Column("cohort", TEXT, "names of the cohorts, joined by '+'"),
+        Column("test_set", TEXT, "why no model was scored", words=(NOT_SCORED,)),
+        Column("kind", TEXT, "whose masks they are", words=(REFERENCE,)),
+        *SIZE,
+        *(Column(score.name, score.kind, score.what, missing="always") for score in SCORES),
+    ),
+)
 
 
 def table3_segmentation(
@@ -28,9 +59,9 @@ def table3_segmentation(
     `scans` are the detection stage's scan tables of all models, one row a scan and model; `facts`
     give a series its patient, cohort and place (train or test). Only scans with a reference count.
     The sets are those of `livermet.detection.cohort.sets_of_scans`, the scores and their intervals
-    (with `draws` above 0) those of `summarise`.
+    (with `draws` above 0) those of `summarise`: `TABLE3`.
     """
-    columns = COLUMNS + (INTERVAL_COLUMNS if draws else [])
+    columns = TABLE3.names if draws else TABLE3_UNSCORED.names
     rows = [
         summarise(chosen.scans, chosen.cohort, draws, seed).assign(
             test_set=chosen.test_set,
@@ -43,13 +74,13 @@ def table3_segmentation(
 
 
 def table3_of_given_masks(facts: pd.DataFrame) -> pd.DataFrame:
-    """Say in one row that the run's masks were given, so that no model was scored."""
+    """Say in one row that the run's masks were given, and no model scored: `TABLE3_UNSCORED`."""
     row = {
-        "model": "reference",
+        "model": REFERENCE,
         "cohort": "+".join(sorted(facts["cohort"].unique())),
-        "test_set": "none: the masks were given, so no model was scored",
-        "kind": "reference",
+        "test_set": NOT_SCORED,
+        "kind": REFERENCE,
         "patients": facts["patient"].nunique(),
         "scans": len(facts),
     }
-    return pd.DataFrame([row], columns=COLUMNS)
+    return pd.DataFrame([row], columns=TABLE3_UNSCORED.names)

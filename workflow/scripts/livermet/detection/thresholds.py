@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
+from livermet.contracts import SERIES, SHARE, Column, Contract
 from livermet.detection.lesions import (
     labelled_box,
     lesion_components,
@@ -20,21 +21,19 @@ from livermet.detection.lesions import (
     voxels_of,
 )
 from livermet.detection.matching import Overlap, match_lesions
-from livermet.detection.scores import matching_row
+from livermet.detection.scores import COUNTED, MODEL, RULE, matching_row
 from livermet.errors import InputError
 from livermet.images import LESION, WHOLE_PROBABILITY, array_of, grid_difference
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
-COUNT_COLUMNS = (
-    "series",
-    "model",
-    "rule",
-    "threshold",
-    "reference_lesions",
-    "predicted_lesions",
-    "detected_lesions",
-    "true_positive_lesions",
-    "false_positives",
+THRESHOLD = Column(
+    "threshold", SHARE, "lesion probability from which on a voxel counts as predicted"
+)
+COUNTS = Contract(
+    files=("detection/*/froc.tsv", "detection/*/batches/*.froc.tsv"),
+    row="a scan with a reference, a rule of matching and a threshold",
+    columns=(SERIES, MODEL, RULE, THRESHOLD, *COUNTED),
+    key=("series", "model", "rule", "threshold"),
 )
 
 
@@ -46,7 +45,7 @@ def froc_counts(
     matching: Sequence[str],
     thresholds: Iterable[float] = THRESHOLDS,
 ) -> pd.DataFrame:
-    """Count a scan's lesions at each threshold: COUNT_COLUMNS without series and model.
+    """Count a scan's lesions at each threshold: `COUNTS` without series and model.
 
     `probability` holds each voxel's lesion probability times 255 (uint8) on the reference's grid.
     Raises InputError where the grids differ.
@@ -73,4 +72,4 @@ def froc_counts(
             {"threshold": threshold, **matching_row(rule, match_lesions(overlap, rule))}
             for rule in matching
         ]
-    return pd.DataFrame(rows, columns=list(COUNT_COLUMNS[2:]))
+    return pd.DataFrame(rows, columns=COUNTS.names[2:])

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from livermet.contracts import Contract, check
 from livermet.errors import stop_on
 from livermet.files import PROVENANCE_MARK, read_table, whole_file
+
+# What a written text stands for where it is no number and no name.
+VALUES = {"": None, "True": True, "False": False}
 
 
 def parts_of(count: int, size: int, first: int) -> dict[str, list[int]]:
@@ -15,16 +19,20 @@ def parts_of(count: int, size: int, first: int) -> dict[str, list[int]]:
     return {str(part): [start, min(start + size - 1, count)] for part, start in enumerate(starts)}
 
 
-def write_parts(parts: Iterable[pd.DataFrame], path: str | Path, provenance: str = "") -> None:
-    """Write tables of the same columns below one another, tab separated.
+def write_parts(
+    parts: Iterable[pd.DataFrame], path: str | Path, contract: Contract, provenance: str = ""
+) -> None:
+    """Write tables of one contract below one another, tab separated.
 
-    Each is written by itself: joined first, a column of whole numbers beside an empty one would
-    become one of decimals. `provenance` stands above the header, as in `files.write_table`.
+    Each is checked and written by itself: joined first, a column of whole numbers beside an empty
+    one would become one of decimals. `provenance` stands above the header, as in
+    `files.write_table`.
     """
     with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as stream:
         if provenance:
             stream.write(f"{PROVENANCE_MARK}{provenance}\n")
         for number, part in enumerate(parts):
+            check(part, contract, path)
             part.to_csv(stream, sep="\t", index=False, header=number == 0)
 
 
@@ -38,6 +46,14 @@ def read_batches(paths: Iterable[str | Path], series: Sequence[str]) -> pd.DataF
     place = {name: number for number, name in enumerate(series)}
     table = table[table["series"].isin(place)]
     return table.sort_values("series", key=lambda names: names.map(place), kind="stable")
+
+
+def as_values(table: pd.DataFrame) -> pd.DataFrame:
+    """Turn the texts of `read_batches` into what a contract checks, and what is written the same.
+
+    An empty cell becomes a missing value, and a flag True or False.
+    """
+    return table.astype(object).map(lambda text: VALUES.get(text, text))
 
 
 def stop_on_missing(table: pd.DataFrame, series: Iterable[str], what: str) -> None:

@@ -24,14 +24,24 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from livermet.contracts import COUNT, TEXT, Column, Contract
 from livermet.errors import stop_on
 from livermet.files import write_table
 
 SEAL = "seal.tsv"
-SEAL_COLUMNS = ["file", "line", "sha256"]
 DIGITS = 16
 FIRST_LINE = 2
 MOST_RUNS = 5
+SEALED = Contract(
+    files=(SEAL,),
+    row="a line of a table of the ledger, its header left out",
+    columns=(
+        Column("file", TEXT, "the table, as a path in the folder of the ledger"),
+        Column("line", COUNT, "number of the line; the header is line 1", low=FIRST_LINE),
+        Column("sha256", TEXT, f"first {DIGITS} digits of the SHA-256 of the line"),
+    ),
+    key=("file", "line"),
+)
 
 # Data lines of the ledger's files: name below the ledger's folder to (number, digest) in order.
 Lines = dict[str, list[tuple[int, str]]]
@@ -100,7 +110,7 @@ def extend_seal(folder: str | Path, tables: Mapping[str, pd.DataFrame]) -> None:
     rows: list[tuple] = [] if text is None else [tuple(row) for _, row in _rows(text)[1:]]
     for name, lines in new.items():
         rows += [(name, *line) for line in lines[len(seal.get(name, [])) :]]
-    write_table(pd.DataFrame(rows, columns=SEAL_COLUMNS), folder / SEAL)
+    write_table(pd.DataFrame(rows, columns=SEALED.names), folder / SEAL, SEALED)
 
 
 @dataclass
@@ -252,9 +262,9 @@ def _parsed(text: bytes, folder: Path) -> tuple[Lines, list[str]]:
     """Read a seal; its lines number each file's without a gap, or it is no seal of ours."""
     rows = _rows(text) or [(1, [""])]
     seal: Lines = {}
-    odd = [1] if rows[0][1] != SEAL_COLUMNS else []
+    odd = [1] if rows[0][1] != SEALED.names else []
     for number, row in rows[1:]:
-        name, line, digest = row if len(row) == len(SEAL_COLUMNS) else ("", "", "")
+        name, line, digest = row if len(row) == len(SEALED.names) else ("", "", "")
         lines = seal.setdefault(name, [])
         if line == str(len(lines) + FIRST_LINE) and len(digest) == DIGITS:
             lines.append((int(line), digest))

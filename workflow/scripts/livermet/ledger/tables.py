@@ -16,13 +16,33 @@ import numpy as np
 import pandas as pd
 
 from livermet.cohort.matching import TEST
+from livermet.contracts import COHORT, PATIENT, SERIES, TEXT, Column, Contract
 from livermet.errors import InputError, stop_on
 from livermet.files import write_table
 from livermet.ledger.seal import alterations, extend_seal
 
-SPLIT_COLUMNS = ["patient", "cohort", "place"]
-BATCH_COLUMNS = ["series", "batch"]
-SET_COLUMNS = ["series", "patient"]
+SPLITS = Contract(
+    files=("splits.tsv",),
+    row="a patient",
+    columns=(
+        PATIENT,
+        COHORT,
+        Column("place", TEXT, "test or the number of a fold, for every task and every model"),
+    ),
+    key=("patient",),
+)
+BATCHES = Contract(
+    files=("batches.tsv",),
+    row="a series",
+    columns=(SERIES, Column("batch", TEXT, "batch of series that one job works on: b0001, ...")),
+    key=("series",),
+)
+TRAINING_SET = Contract(
+    files=("training_sets/*.tsv",),
+    row="a series that a model is trained on",
+    columns=(SERIES, PATIENT),
+    key=("series",),
+)
 MOST_NAMED = 5
 
 
@@ -43,7 +63,7 @@ class Ledger:
 def empty_ledger() -> Ledger:
     """Return a ledger in which nobody has a place yet."""
     splits, batches = (
-        pd.DataFrame(columns=columns, dtype=str) for columns in (SPLIT_COLUMNS, BATCH_COLUMNS)
+        pd.DataFrame(columns=contract.names, dtype=str) for contract in (SPLITS, BATCHES)
     )
     return Ledger(splits, batches)
 
@@ -61,14 +81,14 @@ def read_ledger(folder: str | Path, verify: bool = True, unfinished: bool = Fals
     if verify:
         stop_on(alterations(folder, unfinished))
     sets = {
-        path.stem: dict(_read(path, SET_COLUMNS).itertuples(index=False))
+        path.stem: dict(_read(path, TRAINING_SET).itertuples(index=False))
         for path in sorted(folder.glob("training_sets/*.tsv"))
         # What a killed writer leaves begins with a dot.
         if not path.name.startswith(".")
     }
-    splits = _read(folder / "splits.tsv", SPLIT_COLUMNS)
+    splits = _read(folder / "splits.tsv", SPLITS)
     repeated = splits.loc[splits["patient"].duplicated(), "patient"].unique()
-    batches = _read(folder / "batches.tsv", BATCH_COLUMNS)
+    batches = _read(folder / "batches.tsv", BATCHES)
     twice = batches.loc[batches["series"].duplicated(), "series"].unique()
     stop_on(
         [
@@ -85,7 +105,8 @@ def read_ledger(folder: str | Path, verify: bool = True, unfinished: bool = Fals
     return Ledger(splits, batches, sets)
 
 
-def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+def _read(path: Path, contract: Contract) -> pd.DataFrame:
+    columns = contract.names
     if not path.exists():
         return pd.DataFrame(columns=columns, dtype=str)
     table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
@@ -105,7 +126,7 @@ def write_ledger(ledger: Ledger, folder: str | Path) -> None:
     """
     folder = Path(folder)
     tables = {"splits.tsv": ledger.splits, "batches.tsv": ledger.batches} | {
-        f"training_sets/{name}.tsv": pd.DataFrame(cases.items(), columns=SET_COLUMNS)
+        f"training_sets/{name}.tsv": pd.DataFrame(cases.items(), columns=TRAINING_SET.names)
         for name, cases in ledger.training_sets.items()
     }
     # The seal comes first. Killed after it, make assign leaves tables that lack lines which the
@@ -113,7 +134,8 @@ def write_ledger(ledger: Ledger, folder: str | Path) -> None:
     # the new lines could not be told from those that somebody added by hand.
     extend_seal(folder, tables)
     for name, table in tables.items():
-        write_table(table, folder / name)
+        contract = {"splits.tsv": SPLITS, "batches.tsv": BATCHES}.get(name, TRAINING_SET)
+        write_table(table, folder / name, contract)
 
 
 def lacking(series: pd.DataFrame, ledger: Ledger, needed_sets: list[str]) -> list[str]:
@@ -335,9 +357,8 @@ def _training_sets(
     series: pd.DataFrame, places: Mapping[str, str], rules: Rules
 ) -> dict[str, dict[str, str]]:
     training = series[(series["patient"].map(places) != TEST) & (series["reference"] != "")]
+    cases = training[TRAINING_SET.names]
     return {
-        name: dict(
-            sorted(training.loc[training["cohort"].isin(cohorts), SET_COLUMNS].to_numpy().tolist())
-        )
+        name: dict(sorted(cases[training["cohort"].isin(cohorts)].to_numpy().tolist()))
         for name, cohorts in rules.training_sets.items()
     }

@@ -9,9 +9,42 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from livermet.contracts import COUNT, NUMBER, SHARE, TEXT, Column, Contract
+
 MINIMUM_STUDIES = 5
 MINIMUM_PER_CLASS = 3
 ALL = "all"
+
+TOO_FEW = "with too few studies, or of one value: reason says which"
+BURDEN = Contract(
+    files=("phenotype/*/burden.tsv",),
+    row="a set of studies whose tumour burden is tested, one series of each study",
+    columns=(
+        Column("subset", TEXT, f"'{ALL}' studies, or those whose samples are of this type"),
+        Column("series", COUNT, "series that the studies were chosen from"),
+        Column("studies", COUNT, "studies that are tested"),
+        Column(
+            "spearman_rho",
+            NUMBER,
+            "Spearman's rank correlation of burden and molecular score",
+            low=-1,
+            high=1,
+            missing=TOO_FEW,
+        ),
+        Column("spearman_p", SHARE, "its p value, two-sided", missing=TOO_FEW),
+        Column(
+            "ranksum_statistic",
+            NUMBER,
+            "z of the Wilcoxon rank-sum test between the classes; above 0 where positive studies "
+            "have the larger burden",
+            missing="with too few studies of a class",
+        ),
+        Column(
+            "ranksum_p", SHARE, "its p value, two-sided", missing="with too few studies of a class"
+        ),
+        Column("reason", TEXT, "why numbers are missing", missing="where none is missing"),
+    ),
+)
 
 
 def correlate_burden(table: pd.DataFrame) -> pd.DataFrame:
@@ -20,10 +53,8 @@ def correlate_burden(table: pd.DataFrame) -> pd.DataFrame:
     Spearman's rank correlation with the score; the Wilcoxon rank-sum test between classes, whose
     statistic z is positive where positive studies have the larger burden. The sample types are
     those that the table names; a table without them has the row 'all' only. Where there are too
-    few studies, or all have one value, the numbers are empty and `reason` says why.
-
-    Columns: subset, series, studies, spearman_rho, spearman_p, ranksum_statistic, ranksum_p,
-    reason. `series` counts the series that the studies were chosen from.
+    few studies, or all have one value, the numbers are empty and `reason` says why. The result is
+    `BURDEN`.
     """
     table = table[table["burden_ml"].notna()].sort_values("series")
     types = sorted(table["sample_type"].dropna().unique())

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from livermet.vocabulary import Protocol, Weighting
+
 
 class Choice(NamedTuple):
     """The model that cross-validation chose for a protocol, and its mean AUC over folds."""
@@ -22,14 +24,14 @@ def chosen_models(
     (model, weighting, auc, chosen); for any other protocol the models without class weights of
     table S2 stand for choice, the first of them where none has an AUC.
     """
-    rows = cross_validation[cross_validation["weighting"].eq("none")]
+    rows = cross_validation[cross_validation["weighting"].eq(Weighting.NONE)]
     rows = rows[rows["metric"].eq("auc")]
     found = {}
     for protocol, group in rows.groupby("protocol", sort=False):
         best = group.sort_values("mean", ascending=False, kind="stable").iloc[0]
-        found[protocol] = Choice(best["model"], "none", best["mean"])
+        found[protocol] = Choice(best["model"], Weighting.NONE, best["mean"])
     if choice is not None:
-        found["corrected"] = corrected_choice(choice)
+        found[Protocol.CORRECTED] = corrected_choice(choice)
     return found
 
 

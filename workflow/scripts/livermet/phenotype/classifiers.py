@@ -11,6 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
+from livermet.vocabulary import Weighting
+
 # A probability above it is called positive; one that equals it is not, as scikit-learn does.
 THRESHOLD = 0.5
 
@@ -137,7 +139,7 @@ def positive_weight(weight: Weight, labels: np.ndarray) -> float:
     """Return the positive class's weight beside 1; NaN to balance labels without a positive."""
     if weight is None:
         return 1.0
-    if weight == "balanced":
+    if weight == Weighting.BALANCED:
         positives = int((labels == 1).sum())
         return (len(labels) - positives) / positives if positives else float("nan")
     return float(weight)

@@ -60,11 +60,13 @@ from livermet.phenotype.fits import (
 )
 from livermet.phenotype.folds import folds_of, grouped_splits
 from livermet.phenotype.table import FEATURES, LESION_COUNT
+from livermet.vocabulary import Weighting
 
 INNER_FOLDS = 5
 # Nearest to 1 first, so that a tie keeps the milder weight.
 CANDIDATE_WEIGHTS = sorted(np.geomspace(0.1, 10, 12), key=lambda weight: abs(np.log(weight)))
-UNWEIGHTED, SEARCHED = "none", "searched"
+UNWEIGHTED, SEARCHED = Weighting.NONE.value, Weighting.SEARCHED.value
+BALANCED = Weighting.BALANCED.value
 TREES_INSIDE = 100
 REDUNDANT = 0.9
 # Selections: more than the folds and inner folds of all repeats of one cross-validation.
@@ -259,7 +261,7 @@ def tuned(
 
 def candidate_weights(weightings: list[str]) -> dict[str, list[Weight]]:
     """List the weights that each way of weighting chooses from; 'auc' and 'f1' share theirs."""
-    fixed: dict[str, list[Weight]] = {UNWEIGHTED: [None], "balanced": ["balanced"]}
+    fixed: dict[str, list[Weight]] = {UNWEIGHTED: [None], BALANCED: [BALANCED]}
     searched: dict[str, list[Weight]] = {SEARCHED: [float(value) for value in CANDIDATE_WEIGHTS]}
     return {name: (fixed | searched)[name] for name in dict.fromkeys(map(_searched, weightings))}
 
@@ -336,7 +338,7 @@ def fit_model(
 def score_test(
     table: pd.DataFrame, models: list[FoldModel], name: str, weighting: str
 ) -> pd.DataFrame:
-    """Score the test rows by the mean of the folds' models (fits.PREDICTION_COLUMNS)."""
+    """Score the test rows by the mean of the folds' models (`fits.PREDICTIONS`)."""
     testing = table[table["group"] == "test"]
     result = Fit(CORRECTED, name)
     if len(testing):
@@ -352,7 +354,7 @@ def training_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _searched(weighting: str) -> str:
-    return SEARCHED if weighting in ("auc", "f1") else weighting
+    return SEARCHED if weighting in (Weighting.AUC, Weighting.F1) else weighting
 
 
 def _best(

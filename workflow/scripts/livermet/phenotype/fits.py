@@ -9,43 +9,115 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score, roc_auc_score
 
+from livermet.contracts import (
+    COUNT,
+    NUMBER,
+    PATIENT,
+    SERIES,
+    SHARE,
+    STUDY,
+    TEXT,
+    Column,
+    Contract,
+)
 from livermet.files import read_table, whole_file, write_table
 from livermet.phenotype.classifiers import THRESHOLD
+from livermet.phenotype.columns import CORRECTED, MODEL, PROTOCOL, PUBLISHED, WEIGHTING
 
-PUBLISHED, CORRECTED = "published", "corrected"
-SELECTION_COLUMNS = (
-    "protocol",
-    "fold",
-    "alpha",
-    "feature",
-    "coefficient",
-    "standardised_coefficient",
-)
-PREDICTION_COLUMNS = (
-    "protocol",
-    "model",
-    "weighting",
+VALIDATION, TEST = "validation", "test"
+SET = Column(
     "set",
-    "fold",
-    "series",
-    "study",
-    "patient",
-    "label",
-    "score",
-    "probability",
-    "threshold",
-    "predicted",
+    TEXT,
+    "validation: training series that a fold held out; test: series of test patients",
+    words=(VALIDATION, TEST),
 )
-FOLD_COLUMNS = (
-    "protocol",
-    "model",
-    "weighting",
-    "positive_weight",
-    "fold",
-    "train_series",
-    "validation_series",
-    "f1",
-    "auc",
+PREDICTIONS = Contract(
+    files=(
+        f"phenotype/*/{PUBLISHED}/*/predictions.tsv",
+        f"phenotype/*/{CORRECTED}/*/predictions.tsv",
+        f"phenotype/*/{CORRECTED}/test_predictions.tsv",
+    ),
+    row="a series that a model scored",
+    columns=(
+        PROTOCOL,
+        MODEL,
+        WEIGHTING,
+        SET,
+        Column(
+            "fold",
+            TEXT,
+            "number of the fold that held the series out; 'ensemble' for test series: of all "
+            "folds' models together, under published of a model of all training series",
+        ),
+        SERIES,
+        STUDY,
+        PATIENT,
+        Column("label", COUNT, "the true class: 1 positive, 0 negative", high=1),
+        Column("score", NUMBER, "the molecular score"),
+        Column("probability", SHARE, "predicted probability of the positive class"),
+        Column("threshold", SHARE, "probability above which the model calls a series positive"),
+        Column("predicted", COUNT, "the predicted class: 1 positive, 0 negative", high=1),
+    ),
+    key=("protocol", "model", "weighting", "set", "fold", "series"),
+)
+CROSS_VALIDATION = Contract(
+    files=("phenotype/*/*/*/cross_validation.tsv",),
+    row="a fold of a classifier with one kind of class weights",
+    columns=(
+        PROTOCOL,
+        MODEL,
+        WEIGHTING,
+        Column(
+            "positive_weight",
+            NUMBER,
+            "weight of the positive class beside 1 for the negative",
+            low=0,
+            missing="where no model was fitted, or balanced weights had no positive series",
+        ),
+        Column("fold", COUNT, "number of the fold"),
+        Column("train_series", COUNT, "series that the model learnt from"),
+        Column("validation_series", COUNT, "series that the fold held out"),
+        Column(
+            "f1",
+            SHARE,
+            "F1 of the held-out series",
+            missing="where none of them is positive or called so, or no model was fitted",
+        ),
+        Column(
+            "auc",
+            SHARE,
+            "area under the ROC curve of the held-out series",
+            missing="where they are of one class, or no model was fitted",
+        ),
+    ),
+    key=("protocol", "model", "weighting", "fold"),
+)
+SELECTION = Contract(
+    files=("phenotype/*/*/selection.tsv",),
+    row="a feature that a fold's LASSO selected; one row without a feature where it selected none",
+    columns=(
+        PROTOCOL,
+        Column(
+            "fold",
+            TEXT,
+            "number of the fold whose training series LASSO saw; 'all' for all training series",
+        ),
+        Column("alpha", NUMBER, "LASSO's penalty", low=0),
+        Column("feature", TEXT, "name of the feature", missing="where nothing was selected"),
+        Column(
+            "coefficient",
+            NUMBER,
+            "LASSO's coefficient for one unit of the feature",
+            missing="where nothing was selected",
+        ),
+        Column(
+            "standardised_coefficient",
+            NUMBER,
+            "LASSO's coefficient for one standard deviation of the feature in the training series",
+            missing="where nothing was selected",
+        ),
+    ),
+    key=("protocol", "fold", "feature"),
 )
 # Names stay text, and the weighting 'none' is no missing value.
 AS_WRITTEN = {
@@ -61,8 +133,8 @@ ALL_FOLDS = "all"
 class Fit:
     """One classifier under one protocol, over all weightings.
 
-    `predictions` has one row a scored series (PREDICTION_COLUMNS; set is validation or test),
-    `cross_validation` one row a fold (FOLD_COLUMNS), `models` the fitted models by weighting.
+    `predictions` has one row a scored series (`PREDICTIONS`), `cross_validation` one row a
+    fold (`CROSS_VALIDATION`), `models` the fitted models by weighting.
     """
 
     protocol: str
@@ -90,7 +162,7 @@ class Fit:
             probability=np.asarray(probability, dtype=float),
             threshold=threshold,
             predicted=called(probability, threshold),
-        )[list(PREDICTION_COLUMNS)]
+        )[PREDICTIONS.names]
         self.predictions.append(facts)
 
     def add_fold(
@@ -104,34 +176,35 @@ class Fit:
         threshold: float = THRESHOLD,
     ) -> None:
         """Score a fold on its held-out rows and keep their predictions."""
-        self.add_predictions(weighting, "validation", fold, rows, probability, threshold)
+        self.add_predictions(weighting, VALIDATION, fold, rows, probability, threshold)
         scores = f1(rows["label"], probability, threshold), auc(rows["label"], probability)
         facts = [self.protocol, self.model, weighting, weight, fold, training, len(rows), *scores]
-        self.cross_validation.append(dict(zip(FOLD_COLUMNS, facts, strict=True)))
+        self.cross_validation.append(dict(zip(CROSS_VALIDATION.names, facts, strict=True)))
 
     def add_unfitted(self, weighting: str, folds: int) -> None:
         """Record folds without scans to learn from: no scores, no predictions, no model."""
         self.models[weighting] = []
         for fold in range(folds):
             facts = [self.protocol, self.model, weighting, np.nan, fold, 0, 0, np.nan, np.nan]
-            self.cross_validation.append(dict(zip(FOLD_COLUMNS, facts, strict=True)))
+            self.cross_validation.append(dict(zip(CROSS_VALIDATION.names, facts, strict=True)))
 
     def prediction_table(self) -> pd.DataFrame:
         """Return all predictions as one table."""
-        none = pd.DataFrame(columns=PREDICTION_COLUMNS)
+        none = pd.DataFrame(columns=PREDICTIONS.names)
         return pd.concat(self.predictions, ignore_index=True) if self.predictions else none
 
     def cross_validation_table(self) -> pd.DataFrame:
         """Return all folds' scores as one table."""
-        return pd.DataFrame(self.cross_validation)
+        return pd.DataFrame(self.cross_validation, columns=CROSS_VALIDATION.names)
 
 
 def write_fits(
     fits: list[Fit], predictions: str | Path, cross_validation: str | Path, models: str | Path
 ) -> None:
     """Write predictions and folds as tables, and the models as {model: {weighting: [models]}}."""
-    write_table(pd.concat([fit.prediction_table() for fit in fits]), predictions)
-    write_table(pd.concat([fit.cross_validation_table() for fit in fits]), cross_validation)
+    write_table(pd.concat([fit.prediction_table() for fit in fits]), predictions, PREDICTIONS)
+    folds = pd.concat([fit.cross_validation_table() for fit in fits])
+    write_table(folds, cross_validation, CROSS_VALIDATION)
     with whole_file(models) as beside:
         joblib.dump({fit.model: fit.models for fit in fits}, beside, compress=3)
 
@@ -183,7 +256,7 @@ def selection_table(
             }
         )
     rows = rows.assign(protocol=protocol, fold=str(fold), alpha=alpha)
-    return rows[list(SELECTION_COLUMNS)]
+    return rows[SELECTION.names]
 
 
 def selected(selection: pd.DataFrame, fold: int | str) -> list[str]:

@@ -8,19 +8,92 @@ as is a series whose batch is not known or has no training series.
 import numpy as np
 import pandas as pd
 
+from livermet.contracts import (
+    COUNT,
+    NUMBER,
+    PATIENT,
+    SERIES,
+    SHARE,
+    TEXT,
+    Column,
+    Contract,
+)
 from livermet.errors import stop_on
 from livermet.phenotype.combat import BATCH, ComBat
 from livermet.phenotype.corrected import training_rows
 from livermet.phenotype.folds import folds_of
 from livermet.phenotype.table import RADIOMIC_FEATURES
 
-TEST = "test"
+TRAIN, TEST = "train", "test"
 # The columns of cohort/acquisition.tsv that each kind of batch is made of.
 FACTS = {
     "scanner": ("manufacturer", "model"),
     "thickness": ("slice_thickness_mm",),
 }
 OFF = "or set phenotype.harmonisation.by to null"
+
+BATCH_COLUMN = Column(BATCH, TEXT, "scanner, or range of slice thickness, of the series")
+BATCHES = Contract(
+    files=("phenotype/harmonisation.tsv",),
+    row="a target series that the matching includes",
+    columns=(
+        SERIES,
+        PATIENT,
+        Column("place", TEXT, f"'{TEST}' for a test patient, or the number of the patient's fold"),
+        BATCH_COLUMN,
+    ),
+    key=("series",),
+)
+BATCH_COUNTS = Contract(
+    files=("tables/harmonisation_batches.csv",),
+    row="a batch on one side of the split",
+    columns=(
+        BATCH_COLUMN,
+        Column("place", TEXT, "side of the split", words=(TRAIN, TEST)),
+        Column("patients", COUNT, "patients with series of the batch"),
+        Column("studies", COUNT, "their studies with series of the batch"),
+        Column("series", COUNT, "series of the batch"),
+        Column("measured_series", COUNT, "series with any radiomic feature"),
+        Column(
+            "positive_share",
+            SHARE,
+            "share of positive series; where it differs between batches, what sets the classes "
+            "apart and what sets the scanners apart cannot be told apart",
+        ),
+    ),
+    key=(BATCH, "place"),
+)
+CONSTANT = "where no two series have different values"
+# Without an upper limit: of a feature that is constant but for rounding the share can be any.
+VARIANCE = Contract(
+    files=("tables/harmonisation.csv",),
+    row="a radiomic feature",
+    columns=(
+        Column("feature", TEXT, "name of the feature"),
+        Column(
+            "before",
+            NUMBER,
+            "share of its variance among training series that batches explain (eta squared)",
+            low=0,
+            missing=CONSTANT,
+        ),
+        Column(
+            "after",
+            NUMBER,
+            "the same after ComBat with the parameters of all training series",
+            low=0,
+            missing=CONSTANT,
+        ),
+        Column(
+            "held_out",
+            NUMBER,
+            "the same after ComBat with the parameters of the fold that holds each patient out",
+            low=0,
+            missing=CONSTANT,
+        ),
+    ),
+    key=("feature",),
+)
 
 
 def name_batches(acquisition: pd.DataFrame, by: str, thin_up_to_mm: float) -> pd.Series:
@@ -44,7 +117,7 @@ def name_batches(acquisition: pd.DataFrame, by: str, thin_up_to_mm: float) -> pd
 def assign_batches(
     matching: pd.DataFrame, batches: pd.Series, by: str, minimum: int
 ) -> pd.DataFrame:
-    """Assign each included series its batch; columns series, patient, place, batch.
+    """Assign each included series its batch: `BATCHES`.
 
     `matching` has one row a target series (series, patient, place, included); place is 'test' or
     the patient's fold. Raises InputError that lists all series without a batch, or all that
@@ -110,14 +183,9 @@ def check_measured(table: pd.DataFrame, minimum: int) -> None:
 
 
 def count_batches(table: pd.DataFrame) -> pd.DataFrame:
-    """Count each batch in training and test set.
-
-    Columns: batch, place (train, test), patients, studies, series, measured_series (with any
-    radiomic feature), positive_share (of the series; where it differs between batches, what sets
-    the classes apart and what sets the scanners apart cannot be told apart).
-    """
+    """Count each batch in training and test set: `BATCH_COUNTS`."""
     rows = table.assign(
-        place=np.where(table["group"] == TEST, TEST, "train"),
+        place=np.where(table["group"] == TEST, TEST, TRAIN),
         measured=table[list(RADIOMIC_FEATURES)].notna().any(axis=1),
     )
     counted = rows.groupby([BATCH, "place"]).agg(
@@ -131,11 +199,7 @@ def count_batches(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_features(table: pd.DataFrame) -> pd.DataFrame:
-    """Say how much of each feature's variance batches explain, before and after, in training rows.
-
-    Columns: feature, before, after (parameters from all training rows), held_out (each row by the
-    parameters of the fold that holds its patient out).
-    """
+    """Say how much of each feature's variance batches explain, in training rows: `VARIANCE`."""
     training = training_rows(table)
     parts = [
         ComBat().fit(training.iloc[inside]).transform(training.iloc[outside])

@@ -9,6 +9,7 @@ would draw. Draws in which a metric is undefined (0 / 0) are left out, and `draw
 import numpy as np
 import pandas as pd
 
+from livermet.contracts import COUNT, NUMBER, SHARE, TEXT, Column, Contract
 from livermet.phenotype.baselines import BASELINES
 from livermet.phenotype.bootstrap import (
     METRICS,
@@ -20,13 +21,154 @@ from livermet.phenotype.bootstrap import (
     published_draws,
     study_draws,
 )
-from livermet.phenotype.fits import PUBLISHED
+from livermet.phenotype.columns import MODEL, PROTOCOL, PUBLISHED, WEIGHTING
+from livermet.phenotype.fits import SET, TEST, VALIDATION
 
-KEYS = ["protocol", "model", "weighting"]
+FITTED = (PROTOCOL, MODEL, WEIGHTING)
+KEYS = [column.name for column in FITTED]
 FOLD_METRICS = ("f1", "auc")
 POOLED = {"f1": "pooled_f1", "auc": "pooled_auc", WITHIN_FOLDS: WITHIN_FOLDS}
 UNITS = ("series", "study", "patient")
 COMPARED = ("auc", "f1", "accuracy")
+CROSS_VALIDATED = "cross-validation"
+
+UNDEFINED = "where the metric is not defined in any draw"
+DRAWS = Column("draws", COUNT, "draws in which the metric is defined")
+TEST_METRICS = Contract(
+    files=("phenotype/*/*/metrics.tsv",),
+    row="a metric of a model on its test series",
+    columns=(
+        *FITTED,
+        Column("metric", TEXT, "what is measured", words=METRICS),
+        Column(
+            "mean",
+            SHARE,
+            "mean of the metric over draws of one series of each study",
+            missing=f"{UNDEFINED}, or the model was not fitted",
+        ),
+        Column("low", SHARE, "2.5th percentile of the draws", missing="as the mean"),
+        Column("high", SHARE, "97.5th percentile of the draws", missing="as the mean"),
+        DRAWS,
+        Column(
+            "unit",
+            TEXT,
+            "what the draws of the interval draw: one series of each study, or patients",
+            words=("series", "patient"),
+            missing="where the model was not fitted",
+        ),
+    ),
+    key=(*KEYS, "metric"),
+)
+FOLDS_SUMMARY = Contract(
+    files=("phenotype/*/*/cross_validation.tsv",),
+    row="a metric of a model over the folds",
+    columns=(
+        *FITTED,
+        Column(
+            "metric",
+            TEXT,
+            "f1 and auc: of each fold; the others: of all held-out series together",
+            words=(*FOLD_METRICS, *POOLED.values()),
+        ),
+        Column(
+            "mean",
+            SHARE,
+            "mean over the folds; of all series together over draws of one series of each study",
+            missing="where no fold or no draw has the metric",
+        ),
+        Column(
+            "low",
+            SHARE,
+            "the least fold; of all series together the 2.5th percentile of draws of patients",
+            missing="as the mean",
+        ),
+        Column(
+            "high",
+            SHARE,
+            "the greatest fold; of all series together the 97.5th percentile of the draws",
+            missing="as the mean",
+        ),
+    ),
+    key=(*KEYS, "metric"),
+)
+INTERVALS = Contract(
+    files=("tables/intervals.csv",),
+    row="an interval of a metric of a model, by what is drawn anew",
+    columns=(
+        *FITTED,
+        SET,
+        Column("metric", TEXT, "what is measured", words=(*METRICS, WITHIN_FOLDS)),
+        Column(
+            "unit",
+            TEXT,
+            "what the draws of the interval draw: one series of each study, the studies fixed; "
+            "studies; patients",
+            words=UNITS,
+        ),
+        Column(
+            "mean",
+            SHARE,
+            "mean of the metric over draws of one series of each study, the same for all units",
+            missing=UNDEFINED,
+        ),
+        Column("low", SHARE, "2.5th percentile of the draws", missing=UNDEFINED),
+        Column("high", SHARE, "97.5th percentile of the draws", missing=UNDEFINED),
+        DRAWS,
+    ),
+    key=(*KEYS, "set", "metric", "unit"),
+)
+COMPARISONS = Contract(
+    files=("tables/baselines.csv",),
+    row="a metric of a model beside that of a baseline on the same series",
+    columns=(
+        *FITTED,
+        Column(
+            "set",
+            TEXT,
+            "cross-validation: training series that a fold held out; test: series of test patients",
+            words=(CROSS_VALIDATED, TEST),
+        ),
+        Column("baseline", TEXT, "rule that the model has to beat", words=tuple(BASELINES)),
+        Column(
+            "metric",
+            TEXT,
+            "what is measured; in cross-validation the auc within folds",
+            words=COMPARED,
+        ),
+        Column(
+            "mean",
+            SHARE,
+            "the model's mean over draws of one series of each study",
+            missing=UNDEFINED,
+        ),
+        Column("baseline_mean", SHARE, "the baseline's mean over these draws", missing=UNDEFINED),
+        Column(
+            "difference",
+            NUMBER,
+            "mean less baseline_mean; above 0 the model is better",
+            low=-1,
+            high=1,
+            missing="where one of the means is empty",
+        ),
+        Column(
+            "low",
+            NUMBER,
+            "2.5th percentile of the difference over draws of patients",
+            low=-1,
+            high=1,
+            missing="where no draw has both metrics",
+        ),
+        Column(
+            "high",
+            NUMBER,
+            "97.5th percentile of the difference over draws of patients",
+            low=-1,
+            high=1,
+            missing="where no draw has both metrics",
+        ),
+    ),
+    key=(*KEYS, "set", "baseline", "metric"),
+)
 
 
 def bootstrap_metrics(
@@ -36,10 +178,9 @@ def bootstrap_metrics(
 
     `folds` and `predictions` have the rows of all models of one protocol. A published model
     without test predictions has empty numbers; under corrected only what was scored on the test
-    set has rows. Columns of the result: protocol, model, weighting, metric, mean, low, high,
-    draws, unit (what was drawn: series or patient).
+    set has rows. The result is `TEST_METRICS`.
     """
-    tested = predictions[predictions["set"] == "test"]
+    tested = predictions[predictions["set"] == TEST]
     names = [key for key in _names(folds) if key[0] == PUBLISHED]
     names += [key for key in _names(tested) if key[0] != PUBLISHED]
     return _bootstrapped(names, tested, METRICS, draws, seed)
@@ -55,16 +196,16 @@ def summarise_folds(
     pooled_f1, pooled_auc and within_fold_auc over all of them follow, with intervals by patient.
     Pooling puts models of different folds on one scale, so a fold that fell back to its prevalence
     pulls the pooled AUC below 0.5; within_fold_auc counts only pairs that one model scored.
-    Columns: protocol, model, weighting, metric, mean, low, high.
+    The result is `FOLDS_SUMMARY`.
     """
-    columns = [*KEYS, "metric", "mean", "low", "high"]
+    columns = FOLDS_SUMMARY.names
     rows = [
         [*names, metric, scores[metric].mean(), scores[metric].min(), scores[metric].max()]
         for names, scores in _models(folds)
         for metric in FOLD_METRICS
     ]
     once = folds[folds["protocol"] != PUBLISHED]
-    held_out = predictions[predictions["set"] == "validation"]
+    held_out = predictions[predictions["set"] == VALIDATION]
     pooled = _bootstrapped(_names(once), held_out, tuple(POOLED), draws, seed)
     pooled["metric"] = pooled["metric"].map(POOLED)
     table = pd.DataFrame(rows, columns=columns)
@@ -76,14 +217,14 @@ def intervals_by_unit(predictions: pd.DataFrame, draws: int, seed: int) -> pd.Da
 
     unit 'series': one series of each study, the studies fixed (the paper's way under published);
     'study': studies with replacement, as if the studies of a patient were independent; 'patient':
-    patients with replacement. `predictions` score each series of a model once. Columns: protocol,
-    model, weighting, set, metric, unit, mean, low, high, draws.
+    patients with replacement. `predictions` score each series of a model once. The result is
+    `INTERVALS`.
     """
     rows = []
     for (*names, part), model in predictions.groupby([*KEYS, "set"], sort=False):
         model = model.sort_values("series")
         facts = Predictions.of(model)
-        metrics = METRICS if part == "test" else (*METRICS, WITHIN_FOLDS)
+        metrics = METRICS if part == TEST else (*METRICS, WITHIN_FOLDS)
         of_unit = {
             unit: metrics_of_draws(draw_by(unit, model, draws, seed), facts) for unit in UNITS
         }
@@ -92,17 +233,14 @@ def intervals_by_unit(predictions: pd.DataFrame, draws: int, seed: int) -> pd.Da
             for unit in UNITS:
                 _, low, high, defined = interval(of_unit[unit][metric])
                 rows.append([*names, part, metric, unit, mean, low, high, defined])
-    columns = [*KEYS, "set", "metric", "unit", "mean", "low", "high", "draws"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=INTERVALS.names)
 
 
 def compare_baselines(predictions: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
     """Compare each model with each baseline on the same series, draw by draw of patients.
 
     `predictions` score each series of a model once, baselines among the models. On held-out rows
-    the AUC is the one within folds. Columns: protocol, model, weighting, set (cross-validation or
-    test), baseline, metric (auc, f1, accuracy), mean, baseline_mean, difference, low, high (the
-    last two of the difference, by patient).
+    the AUC is the one within folds. The result is `COMPARISONS`.
     """
     rows = []
     for part, scored in predictions.groupby("set", sort=False):
@@ -112,11 +250,10 @@ def compare_baselines(predictions: pd.DataFrame, draws: int, seed: int) -> pd.Da
             for name, baseline in baselines.items():
                 if key[1] not in BASELINES:
                     shared = model["series"].isin(baseline["series"])
-                    facts = [*key, "test" if part == "test" else "cross-validation", name]
+                    facts = [*key, TEST if part == TEST else CROSS_VALIDATED, name]
                     pair = model[shared], baseline[baseline["series"].isin(model["series"])]
                     rows += [[*facts, *row] for row in _differences(*pair, draws, seed)]
-    columns = [*KEYS, "set", "baseline", "metric", "mean", "baseline_mean", "difference"]
-    return pd.DataFrame(rows, columns=[*columns, "low", "high"])
+    return pd.DataFrame(rows, columns=COMPARISONS.names)
 
 
 def draw_by(unit: str, model: pd.DataFrame, draws: int, seed: int) -> np.ndarray:
@@ -139,7 +276,7 @@ def _differences(model: pd.DataFrame, baseline: pd.DataFrame, draws: int, seed: 
         (metrics_of_draws(central, facts), metrics_of_draws(spread, facts))
         for facts in (Predictions.of(model), Predictions.of(baseline))
     )
-    within = model["set"].iloc[0] != "test"
+    within = model["set"].iloc[0] != TEST
     for metric in COMPARED:
         name = WITHIN_FOLDS if metric == "auc" and within else metric
         mean, other = interval(ours[name])[0], interval(theirs[name])[0]
@@ -171,7 +308,7 @@ def _bootstrapped(
     rows = []
     for key in names:
         if key not in models:
-            rows += [[*key, metric, np.nan, np.nan, np.nan, 0, ""] for metric in metrics]
+            rows += [[*key, metric, np.nan, np.nan, np.nan, 0, None] for metric in metrics]
             continue
         facts = Predictions.of(models[key])
         centre, around = metrics_of_draws(central, facts), metrics_of_draws(spread, facts)
@@ -179,5 +316,4 @@ def _bootstrapped(
             mean = interval(centre[metric])[0]
             _, low, high, defined = interval(around[metric])
             rows.append([*key, metric, mean, low, high, defined, unit])
-    columns = [*KEYS, "metric", "mean", "low", "high", "draws", "unit"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=TEST_METRICS.names)

@@ -30,6 +30,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import Lasso
 from sklearn.model_selection import ShuffleSplit
 
+from livermet.contracts import NUMBER, SHARE, Column, Contract
 from livermet.errors import InputError
 from livermet.phenotype.classifiers import (
     ONE_THREAD,
@@ -49,6 +50,7 @@ from livermet.phenotype.fits import (
     selection_table,
 )
 from livermet.phenotype.table import FEATURES, measured
+from livermet.vocabulary import Weighting
 
 # What ShuffleSplit needs. The paper has 177; a network that finds no lesion leaves none.
 FEWEST_SCANS = 2
@@ -64,6 +66,29 @@ PRINTED_WEIGHTS = {
     ("XGB", "f1"): 0.8,
 }
 CANDIDATE_WEIGHTS = np.round(np.arange(1, 201) * 0.05, 2)
+WEIGHTS = Contract(
+    files=(
+        f"phenotype/*/{PUBLISHED}/*/weights.tsv",
+        f"phenotype/*/{PUBLISHED}/*/weights/*.tsv",
+    ),
+    row="a class weight that the search tried",
+    columns=(
+        Column("weight", NUMBER, "weight of the positive class beside 1 for the negative", low=0),
+        Column(
+            "auc",
+            SHARE,
+            "area under the ROC curve of the tuning split",
+            missing="where the split is of one class",
+        ),
+        Column(
+            "f1",
+            SHARE,
+            "F1 of the tuning split",
+            missing="where no series of it is positive or called so",
+        ),
+    ),
+    key=("weight",),
+)
 
 
 def analysed(table: pd.DataFrame) -> pd.DataFrame:
@@ -133,7 +158,7 @@ def search_weights(
     trees: int,
     weights: np.ndarray = CANDIDATE_WEIGHTS,
 ) -> pd.DataFrame:
-    """Repeat the paper's search of class weights: columns weight, auc, f1 on the tuning split."""
+    """Repeat the paper's search of class weights on the tuning split; the result is WEIGHTS."""
     training = _training(analysed(table))
     features = selected(selection, ALL_FOLDS)
     tuning = _is_tuning(training)
@@ -144,7 +169,7 @@ def search_weights(
         probability = _probability(model, held_out, features)
         scores = auc(held_out["label"], probability), f1(held_out["label"], probability)
         rows.append([weight, *scores])
-    return pd.DataFrame(rows, columns=["weight", "auc", "f1"])
+    return pd.DataFrame(rows, columns=WEIGHTS.names)
 
 
 def best_weight(found: pd.DataFrame, metric: str) -> float:
@@ -175,9 +200,9 @@ def _is_tuning(training: pd.DataFrame) -> pd.Series:
 def _weight_of(
     weighting: str, classifier: str, labels: np.ndarray, found: pd.DataFrame | None
 ) -> Weight:
-    if weighting == "none":
+    if weighting == Weighting.NONE:
         return None
-    if weighting == "balanced":
+    if weighting == Weighting.BALANCED:
         return positive_weight(weighting, labels) if classifier == "XGB" else weighting
     if found is None:
         return PRINTED_WEIGHTS[classifier, weighting]

@@ -1,25 +1,8 @@
 """The feature table: one row a series, in the column names that the paper's authors publish.
 
-Inside this subpackage a row has the project's words for what the file names otherwise:
-
-=============  ==================  ============================================================
-here           in the file         meaning
-=============  ==================  ============================================================
-series         File                one reconstructed volume
-study          unique_scandate     one CT date of a patient
-patient        unique_pt           the unit of every split
-score          <name>_Score        the continuous molecular score
-label          <name>_Class        1 positive, 0 negative
-group          Group               train, val (the paper's tuning split) or test
-fold           Fold                the training patient's fold; empty in the test set
-sample_type    Sample_Type         what the score was measured on, such as biopsy or cfdna
-burden_ml      Burden_ml           volume of all lesions
-=============  ==================  ============================================================
-
-<name> is the phenotype's name in the config. The 108 features keep their names. Two of
-PyRadiomics' diagnostics are read where a table has them: `mask_lesions`
-(diagnostics_Mask-original_VolumeNum), the mask's own count of lesions, and `voxel_mm`
-(diagnostics_Image-interpolated_Spacing), the voxel that the features were measured in.
+Inside this subpackage a row has the project's words for what the file names otherwise
+(`file_columns`). The 108 features keep their names. Two of PyRadiomics' diagnostics are read where
+a table has them (DIAGNOSTICS).
 """
 
 from pathlib import Path
@@ -27,6 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from livermet.contracts import (
+    COUNT,
+    NUMBER,
+    PATIENT,
+    SERIES,
+    STUDY,
+    TEXT,
+    Column,
+    Contract,
+)
 from livermet.errors import InputError, stop_on
 from livermet.files import provenance_lines
 
@@ -67,14 +60,83 @@ LESION_COUNT = "Num_Lesions"
 FEATURES = (*RADIOMIC_FEATURES, LESION_COUNT)
 
 GROUPS = ("train", "val", "test")
+CLASSES = {1: "positive", 0: "negative"}
 MM3_PER_ML = 1000.0
 TEXTS = ("series", "study", "patient", "group", "sample_type", "voxel_mm")
 NUMBERS = ("score", "label", "fold", "burden_ml", "mask_lesions", *FEATURES)
 OPTIONAL = ("fold", "sample_type", "burden_ml", "mask_lesions", "voxel_mm")
+# Of PyRadiomics, in tables of other sources.
+DIAGNOSTICS = ("mask_lesions", "voxel_mm")
+# What stands for a phenotype's name where no run has given it.
+NAME = "<name>"
+
+
+def file_columns(name: str) -> dict[str, Column]:
+    """Return the file's columns by the project's words for them; `name` is the phenotype's."""
+    return {
+        "series": Column("File", TEXT, SERIES.what),
+        "study": Column("unique_scandate", TEXT, STUDY.what),
+        "patient": Column("unique_pt", TEXT, PATIENT.what),
+        "features": Column(
+            "original_<class>_<feature>",
+            NUMBER,
+            "PyRadiomics' feature of the lesions, of the original image",
+            missing="where it could not be measured",
+            family=RADIOMIC_FEATURES,
+        ),
+        LESION_COUNT: Column(LESION_COUNT, COUNT, "lesions of the series"),
+        "score": Column(f"{name}_Score", NUMBER, "the molecular score"),
+        "status": Column(
+            f"{name}_Status", TEXT, "the class in a word", words=tuple(CLASSES.values())
+        ),
+        "label": Column(f"{name}_Class", COUNT, "the class: 1 positive, 0 negative", high=1),
+        "group": Column(
+            "Group",
+            TEXT,
+            "side of the split; val, which the article's table has, is a part of training",
+            words=GROUPS,
+        ),
+        "fold": Column("Fold", COUNT, "number of the patient's fold", missing="for a test patient"),
+        "sample_type": Column(
+            "Sample_Type",
+            TEXT,
+            "what the score was measured on, such as biopsy or cfdna",
+            missing="where it is not known",
+        ),
+        "burden_ml": Column(
+            "Burden_ml", NUMBER, "volume of all lesions; 0 without lesions", unit="ml", low=0
+        ),
+        "mask_lesions": Column(
+            "diagnostics_Mask-original_VolumeNum",
+            NUMBER,
+            "the mask's own count of lesions, by PyRadiomics",
+            missing="where the table that was imported has none",
+        ),
+        "voxel_mm": Column(
+            "diagnostics_Image-interpolated_Spacing",
+            TEXT,
+            "the voxel (x, y, z) that the features were measured in",
+            unit="mm",
+            missing="where the table that was imported has none",
+        ),
+    }
+
+
+def imported_table(name: str) -> Contract:
+    """Return the contract of a table that `import_table` completed; `name` is the phenotype's."""
+    return Contract(
+        files=("radiomics/table/features.csv",),
+        row="a series of a finished feature table",
+        columns=tuple(file_columns(name).values()),
+        key=("File",),
+    )
+
+
+IMPORTED = imported_table(NAME)
 
 
 def read_feature_table(path: str | Path, name: str, complete: bool = False) -> pd.DataFrame:
-    """Read and check a feature table; columns as in this module's docstring, then the features.
+    """Read and check a feature table; columns in the words of `file_columns`, the features last.
 
     `name` is the phenotype's name. A scan without lesions (Num_Lesions 0) has empty features.
     Elsewhere an empty feature is one that could not be measured, which only a table of this
@@ -111,13 +173,10 @@ def import_table(path: str | Path, name: str, folds: int, seed: int) -> pd.DataF
 
 
 def as_published_columns(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Name the columns as the authors do and put them in their order; the opposite of reading."""
-    file_names = _file_names(name)
-    table = table.assign(status=np.where(table["label"] == 1, "positive", "negative"))
-    head, tail = ["series", "study", "patient"], ["score", "status", "label", "group"]
-    own = list(OPTIONAL)
-    ordered = table[[*head, *FEATURES, *tail, *own]]
-    return ordered.rename(columns={**file_names, "status": f"{name}_Status"})
+    """Name the columns as the authors do, in their order (`imported_table`); undoes reading."""
+    names = {here: column.name for here, column in file_columns(name).items()}
+    table = table.assign(status=table["label"].map(CLASSES)).rename(columns=names)
+    return table[imported_table(name).names]
 
 
 def measured(table: pd.DataFrame) -> pd.Series:
@@ -126,19 +185,9 @@ def measured(table: pd.DataFrame) -> pd.Series:
 
 
 def _file_names(name: str) -> dict[str, str]:
-    return {
-        "series": "File",
-        "study": "unique_scandate",
-        "patient": "unique_pt",
-        "score": f"{name}_Score",
-        "label": f"{name}_Class",
-        "group": "Group",
-        "fold": "Fold",
-        "sample_type": "Sample_Type",
-        "burden_ml": "Burden_ml",
-        "mask_lesions": "diagnostics_Mask-original_VolumeNum",
-        "voxel_mm": "diagnostics_Image-interpolated_Spacing",
-    }
+    """Name what is read from a file, its features aside."""
+    read = {*TEXTS, *NUMBERS} - {*FEATURES}
+    return {here: column.name for here, column in file_columns(name).items() if here in read}
 
 
 def _read(path: str | Path, name: str) -> pd.DataFrame:
@@ -233,6 +282,16 @@ def _odd_values(path: str | Path, table: pd.DataFrame, name: str) -> list[str]:
         problems.append(
             f"{path}, row {row}: {name}_Class is {table['label'][row]:g}; write 1 for "
             "positive and 0 for negative."
+        )
+    lesions, burden = table[LESION_COUNT], table["burden_ml"]
+    for row in table.index[(lesions < 0) | (lesions % 1 > 0)]:
+        problems.append(
+            f"{path}, row {row}: {LESION_COUNT} is {lesions[row]:g}; count lesions from 0."
+        )
+    for row in table.index[burden < 0]:
+        problems.append(
+            f"{path}, row {row}: Burden_ml is {burden[row]:g}; write a volume, or leave the "
+            "column out."
         )
     for study, owners in table.groupby("study")["patient"].unique().items():
         if len(owners) > 1:

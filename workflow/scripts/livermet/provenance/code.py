@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1]
 # What reads and writes files, logs and errors, and what follows a result's origin: no number
 # depends on it.
 WITHOUT_NUMBERS = frozenset(
-    {"controller", "errors", "files", "jobs", "provenance.code", "provenance.records"}
+    {"contracts", "controller", "errors", "files", "jobs", "provenance.code", "provenance.records"}
 )
 LOGS = frozenset({"LOG", "log", "logger"})
 # A string with so many blanks is a sentence for a reader, and no name or key.
@@ -111,6 +111,11 @@ def _strip(node: ast.AST, sentences: bool) -> ast.AST | None:
             return None
         case ast.Raise(exc=ast.Call(func=error)):
             node.exc = error
+        # What a table promises: the columns' names and order may matter, its words and limits not.
+        case ast.Call(func=ast.Name(id="Column"), args=[name, *_]):
+            node.args, node.keywords = [name], _named(node, "family")
+        case ast.Call(func=ast.Name(id="Contract")):
+            node.keywords = _named(node, "columns")
         case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
             if ast.get_docstring(node, clean=False) is not None:
                 node.body = node.body[1:]
@@ -127,6 +132,10 @@ def _strip(node: ast.AST, sentences: bool) -> ast.AST | None:
             kept = [_strip(v, sentences) if isinstance(v, ast.AST) else v for v in value]
             setattr(node, name, [v for v in kept if v is not None or None in value])
     return node
+
+
+def _named(call: ast.Call, name: str) -> list[ast.keyword]:
+    return [keyword for keyword in call.keywords if keyword.arg == name]
 
 
 def _is_sentence(text: str) -> bool:

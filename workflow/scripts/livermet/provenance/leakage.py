@@ -7,10 +7,31 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from livermet.cohort.matching import TEST
+from livermet.cohort.matching import CLASSIFICATION, SEGMENTATION, TEST, TRAIN
+from livermet.contracts import PATIENT, SERIES, TEXT, Column, Contract
 
-COLUMNS = ["patient", "cohort", "place", "task", "model", "fold", "role"]
-STALE_COLUMNS = ["model", "fold", "series", "file", "state"]
+HELD_OUT, UNSEEN = "held_out", "unseen"
+WITHDRAWN, CHANGED = "withdrawn", "changed"
+AUDIT = Contract(
+    files=("provenance/leakage_audit.tsv",),
+    row="a patient and a trained model of one fold",
+    columns=(
+        PATIENT,
+        Column("cohort", TEXT, "name of the cohort", missing="where no cohort is told"),
+        Column("place", TEXT, "place of the patient: test or the number of a fold"),
+        Column("task", TEXT, "what the model has learned", words=(SEGMENTATION, CLASSIFICATION)),
+        Column("model", TEXT, "the network, or the protocol of the classifiers"),
+        Column("fold", TEXT, "fold of the model", missing="where the model has none"),
+        Column(
+            "role",
+            TEXT,
+            "what the patient is to the model: train (its weights saw the patient), held_out (of "
+            "its own fold), test (a test patient), unseen (any other)",
+            words=(TRAIN, HELD_OUT, TEST, UNSEEN),
+        ),
+    ),
+    key=("patient", "task", "model", "fold"),
+)
 
 
 def audit_roles(
@@ -22,20 +43,20 @@ def audit_roles(
     changed the model's weights, those of the models that it was fine-tuned from included. `fold`
     is the model's fold, '' for a model that has none. The role is 'train' for these, 'test' for
     test patients, 'held_out' for the fold's own patients and 'unseen' for all others.
-    Returns the columns of `COLUMNS`.
+    Returns `AUDIT`.
     """
     trained = set(trained)
     place = splits["place"]
-    role = pd.Series("unseen", index=splits.index)
-    role = role.mask(place == str(fold), "held_out").mask(place == TEST, "test")
-    role = role.mask(splits["patient"].isin(trained), "train")
+    role = pd.Series(UNSEEN, index=splits.index)
+    role = role.mask(place == str(fold), HELD_OUT).mask(place == TEST, TEST)
+    role = role.mask(splits["patient"].isin(trained), TRAIN)
     table = splits[["patient", "cohort", "place"]].assign(task=task, model=model, fold=str(fold))
-    return table.assign(role=role)[COLUMNS]
+    return table.assign(role=role)[AUDIT.names]
 
 
 def leaks(audit: pd.DataFrame) -> list[str]:
     """Name each patient on both sides of a split, one sentence each; none is a clean audit."""
-    training = audit[audit["role"] == "train"]
+    training = audit[audit["role"] == TRAIN]
     leaking = training[(training["place"] == TEST) | (training["place"] == training["fold"])]
     return [
         f"Patient '{row.patient}' (cohort {row.cohort}) has the place '{row.place}' and trained "
@@ -68,20 +89,34 @@ def classification_splits(features: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"patient": table["unique_pt"], "cohort": "", "place": place})
 
 
+STALE = Contract(
+    files=("provenance/stale_models.tsv",),
+    row="a file that a model was trained on and that has changed since, or is no longer there",
+    columns=(
+        Column("model", TEXT, "name of the network"),
+        Column("fold", TEXT, "fold of the network"),
+        SERIES,
+        Column("file", TEXT, "what the file holds: ct or reference"),
+        Column("state", TEXT, "what has become of the file", words=(CHANGED, WITHDRAWN)),
+    ),
+    key=("model", "fold", "series", "file"),
+)
+
+
 def stale_cases(
     recorded: Mapping[str, Mapping[str, str]], current: Mapping[str, Mapping[str, str]]
 ) -> pd.DataFrame:
     """Compare the checksums that a model was trained on with those of the files there are now.
 
     Both map a series to {file kind: checksum}; a series or file that is gone is 'withdrawn', one
-    with another checksum 'changed'. Returns columns series, file, state.
+    with another checksum 'changed'. Returns `STALE` without model and fold.
     """
     rows = []
     for series, files in recorded.items():
         for kind, checksum in files.items():
             now = current.get(series, {}).get(kind)
             if now is None:
-                rows.append({"series": series, "file": kind, "state": "withdrawn"})
+                rows.append({"series": series, "file": kind, "state": WITHDRAWN})
             elif now != checksum:
-                rows.append({"series": series, "file": kind, "state": "changed"})
-    return pd.DataFrame(rows, columns=["series", "file", "state"])
+                rows.append({"series": series, "file": kind, "state": CHANGED})
+    return pd.DataFrame(rows, columns=STALE.names[2:])

@@ -13,8 +13,8 @@ and each of which spans several slices, their sum is the value of the union.
 import pandas as pd
 
 from livermet.errors import InputError
+from livermet.vocabulary import AGGREGATIONS, Aggregation
 
-AGGREGATIONS = ("union", "largest", "volume_weighted_mean", "sum")
 ADDITIVE = (
     "original_shape_MeshVolume",
     "original_shape_VoxelVolume",
@@ -26,7 +26,7 @@ ADDITIVE = (
 
 def features_file(aggregation: str) -> str:
     """Name the file of a cohort's features by an aggregation."""
-    return "features.csv" if aggregation == "union" else f"features_{aggregation}.csv"
+    return "features.csv" if aggregation == Aggregation.UNION else f"features_{aggregation}.csv"
 
 
 def aggregate(unions: pd.DataFrame, lesions: pd.DataFrame, aggregation: str) -> pd.DataFrame:
@@ -39,17 +39,19 @@ def aggregate(unions: pd.DataFrame, lesions: pd.DataFrame, aggregation: str) -> 
     largest. Raises InputError for a name that is no aggregation.
     """
     if aggregation not in AGGREGATIONS:
-        raise InputError(f"'{aggregation}' is no aggregation; name one of {AGGREGATIONS}.")
-    if aggregation == "union":
+        raise InputError(
+            f"'{aggregation}' is no aggregation; name one of {', '.join(AGGREGATIONS)}."
+        )
+    if aggregation == Aggregation.UNION:
         return unions
     features = [name for name in unions if name.startswith("original_")]
-    if aggregation == "largest":
+    if aggregation == Aggregation.LARGEST:
         by_volume = lesions.sort_values("volume_ml", ascending=False, kind="stable")
         largest = by_volume.drop_duplicates("series").set_index("series")
         values, reasons = largest[features], largest["reason"]
     else:
         values, reasons = _weighted_mean(lesions, features), _reasons(lesions)
-        if aggregation == "sum":
+        if aggregation == Aggregation.SUM:
             added = lesions.groupby("series")[list(ADDITIVE)].sum(min_count=1)
             values = values.assign(**added)
     rows = unions.drop(columns=features).join(values[features], on="series")

@@ -15,6 +15,7 @@ import radiomics
 import SimpleITK as sitk
 from radiomics.imageoperations import checkMask
 
+from livermet.contracts import NUMBER, Column
 from livermet.detection.lesions import labelled_box
 from livermet.errors import InputError
 from livermet.images import on_grid_of
@@ -26,6 +27,13 @@ FEATURES = tuple(
     for name in FEATURE_CLASSES
     for feature, deprecated in radiomics.getFeatureClasses()[name].getFeatureNames().items()
     if not deprecated
+)
+FEATURE_COLUMNS = Column(
+    "original_<class>_<feature>",
+    NUMBER,
+    "PyRadiomics' feature, of the original image",
+    missing="where it could not be measured: reason says why",
+    family=FEATURES,
 )
 
 

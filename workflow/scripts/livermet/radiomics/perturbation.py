@@ -18,26 +18,48 @@ import pandas as pd
 import SimpleITK as sitk
 from scipy.ndimage import distance_transform_edt
 
+from livermet.contracts import COUNT, NUMBER, SERIES, SHARE, TEXT, Column, Contract
 from livermet.detection.lesions import labelled_box, lesion_boxes, lesion_components, moved_box
 from livermet.images import LESION, array_of, voxel_volume_ml
 from livermet.radiomics.aggregation import aggregate
-from livermet.radiomics.features import FEATURES, feature_extractor
+from livermet.radiomics.features import FEATURE_COLUMNS, FEATURES, feature_extractor
 from livermet.radiomics.resampling import SplineVolume
-from livermet.radiomics.scans import COUNT, Lesions, refuse_other_grid
-
-PERTURBED_COLUMNS = (
-    "series",
-    "perturbation",
-    "aggregation",
-    "contour_sd_mm",
-    "correlation_mm",
-    *FEATURES,
-    COUNT,
-    "burden_ml",
-    "dice",
-    "reason",
+from livermet.radiomics.scans import (
+    BURDEN,
+    LESION_COUNT,
+    LESIONS_OF_MASK,
+    REASON,
+    Lesions,
+    refuse_other_grid,
 )
-UNION = "union"
+from livermet.vocabulary import AGGREGATIONS, Aggregation
+
+PERTURBED = Contract(
+    files=("radiomics/*/batches/*.perturbed.tsv",),
+    row="a perturbed mask of a series, its features by one aggregation of its lesions",
+    columns=(
+        SERIES,
+        Column("perturbation", COUNT, "number of the perturbed mask of the series", low=1),
+        Column("aggregation", TEXT, "how the features come of the lesions", words=AGGREGATIONS),
+        Column(
+            "contour_sd_mm",
+            NUMBER,
+            "standard deviation of the contour's displacement",
+            unit="mm",
+            low=0,
+        ),
+        Column(
+            "correlation_mm", NUMBER, "correlation length of the displacement", unit="mm", low=0
+        ),
+        FEATURE_COLUMNS,
+        LESIONS_OF_MASK,
+        BURDEN,
+        Column("dice", SHARE, "Dice with the mask itself", missing="without a lesion"),
+        REASON,
+    ),
+    key=("series", "perturbation", "aggregation"),
+)
+UNION = Aggregation.UNION.value
 # Voxels beyond so many standard deviations from the surface are left as they are.
 REACH = 4.0
 WAVES = 256
@@ -84,9 +106,8 @@ def perturbed_features(
 
     ct, labels, settings and lesions as in `scan_features`; lesions are left out before their
     contours move, never afterwards. `aggregations` as in `livermet.radiomics.aggregation`; lesions
-    are then those of the perturbed mask. Columns PERTURBED_COLUMNS: Num_Lesions and burden_ml are
-    the perturbed mask's, dice is its Dice with the mask itself. Without a lesion features and dice
-    are NaN. Raises InputError where the grids differ.
+    are then those of the perturbed mask, as are Num_Lesions and burden_ml. Without a lesion
+    features and dice are NaN. The result is `PERTURBED`. Raises InputError where the grids differ.
     """
     refuse_other_grid(ct, labels)
     whole, spacing_mm = array_of(labels), ct.GetSpacing()[::-1]
@@ -113,7 +134,7 @@ def perturbed_features(
         parts.append(rows.assign(perturbation=number, dice=dice))
     facts: dict[str, float | str] = {"contour_sd_mm": perturbations.contour_sd_mm}
     facts |= {"correlation_mm": perturbations.correlation_mm, "series": series}
-    return pd.concat(parts, ignore_index=True).assign(**facts)[list(PERTURBED_COLUMNS)]
+    return pd.concat(parts, ignore_index=True).assign(**facts)[PERTURBED.names]
 
 
 def _aggregated(scan: Lesions, aggregations: Sequence[str]) -> pd.DataFrame:
@@ -122,7 +143,7 @@ def _aggregated(scan: Lesions, aggregations: Sequence[str]) -> pd.DataFrame:
     volumes_ml = voxels * voxel_volume_ml(scan.volume.ct)
     values, reason = scan.union() if len(voxels) else ({}, "no lesions")
     # One scan, whose name does not matter here.
-    row = {"series": "", COUNT: len(voxels), "burden_ml": volumes_ml.sum(), "reason": reason}
+    row = {"series": "", LESION_COUNT: len(voxels), "burden_ml": volumes_ml.sum(), "reason": reason}
     unions = pd.DataFrame([row | dict.fromkeys(FEATURES, np.nan) | values])
     rows = []
     if set(aggregations) != {UNION}:

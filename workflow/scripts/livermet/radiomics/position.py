@@ -14,11 +14,38 @@ import SimpleITK as sitk
 from scipy.ndimage import binary_erosion, generate_binary_structure
 from scipy.spatial import cKDTree
 
+from livermet.contracts import NUMBER, SHARE, TEXT, Column
 from livermet.detection.lesions import labelled_box, lesion_boxes
 from livermet.images import BACKGROUND, LIVER, array_of
 
-FRACTIONS = ("right_to_left", "front_to_back", "feet_to_head")
-POSITION_COLUMNS = (*FRACTIONS, "surface_mm", "position_reason")
+UNKNOWN = "where it is not known: position_reason says why"
+ALONG_AXES = tuple(
+    Column(
+        name,
+        SHARE,
+        "place of the lesion's centre in the liver's box along this axis of the patient",
+        missing=UNKNOWN,
+    )
+    for name in ("right_to_left", "front_to_back", "feet_to_head")
+)
+POSITION = (
+    *ALONG_AXES,
+    Column(
+        "surface_mm",
+        NUMBER,
+        "smallest distance from a voxel of the lesion to one of the liver's surface",
+        unit="mm",
+        low=0,
+        missing=UNKNOWN,
+    ),
+    Column(
+        "position_reason",
+        TEXT,
+        "why the lesion's place or distance is not known",
+        missing="where both are known",
+    ),
+)
+FRACTIONS = tuple(column.name for column in ALONG_AXES)
 FACES_AND_EDGES = generate_binary_structure(3, 2)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
+from livermet.contracts import COUNT, NUMBER, SERIES, TEXT, Column, Contract
 from livermet.detection.lesions import (
     labelled_box,
     lesion_boxes,
@@ -19,15 +20,54 @@ from livermet.detection.lesions import (
 from livermet.errors import InputError
 from livermet.images import array_of, grid_difference
 from livermet.radiomics.extractor import Extractor
-from livermet.radiomics.features import FEATURES, feature_extractor, region_features
-from livermet.radiomics.position import POSITION_COLUMNS, lesion_positions
+from livermet.radiomics.features import (
+    FEATURE_COLUMNS,
+    feature_extractor,
+    region_features,
+)
+from livermet.radiomics.position import POSITION, lesion_positions
 from livermet.radiomics.resampling import Box, SplineVolume, resampled_grid
 
-COUNT = "Num_Lesions"
-UNION_COLUMNS = ("series", *FEATURES, COUNT, "burden_ml", "reason")
-SIZE_COLUMNS = ("voxels", "volume_ml", "diameter_mm", "x_mm", "y_mm", "z_mm")
-MEASURED_COLUMNS = ("voxel_mm", *FEATURES, "reason")
-LESION_COLUMNS = ("series", "lesion", *SIZE_COLUMNS, *POSITION_COLUMNS, *MEASURED_COLUMNS)
+LESION_COUNT = "Num_Lesions"
+REASON = Column(
+    "reason",
+    TEXT,
+    "why features are missing, or how many of them",
+    missing="where none is missing",
+)
+LESIONS_OF_MASK = Column(LESION_COUNT, COUNT, "lesions of the mask")
+BURDEN = Column("burden_ml", NUMBER, "volume of all lesions; 0 without lesions", unit="ml", low=0)
+UNIONS = Contract(
+    files=("radiomics/*/batches/*.union.tsv",),
+    row="a series, its features those of all lesions as one mask",
+    columns=(SERIES, FEATURE_COLUMNS, LESIONS_OF_MASK, BURDEN, REASON),
+    key=("series",),
+)
+SIZE = (
+    Column("voxels", COUNT, "number of voxels", low=1),
+    Column("volume_ml", NUMBER, "volume", unit="ml", low=0),
+    Column("diameter_mm", NUMBER, "diameter of the sphere of equal volume", unit="mm", low=0),
+    Column("x_mm", NUMBER, "centre of mass, to the left of the patient", unit="mm"),
+    Column("y_mm", NUMBER, "centre of mass, to the back", unit="mm"),
+    Column("z_mm", NUMBER, "centre of mass, to the head", unit="mm"),
+)
+MEASURED = (
+    Column("voxel_mm", TEXT, "the voxel (x, y, z) that the features are measured in", unit="mm"),
+    FEATURE_COLUMNS,
+    REASON,
+)
+LESION = (
+    SERIES,
+    Column("lesion", COUNT, "number of the lesion; 1 is the largest", low=1),
+    *SIZE,
+    *POSITION,
+)
+LESIONS = Contract(
+    files=("radiomics/*/batches/*.lesions.tsv",),
+    row="a lesion of a series",
+    columns=(*LESION, *MEASURED),
+    key=("series", "lesion"),
+)
 
 LOG = logging.getLogger("livermet")
 
@@ -72,11 +112,9 @@ def scan_features(
 
     ct in HU; labels 0 background, 1 liver, 2 lesion on the same grid. Lesions are numbered as
     detection does, those of fewer than `minimum_lesion_voxels` voxels left out. Returns the union
-    (one row: the 107 features, Num_Lesions, burden_ml, reason) and the lesions (one row each:
-    lesion, its measures as detection has them, its place in the liver, the voxel (x, y, z) that its
-    features are of, the 107 features, reason). Without a lesion the union's features are NaN and
-    Num_Lesions is 0; without `per_lesion` the lesions' features are NaN. Raises InputError where
-    the grids differ.
+    (one row, `UNIONS`) and the lesions (one row each, `LESIONS`), both without the series. Without
+    a lesion the union's features are NaN and Num_Lesions is 0; without `per_lesion` the lesions'
+    features are NaN. Raises InputError where the grids differ.
     """
     refuse_other_grid(ct, labels)
     whole = array_of(labels)
@@ -94,7 +132,7 @@ def scan_features(
         union, reason = scan.union()
     union_row = {
         **union,
-        COUNT: len(lesions),
+        LESION_COUNT: len(lesions),
         "burden_ml": float(lesions["volume_ml"].sum()),
         "reason": reason,
     }
@@ -110,8 +148,8 @@ def scan_features(
         voxel_mm = _voxel_mm(ct, moved_box(box, corner), scan.extractor.spacing_mm)
         features.append({"voxel_mm": voxel_mm, **values, "reason": reason})
     return (
-        pd.DataFrame([union_row], columns=list(UNION_COLUMNS[1:])),
-        lesions.join(pd.DataFrame(features, columns=list(MEASURED_COLUMNS))),
+        pd.DataFrame([union_row], columns=UNIONS.names[1:]),
+        lesions.join(pd.DataFrame(features, columns=LESIONS.names[len(LESION) :])),
     )
 
 

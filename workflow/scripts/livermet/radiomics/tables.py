@@ -2,14 +2,31 @@
 
 import pandas as pd
 
+from livermet.contracts import FLAG, TEXT, Column, Contract
 from livermet.errors import InputError
-from livermet.radiomics.features import FEATURES
-from livermet.radiomics.position import POSITION_COLUMNS
-from livermet.radiomics.scans import COUNT, MEASURED_COLUMNS, SIZE_COLUMNS
+from livermet.phenotype.table import CLASSES, DIAGNOSTICS, NAME, file_columns
+from livermet.radiomics.scans import LESION, MEASURED, REASON
 
-COHORT_LESION_COLUMNS = (
-    *("series", "lesion", *SIZE_COLUMNS, *POSITION_COLUMNS),
-    *("matched", "matched_lesions", *MEASURED_COLUMNS),
+COHORT_LESIONS = Contract(
+    files=("radiomics/*/lesions.tsv",),
+    row="a lesion of a series",
+    columns=(
+        *LESION,
+        Column(
+            "matched",
+            FLAG,
+            "whether the lesion matches one of the other side, by the first rule",
+            missing="without a mask of the other side",
+        ),
+        Column(
+            "matched_lesions",
+            TEXT,
+            "numbers of the other side's lesions that it matches, joined by '+'",
+            missing="where it matches none",
+        ),
+        *MEASURED,
+    ),
+    key=("series", "lesion"),
 )
 # Whose numbers a group of matched lesions holds: its own side's, and the other's.
 GROUP_SIDES = {
@@ -56,33 +73,39 @@ def with_matches(
     return joined.fillna({"matched": "", "matched_lesions": ""})
 
 
+def cohort_features(name: str) -> Contract:
+    """Return the contract of a cohort's features; `name` is the phenotype's."""
+    shared = {here: c for here, c in file_columns(name).items() if here not in DIAGNOSTICS}
+    return Contract(
+        files=("radiomics/*/features.csv", "radiomics/*/features_*.csv"),
+        row="a target series that the matching includes",
+        columns=(*shared.values(), Column("Reason", TEXT, REASON.what, missing=REASON.missing)),
+        key=("File",),
+    )
+
+
+COHORT_FEATURES = cohort_features(NAME)
+
+
 def feature_table(unions: pd.DataFrame, matching: pd.DataFrame, name: str) -> pd.DataFrame:
     """Join the union features of a cohort with its molecular results, in the authors' columns.
 
     unions: one row a series (series, the 107 features, Num_Lesions, burden_ml, reason). matching:
     one row a target series (series, patient, study, place, sample_type, score, class 1 or 0,
     included). name: the phenotype, which heads the columns of score, status and class (NE_Score).
-    One row for each series that the matching includes and that has features, in its order. Group
-    is train or test, Fold the training patient's fold and empty for a test patient, Reason says
-    why features are missing.
+    One row for each series that the matching includes and that has features, in its order:
+    `cohort_features`.
     """
     included = matching[matching["included"].astype(bool)]
     rows = included.merge(unions, on="series", how="inner", validate="one_to_one")
     test = rows["place"].astype(str) == "test"
-    status = rows["class"].astype(int).map({1: "positive", 0: "negative"})
-    return pd.DataFrame(
-        {
-            "File": rows["series"],
-            "unique_scandate": rows["study"],
-            "unique_pt": rows["patient"],
-            **{feature: rows[feature] for feature in (*FEATURES, COUNT)},
-            f"{name}_Score": rows["score"],
-            f"{name}_Status": status,
-            f"{name}_Class": rows["class"].astype(int),
-            "Group": test.map({True: "test", False: "train"}),
-            "Fold": rows["place"].astype(str).where(~test, ""),
-            "Sample_Type": rows["sample_type"],
-            "Burden_ml": rows["burden_ml"],
-            "Reason": rows["reason"],
-        }
+    label = rows["class"].astype(int)
+    rows = rows.assign(
+        label=label,
+        status=label.map(CLASSES),
+        group=test.map({True: "test", False: "train"}),
+        fold=rows["place"].astype(str).where(~test, ""),
+        Reason=rows["reason"],
     )
+    names = {here: column.name for here, column in file_columns(name).items()}
+    return rows.rename(columns=names)[cohort_features(name).names]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from livermet.contracts import SHARE, TEXT, Column, Contract
 from livermet.report import page
 from livermet.report.evidence import images, modelling, results, study
 from livermet.report.evidence.artifacts import AUTHORS, DONE, METHODS, STATES, Artifacts, Evidence
@@ -22,8 +23,34 @@ ITEMS = Path(__file__).with_name("checklists.yaml")
 MODULES = {"study": study, "images": images, "modelling": modelling, "results": results}
 # Links to files of the project itself begin so.
 PROJECT = METHODS.split("/")[0] + "/"
-COLUMNS = ["checklist", "item", "section", "topic", "done", "what", "where", "weight", "counted"]
 YES, NO, LEFT_OUT = "yes", "no", "left out"
+CHECKLISTS = Contract(
+    files=("tables/checklists.csv",),
+    row="an item of a checklist",
+    columns=(
+        Column("checklist", TEXT, "name of the checklist"),
+        Column("item", TEXT, "number of the item, as published"),
+        Column("section", TEXT, "section of the checklist"),
+        Column("topic", TEXT, "what the item asks for"),
+        Column("done", TEXT, "what the run did about the item", words=STATES),
+        Column("what", TEXT, "the same in sentences"),
+        Column(
+            "where",
+            TEXT,
+            "files that show it, with '; ' between them; docs/ is that of the project",
+            missing="no file shows it",
+        ),
+        Column("weight", SHARE, "weight of the item in METRICS' score", missing="other checklists"),
+        Column(
+            "counted",
+            TEXT,
+            "whether METRICS' score counts the item as met",
+            words=(YES, NO, LEFT_OUT),
+            missing="other checklists",
+        ),
+    ),
+    key=("checklist", "item"),
+)
 
 
 @dataclass(frozen=True)
@@ -146,7 +173,7 @@ def metrics_score(found: list[Answer]) -> float:
 
 
 def table_of(checklist: Checklist, found: list[Answer]) -> pd.DataFrame:
-    """Lay out a checklist's answers, one row an item (columns COLUMNS)."""
+    """Lay out a checklist's answers, one row an item (`CHECKLISTS`)."""
     rows = [
         (
             checklist.name,
@@ -157,11 +184,11 @@ def table_of(checklist: Checklist, found: list[Answer]) -> pd.DataFrame:
             answer.evidence.what,
             "; ".join(answer.evidence.where),
             answer.item.weight,
-            answer.counted,
+            answer.counted or None,
         )
         for answer in found
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=CHECKLISTS.names)
 
 
 def compose(filled: list[tuple[Checklist, list[Answer]]], run: Artifacts) -> dict:

@@ -10,6 +10,7 @@ from livermet.report import words
 from livermet.report.page import Table, plain_table
 from livermet.report.phrases import MONAI_MODELS
 from livermet.report.run import Run
+from livermet.vocabulary import Protocol
 
 
 def _prediction_rules(segmentation: pd.DataFrame, facts: pd.DataFrame) -> list[str]:
@@ -87,7 +88,7 @@ def checks(run: Run) -> list[str]:
         f"Leakage audit: {audit['patient'].nunique()} patients against {len(networks)} "
         f"trained models; {outcome}"
     ]
-    if "published" in settings["protocols"]:
+    if Protocol.PUBLISHED in settings["protocols"]:
         told.append(
             "The published protocol's own cross-validation splits series and not patients, as the "
             "paper's does (table S2); the audit does not cover it."

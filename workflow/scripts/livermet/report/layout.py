@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from livermet.report import words
+from livermet.vocabulary import Weighting
 
 MAIN_METRICS = ("auc", "f1", "accuracy")
 WITHIN_FOLDS = "within_fold_auc"
@@ -16,7 +17,7 @@ MODEL = ["protocol", "model", "weighting"]
 
 def model_keys(table: pd.DataFrame) -> list[str]:
     """Name the model's columns, without the weighting where there is none."""
-    weighted = table["weighting"].ne("none").any()
+    weighted = table["weighting"].ne(Weighting.NONE).any()
     return MODEL if weighted else MODEL[:2]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from livermet.models import CLASSIFIERS, NETWORKS
+from livermet.vocabulary import Aggregation, Weighting
 
 MODELS = {name: listed.label for name, listed in (NETWORKS | CLASSIFIERS).items()} | {
     "reference": "given masks",
@@ -15,18 +16,21 @@ MODELS = {name: listed.label for name, listed in (NETWORKS | CLASSIFIERS).items(
 # Rules that say which lesions match; those by IoU carry their threshold in the name.
 RULES = {"any_overlap": "any overlap", "one_to_one": "one to one", "lits": "LiTS"}
 WEIGHTINGS = {
-    "none": "none",
-    "balanced": "balanced",
-    "auc": "best AUC",
-    "f1": "best F1",
+    Weighting.NONE: "none",
+    Weighting.BALANCED: "balanced",
+    Weighting.AUC: "best AUC",
+    Weighting.F1: "best F1",
 }
 # What features are of: 'table' where a finished one was taken as it is.
 BY_LESION = {
-    "largest": "largest lesion",
-    "volume_weighted_mean": "mean over lesions, weighted by volume",
-    "sum": "sum over lesions where features add up",
+    Aggregation.LARGEST: "largest lesion",
+    Aggregation.VOLUME_WEIGHTED_MEAN: "mean over lesions, weighted by volume",
+    Aggregation.SUM: "sum over lesions where features add up",
 }
-AGGREGATIONS = {"union": "union of lesions", "table": "finished table"} | BY_LESION
+AGGREGATIONS = {
+    Aggregation.UNION: "union of lesions",
+    Aggregation.TABLE: "finished table",
+} | BY_LESION
 COLUMNS = {
     "model": "Model",
     "cohort": "Cohort",
@@ -218,6 +222,6 @@ def capital(text: str) -> str:
 def choice(chosen) -> str:
     """Write the name of a `livermet.phenotype.chosen.Choice`, with its class weights if any."""
     name = model(chosen.model)
-    if chosen.weighting == "none":
+    if chosen.weighting == Weighting.NONE:
         return name
     return f"{name} with class weights '{value('weighting', chosen.weighting)}'"

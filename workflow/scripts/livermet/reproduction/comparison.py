@@ -1,7 +1,7 @@
 """The article's printed numbers beside those of the run.
 
 A number has five keys: source (table 4, figure 5a, ...), model, weighting, metric, statistic (mean,
-low, high, median, or value where there is one number only). Agreement is one of AGREEMENT.
+low, high, median, or value where there is one number only). Agreement is one of `Agreement`.
 `range_low` and `range_high` are over the repeats of a computation that has no single answer:
 XGBoost with two threads, logistic regression under several kernels of the linear algebra library.
 `deterministic` is XGBoost's answer with the updater that does not race.
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_info
 
+from livermet.contracts import COUNT, NUMBER, SHARE, TEXT, Column, Contract
 from livermet.phenotype import published
 from livermet.phenotype.burden import ALL
 from livermet.phenotype.classifiers import positive_weight
@@ -20,26 +21,96 @@ from livermet.phenotype.fits import PUBLISHED, Fit
 from livermet.phenotype.metrics import bootstrap_metrics, summarise_folds
 from livermet.phenotype.table import LESION_COUNT
 from livermet.validation.failures import predictions_on_test, series_agreement
+from livermet.vocabulary import Agreement, Weighting
 
-KEYS = ["source", "model", "weighting", "metric", "statistic"]
 SPREAD = ["mean", "low", "high"]
-COLUMNS = [
-    *KEYS,
-    "printed",
-    "ours",
-    "difference",
-    "agreement",
-    "range_low",
-    "range_high",
-    "deterministic",
-    "note",
-]
-EXACT, CLOSE, APART, IMPOSSIBLE = "two decimals", "within 0.01", "no", "not reproducible"
-AGREEMENT = (EXACT, CLOSE, APART, IMPOSSIBLE)
+REPEAT, DETERMINISTIC = "repeat", "deterministic"
 CLOSE_WITHIN = 0.01
 ROUNDING = 1e-9
 # The article's figure 5 shows this model.
-FIGURE_5 = ("LR", "none")
+FIGURE_5 = ("LR", Weighting.NONE)
+
+NUMBERS = (
+    Column("source", TEXT, "table, figure or place of the article that prints the number"),
+    Column("model", TEXT, "model whose number it is", missing="a number of no model"),
+    Column(
+        "weighting", TEXT, "class weights of the classifier", missing="a number of no classifier"
+    ),
+    Column("metric", TEXT, "what the number measures"),
+    Column(
+        "statistic",
+        TEXT,
+        "which number of several it is; 'value' where there is one alone",
+        words=(*SPREAD, "median", "value"),
+    ),
+)
+KEYS = [column.name for column in NUMBERS]
+REPEATS = Contract(
+    files=("phenotype/*/published/xgboost_repeats.tsv", "phenotype/*/published/kernels/*.tsv"),
+    row="a number of the article, computed once more",
+    columns=(
+        *NUMBERS,
+        Column("value", NUMBER, "the number", missing="not defined"),
+        Column(
+            "kind",
+            TEXT,
+            "whether another repeat may differ",
+            words=(REPEAT, DETERMINISTIC),
+        ),
+        Column("answer", TEXT, "number of the repeat, name of the kernel or of XGBoost's updater"),
+    ),
+    key=(*KEYS, "kind", "answer"),
+)
+REPRODUCTION = Contract(
+    files=("tables/reproduction.csv",),
+    row="a number that the article prints",
+    columns=(
+        *NUMBERS,
+        Column("printed", NUMBER, "the number in print"),
+        Column("ours", NUMBER, "the number of this run", missing="the run cannot compute it"),
+        Column("difference", NUMBER, "ours less printed", missing="as ours"),
+        Column(
+            "agreement",
+            TEXT,
+            "whether ours rounds to the printed number, of which two decimals count at least",
+            words=tuple(Agreement),
+        ),
+        Column(
+            "range_low",
+            NUMBER,
+            "lowest of several repeats, of a computation without a single answer",
+            missing="not repeated",
+        ),
+        Column("range_high", NUMBER, "highest of these repeats", missing="not repeated"),
+        Column(
+            "deterministic",
+            NUMBER,
+            "number of XGBoost's updater that gives the same answer every time",
+            missing="other models",
+        ),
+        Column("note", TEXT, "why the numbers differ, or what ours is", missing="nothing to add"),
+    ),
+    key=tuple(KEYS),
+)
+WEIGHT_SEARCH = Contract(
+    files=("tables/weight_search.csv",),
+    row="a classifier and the metric that its class weight is the best for",
+    columns=(
+        Column("model", TEXT, "name of the classifier"),
+        Column(
+            "optimised_for", TEXT, "metric whose best weight was searched for", words=("auc", "f1")
+        ),
+        Column("printed_weight", NUMBER, "weight of the positive class in print", low=0),
+        Column("found_weight", NUMBER, "weight that the search finds", low=0),
+        Column("found_auc", SHARE, "AUC with the found weight, on the tuning split"),
+        Column("found_f1", SHARE, "F1 with the found weight, on the tuning split"),
+        Column("printed_auc", SHARE, "AUC with the printed weight, on the tuning split"),
+        Column("printed_f1", SHARE, "F1 with the printed weight, on the tuning split"),
+        Column("tuning_series", COUNT, "series of the tuning split"),
+        Column("tuning_patients", COUNT, "patients of the tuning split"),
+    ),
+    key=("model", "optimised_for"),
+)
 
 NO_IMAGES = "needs the images and masks; the table has features alone"
 NO_SAMPLE_TYPE = "the table does not say which scans have a biopsy and which cfDNA"
@@ -74,14 +145,14 @@ def _printed(printed: dict) -> Iterator[list]:
         for cohort, scores in cohorts.items():
             yield from _named("table 3", f"{cohort} ", scores, model)
     for model, scores in printed["table_4"].items():
-        yield from _named("table 4", "", scores, model, "none")
+        yield from _named("table 4", "", scores, model, Weighting.NONE)
     for source in ("table S2", "table S3"):
         for model, weightings in printed[source.replace(" ", "_").lower()].items():
             for weighting, scores in weightings.items():
                 chosen = {
                     metric: value
                     for metric, value in scores.items()
-                    if metric != "weight" or weighting == "balanced"
+                    if metric != "weight" or weighting == Weighting.BALANCED
                 }
                 yield from _named(source, "", chosen, model, weighting)
     for subset, tests in printed["figure_3"].items():
@@ -130,7 +201,7 @@ def scores_of_models(
     `metrics`, `validated` and `predictions` are the published protocol's test metrics, scores over
     the folds and predictions. Figure 5 has rows only where its model has test predictions.
     """
-    unweighted = metrics["weighting"] == "none"
+    unweighted = metrics["weighting"] == Weighting.NONE
     long = [
         _long(metrics.assign(source=np.where(unweighted, "table 4", "table S3"))),
         _long(validated.assign(source="table S2")),
@@ -190,8 +261,8 @@ def _facts(table, selection, burden, printed) -> Iterator[list]:
         counts = {"patients": group["patient"].nunique(), "studies": group["study"].nunique()}
         counts["series"] = len(group)
         yield from _named("table 2", f"classification {place} ", counts)
-    weight = positive_weight("balanced", rows.loc[~tested, "label"].to_numpy())
-    yield from _named("table S2", "", {"weight": weight}, "XGB", "balanced")
+    weight = positive_weight(Weighting.BALANCED, rows.loc[~tested, "label"].to_numpy())
+    yield from _named("table S2", "", {"weight": weight}, "XGB", Weighting.BALANCED)
     tests = burden.set_index("subset").loc[ALL]
     names = ("spearman_rho", "spearman_p", "ranksum_statistic", "ranksum_p")
     yield from _named("figure 3a", "", {name: tests[name] for name in names})
@@ -208,21 +279,20 @@ def _numbers(rows: Iterator[list], name: str) -> pd.DataFrame:
 
 
 def compare(printed: dict, ours: pd.DataFrame, repeats: pd.DataFrame) -> pd.DataFrame:
-    """Set every printed number beside ours: COLUMNS, in the article's order.
+    """Set every printed number beside ours, in the article's order: `REPRODUCTION`.
 
-    `ours` has KEYS and value. `repeats` has KEYS, kind ('repeat' or 'deterministic'), answer (the
-    repeat's name) and value.
+    `ours` has KEYS and value, `repeats` is `REPEATS`.
     """
     table = printed_numbers(printed).merge(ours, "left", KEYS).rename(columns={"value": "ours"})
-    again = repeats[repeats["kind"] == "repeat"].groupby(KEYS)["value"]
+    again = repeats[repeats["kind"] == REPEAT].groupby(KEYS)["value"]
     spread = again.agg(range_low="min", range_high="max", repeats="size").reset_index()
-    alone = repeats[repeats["kind"] == "deterministic"].groupby(KEYS)["value"].first()
+    alone = repeats[repeats["kind"] == DETERMINISTIC].groupby(KEYS)["value"].first()
     table = table.merge(spread, "left", KEYS)
-    table = table.merge(alone.rename("deterministic").reset_index(), "left", KEYS)
+    table = table.merge(alone.rename(DETERMINISTIC).reset_index(), "left", KEYS)
     table["difference"] = table["ours"] - table["printed"]
     table["agreement"] = [agreement(row) for row in table.itertuples()]
     table["note"] = [note(row) for row in table.itertuples()]
-    return table[COLUMNS]
+    return table[REPRODUCTION.names]
 
 
 def agreement(row) -> str:
@@ -232,11 +302,11 @@ def agreement(row) -> str:
     half may have been rounded either way.
     """
     if _impossible(row):
-        return IMPOSSIBLE
+        return Agreement.IMPOSSIBLE
     apart = abs(row.ours - row.printed)
     if apart <= 0.5 * 10.0 ** -_decimals(row.printed) + ROUNDING:
-        return EXACT
-    return CLOSE if apart <= CLOSE_WITHIN + ROUNDING else APART
+        return Agreement.EXACT
+    return Agreement.CLOSE if apart <= CLOSE_WITHIN + ROUNDING else Agreement.APART
 
 
 def _decimals(printed: float) -> int:
@@ -263,11 +333,11 @@ def _notes(row) -> Iterator[str]:
         yield impossible
     if row.source == "table S2" and row.statistic in ("low", "high"):
         yield "least or greatest of five splits, no interval"
-    if row.agreement == APART and (row.model, row.weighting) == ("LR", "auc"):
+    if row.agreement == Agreement.APART and (row.model, row.weighting) == ("LR", "auc"):
         yield "the printed weight lowers sensitivity; the printed scores are of a weight above 1"
-    elif row.agreement != EXACT and pd.notna(row.range_low):
+    elif row.agreement != Agreement.EXACT and pd.notna(row.range_low):
         yield _range_note(row)
-    elif row.agreement != EXACT and row.model == "RF":
+    elif row.agreement != Agreement.EXACT and row.model == "RF":
         yield "differs between versions of scikit-learn"
     if row.metric == "lesions":
         yield f"counted in the mask; the feature {LESION_COUNT} is one higher in every row"
@@ -296,12 +366,12 @@ def repeat_xgboost(
 ) -> Iterator[pd.DataFrame]:
     """Return XGBoost's numbers of each repeat with some threads, and of the updater without a race.
 
-    KEYS, kind ('repeat' or 'deterministic'), answer (the repeat's number, or the updater), value.
+    Each table is `REPEATS`; answer is the repeat's number, or the updater.
     """
     racing: list[tuple[str, str, dict]] = [
-        ("repeat", str(number + 1), {"n_jobs": threads}) for number in range(repeats)
+        (REPEAT, str(number + 1), {"n_jobs": threads}) for number in range(repeats)
     ]
-    settled = ("deterministic", "coord_descent", {"n_jobs": 1, "updater": "coord_descent"})
+    settled = (DETERMINISTIC, "coord_descent", {"n_jobs": 1, "updater": "coord_descent"})
     for kind, answer, boosting in [*racing, settled]:
         # Trees belong to the forest alone.
         fit = published.fit(table, selection, "XGB", weightings, trees=1, boosting=boosting)
@@ -313,10 +383,10 @@ def repeat_logistic_regression(
 ) -> pd.DataFrame:
     """Return the logistic regression's numbers under this process's kernel of linear algebra.
 
-    Columns as `repeat_xgboost`; answer names the kernel.
+    The table is `REPEATS`; answer names the kernel.
     """
     fit = published.fit(table, selection, "LR", weightings, trees=1)
-    return scores_of_fit(fit, draws).assign(kind="repeat", answer=kernel())
+    return scores_of_fit(fit, draws).assign(kind=REPEAT, answer=kernel())
 
 
 def kernel() -> str:
@@ -327,11 +397,9 @@ def kernel() -> str:
 
 
 def compare_weights(found: dict[str, pd.DataFrame], table: pd.DataFrame) -> pd.DataFrame:
-    """Set the printed class weights beside the best of a search: one row a classifier and metric.
+    """Set the printed class weights beside the best of a search: `WEIGHT_SEARCH`.
 
-    `found` holds each classifier's search (weight, auc, f1). Columns: model, optimised_for,
-    printed_weight, found_weight, found_auc, found_f1, printed_auc, printed_f1 (scores of the found
-    and of the printed weight on the tuning split), tuning_series, tuning_patients.
+    `found` holds each classifier's search (weight, auc, f1).
     """
     tuning = published.tuning_rows(table)
     rows = []

@@ -20,16 +20,67 @@ import statsmodels.api as sm
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
+from livermet.contracts import COUNT, NUMBER, SHARE, TEXT, Column, Contract
 from livermet.phenotype.baselines import ALWAYS_POSITIVE
 from livermet.phenotype.bootstrap import patient_draws
+from livermet.phenotype.columns import MODEL, PROTOCOL, PUBLISHED, WEIGHTING
 from livermet.phenotype.corrected import UNWEIGHTED
-from livermet.phenotype.fits import PUBLISHED
+from livermet.phenotype.fits import SET, TEST
 
-MODEL = ["protocol", "model", "weighting", "set"]
+JUDGED = (PROTOCOL, MODEL, WEIGHTING, SET)
+KEYS = [column.name for column in JUDGED]
 # Logits of 0 and 1 are infinite. A forest of 1,000 trees tells no finer than about this.
 CLIP = 0.001
 DRAWS = 200
 BINS = 5
+
+ENDLESS = "where it is not finite: reason says why"
+NO_LIMIT = "where it is not finite, or the limit is not: reason says why"
+LOW = "2.5th percentile of draws of patients"
+HIGH = "97.5th percentile of draws of patients"
+CALIBRATION = Contract(
+    files=("tables/calibration.csv",),
+    row="a model on a set of series",
+    columns=(
+        *JUDGED,
+        Column("series", COUNT, "series of the set"),
+        Column(
+            "slope",
+            NUMBER,
+            "calibration slope; 1 is right, below 1 the probabilities are too extreme",
+            missing=ENDLESS,
+        ),
+        Column("slope_low", NUMBER, LOW, missing=NO_LIMIT),
+        Column("slope_high", NUMBER, HIGH, missing=NO_LIMIT),
+        Column(
+            "intercept",
+            NUMBER,
+            "calibration in the large; 0 is right, above 0 the probabilities are too low",
+            missing=ENDLESS,
+        ),
+        Column("intercept_low", NUMBER, LOW, missing=NO_LIMIT),
+        Column("intercept_high", NUMBER, HIGH, missing=NO_LIMIT),
+        Column("brier", SHARE, "Brier score: mean squared difference of probability and class"),
+        Column("brier_low", SHARE, LOW),
+        Column("brier_high", SHARE, HIGH),
+        Column("brier_prevalence", SHARE, "Brier score of the set's own share of positives"),
+        Column("reason", TEXT, "why numbers are missing", missing="where none is missing"),
+    ),
+    key=tuple(KEYS),
+)
+CURVE = Contract(
+    files=("phenotype/*/calibration_curve.tsv",),
+    row="a bin of a model's probabilities on a set of series",
+    columns=(
+        *JUDGED,
+        Column("bin", COUNT, "number of the bin, from the lowest probabilities"),
+        Column("predicted", SHARE, "mean probability of the bin"),
+        Column("observed", SHARE, "share of positives of the bin"),
+        Column("series", COUNT, "series of the bin"),
+        Column("weight", NUMBER, "studies of the bin; a series counts as its part of one", low=0),
+    ),
+    key=(*KEYS, "bin"),
+)
 
 # Of labels (0 or 1), probabilities and weights, all (series,): a number, infinite or NaN.
 Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
@@ -41,7 +92,7 @@ def judged(predictions: pd.DataFrame) -> pd.DataFrame:
     Class weights shift probabilities by design. Under `published` only the test series count: of
     the others most had their patient in training. 'Always positive' states no probability.
     """
-    seen = (predictions["protocol"] == PUBLISHED) & (predictions["set"] != "test")
+    seen = (predictions["protocol"] == PUBLISHED) & (predictions["set"] != TEST)
     unweighted = predictions["weighting"] == UNWEIGHTED
     return predictions[unweighted & ~seen & (predictions["model"] != ALWAYS_POSITIVE)]
 
@@ -53,18 +104,16 @@ def study_weights(studies: np.ndarray) -> np.ndarray:
 
 
 def calibrate(predictions: pd.DataFrame, seed: int, draws: int = DRAWS) -> pd.DataFrame:
-    """Measure the calibration of each model and set of some predictions (fits.PREDICTION_COLUMNS).
+    """Measure the calibration of each model and set of some predictions (`fits.PREDICTIONS`).
 
-    Columns: MODEL, series; slope, intercept and brier, each with _low and _high (2.5th and 97.5th
-    percentile of the draws); brier_prevalence, the Brier score of the set's own share of positives;
-    reason, why a number is empty. A draw in which the probabilities separate the classes has an
-    infinite slope and counts as such: a limit among those is empty.
+    A draw in which the probabilities separate the classes has an infinite slope and counts as such:
+    a limit among those is empty. The result is `CALIBRATION`.
     """
     rows = [
-        {**dict(zip(MODEL, names, strict=True)), **_calibration(model, seed, draws)}
-        for names, model in predictions.groupby(MODEL, sort=False)
+        {**dict(zip(KEYS, names, strict=True)), **_calibration(model, seed, draws)}
+        for names, model in predictions.groupby(KEYS, sort=False)
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=CALIBRATION.names)
 
 
 def _calibration(model: pd.DataFrame, seed: int, draws: int) -> dict:
@@ -160,24 +209,17 @@ def _why(label: np.ndarray, probability: np.ndarray) -> str:
 
 
 MEASURES: dict[str, Measure] = {"slope": slope, "intercept": intercept, "brier": brier}
-COLUMNS = [
-    *MODEL,
-    "series",
-    *(f"{name}{limit}" for name in MEASURES for limit in ("", "_low", "_high")),
-    "brier_prevalence",
-    "reason",
-]
 
 
 def calibration_curve(predictions: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
     """Compare predicted with observed shares in bins of about as many studies each.
 
     Bins end at quantiles of the weighted probabilities, as scikit-learn's calibration_curve has it
-    with equal weights; equal probabilities share a bin, so that there may be fewer. Columns: MODEL,
-    bin, predicted (mean probability), observed (share of positives), series, weight (studies).
+    with equal weights; equal probabilities share a bin, so that there may be fewer. The result is
+    `CURVE`.
     """
     rows = []
-    for names, model in predictions.groupby(MODEL, sort=False):
+    for names, model in predictions.groupby(KEYS, sort=False):
         probability = model["probability"].to_numpy(dtype=float)
         weights = study_weights(model["study"].to_numpy())
         inner = np.arange(1, bins) / bins
@@ -190,5 +232,4 @@ def calibration_curve(predictions: pd.DataFrame, bins: int = BINS) -> pd.DataFra
                 for values in (probability, model["label"].to_numpy(dtype=float))
             )
             rows.append([*names, number, *means, int(inside.sum()), float(weight.sum())])
-    columns = [*MODEL, "bin", "predicted", "observed", "series", "weight"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=CURVE.names)

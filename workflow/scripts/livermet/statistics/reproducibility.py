@@ -21,15 +21,74 @@ import numpy as np
 import pandas as pd
 import pingouin as pg
 
+from livermet.contracts import COUNT, NUMBER, SHARE, TEXT, Column, Contract
 from livermet.phenotype.bootstrap import interval
 from livermet.phenotype.corrected import training_rows
 from livermet.phenotype.table import FEATURES, measured
+from livermet.vocabulary import Aggregation
 
 RECONSTRUCTIONS, PERTURBED = "reconstructions", "perturbed masks"
 ONE_WAY, AGREEMENT = "ICC(1,1)", "ICC(A,1)"
 FEWEST_TARGETS = 5
+UNMEASURED = "with too few targets, or where all values are equal"
+ICC = (
+    Column("feature", TEXT, "name of the feature"),
+    Column("form", TEXT, "form of the ICC (McGraw and Wong 1996)", words=(ONE_WAY, AGREEMENT)),
+    Column("targets", COUNT, "lesions of a study or a series that were measured several times"),
+    Column("ratings", COUNT, "measurements of each target"),
+    Column("patients", COUNT, "patients of the targets"),
+    # Without limits: an estimate can lie below -1, and rounding counts where nothing varies.
+    Column("icc", NUMBER, "intraclass correlation; 1 for equal measurements", missing=UNMEASURED),
+    Column("low", NUMBER, "2.5th percentile of draws of patients", missing=UNMEASURED),
+    Column("high", NUMBER, "97.5th percentile of draws of patients", missing=UNMEASURED),
+)
+ALL_RECONSTRUCTIONS = f"of {RECONSTRUCTIONS}"
 # What perturbed masks are like.
-FACTS = ("contour_sd_mm", "correlation_mm", "median_dice")
+MASKS = (
+    Column(
+        "contour_sd_mm",
+        NUMBER,
+        "standard deviation of the contour's displacement",
+        unit="mm",
+        low=0,
+        missing=ALL_RECONSTRUCTIONS,
+    ),
+    Column(
+        "correlation_mm",
+        NUMBER,
+        "correlation length of the displacement",
+        unit="mm",
+        low=0,
+        missing=ALL_RECONSTRUCTIONS,
+    ),
+    Column(
+        "median_dice",
+        SHARE,
+        "median Dice of the targets' perturbed masks with the masks themselves",
+        missing=f"{ALL_RECONSTRUCTIONS}, and without a target",
+    ),
+)
+REPRODUCIBILITY = Contract(
+    files=("tables/reproducibility.csv",),
+    row="a feature in one comparison of the same lesions",
+    columns=(
+        Column(
+            "aggregation",
+            TEXT,
+            "how the features of a scan come of its lesions; table for a finished table",
+            words=tuple(Aggregation),
+        ),
+        Column(
+            "comparison",
+            TEXT,
+            "two reconstructions of a study, or masks whose contour was moved at random",
+            words=(RECONSTRUCTIONS, PERTURBED),
+        ),
+        *ICC,
+        *MASKS,
+    ),
+    key=("aggregation", "comparison", "feature"),
+)
 # Of a variance of 1; below it a draw's values are equal but for rounding.
 NO_VARIANCE = 1e-12
 
@@ -48,22 +107,21 @@ def measure_reproducibility(
 
     `thickness` has the slice thickness in mm by series, empty or absent where it is not known;
     `perturbed` a row a training series and perturbation (series, perturbation, contour_sd_mm,
-    correlation_mm, dice, the features), or None. Columns: comparison, those of `reproducibility`,
-    and, empty for reconstructions, contour_sd_mm, correlation_mm and median_dice (of the targets'
-    perturbed masks with the masks themselves).
+    correlation_mm, dice, the features), or None. The result is `REPRODUCIBILITY` without the
+    aggregation.
     """
     training = training_rows(table)
     form, pairs = choose_pairs(training, thickness)
     between = reproducibility(pairs, form, draws, seed)
-    facts: dict[str, float] = dict.fromkeys(FACTS, np.nan)
+    facts: dict[str, float] = dict.fromkeys((column.name for column in MASKS), np.nan)
     parts = [between.assign(comparison=RECONSTRUCTIONS, **facts)]
     if perturbed is not None:
         ratings = perturbed_ratings(training, perturbed)
-        facts = perturbed[list(FACTS[:2])].iloc[0].to_dict()
+        facts = perturbed[["contour_sd_mm", "correlation_mm"]].iloc[0].to_dict()
         facts["median_dice"] = pd.concat([masks["dice"] for masks in ratings]).median()
         between = reproducibility(ratings, ONE_WAY, draws, seed)
         parts.append(between.assign(comparison=PERTURBED, **facts))
-    return pd.concat(parts, ignore_index=True)[["comparison", *between.columns, *FACTS]]
+    return pd.concat(parts, ignore_index=True)[REPRODUCIBILITY.names[1:]]
 
 
 def choose_pairs(rows: pd.DataFrame, thickness: pd.Series) -> tuple[str, Ratings]:
@@ -103,7 +161,7 @@ def reproducibility(ratings: Ratings, form: str, draws: int, seed: int) -> pd.Da
     """Compute the ICC of every feature and its interval over draws of patients with replacement.
 
     With fewer than FEWEST_TARGETS targets, or where all values of a feature are equal, the numbers
-    are empty. Columns: feature, form, targets, ratings (of each target), patients, icc, low, high.
+    are empty. The columns are those of `ICC`.
     """
     values = np.stack([part[list(FEATURES)].to_numpy(dtype=float) for part in ratings])
     patients = ratings[0]["patient"].to_numpy()

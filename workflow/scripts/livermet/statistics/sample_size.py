@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
+from livermet.contracts import COUNT, NUMBER, SHARE, TEXT, Column, Contract
 from livermet.phenotype.corrected import training_rows
 from livermet.phenotype.table import FEATURES
 
@@ -31,6 +32,37 @@ CRITERIA = (
     f"share of positives within {MARGIN:g}",
 )
 ALL_CRITERIA = "all three"
+SAMPLE_SIZE = Contract(
+    files=("tables/sample_size.csv",),
+    row="a criterion for a number of features",
+    columns=(
+        Column(
+            "candidates",
+            TEXT,
+            "the features: all candidates, or as many as the fold selected that selected most",
+        ),
+        Column("parameters", COUNT, "number of features"),
+        Column(
+            "criterion",
+            TEXT,
+            "what the model is asked for (Riley et al., BMJ 2020)",
+            words=(*CRITERIA, ALL_CRITERIA),
+        ),
+        Column("required_patients", COUNT, "patients that the criterion asks for"),
+        Column("required_events", COUNT, "positive ones among them"),
+        Column("available_patients", COUNT, "training patients"),
+        Column(
+            "available_events",
+            NUMBER,
+            "positive ones among them; a patient counts as its share of positive studies",
+            low=0,
+        ),
+        Column("assumed_auc", SHARE, "AUC that the model is assumed to reach"),
+        Column("prevalence", SHARE, "mean share of positive studies of all patients"),
+        Column("r2_cs", SHARE, "Cox-Snell R2 that follows from both"),
+    ),
+    key=("candidates", "criterion"),
+)
 
 
 def plan_sample_size(table: pd.DataFrame, selection: pd.DataFrame, auc: float) -> pd.DataFrame:
@@ -39,9 +71,7 @@ def plan_sample_size(table: pd.DataFrame, selection: pd.DataFrame, auc: float) -
     Once for all features of the table as candidates, once for as many as the corrected protocol's
     `selection` holds in the fold that selected most. `auc` is the C-statistic assumed. A patient's
     share of positive studies is the part of an event that it counts for; the prevalence is the mean
-    of these over all patients, those of the test set included. Columns: candidates, parameters,
-    criterion, required_patients, required_events, available_patients, available_events,
-    assumed_auc, prevalence, r2_cs.
+    of these over all patients, those of the test set included. The result is `SAMPLE_SIZE`.
     """
     prevalence = positive_shares(table).mean()
     available = positive_shares(training_rows(table))

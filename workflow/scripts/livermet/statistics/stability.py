@@ -11,13 +11,60 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from livermet.contracts import COUNT, NUMBER, SHARE, TEXT, Column, Contract
+from livermet.phenotype.columns import CORRECTED, PROTOCOL
 from livermet.phenotype.corrected import select_in, training_rows
 from livermet.phenotype.filling import LesionFreeFiller
-from livermet.phenotype.fits import ALL_FOLDS, CORRECTED, selected
+from livermet.phenotype.fits import ALL_FOLDS, selected
 
 RESAMPLES = 100
 # Selection chooses its alpha by folds of patients, and half of three is one.
 FEWEST_PATIENTS = 4
+HALVES = Column("resamples", COUNT, "halves of the training patients that were drawn")
+STABILITY = Contract(
+    files=("tables/stability.csv",),
+    row="a candidate feature",
+    columns=(
+        Column("feature", TEXT, "name of the feature"),
+        Column("selected", COUNT, "halves from which it was selected"),
+        HALVES,
+        Column(
+            "frequency",
+            SHARE,
+            "selected / resamples",
+            missing=f"with fewer than {FEWEST_PATIENTS} training patients",
+        ),
+    ),
+    key=("feature",),
+)
+NO_INDEX = (
+    "under published; where every half selected nothing, or all; "
+    f"with fewer than {FEWEST_PATIENTS} training patients"
+)
+SUMMARY = Contract(
+    files=("tables/selection_summary.csv",),
+    row="a protocol",
+    columns=(
+        PROTOCOL,
+        Column("fits", COUNT, "selections: of all training series, or one a fold"),
+        Column("empty_fits", COUNT, "selections that hold no feature"),
+        Column("features_min", COUNT, "features of the smallest selection"),
+        Column("features_median", NUMBER, "features of a selection, the median", low=0),
+        Column("features_max", COUNT, "features of the largest selection"),
+        Column(
+            "stability",
+            NUMBER,
+            "index of stability over the halves: 1 for the same features every time, 0 for as "
+            "many at random",
+            high=1,
+            missing=NO_INDEX,
+        ),
+        Column("stability_low", NUMBER, "lower limit of its 95% interval", missing=NO_INDEX),
+        Column("stability_high", NUMBER, "upper limit of its 95% interval", missing=NO_INDEX),
+        HALVES,
+    ),
+    key=("protocol",),
+)
 
 
 def resample_selections(
@@ -70,7 +117,7 @@ def stability_index(chosen: np.ndarray) -> tuple[float, float, float]:
 
 
 def tabulate_stability(chosen: pd.DataFrame) -> pd.DataFrame:
-    """Count how often each candidate was selected: feature, selected, resamples, frequency."""
+    """Count how often each candidate was selected: `STABILITY`."""
     counts = chosen.sum().astype(int)
     table = pd.DataFrame({"feature": counts.index, "selected": counts.to_numpy()})
     table["resamples"] = len(chosen)
@@ -81,9 +128,8 @@ def tabulate_stability(chosen: pd.DataFrame) -> pd.DataFrame:
 def summarise_selections(selections: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     """Summarise each protocol's fits: how many, how many empty, how many features; and stability.
 
-    `selections` has the rows of all protocols (fits.SELECTION_COLUMNS), `chosen` the resamples of
-    the corrected protocol. Columns: protocol, fits, empty_fits, features_min, features_median,
-    features_max, stability, stability_low, stability_high, resamples.
+    `selections` has the rows of all protocols (`fits.SELECTION`), `chosen` the resamples of the
+    corrected protocol. The result is `SUMMARY`.
     """
     index = dict(
         zip(

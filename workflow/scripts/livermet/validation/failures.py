@@ -3,18 +3,71 @@
 import pandas as pd
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from livermet.contracts import FLAG, NUMBER, SERIES, SHARE, TEXT, Column, Contract
 from livermet.phenotype.chosen import Choice
+from livermet.phenotype.columns import MODEL, PROTOCOL, WEIGHTING
+from livermet.vocabulary import Calls, Weighting
 
-AGREEMENT = (
-    "all right",
-    "all wrong",
-    "series disagree",
-    "one series, right",
-    "one series, wrong",
-)
-COLUMNS = ["protocol", "model", "weighting", "part", "group", "measure", "value"]
-ROC = ["false_positive_rate", "sensitivity"]
 SCORE_MEASURES = {"series": "size"} | {name: name for name in ("mean", "median", "min", "max")}
+# The parts of the table: whether the series whose scores it has were right, and two counts.
+SCORES = {"score_right": True, "score_wrong": False}
+AGREED, TYPED = "agreement", "sample_type"
+FAILURES = Contract(
+    files=("tables/failures.csv",),
+    row="a number of figure 5, of the model chosen for each protocol",
+    columns=(
+        PROTOCOL,
+        MODEL,
+        WEIGHTING,
+        Column(
+            "part",
+            TEXT,
+            "what is told: the molecular scores of the series called right and of those called "
+            "wrong, how the series of a study agree, or the series of a sample type",
+            words=(*SCORES, AGREED, TYPED),
+        ),
+        Column("group", TEXT, "way of agreeing, or sample type; 'all' for scores"),
+        Column(
+            "measure",
+            TEXT,
+            "what is counted or computed over the group",
+            words=(*SCORE_MEASURES, "studies", "right", "accuracy", "auc"),
+        ),
+        Column(
+            "value",
+            NUMBER,
+            "the number itself",
+            missing="score of no series, or AUC of series of one class",
+        ),
+    ),
+    key=("protocol", "part", "group", "measure"),
+)
+SCORED = Contract(
+    files=("phenotype/*/failures/scores.tsv",),
+    row="a test series, as the model chosen for the protocol called it",
+    columns=(
+        PROTOCOL,
+        SERIES,
+        Column("score", NUMBER, "molecular score"),
+        Column("right", FLAG, "whether the called class is the true one"),
+    ),
+    key=("protocol", "series"),
+)
+ROC = (
+    Column(
+        "false_positive_rate",
+        SHARE,
+        "1 - specificity of the point",
+        missing="the model has no curve, since the test series are of one class",
+    ),
+    Column("sensitivity", SHARE, "sensitivity of the point", missing="as false_positive_rate"),
+)
+POINT = [column.name for column in ROC]
+CURVES = Contract(
+    files=("phenotype/*/failures/curves.tsv",),
+    row="a point of a model's ROC curve over the test series",
+    columns=(PROTOCOL, MODEL, *ROC),
+)
 
 
 def failure_panels(
@@ -29,11 +82,11 @@ def failure_panels(
 
 
 def tabulate_failures(panels: dict[str, dict]) -> pd.DataFrame:
-    """Write the numbers behind figure 5 one a row: COLUMNS.
+    """Write the numbers behind figure 5 one a row: `FAILURES`.
 
     part 'score_right' and 'score_wrong': the molecular scores of the series that were called right
     and wrong (group 'all'; series, mean, median, min, max); 'agreement': the studies of each way
-    in which series agree (group one of AGREEMENT); 'sample_type': series, right, accuracy and auc
+    in which series agree (group one of `Calls`); 'sample_type': series, right, accuracy and auc
     of each sample type (group), over its series.
     """
     rows = [
@@ -41,17 +94,17 @@ def tabulate_failures(panels: dict[str, dict]) -> pd.DataFrame:
         for protocol, panel in panels.items()
         for facts in _facts(panel)
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=FAILURES.names)
 
 
 def tabulate_scores(panels: dict[str, dict]) -> pd.DataFrame:
-    """Write each test series' molecular score and whether it was called right, by protocol."""
+    """Write each test series' molecular score and whether it was called right: `SCORED`."""
     rows = [panel["predictions"].assign(protocol=name) for name, panel in panels.items()]
-    return pd.concat(rows)[["protocol", "series", "score", "right"]]
+    return pd.concat(rows)[SCORED.names]
 
 
 def tabulate_curves(panels: dict[str, dict]) -> pd.DataFrame:
-    """Write the points of the ROC curves by protocol and model.
+    """Write the points of the ROC curves by protocol and model: `CURVES`.
 
     A model without a curve has one row without a point.
     """
@@ -60,7 +113,7 @@ def tabulate_curves(panels: dict[str, dict]) -> pd.DataFrame:
         for protocol, panel in panels.items()
         for model, points in panel["curves"].items()
     ]
-    return pd.concat(rows)[["protocol", "model", *ROC]]
+    return pd.concat(rows)[CURVES.names]
 
 
 def panels_of_tables(
@@ -71,12 +124,10 @@ def panels_of_tables(
         protocol: {
             "model": rows["model"].iloc[0],
             "predictions": scores[scores["protocol"].eq(protocol)],
-            "agreement": _counts(rows[rows["part"].eq("agreement")])["studies"],
-            "sample_types": _counts(rows[rows["part"].eq("sample_type")])
-            .rename_axis("sample_type")
-            .reset_index(),
+            "agreement": _counts(rows[rows["part"].eq(AGREED)])["studies"],
+            "sample_types": _counts(rows[rows["part"].eq(TYPED)]).rename_axis(TYPED).reset_index(),
             "curves": {
-                model: points.dropna(subset=ROC)
+                model: points.dropna(subset=POINT)
                 for model, points in curves[curves["protocol"].eq(protocol)].groupby(
                     "model", sort=False
                 )
@@ -98,13 +149,13 @@ def _counts(rows: pd.DataFrame) -> pd.DataFrame:
 def _facts(panel: dict) -> list[list]:
     predictions = panel["predictions"]
     facts = []
-    for part, right in (("score_right", True), ("score_wrong", False)):
+    for part, right in SCORES.items():
         scores = predictions.loc[predictions["right"].eq(right), "score"]
         facts += [[part, "all", name, scores.agg(how)] for name, how in SCORE_MEASURES.items()]
-    facts += [["agreement", way, "studies", count] for way, count in panel["agreement"].items()]
+    facts += [[AGREED, way, "studies", count] for way, count in panel["agreement"].items()]
     for row in panel["sample_types"].to_dict("records"):
-        kind = row.pop("sample_type")
-        facts += [["sample_type", kind, measure, value] for measure, value in row.items()]
+        kind = row.pop(TYPED)
+        facts += [[TYPED, kind, measure, value] for measure, value in row.items()]
     return facts
 
 
@@ -116,7 +167,9 @@ def failure_panel(tested: pd.DataFrame, choice: Choice, sample_types: pd.Series)
     and of the chosen one, but for the rule 'always positive', whose curve is the diagonal.
     """
     chosen = tested["model"].eq(choice.model) & tested["weighting"].eq(choice.weighting)
-    ranking = (chosen | tested["weighting"].eq("none")) & tested["model"].ne("always_positive")
+    ranking = (chosen | tested["weighting"].eq(Weighting.NONE)) & tested["model"].ne(
+        "always_positive"
+    )
     predictions = tested[chosen]
     return {
         "model": choice.model,
@@ -144,14 +197,14 @@ def predictions_on_test(predictions: pd.DataFrame) -> pd.DataFrame:
 def series_agreement(predictions: pd.DataFrame) -> pd.Series:
     """Count studies by whether the predictions of their series are right and agree."""
     studies = predictions.groupby("study")["right"].agg(["size", "sum"])
-    counts = {name: 0 for name in AGREEMENT}
+    counts = {calls.value: 0 for calls in Calls}
     for size, right in studies.itertuples(index=False):
         if size == 1:
-            counts["one series, right" if right else "one series, wrong"] += 1
+            counts[Calls.ONE_RIGHT if right else Calls.ONE_WRONG] += 1
         elif right in (0, size):
-            counts["all right" if right else "all wrong"] += 1
+            counts[Calls.ALL_RIGHT if right else Calls.ALL_WRONG] += 1
         else:
-            counts["series disagree"] += 1
+            counts[Calls.DISAGREE] += 1
     return pd.Series(counts)
 
 
@@ -180,8 +233,8 @@ def roc_points(predictions: pd.DataFrame) -> pd.DataFrame:
     Empty where the test series have one class only.
     """
     if predictions["label"].nunique() < 2:
-        return pd.DataFrame(columns=ROC)
+        return pd.DataFrame(columns=POINT)
     false_positive_rate, sensitivity, _ = roc_curve(
         predictions["label"].astype(int), predictions["probability"]
     )
-    return pd.DataFrame({ROC[0]: false_positive_rate, ROC[1]: sensitivity})
+    return pd.DataFrame(dict(zip(POINT, (false_positive_rate, sensitivity), strict=True)))

@@ -7,6 +7,7 @@ the published procedure itself, the last one the corrected protocol as it is.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from livermet.contracts import COUNT, SHARE, TEXT, Column, Contract
 from livermet.models import CLASSIFIERS, classifiers_of
 from livermet.phenotype import corrected
 from livermet.phenotype.baselines import ALWAYS_POSITIVE
@@ -34,6 +36,7 @@ from livermet.phenotype.corrected import UNWEIGHTED, FoldModel, Settings, fit_fo
 from livermet.phenotype.fits import ALL_FOLDS, Fit, auc, f1, selected
 from livermet.phenotype.folds import folds_of, patient_strata
 from livermet.phenotype.table import FEATURES, LESION_COUNT, measured
+from livermet.vocabulary import Protocol
 
 METRICS = ("auc", "f1", "accuracy")
 # Where the corrected protocol learns from the same table as the published one: why it does.
@@ -45,6 +48,80 @@ SERIES, PATIENT = "series", "patient"
 YES, NO, NOT_APPLICABLE = "yes", "no", "not applicable"
 
 
+class Correction(StrEnum):
+    """The steps of the ladder in their order, in the words of the table.
+
+    ALL stands for all between the two ends, where there are too few measured scans for them.
+    """
+
+    PUBLISHED = "published procedure"
+    GROUPED = "patients held out whole"
+    ENSEMBLE = "mean of the folds' models, not one refitted model"
+    INSIDE = "standardised, filtered and selected inside the folds"
+    BY_PATIENT = "intervals by patient"
+    TRIVIAL = "trivial rules beside the model"
+    CHOSEN = "model chosen by cross-validation"
+    COUNTED = "lesions counted by the mask"
+    OF_LESIONS = "lesions, not their union, as the unit of shape"
+    TUNED = "libraries' settings as stated, threshold tuned inside the folds"
+    KEPT = "scans without measurable lesions kept"
+    ONE_VOXEL = "one voxel size for all"
+    HARMONISED = "features harmonised inside the folds"
+    OF_SEGMENTATION = "matching rule and intervals of table 3"
+    ALL = "all corrections"
+
+
+CORRECTIONS = Contract(
+    files=("tables/corrections.csv",),
+    row="a step of the ladder from the published to the corrected protocol",
+    columns=(
+        Column("step", COUNT, "number of the step; step 0 is the published procedure"),
+        Column("correction", TEXT, "what the step corrects", words=tuple(Correction)),
+        Column(
+            "made",
+            TEXT,
+            "whether the correction changed anything in this run",
+            words=(YES, NO, NOT_APPLICABLE),
+        ),
+        Column("reason", TEXT, "why it did not, or what it added", missing="nothing to add"),
+        Column("model", TEXT, "classifier of the step", words=tuple(CLASSIFIERS)),
+        *(
+            Column(
+                f"cv_{metric}", SHARE, f"{metric}, mean over the folds", missing="no fold has it"
+            )
+            for metric in METRICS
+        ),
+        *(
+            column
+            for metric in METRICS
+            for column in (
+                Column(
+                    metric,
+                    SHARE,
+                    f"{metric} on the test studies, mean over draws of one series a study",
+                    missing="no test series was scored, or no draw has it",
+                ),
+                Column(
+                    f"{metric}_low",
+                    SHARE,
+                    f"lower end of the 95% interval of {metric}; what is drawn anew is the series, "
+                    f"and from the step '{Correction.BY_PATIENT}' on the patient",
+                    missing=f"as {metric}",
+                ),
+                Column(
+                    f"{metric}_high",
+                    SHARE,
+                    "upper end of that interval",
+                    missing=f"as {metric}",
+                ),
+                Column(f"{metric}_width", SHARE, "width of that interval", missing=f"as {metric}"),
+            )
+        ),
+    ),
+    key=("step",),
+)
+
+
 @dataclass(frozen=True)
 class Step:
     """The state after a correction: its model's predictions, and what an interval draws anew.
@@ -52,7 +129,7 @@ class Step:
     `made` says whether the correction changed anything here, `reason` why not, or what it added.
     """
 
-    correction: str
+    correction: Correction
     model: str
     held_out: pd.DataFrame
     tested: pd.DataFrame
@@ -99,17 +176,15 @@ def climb(
     headline = _headline(protocols.published)
     steps = [_published(protocols.published, headline)]
     if not (_enough(complete) and _enough(last_table[measured(last_table)])):
-        end = Step(
-            "all corrections", protocols.chosen, protocols.held_out, protocols.tested, PATIENT
-        )
+        end = Step(Correction.ALL, protocols.chosen, protocols.held_out, protocols.tested, PATIENT)
         return [*steps, replace(end, reason="too few measured scans for the steps between")]
 
     grouped = fit_folds(complete, headline, [UNWEIGHTED], _selected_once(protocols, settings))
-    steps.append(_with(steps[-1], "patients held out whole", held_out=grouped.prediction_table()))
+    steps.append(_with(steps[-1], Correction.GROUPED, held_out=grouped.prediction_table()))
     steps.append(
         _with(
             steps[-1],
-            "mean of the folds' models, not one refitted model",
+            Correction.ENSEMBLE,
             tested=_ensemble(complete, grouped, headline),
         )
     )
@@ -117,26 +192,24 @@ def climb(
     steps.append(
         _with(
             steps[-1],
-            "standardised, filtered and selected inside the folds",
+            Correction.INSIDE,
             held_out=inside.prediction_table(),
             tested=_ensemble(complete, inside, headline),
         )
     )
-    steps.append(_with(steps[-1], "intervals by patient", unit=PATIENT))
-    steps.append(_with(steps[-1], "trivial rules beside the model", reason=_trivial(protocols)))
-    steps.append(
-        _chosen(steps[-1], "model chosen by cross-validation", complete, _fit_inside, settings)
-    )
+    steps.append(_with(steps[-1], Correction.BY_PATIENT, unit=PATIENT))
+    steps.append(_with(steps[-1], Correction.TRIVIAL, reason=_trivial(protocols)))
+    steps.append(_chosen(steps[-1], Correction.CHOSEN, complete, _fit_inside, settings))
     counted = _counted_by_mask(complete)
     steps.append(
         _with(
             steps[-1],
-            "lesions counted by the mask",
+            Correction.COUNTED,
             made=NOT_APPLICABLE,
             reason="the count is the mask's own, or the table does not hold another",
         )
         if (counted[LESION_COUNT] == complete[LESION_COUNT]).all()
-        else _chosen(steps[-1], "lesions counted by the mask", counted, _fit_inside, settings)
+        else _chosen(steps[-1], Correction.COUNTED, counted, _fit_inside, settings)
     )
     steps.append(_of_lesions(steps[-1], complete, by_lesion, aggregation, settings))
     if by_lesion is not None:
@@ -156,18 +229,12 @@ def _enough(table: pd.DataFrame) -> bool:
 
 
 def tabulate(steps: list[Step], draws: int, seed: int) -> pd.DataFrame:
-    """Score every step; one row a step, in order.
-
-    Columns: step, correction, made, reason, model; cv_auc, cv_f1, cv_accuracy (means over folds);
-    of the test studies auc, f1 and accuracy, each with _low, _high and _width of its interval.
-    """
+    """Score every step; one row a step, in order (`CORRECTIONS`)."""
     rows = []
     for number, step in enumerate(steps):
         facts = [number, step.correction, step.made, step.reason, step.model]
         rows.append([*facts, *_cross_validated(step.held_out), *_tested(step, draws, seed)])
-    columns = ["step", "correction", "made", "reason", "model", "cv_auc", "cv_f1", "cv_accuracy"]
-    of_test = [metric + part for metric in METRICS for part in ("", "_low", "_high", "_width")]
-    return pd.DataFrame(rows, columns=[*columns, *of_test])
+    return pd.DataFrame(rows, columns=CORRECTIONS.names)
 
 
 def _of_lesions(
@@ -178,15 +245,16 @@ def _of_lesions(
     settings: Settings,
 ) -> Step:
     """Take features of lesions for those of their union; `complete` has the union's scans."""
-    correction = "lesions, not their union, as the unit of shape"
     if by_lesion is None:
         icc = "tables/reproducibility.csv holds the ICC of each feature"
-        return _with(last, correction, made=NO, reason=f"{UNION_ALONE[aggregation]}; {icc}")
+        return _with(
+            last, Correction.OF_LESIONS, made=NO, reason=f"{UNION_ALONE[aggregation]}; {icc}"
+        )
     if (by_lesion[LESION_COUNT] <= 1).all():
         reason = "no scan has more than one lesion"
-        return _with(last, correction, made=NOT_APPLICABLE, reason=reason)
+        return _with(last, Correction.OF_LESIONS, made=NOT_APPLICABLE, reason=reason)
     aggregated = _counted_by_mask(by_lesion[measured(by_lesion)])
-    step = _chosen(last, correction, aggregated, _fit_inside, settings)
+    step = _chosen(last, Correction.OF_LESIONS, aggregated, _fit_inside, settings)
     reasons = [f"phenotype.aggregation is {aggregation}"]
     # A union may have all features where a lesion by itself has not, and the other way round.
     if leaving := (~complete["series"].isin(aggregated["series"])).sum():
@@ -208,45 +276,43 @@ def _last_steps(
 
     The last one that changes the table or its features ends at the corrected protocol itself.
     """
-    settings_stated = "libraries' settings as stated, threshold tuned inside the folds"
     unmeasured = not measured(table).all()
     one_voxel = corrected.prepared(table)
     other_voxel = len(one_voxel) < len(table)
-    end = Step("", protocols.chosen, protocols.held_out, protocols.tested, PATIENT)
-    kept_words, voxel_words = "scans without measurable lesions kept", "one voxel size for all"
-    tuned = _chosen(last, settings_stated, counted, _fit_tuned, settings)
+    end = Step(Correction.ALL, protocols.chosen, protocols.held_out, protocols.tested, PATIENT)
+    tuned = _chosen(last, Correction.TUNED, counted, _fit_tuned, settings)
     if not (unmeasured or other_voxel or harmonised):
-        tuned = replace(end, correction=settings_stated)
-    kept = _with(tuned, kept_words, made=NOT_APPLICABLE, reason="every scan has its features")
+        tuned = replace(end, correction=Correction.TUNED)
+    kept = _with(tuned, Correction.KEPT, made=NOT_APPLICABLE, reason="every scan has its features")
     if unmeasured:
         kept = (
-            _chosen(tuned, kept_words, _counted_by_mask(table), _fit_tuned, settings)
+            _chosen(tuned, Correction.KEPT, _counted_by_mask(table), _fit_tuned, settings)
             if other_voxel or harmonised
-            else replace(end, correction=kept_words)
+            else replace(end, correction=Correction.KEPT)
         )
     voxel = _with(
-        kept, voxel_words, made=NOT_APPLICABLE, reason="no series is known to have another"
+        kept, Correction.ONE_VOXEL, made=NOT_APPLICABLE, reason="no series is known to have another"
     )
     if other_voxel:
         voxel = (
-            _chosen(kept, voxel_words, one_voxel, _fit_tuned, settings)
+            _chosen(kept, Correction.ONE_VOXEL, one_voxel, _fit_tuned, settings)
             if harmonised
-            else replace(end, correction=voxel_words)
+            else replace(end, correction=Correction.ONE_VOXEL)
         )
         voxel = replace(voxel, reason=f"{len(table) - len(one_voxel)} series left out")
     steps = [tuned, kept, voxel]
     if harmonised:
-        steps.append(replace(end, correction="features harmonised inside the folds"))
+        steps.append(replace(end, correction=Correction.HARMONISED))
     segmentation = _with(
         steps[-1],
-        "matching rule and intervals of table 3",
+        Correction.OF_SEGMENTATION,
         made=NOT_APPLICABLE,
         reason="concerns segmentation, not classification",
     )
     return [*steps, segmentation]
 
 
-def _with(step: Step, correction: str, **changes) -> Step:
+def _with(step: Step, correction: Correction, **changes) -> Step:
     return replace(step, **({"correction": correction, "made": YES, "reason": ""} | changes))
 
 
@@ -258,14 +324,16 @@ def _headline(published: pd.DataFrame) -> str:
         for name, rows in tested.groupby("model", sort=False)
     }
     return max(
-        aucs, key=lambda name: np.nan_to_num(aucs[name]), default=classifiers_of("published")[0]
+        aucs,
+        key=lambda name: np.nan_to_num(aucs[name]),
+        default=classifiers_of(Protocol.PUBLISHED)[0],
     )
 
 
 def _published(published: pd.DataFrame, headline: str) -> Step:
     rows = published[published["model"] == headline]
     held_out, tested = (rows[rows["set"] == part] for part in ("validation", "test"))
-    return Step("published procedure", headline, held_out, tested, SERIES)
+    return Step(Correction.PUBLISHED, headline, held_out, tested, SERIES)
 
 
 def _selected_once(protocols: Protocols, settings: Settings) -> Callable:
@@ -307,7 +375,9 @@ def _published_model(rows, features, classifier, settings, scale) -> Pipeline:
     return Pipeline([("scale", columns), ("classify", model)]).fit(rows, labels)
 
 
-def _chosen(last: Step, correction: str, table: pd.DataFrame, fit: Callable, settings) -> Step:
+def _chosen(
+    last: Step, correction: Correction, table: pd.DataFrame, fit: Callable, settings
+) -> Step:
     """Fit all classifiers, and go on with the one whose mean AUC over the folds is best."""
     fits = {name: fit(table, name, settings) for name in CLASSIFIERS}
     folds = pd.concat([fitted.cross_validation_table() for fitted in fits.values()])

@@ -4,22 +4,52 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from livermet.contracts import COUNT, NUMBER, SHARE, TEXT, Column, Contract
+from livermet.phenotype.columns import MODEL, PROTOCOL, WEIGHTING
+
 KEYS = ["protocol", "model", "weighting", "set", "metric"]
-COLUMNS = [
-    "protocol",
-    "mask",
-    "model",
-    "weighting",
-    "set",
-    "metric",
-    "mean",
-    "low",
-    "high",
-    "difference",
-    "series",
-    "shared_series",
-]
 CROSS_VALIDATION = "cross-validation"
+MASKS = Contract(
+    files=("tables/masks.csv",),
+    row="a score of a classifier on the masks of one kind",
+    columns=(
+        PROTOCOL,
+        Column("mask", TEXT, "network whose masks were measured, or 'reference'"),
+        MODEL,
+        WEIGHTING,
+        Column(
+            "set",
+            TEXT,
+            "whether the score is that of the test set or of the cross-validation",
+            words=("test", CROSS_VALIDATION),
+        ),
+        Column("metric", TEXT, "name of the score"),
+        Column("mean", SHARE, "the score", missing="not defined"),
+        Column(
+            "low",
+            SHARE,
+            "lower end of its 95% interval; of f1 and auc in cross-validation the lowest fold",
+            missing="not defined",
+        ),
+        Column(
+            "high",
+            SHARE,
+            "upper end of its 95% interval; of f1 and auc in cross-validation the highest fold",
+            missing="not defined",
+        ),
+        Column(
+            "difference",
+            NUMBER,
+            "mean on the network's masks less mean on the references",
+            low=-1,
+            high=1,
+            missing="rows of the references, and scores that one of the masks does not have",
+        ),
+        Column("series", COUNT, "series that were scored", missing="no series was scored"),
+        Column("shared_series", COUNT, "series that were scored on both masks"),
+    ),
+    key=("mask", *KEYS),
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +67,7 @@ class MaskScores:
 
 
 def compare_masks(predicted: MaskScores, reference: MaskScores, model: str) -> pd.DataFrame:
-    """Set the scores on a segmentation model's masks beside those on reference masks: COLUMNS.
+    """Set the scores on a segmentation model's masks beside those on reference masks: `MASKS`.
 
     `difference` is predicted minus reference, in the rows of the predicted mask; empty where only
     one of them has the score, as where each mask's cross-validation chose another classifier.
@@ -55,7 +85,7 @@ def compare_masks(predicted: MaskScores, reference: MaskScores, model: str) -> p
     tables[0]["difference"] = tables[0]["mean"] - tables[0]["reference_mean"]
     together = pd.concat(tables).merge(_series(shared, "shared_series"), how="left")
     together["shared_series"] = together["shared_series"].fillna(0).astype(int)
-    return together[COLUMNS].reset_index(drop=True)
+    return together[MASKS.names].reset_index(drop=True)
 
 
 def _scores(scores: MaskScores) -> pd.DataFrame:

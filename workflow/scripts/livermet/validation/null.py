@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from livermet.contracts import COUNT, SHARE, TEXT, Column, Contract
 from livermet.phenotype import corrected, published
 from livermet.phenotype.bootstrap import METRICS, WITHIN_FOLDS, Predictions, metrics_of_draws
 from livermet.phenotype.bootstrap import interval as percentiles
+from livermet.phenotype.columns import PROTOCOL
 from livermet.phenotype.corrected import UNWEIGHTED, Settings, score_test
-from livermet.phenotype.fits import CORRECTED, PUBLISHED
+from livermet.phenotype.fits import CORRECTED, PUBLISHED, TEST
 from livermet.phenotype.folds import assign_folds
-from livermet.phenotype.metrics import draw_by
+from livermet.phenotype.metrics import CROSS_VALIDATED, draw_by
 from livermet.phenotype.table import FEATURES, LESION_COUNT
 
 TRAINING_PATIENTS, TEST_PATIENTS = 36, 14
@@ -27,6 +29,55 @@ POSITIVE_SHARE = 0.75
 TREES = 100
 # A linear model and one of trees; XGBoost's learners are linear too.
 SIMULATED = ("LR", "RF")
+PROCEDURE = (
+    PROTOCOL,
+    Column("model", TEXT, "name of the classifier", words=SIMULATED),
+    Column(
+        "set",
+        TEXT,
+        "whether the AUC is that of the cross-validation or of the test set",
+        words=(CROSS_VALIDATED, TEST),
+    ),
+)
+COHORTS = Contract(
+    files=("phenotype/null/*.tsv",),
+    row="an AUC of a procedure on a null cohort",
+    columns=(
+        Column("seed", COUNT, "seed of the cohort"),
+        *PROCEDURE,
+        Column(
+            "auc",
+            SHARE,
+            "published, cross-validation: mean over the splits; corrected, cross-validation: AUC "
+            "within folds; test: AUC of the test set",
+            missing="not defined, since the scored series are of one class",
+        ),
+        Column(
+            "low",
+            SHARE,
+            "published, cross-validation: lowest split; else lower end of the 95% interval, by "
+            "series under published and by patient under corrected",
+            missing="as auc",
+        ),
+        Column("high", SHARE, "highest split, or upper end of the 95% interval", missing="as auc"),
+    ),
+    key=("seed", "protocol", "model", "set"),
+)
+NULL = Contract(
+    files=("tables/null_cohorts.csv",),
+    row="what a procedure finds in all null cohorts",
+    columns=(
+        *PROCEDURE,
+        Column("cohorts", COUNT, "cohorts with an AUC", low=1),
+        Column("auc_mean", SHARE, "mean AUC over the cohorts"),
+        Column("auc_low", SHARE, "2.5th percentile of the AUC over the cohorts"),
+        Column("auc_high", SHARE, "97.5th percentile of the AUC over the cohorts"),
+        Column("coverage", SHARE, "share of cohorts whose interval includes 0.5"),
+        Column("coverage_low", SHARE, "lower end of its exact 95% interval (Clopper and Pearson)"),
+        Column("coverage_high", SHARE, "upper end of its exact 95% interval"),
+    ),
+    key=("protocol", "model", "set"),
+)
 
 
 def null_table(seed: int, folds: int) -> pd.DataFrame:
@@ -67,10 +118,9 @@ def null_table(seed: int, folds: int) -> pd.DataFrame:
 def simulate(seed: int, folds: int, draws: int, lasso_alpha: float, target: str) -> pd.DataFrame:
     """Run both protocols on one null cohort, without class weights, forests of TREES trees.
 
-    Columns: seed, protocol, model, set (cross-validation or test), auc, low, high. Under published
-    low and high are the least and the greatest of its splits, and on the test set its interval by
-    series; under corrected they are intervals by patient, and the cross-validated AUC is the one
-    within folds.
+    The table is `COHORTS`. Under published low and high are the least and the greatest of its
+    splits, and on the test set its interval by series; under corrected they are intervals by
+    patient, and the cross-validated AUC is the one within folds.
     """
     table = null_table(seed, folds)
     rows = []
@@ -79,26 +129,24 @@ def simulate(seed: int, folds: int, draws: int, lasso_alpha: float, target: str)
         fitted = published.fit(table, selection, name, [UNWEIGHTED], TREES)
         aucs = fitted.cross_validation_table()["auc"]
         facts = [seed, PUBLISHED, name]
-        rows.append([*facts, "cross-validation", aucs.mean(), aucs.min(), aucs.max()])
+        rows.append([*facts, CROSS_VALIDATED, aucs.mean(), aucs.min(), aucs.max()])
         predictions = fitted.prediction_table()
-        tested = predictions[predictions["set"] == "test"]
-        rows.append([*facts, "test", *_auc_interval(tested, "series", draws, seed)])
+        tested = predictions[predictions["set"] == TEST]
+        rows.append([*facts, TEST, *_auc_interval(tested, "series", draws, seed)])
         fitted = corrected.fit_untuned(table, name, Settings(target, TREES, seed))
         facts = [seed, CORRECTED, name]
         held_out = fitted.prediction_table()
-        rows.append([*facts, "cross-validation", *_auc_interval(held_out, "patient", draws, seed)])
+        rows.append([*facts, CROSS_VALIDATED, *_auc_interval(held_out, "patient", draws, seed)])
         tested = score_test(table, fitted.models[UNWEIGHTED], name, UNWEIGHTED)
-        rows.append([*facts, "test", *_auc_interval(tested, "patient", draws, seed)])
-    columns = ["seed", "protocol", "model", "set", "auc", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
+        rows.append([*facts, TEST, *_auc_interval(tested, "patient", draws, seed)])
+    return pd.DataFrame(rows, columns=COHORTS.names)
 
 
 def summarise_null(cohorts: pd.DataFrame) -> pd.DataFrame:
-    """Say what each procedure finds on average, and how often its interval covers 0.5.
+    """Say what each procedure finds on average, and how often its interval covers 0.5 (`NULL`).
 
-    Columns: protocol, model, set, cohorts, auc_mean, auc_low, auc_high (2.5th and 97.5th
-    percentile over cohorts), coverage with its exact binomial 95% interval (Clopper and Pearson,
-    Biometrika 1934). A cohort without an AUC does not count.
+    The coverage has its exact binomial 95% interval (Clopper and Pearson, Biometrika 1934). A
+    cohort without an AUC does not count.
     """
     rows = []
     for names, group in cohorts.dropna(subset="auc").groupby(
@@ -109,14 +157,13 @@ def summarise_null(cohorts: pd.DataFrame) -> pd.DataFrame:
         low, high = np.percentile(group["auc"], [2.5, 97.5])
         facts = [len(group), group["auc"].mean(), low, high]
         rows.append([*names, *facts, covered / len(group), share.low, share.high])
-    columns = ["protocol", "model", "set", "cohorts", "auc_mean", "auc_low", "auc_high"]
-    return pd.DataFrame(rows, columns=[*columns, "coverage", "coverage_low", "coverage_high"])
+    return pd.DataFrame(rows, columns=NULL.names)
 
 
 def _auc_interval(rows: pd.DataFrame, unit: str, draws: int, seed: int) -> list[float]:
     rows = rows.sort_values("series")
     facts = Predictions.of(rows)
-    name = METRICS[-1] if rows["set"].iloc[0] == "test" else WITHIN_FOLDS
+    name = METRICS[-1] if rows["set"].iloc[0] == TEST else WITHIN_FOLDS
     central = metrics_of_draws(draw_by("series", rows, draws, seed), facts)[name]
     spread = metrics_of_draws(draw_by(unit, rows, draws, seed), facts)[name]
     return [percentiles(central)[0], *percentiles(spread)[1:3]]

@@ -8,11 +8,59 @@ observed labels, and scaling, filter, LASSO and classifier are fitted anew in ea
 import numpy as np
 import pandas as pd
 
+from livermet.contracts import COUNT, SHARE, Column, Contract
 from livermet.phenotype.bootstrap import WITHIN_FOLDS, Predictions, metrics_of_draws
+from livermet.phenotype.columns import MODEL
 from livermet.phenotype.corrected import Settings, fit_untuned, prepared, training_rows
 from livermet.validation.repeats import dealt_anew
 
 OBSERVED = 0
+AUCS = Contract(
+    files=("phenotype/*/corrected/permutations/*/*.tsv",),
+    row="a permutation of the labels",
+    columns=(
+        Column("permutation", COUNT, "number of the permutation; 0 keeps the labels as they are"),
+        Column(
+            "auc",
+            SHARE,
+            "AUC within folds over all held-out series",
+            missing="no fold holds both classes",
+        ),
+        MODEL,
+    ),
+    key=("permutation", "model"),
+)
+PERMUTATION = Contract(
+    files=("tables/permutation.csv",),
+    row="a classifier whose labels were exchanged",
+    columns=(
+        MODEL,
+        Column(
+            "observed",
+            SHARE,
+            "AUC under the labels as they are",
+            missing="no fold has both classes",
+        ),
+        Column(
+            "p",
+            SHARE,
+            "share of permutations with at least that AUC, the labels as they are among them",
+            missing="no AUC observed, or none under exchanged labels",
+        ),
+        Column("permutations", COUNT, "permutations with an AUC"),
+        Column("null_mean", SHARE, "mean AUC under exchanged labels", missing="as p"),
+        Column(
+            "null_low", SHARE, "2.5th percentile of the AUC under exchanged labels", missing="as p"
+        ),
+        Column(
+            "null_high",
+            SHARE,
+            "97.5th percentile of the AUC under exchanged labels",
+            missing="as p",
+        ),
+    ),
+    key=("model",),
+)
 
 
 def pools_of_patients(studies: pd.DataFrame) -> list[list[str]]:
@@ -59,8 +107,7 @@ def permutation_aucs(
     """Cross-validate under permuted labels; permutation OBSERVED keeps them as they are.
 
     `table` is the whole table as it was read, of which the training rows count. A permutation's
-    number seeds it, so that parts of them can be computed anywhere. Columns: permutation, auc
-    (within folds, over all held-out series; empty where no fold holds both classes).
+    number seeds it, so that parts of them can be computed anywhere (`AUCS`).
     """
     training = training_rows(table)
     rows = []
@@ -71,16 +118,15 @@ def permutation_aucs(
         fitted = fit_untuned(dealt, classifier, settings)
         facts = Predictions.of(fitted.prediction_table())
         once = np.ones((1, len(facts.label)), dtype=np.int64)
-        rows.append((number, metrics_of_draws(once, facts)[WITHIN_FOLDS][0]))
-    return pd.DataFrame(rows, columns=["permutation", "auc"])
+        rows.append((number, metrics_of_draws(once, facts)[WITHIN_FOLDS][0], classifier))
+    return pd.DataFrame(rows, columns=AUCS.names)
 
 
 def summarise_permutations(aucs: pd.DataFrame) -> pd.DataFrame:
-    """Compare the observed AUC with the permuted ones, model by model.
+    """Compare the observed AUC with the permuted ones, model by model (`PERMUTATION`).
 
     p is (1 + permutations with at least the observed AUC) / (1 + permutations), Phipson and Smyth
-    (Stat Appl Genet Mol Biol 2010). Columns: model, observed, p, permutations, null_mean,
-    null_low, null_high (2.5th and 97.5th percentile).
+    (Stat Appl Genet Mol Biol 2010).
     """
     rows = []
     for model, values in aucs.groupby("model", sort=False):
@@ -92,5 +138,4 @@ def summarise_permutations(aucs: pd.DataFrame) -> pd.DataFrame:
         p = (1 + (null >= observed).sum()) / (1 + len(null))
         low, high = np.percentile(null, [2.5, 97.5])
         rows.append([model, observed, p, len(null), null.mean(), low, high])
-    columns = ["model", "observed", "p", "permutations", "null_mean", "null_low", "null_high"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=PERMUTATION.names)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from livermet.contracts import COUNT, SHARE, TEXT, Column, Contract
 from livermet.phenotype import corrected
 from livermet.phenotype.baselines import fit_baselines
 from livermet.phenotype.bootstrap import (
@@ -18,11 +19,37 @@ from livermet.phenotype.bootstrap import (
     interval,
     metrics_of_draws,
 )
+from livermet.phenotype.columns import MODEL
 from livermet.phenotype.corrected import UNWEIGHTED, Settings
+from livermet.phenotype.fits import PREDICTIONS
 from livermet.phenotype.folds import grouped_splits
 from livermet.phenotype.metrics import draw_by
 
 TREES_REPEATED = 200
+REPEATED = Contract(
+    files=("phenotype/*/corrected/repeats/*.tsv",),
+    row="a series that a model scored in one repeat",
+    columns=(*PREDICTIONS.columns, Column("repeat", COUNT, "number of the repeat", low=1)),
+    key=("model", "series", "repeat"),
+)
+SUMMARY = Contract(
+    files=("tables/repeated_cross_validation.csv",),
+    row="a metric of a model over all repeats",
+    columns=(
+        MODEL,
+        Column("metric", TEXT, "name of the metric", words=(*METRICS, WITHIN_FOLDS)),
+        Column("mean", SHARE, "mean over the repeats", missing="a repeat does not have the metric"),
+        Column("low", SHARE, "lower end of the 95% interval by patient", missing="no draw has it"),
+        Column("high", SHARE, "upper end of the 95% interval by patient", missing="no draw has it"),
+        Column("repeat_low", SHARE, "the lowest repeat", missing="as mean"),
+        Column("repeat_high", SHARE, "the highest repeat", missing="as mean"),
+        Column("repeats", COUNT, "number of repeats"),
+        Column("patients", COUNT, "patients whose series were scored"),
+        Column("studies", COUNT, "studies that were scored"),
+        Column("series", COUNT, "series that were scored"),
+    ),
+    key=("model", "metric"),
+)
 
 
 def dealt_anew(table: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
@@ -39,7 +66,7 @@ def repeat_cross_validation(
     """Score every series in each repeat by a model that has not seen its patient.
 
     Repeat k deals the folds with seed settings.seed + k. Forests have at most TREES_REPEATED
-    trees. Columns: those of fits.PREDICTION_COLUMNS, and repeat.
+    trees. The table is `REPEATED`.
     """
     settings = replace(settings, trees=min(settings.trees, TREES_REPEATED))
     parts = []
@@ -64,10 +91,9 @@ def repeat_baselines(table: pd.DataFrame, folds: int, repeats: int, seed: int) -
 
 
 def summarise_repeats(predictions: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
-    """Average each metric over the repeats, with its interval by patient.
+    """Average each metric over the repeats, with its interval by patient (`SUMMARY`).
 
-    A draw takes the same patients in every repeat. Columns: model, metric, mean, low, high,
-    repeat_low, repeat_high (the least and the greatest repeat), repeats, patients, studies, series.
+    A draw takes the same patients in every repeat.
     """
     rows = []
     for name, model in predictions.groupby("model", sort=False):
@@ -86,5 +112,4 @@ def summarise_repeats(predictions: pd.DataFrame, draws: int, seed: int) -> pd.Da
             rows.append(
                 [name, metric, of_repeat.mean(), low, high, *extremes, len(repeats), *counts]
             )
-    columns = ["model", "metric", "mean", "low", "high", "repeat_low", "repeat_high", "repeats"]
-    return pd.DataFrame(rows, columns=[*columns, "patients", "studies", "series"])
+    return pd.DataFrame(rows, columns=SUMMARY.names)

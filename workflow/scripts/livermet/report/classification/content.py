@@ -20,6 +20,7 @@ from livermet.report.layout import (
     spreads,
 )
 from livermet.report.run import Headline, Run, Tables, rows_with
+from livermet.vocabulary import Protocol, Weighting
 
 BASELINES = ("always_positive", "volume", "lesion_count")
 UNITS = {"series": "By series", "study": "By study", "patient": "By patient"}
@@ -189,11 +190,11 @@ def classification_sentences(
 
 def baseline_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str]:
     """Say for each baseline whether the corrected protocol's model beats it, by its interval."""
-    if "baselines" not in tables or "corrected" not in chosen:
+    if "baselines" not in tables or Protocol.CORRECTED not in chosen:
         return []
-    model, table = chosen["corrected"], tables["baselines"]
+    model, table = chosen[Protocol.CORRECTED], tables["baselines"]
     rows = table[
-        table["protocol"].eq("corrected")
+        table["protocol"].eq(Protocol.CORRECTED)
         & table["model"].eq(model.model)
         & table["weighting"].eq(model.weighting)
         & table["metric"].eq(table["baseline"].map(COMPARED))
@@ -222,16 +223,16 @@ def _against(row) -> str:
 
 def optimism_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str]:
     """Set the published protocol's cross-validated AUC beside the corrected one's."""
-    if not {"published", "corrected"} <= chosen.keys():
+    if not set(Protocol) <= chosen.keys():
         return []
-    published, corrected = chosen["published"], chosen["corrected"]
+    published, corrected = chosen[Protocol.PUBLISHED], chosen[Protocol.CORRECTED]
     if pd.isna(published.auc):
         return []
     validated = tables["tableS2_cross_validation"]
     same = validated[
-        validated["protocol"].eq("corrected")
+        validated["protocol"].eq(Protocol.CORRECTED)
         & validated["model"].eq(published.model)
-        & validated["weighting"].eq("none")
+        & validated["weighting"].eq(Weighting.NONE)
         & validated["metric"].eq("auc")
     ]["mean"].dropna()
     ends = [] if same.empty else [f"{words.number(same.iloc[0])} for the same classifier"]
@@ -260,7 +261,7 @@ def permutation_sentences(tables: Tables) -> list[str]:
 def validation_headlines(tables: Tables, chosen: Mapping[str, Choice]) -> list[Headline]:
     """Pick what stands beside the test AUC: the cross-validated one, and the permutation's p."""
     headlines = []
-    corrected = chosen.get("corrected")
+    corrected = chosen.get(Protocol.CORRECTED)
     if corrected and pd.notna(corrected.auc):
         label = f"cross-validated AUC, corrected protocol: {words.choice(corrected)}"
         headlines.append(Headline(words.number(corrected.auc), label))

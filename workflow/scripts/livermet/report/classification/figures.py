@@ -21,6 +21,7 @@ from livermet.report.drawing import (
     VERMILION,
     box_and_points,
 )
+from livermet.vocabulary import Protocol
 
 SETS = {"validation": ("held-out series", BLUE, "o"), "test": ("test series", VERMILION, "s")}
 # Marker area in points squared of the largest bin.
@@ -130,7 +131,7 @@ def calibration(curve: pd.DataFrame, decisions: pd.DataFrame, model: str) -> Fig
 def of_model(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     """Take the corrected protocol's rows of the chosen model."""
     return table[
-        table["protocol"].eq("corrected")
+        table["protocol"].eq(Protocol.CORRECTED)
         & table["model"].eq(choice.model)
         & table["weighting"].eq(choice.weighting)
     ]

@@ -4,28 +4,59 @@ One row a fact and one column a group; cells are text, and a cell is empty where
 nothing to describe.
 """
 
+from dataclasses import replace
+
 import pandas as pd
 
 from livermet.cohort.facts import CLASSES, PLACES, texts
+from livermet.cohort.matching import SPLITS
+from livermet.contracts import TEXT, Column, Contract
 
 NOT_RECORDED = "not recorded"
 SEXES = {"F": "female", "M": "male"}
-SPLIT_COLUMNS = [
-    "task",
-    "cohort",
-    "place",
-    "patients",
-    "studies",
-    "series",
-    "positive_series",
-    "negative_series",
-]
+DESCRIBED = (
+    Column("characteristic", TEXT, "what is described, with its unit"),
+    Column("statistic", TEXT, "number, median (range), or the value that is counted"),
+)
+KEYS = tuple(column.name for column in DESCRIBED)
+TABLE_1 = Contract(
+    files=("tables/table1_cohort.csv",),
+    row="a characteristic of patients, studies or series",
+    columns=(
+        *DESCRIBED,
+        Column(
+            "<group>",
+            TEXT,
+            "count or median (lowest to highest) of a group: a cohort's training or test patients, "
+            "or those classified by place and class",
+            missing="the group has nothing to describe",
+            family=None,
+        ),
+    ),
+    key=KEYS,
+)
+TABLE_2 = replace(SPLITS, files=("tables/table2_splits.csv",))
+TABLE_S1 = Contract(
+    files=("tables/tableS1_acquisition.csv",),
+    row="a characteristic of how series were acquired",
+    columns=(
+        *DESCRIBED,
+        Column(
+            "<cohort>",
+            TEXT,
+            "count of series or median (lowest to highest) in a cohort",
+            missing="nothing was recorded in the cohort",
+            family=None,
+        ),
+    ),
+    key=KEYS,
+)
 
 
 def table1_cohort(facts: pd.DataFrame, cohorts: list[str], target: str, name: str) -> pd.DataFrame:
     """Describe patients, studies and series by cohort and place, and those classified by class.
 
-    Columns: characteristic, statistic, one a group. Patients and their sex and age are counted
+    The result is `TABLE_1`. Patients and their sex and age are counted
     once a patient (age at the first study), sample type and score once a study, burden and number
     of lesions once a series. A patient with studies of both classes counts in both.
     """
@@ -47,7 +78,7 @@ def table1_cohort(facts: pd.DataFrame, cohorts: list[str], target: str, name: st
     }
     columns = {group: _characteristics(rows, name, levels) for group, rows in groups.items()}
     keys = next(iter(columns.values())).keys()
-    table = pd.DataFrame(list(keys), columns=["characteristic", "statistic"])
+    table = pd.DataFrame(list(keys), columns=KEYS)
     for group, described in columns.items():
         table[group] = list(described.values())
     empty = table[list(columns)].isin(["", "0"]).all(axis=1)
@@ -95,9 +126,9 @@ def median_and_range(values: pd.Series, decimals: int) -> str:
 
 
 def table2_splits(splits: pd.DataFrame) -> pd.DataFrame:
-    """Order the split's report as the paper's table 2: task, cohort, train before test."""
+    """Order the split's report as the paper's table 2: `TABLE_2`."""
     order = {"segmentation": 0, "classification": 1, "train": 0, "test": 1}
-    return splits[SPLIT_COLUMNS].sort_values(
+    return splits[TABLE_2.names].sort_values(
         ["task", "place"], key=lambda column: column.map(order), kind="stable", ignore_index=True
     )
 
@@ -119,7 +150,7 @@ def splits_of_facts(facts: pd.DataFrame) -> pd.DataFrame:
                 "negative_series": int(group["label"].eq("negative").sum()),
             }
         )
-    return pd.DataFrame(rows, columns=SPLIT_COLUMNS)
+    return pd.DataFrame(rows, columns=TABLE_2.names)
 
 
 def flow_of_facts(facts: pd.DataFrame) -> pd.DataFrame:
@@ -137,8 +168,8 @@ def table_s1_acquisition(acquisition: pd.DataFrame) -> pd.DataFrame:
     """Describe how the series of each cohort were acquired.
 
     `acquisition` has one row a series (cohort and the acquisition record: manufacturer, model, kvp,
-    kernel, slice_thickness_mm, spacing_mm as 'x; y; z', phase). Columns: characteristic, statistic,
-    one a cohort; counts are of series.
+    kernel, slice_thickness_mm, spacing_mm as 'x; y; z', phase). The result is `TABLE_S1`; counts
+    are of series.
     """
     spacing = acquisition["spacing_mm"].astype(str).str.split(";", expand=True).astype(float)
     names = [texts(acquisition[column]).astype(str) for column in ("manufacturer", "model")]
@@ -168,7 +199,7 @@ def table_s1_acquisition(acquisition: pd.DataFrame) -> pd.DataFrame:
     rows = [key for facts in columns.values() for key in facts]
     order = ["series", *named, *measured]
     rows = sorted(dict.fromkeys(rows), key=lambda key: (order.index(key[0]), *_level_order(key[1])))
-    table = pd.DataFrame(rows, columns=["characteristic", "statistic"])
+    table = pd.DataFrame(rows, columns=KEYS)
     for cohort, facts in columns.items():
         counted = table["statistic"].ne("median (range)")
         table[cohort] = [facts.get(key, "") for key in rows]

@@ -10,6 +10,7 @@ from livermet.phenotype.chosen import Choice, chosen_models
 from livermet.phenotype.table import FEATURES
 from livermet.report import words
 from livermet.report.features.lists import GOOD, PERTURBED, POOR, learnt_from
+from livermet.vocabulary import Protocol
 
 DONE, PARTLY, NOT_DONE = "done", "partly", "not done"
 AUTHORS, NOT_APPLICABLE = "for the authors", "not applicable"
@@ -91,7 +92,9 @@ def from_images(judge: Judge) -> Judge:
 
 def lacking(run: Artifacts, what: str) -> Evidence:
     """Say that the run made no such table, and why where the protocols tell it."""
-    reason = "" if run.ran("corrected") else "; the protocol 'corrected', which makes it, was off"
+    reason = (
+        "" if run.ran(Protocol.CORRECTED) else "; the protocol 'corrected', which makes it, was off"
+    )
     return Evidence(NOT_DONE, f"The run made no table of {what}{reason}.")
 
 

@@ -24,6 +24,7 @@ from livermet.report.evidence.artifacts import (
     with_interval,
 )
 from livermet.report.features.lists import PERTURBED
+from livermet.vocabulary import Aggregation, Protocol
 
 PYRADIOMICS = "pyradiomics-bhklab"
 # METRICS names slices of 5 mm and more, resampled to 1 mm, as what may be inappropriate.
@@ -269,7 +270,7 @@ def feature_count(run: Artifacts) -> Evidence:
 
 def _features_of(run: Artifacts) -> str:
     """Say what each protocol takes as a scan's features."""
-    of = {"published": "union", "corrected": run.settings["aggregation"]}
+    of = {Protocol.PUBLISHED: Aggregation.UNION, Protocol.CORRECTED: run.settings["aggregation"]}
     told = [f"{words.AGGREGATIONS[of[name]]} ({name})" for name in run.settings["protocols"]]
     return f"A scan's features: {'; '.join(told)}."
 

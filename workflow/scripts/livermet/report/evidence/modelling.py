@@ -19,6 +19,7 @@ from livermet.report.evidence.artifacts import (
     sentences,
 )
 from livermet.report.phrases import harmonised_by
+from livermet.vocabulary import Protocol
 
 
 def other_predictors(run: Artifacts) -> Evidence:
@@ -56,7 +57,7 @@ def scaling(run: Artifacts) -> Evidence:
         by = harmonised_by(run.settings["harmonisation"])
         how["corrected"] += f" ComBat by {by}, from the same training series, comes before."
     return Evidence(
-        DONE if run.ran("corrected") else NOT_DONE,
+        DONE if run.ran(Protocol.CORRECTED) else NOT_DONE,
         sentences(*(how[name] for name in run.settings["protocols"])),
         (METHODS,),
     )
@@ -150,14 +151,14 @@ def model_building(run: Artifacts) -> Evidence:
 
 def model_choice(run: Artifacts) -> Evidence:
     """Name the model that cross-validation chose; the test set has no part in it."""
-    if not run.ran("corrected"):
+    if not run.ran(Protocol.CORRECTED):
         return Evidence(
             PARTLY,
             "The published protocol scores every model on the test set and states no rule of "
             "choice; the page names the one with the highest cross-validated AUC.",
             ("report.html#results",),
         )
-    choice = choice_of(run, "corrected")
+    choice = choice_of(run, Protocol.CORRECTED)
     if choice is None:
         return lacking(run, "cross-validated scores")
     return Evidence(

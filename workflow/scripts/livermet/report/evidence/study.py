@@ -27,6 +27,7 @@ from livermet.report.evidence.artifacts import (
     without_unit,
 )
 from livermet.report.phrases import harmonised_by
+from livermet.vocabulary import Protocol
 
 ACQUISITION = ("scanner", "tube voltage, kVp", "kernel", "phase", "slice thickness, mm")
 
@@ -130,7 +131,9 @@ def analysis_counts(run: Artifacts) -> Evidence:
         f"{name}: {_of_classes(rows[rows['place'].eq(place)])}"
         for place, name in (("train", "Training"), ("test", "Test"))
     ]
-    tuned = "Tuning uses inner folds of the training patients." if run.ran("corrected") else ""
+    tuned = (
+        "Tuning uses inner folds of the training patients." if run.ran(Protocol.CORRECTED) else ""
+    )
     return Evidence(
         DONE, sentences(f"{'. '.join(parts)}.", tuned), (csv("table2_splits"), csv("table1_cohort"))
     )
@@ -153,16 +156,16 @@ def split(run: Artifacts) -> Evidence:
     published = (
         "The published protocol's own cross-validation splits series and not patients, after "
         "features were selected on all of them."
-        if run.ran("published")
+        if run.ran(Protocol.PUBLISHED)
         else ""
     )
     return Evidence(
-        DONE if run.ran("corrected") and not leaking else PARTLY,
+        DONE if run.ran(Protocol.CORRECTED) and not leaking else PARTLY,
         sentences(
             f"Training {of_place(rows, 'train')}; test {of_place(rows, 'test')}, {named}.",
             f"{run.settings['folds']} folds of whole training patients, within which all scaling, "
             "selection and tuning happen."
-            if run.ran("corrected")
+            if run.ran(Protocol.CORRECTED)
             else "",
             f"Leakage audit: {found}.",
             published,
@@ -269,7 +272,7 @@ def imbalance(run: Artifacts) -> Evidence:
             f"{words.share(positive)} of the training series are positive.",
             f"Class weights: {words.listed(weights)}; nothing is resampled.",
             "Under 'corrected' the searched weights and the threshold are chosen inside the folds."
-            if run.ran("corrected")
+            if run.ran(Protocol.CORRECTED)
             else "",
             "Probabilities are not recalibrated afterwards.",
         ),
@@ -347,7 +350,7 @@ def clusters(run: Artifacts) -> Evidence:
     """Say that centres are not known; patients are the only clusters that the run heeds."""
     heeded = (
         " Patients are kept whole in splits and intervals of the protocol 'corrected'."
-        if run.ran("corrected")
+        if run.ran(Protocol.CORRECTED)
         else ""
     )
     return Evidence(

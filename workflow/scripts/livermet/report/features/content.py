@@ -18,6 +18,7 @@ from livermet.report.features.lists import (
 )
 from livermet.report.layout import estimates, numbers
 from livermet.report.run import Run, Tables, rows_with
+from livermet.vocabulary import Protocol
 
 SHOWN_FEATURES = 10
 # Of a normal distribution: the mean distance as a share of the standard deviation.
@@ -108,7 +109,7 @@ def selection_sentences(tables: Tables) -> list[str]:
             else "."
         )
         for row in rows.itertuples()
-        if row.protocol == "corrected"
+        if row.protocol == Protocol.CORRECTED
     ]
 
 

@@ -8,6 +8,7 @@ from livermet.phenotype.chosen import Choice
 from livermet.report import words
 from livermet.report.layout import MAIN_METRICS, across, estimates, model_keys
 from livermet.report.run import Run, Tables
+from livermet.vocabulary import Protocol, Weighting
 
 
 def masks(table: pd.DataFrame) -> pd.DataFrame:
@@ -15,8 +16,8 @@ def masks(table: pd.DataFrame) -> pd.DataFrame:
 
     Of the models with class weights only those that the corrected protocol chose.
     """
-    tested = table["protocol"].eq("corrected") & table["set"].eq("test")
-    shown = table["weighting"].eq("none") | tested
+    tested = table["protocol"].eq(Protocol.CORRECTED) & table["set"].eq("test")
+    shown = table["weighting"].eq(Weighting.NONE) | tested
     rows = table[table["metric"].isin(MAIN_METRICS) & shown]
     beside = rows["mask"].map(lambda name: ", reference" if name == "reference" else "")
     cells = rows.assign(

@@ -5,12 +5,13 @@ import pandas as pd
 from livermet.report import words
 from livermet.report.layout import exact, numbers, spreads
 from livermet.report.run import Headline, Run, Tables, rows_with
+from livermet.vocabulary import Agreement
 
 AGREEMENT = {
-    "two decimals": "Agree at two decimals",
-    "within 0.01": "Within 0.01",
-    "no": "Do not agree",
-    "not reproducible": "Not in the table",
+    Agreement.EXACT: "Agree at two decimals",
+    Agreement.CLOSE: "Within 0.01",
+    Agreement.APART: "Do not agree",
+    Agreement.IMPOSSIBLE: "Not in the table",
 }
 
 

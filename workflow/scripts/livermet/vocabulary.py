@@ -1,0 +1,60 @@
+"""Words that are compared: config, stages, tables and pages take each of them from here.
+
+They are texts, so that a table or a config that holds the plain word is equal to them.
+"""
+
+from enum import StrEnum
+
+
+class Protocol(StrEnum):
+    """The two ways to classify: as the article did, and corrected."""
+
+    PUBLISHED = "published"
+    CORRECTED = "corrected"
+
+
+class Weighting(StrEnum):
+    """How classes are weighted while a classifier learns."""
+
+    NONE = "none"
+    BALANCED = "balanced"
+    AUC = "auc"
+    F1 = "f1"
+    # What AUC and F1 are under the corrected protocol, which searches once for both.
+    SEARCHED = "searched"
+
+
+class Aggregation(StrEnum):
+    """What a scan's features are of."""
+
+    UNION = "union"
+    LARGEST = "largest"
+    VOLUME_WEIGHTED_MEAN = "volume_weighted_mean"
+    SUM = "sum"
+    # A finished feature table, taken as it is.
+    TABLE = "table"
+
+
+class Calls(StrEnum):
+    """How a classifier calls the series of one study."""
+
+    ALL_RIGHT = "all right"
+    ALL_WRONG = "all wrong"
+    DISAGREE = "series disagree"
+    ONE_RIGHT = "one series, right"
+    ONE_WRONG = "one series, wrong"
+
+
+class Agreement(StrEnum):
+    """How near a run's number is to the article's printed one."""
+
+    EXACT = "two decimals"
+    CLOSE = "within 0.01"
+    APART = "no"
+    # What the number was computed from is not in the published table.
+    IMPOSSIBLE = "not reproducible"
+
+
+# What a config may ask for, as plain texts.
+WEIGHTINGS = tuple(one.value for one in Weighting if one is not Weighting.SEARCHED)
+AGGREGATIONS = tuple(one.value for one in Aggregation if one is not Aggregation.TABLE)
