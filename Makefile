@@ -13,7 +13,9 @@ setup: .venv/installed .venv/package
 
 .venv/installed: requirements.lock
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -r requirements.lock
+	$(BIN)/pip install --quiet --no-compile -r requirements.lock
+	# pip would compile on one core; a few files of packages are templates and no Python.
+	$(BIN)/python -m compileall -q -j 0 .venv/lib > /dev/null || true
 	touch $@
 
 # The package as it lies here, so that an edit counts at once; its build takes setuptools from the
