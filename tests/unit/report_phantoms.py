@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from livermet.detection.scores import SCANS
+from livermet.detection.measured import SCANS
 from livermet.ingest.acquisition import acquisition_table
 from livermet.phenotype.burden import correlate_burden
 from livermet.provenance.leakage import audit_roles

@@ -1,11 +1,11 @@
 """Rule draw_calibration: calibration and decision curves of the corrected protocol's model."""
 
-from livermet.files import read_table
 from livermet.jobs import job
 from livermet.phenotype.chosen import corrected_choice
 from livermet.report import words
 from livermet.report.classification.figures import calibration, of_model
 from livermet.report.drawing import save
+from livermet.tables import read_table
 
 with job(snakemake) as log:
     given = snakemake.input

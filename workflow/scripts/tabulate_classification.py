@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.report.classification.tables import (
     TABLE_4,
@@ -12,6 +11,7 @@ from livermet.report.classification.tables import (
     table_s2_cross_validation,
     table_s3_weighted,
 )
+from livermet.tables import read_table, write_table
 
 # 'none' is a weighting here and no missing value.
 AS_WRITTEN = {"keep_default_na": False, "na_values": [""]}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from livermet.files import read_table, whole_file, write_table
+from livermet.files import whole_file
 from livermet.jobs import job
 from livermet.report.checklists import (
     CHECKLISTS,
@@ -15,6 +15,7 @@ from livermet.report.checklists import (
     table_of,
 )
 from livermet.report.evidence.artifacts import Artifacts
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     # 'none' is a weighting here and no missing value; a patient or fold may be named by a number.

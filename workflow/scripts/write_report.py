@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from livermet.errors import stop_on
-from livermet.files import read_table, whole_file
+from livermet.files import whole_file
 from livermet.jobs import job
 from livermet.report.checks import missing_results
 from livermet.report.content import compose
 from livermet.report.page import render
 from livermet.report.run import Results
+from livermet.tables import read_table
 
 with job(snakemake) as log:
     inputs = snakemake.input

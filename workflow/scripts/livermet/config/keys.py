@@ -63,7 +63,7 @@ def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def _words(words: Iterable[str]) -> tuple[AfterValidator, WithJsonSchema]:
-    """Let a key take some words of the vocabulary."""
+    """Let a key take some words: of the vocabulary, or the names of networks or classifiers."""
     names = tuple(map(str, words))
     schema = WithJsonSchema({"enum": list(names), "type": "string"})
     return AfterValidator(_one_of(names)), schema
@@ -113,12 +113,8 @@ TestPatients = Annotated[
 ]
 Spacing = Annotated[list[Rate], Field(min_length=3, max_length=3)]
 Patch = Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=3, max_length=3)]
-NetworkName = Annotated[
-    str, AfterValidator(_one_of(tuple(LISTED))), WithJsonSchema({"enum": list(LISTED)})
-]
-ClassifierName = Annotated[
-    str, AfterValidator(_one_of(tuple(CLASSIFIERS))), WithJsonSchema({"enum": list(CLASSIFIERS)})
-]
+NetworkName = Annotated[str, *_words(LISTED)]
+ClassifierName = Annotated[str, *_words(CLASSIFIERS)]
 ProtocolName = Annotated[str, *_words(Protocol)]
 WeightingName = Annotated[str, *_words(WEIGHTINGS)]
 AggregationName = Annotated[str, *_words(AGGREGATIONS)]
