@@ -2,9 +2,9 @@
 
 from livermet.detection.scores import GROUPS, LESIONS, MATCHING, SCANS
 from livermet.detection.thresholds import COUNTS
-from livermet.files import write_table
 from livermet.jobs import job
 from livermet.ledger.batches import as_values, read_batches, stop_on_missing
+from livermet.tables import write_table
 
 CONTRACTS = {
     "scans": SCANS,

@@ -7,13 +7,14 @@ import pandas as pd
 import SimpleITK as sitk
 import torch
 
-from livermet.files import write_json, write_table
+from livermet.files import write_json
 from livermet.jobs import job
 from livermet.monai.networks import device_of, save_state
 from livermet.monai.settings import VALIDATION_FOLD, Settings
 from livermet.monai.training import TRAINING, fingerprint_of, train
 from livermet.monai.volumes import read_case
 from livermet.provenance.code import file_checksum
+from livermet.tables import write_table
 
 PACKAGES = ("monai", "numpy", "simpleitk", "torch")
 

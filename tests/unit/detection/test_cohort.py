@@ -24,7 +24,7 @@ from livermet.detection.cohort import (
 )
 from livermet.detection.intervals import Draws, estimate
 from livermet.detection.scores import LESIONS, SCANS, lesions_by, measure_scan
-from livermet.files import read_table, write_table
+from livermet.tables import read_table, write_table
 
 from ..detection_phantoms import BRIDGE, FAR, LEFT, RIGHT, label_map, scan
 

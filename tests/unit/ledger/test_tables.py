@@ -9,7 +9,6 @@ import pytest
 
 from livermet.contracts import check
 from livermet.errors import ContractError, InputError
-from livermet.files import write_table
 from livermet.ledger.tables import (
     Ledger,
     Rules,
@@ -29,6 +28,7 @@ from livermet.provenance.leakage import (
     leaks,
     stale_cases,
 )
+from livermet.tables import write_table
 
 RULES = Rules(
     folds=2,

@@ -7,7 +7,8 @@ import pandas as pd
 
 from livermet.contracts import Contract, check
 from livermet.errors import stop_on
-from livermet.files import PROVENANCE_MARK, read_table, whole_file
+from livermet.files import whole_file
+from livermet.tables import PROVENANCE_MARK, read_table
 
 # What a written text stands for where it is no number and no name.
 VALUES = {"": None, "True": True, "False": False}

@@ -18,8 +18,8 @@ import pandas as pd
 from livermet.cohort.matching import TEST
 from livermet.contracts import COHORT, PATIENT, SERIES, TEXT, Column, Contract
 from livermet.errors import InputError, stop_on
-from livermet.files import write_table
 from livermet.ledger.seal import alterations, extend_seal
+from livermet.tables import write_table
 
 SPLITS = Contract(
     files=("splits.tsv",),
