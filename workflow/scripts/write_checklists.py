@@ -14,7 +14,7 @@ from livermet.report.checklists import (
     render,
     table_of,
 )
-from livermet.report.evidence.artifacts import Artifacts
+from livermet.report.run import Run
 from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
@@ -22,9 +22,7 @@ with job(snakemake) as log:
     texts = dict.fromkeys(("patient", "place", "fold"), str)
     options = {"keep_default_na": False, "na_values": [""], "dtype": texts}
     paths = map(Path, sorted(set(snakemake.input)))
-    run = Artifacts(
-        snakemake.params.settings, {path.stem: read_table(path, **options) for path in paths}
-    )
+    run = Run(snakemake.params.settings, {path.stem: read_table(path, **options) for path in paths})
     filled = [(checklist, answers(checklist, run)) for checklist in read_checklists()]
     table = pd.concat([table_of(*one) for one in filled])
     write_table(table, snakemake.output.table, CHECKLISTS)

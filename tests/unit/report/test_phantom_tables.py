@@ -92,7 +92,6 @@ OTHERS: dict[str, tuple[Contract, Callable[[], pd.DataFrame]]] = {
     "detection/unet/froc.tsv": (measured.COUNTS, of_detection.counts),
     "phenotype/reference/burden.tsv": (BURDEN, made.burden),
     "phenotype/reference/corrected/choice.tsv": (CHOICE, made.choice),
-    "phenotype/unet/corrected/choice.tsv": (CHOICE, statistics.choice),
     "phenotype/reference/calibration_curve.tsv": (CURVE, statistics.calibration_curve),
     "phenotype/reference/published/selection.tsv": (SELECTION, made.selection),
     "phenotype/reference/published/metrics.tsv": (metrics.TEST_METRICS, made.scores),
