@@ -96,6 +96,7 @@ class FoldModel:
         return positive_probability(self.pipeline, rows)
 
 
+# How some rows become models. They share all steps but the last, the classifier.
 Recipe = Callable[[pd.DataFrame], list[Pipeline]]
 
 
@@ -247,16 +248,22 @@ def tuned(
     inside = replace(settings, trees=min(settings.trees, TREES_INSIDE))
     pooled = held_out_probabilities(rows, recipe_of(classifier, weights, inside), settings.seed)
     thresholds = [youden_threshold(labels, probability) for probability in pooled]
-    models = {}
+    chosen = []
     for weighting in weightings:
         places = [weights.index(weight) for weight in candidates[_searched(weighting)]]
-        best = places[0]
-        if len(places) > 1:
-            best = _best(weighting, labels, pooled, thresholds, places)
-        pipeline = fit_model(rows, features, classifier, weights[best], settings)
-        threshold = thresholds[best] if features else THRESHOLD
-        models[weighting] = FoldModel(pipeline, threshold, positive_weight(weights[best], labels))
-    return models
+        several = len(places) > 1
+        chosen.append(
+            _best(weighting, labels, pooled, thresholds, places) if several else places[0]
+        )
+    pipelines = fit_models(rows, features, classifier, [weights[best] for best in chosen], settings)
+    return {
+        weighting: FoldModel(
+            pipeline,
+            thresholds[best] if features else THRESHOLD,
+            positive_weight(weights[best], labels),
+        )
+        for weighting, pipeline, best in zip(weightings, pipelines, chosen, strict=True)
+    }
 
 
 def candidate_weights(weightings: list[str]) -> dict[str, list[Weight]]:
@@ -271,7 +278,7 @@ def recipe_of(classifier: str, weights: list[Weight], settings: Settings) -> Rec
 
     def fit_rows(rows: pd.DataFrame) -> list[Pipeline]:
         features = selected(select_in(rows, settings.target, settings.seed, ALL_FOLDS), ALL_FOLDS)
-        return [fit_model(rows, features, classifier, weight, settings) for weight in weights]
+        return fit_models(rows, features, classifier, weights, settings)
 
     return fit_rows
 
@@ -280,13 +287,20 @@ def held_out_probabilities(rows: pd.DataFrame, recipe: Recipe, seed: int) -> np.
     """Score each row by the models of the inner fold that holds its patient out: (models, rows)."""
     splits = grouped_splits(rows, INNER_FOLDS, seed)
     parts = [
-        [positive_probability(model, rows.iloc[outside]) for model in recipe(rows.iloc[inside])]
-        for inside, outside in splits
+        _probabilities(recipe(rows.iloc[inside]), rows.iloc[outside]) for inside, outside in splits
     ]
     pooled = np.empty((len(parts[0]), len(rows)))
     for (_, outside), part in zip(splits, parts, strict=True):
         pooled[:, outside] = part
     return pooled
+
+
+def _probabilities(models: list[Pipeline], rows: pd.DataFrame) -> list[np.ndarray]:
+    """Score rows by a recipe's models; the rows are prepared once."""
+    prepared = rows
+    for _, step in models[0].steps[:-1]:
+        prepared = step.transform(prepared)
+    return [positive_probability(model.steps[-1][1], prepared) for model in models]
 
 
 def youden_threshold(labels: np.ndarray, probability: np.ndarray) -> float:
@@ -307,32 +321,30 @@ def youden_threshold(labels: np.ndarray, probability: np.ndarray) -> float:
     return float((thresholds[best] + thresholds[best + 1]) / 2)
 
 
-def fit_model(
+def fit_models(
     rows: pd.DataFrame,
     features: list[str],
     classifier: str,
-    weight: Weight,
+    weights: list[Weight],
     settings: Settings,
-) -> Pipeline:
-    """Fit ComBat (where rows have batches), filler, scaler and classifier on some rows.
+) -> list[Pipeline]:
+    """Fit ComBat (where rows have batches), filler and scaler on some rows, and a model a weight.
 
     Without features, or with rows of one class, the model is the prevalence among the rows,
     whatever the weights: weighted to balance it would be 0.5, and each call a matter of rounding.
     """
     labels = rows["label"].to_numpy()
-    if features and len(set(labels)) == 2:
-        model: ClassifierMixin = corrected_classifier(classifier, settings.trees, settings.seed)
-        options = {"classify__sample_weight": sample_weights(weight, labels)}
-    else:
-        model, options = DummyClassifier(strategy="prior"), {}
-    pipeline = Pipeline(
-        [
-            *completing_steps(),
-            ("scale", ColumnTransformer([("selected", StandardScaler(), features)])),
-            ("classify", model),
-        ]
-    )
-    return pipeline.fit(rows, labels, **options)
+    columns = ColumnTransformer([("selected", StandardScaler(), features)])
+    preparing = Pipeline([*completing_steps(), ("scale", columns)])
+    prepared = preparing.fit_transform(rows, labels)
+
+    def fitted(weight: Weight) -> ClassifierMixin:
+        if not features or len(set(labels)) < 2:
+            return DummyClassifier(strategy="prior").fit(prepared, labels)
+        model = corrected_classifier(classifier, settings.trees, settings.seed)
+        return model.fit(prepared, labels, sample_weight=sample_weights(weight, labels))
+
+    return [Pipeline([*preparing.steps, ("classify", fitted(weight))]) for weight in weights]
 
 
 def score_test(
