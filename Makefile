@@ -29,7 +29,7 @@ peers: .venv/panoptica/installed
 
 .venv/panoptica/installed: tests/peers/panoptica.lock | .venv/installed
 	$(PYTHON) -m venv .venv/panoptica
-	.venv/panoptica/bin/pip install --quiet -r tests/peers/panoptica.lock
+	.venv/panoptica/bin/pip install --quiet --no-compile -r tests/peers/panoptica.lock
 	touch $@
 
 demo: setup
@@ -49,8 +49,10 @@ assign: setup
 ibsi: setup
 	$(BIN)/livermet ibsi --data "$(IBSI)"
 
-# Two tests at a time; what shares a long run stays in one process (tests/conftest.py). At the end
-# stands which lines of the package the tests' own processes have run.
+# Two tests at a time; what shares a long run stays in one process (tests/conftest.py). Each has one
+# thread, since threads that wait for a core cost as much as those that compute. At the end stands
+# which lines of the package the tests' own processes have run.
+test: export OMP_NUM_THREADS = 1
 test: setup peers
 	$(BIN)/python -m slipcover --source workflow/scripts/livermet --skip-covered -m pytest -n 2
 

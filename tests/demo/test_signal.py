@@ -26,11 +26,11 @@ from livermet.images import LESION
 
 
 def union_features(row: dict) -> dict[str, float]:
-    """All original features of the union of a phantom's lesions at 1 mm, and their number."""
+    """All original features of the union of a phantom's lesions at 2 mm, and their number."""
     logging.getLogger("radiomics").setLevel(logging.ERROR)
     radiomics.setVerbosity(logging.ERROR)
     extractor = RadiomicsFeatureExtractor(
-        resampledPixelSpacing=[1, 1, 1], binWidth=25, label=LESION
+        resampledPixelSpacing=[2, 2, 2], binWidth=25, label=LESION
     )
     ct, reference = phantom_images(row)
     features = extractor.execute(ct, reference)
