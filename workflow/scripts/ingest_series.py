@@ -8,7 +8,9 @@ from livermet.jobs import job
 with job(snakemake) as log:
     series, image = snakemake.wildcards.series, snakemake.input.image
     if snakemake.params.kind == "dicom":
-        ct, acquisition, quality = ingest_dicom(series, image, log)
+        ct, acquisition, quality = ingest_dicom(
+            series, image, log=log, accept=snakemake.params.accept
+        )
     else:
         ct, acquisition, quality = ingest_volume(series, image)
     for sentence in quality["warnings"]:

@@ -35,6 +35,21 @@ class Aggregation(StrEnum):
     TABLE = "table"
 
 
+class Accepted(StrEnum):
+    """What a study may accept of a DICOM series, with a warning, that is else refused."""
+
+    # Files that are empty, cannot be opened or are cut short: slices may be missing.
+    INCOMPLETE = "incomplete"
+    # Values that were compressed with a loss.
+    LOSSY = "lossy"
+    # No slice has a rescale: stored values are taken as Hounsfield units.
+    NO_RESCALE = "no_rescale"
+    # Another RescaleType than HU.
+    OTHER_UNITS = "other_units"
+    # MIP and MinIP.
+    PROJECTIONS = "projections"
+
+
 class Calls(StrEnum):
     """How a classifier calls the series of one study."""
 
