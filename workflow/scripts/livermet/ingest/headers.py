@@ -187,7 +187,7 @@ def _slices_of(path: Path, number: int) -> tuple[list[Slice], str]:
     litter = path.name.startswith(".") or path.name.lower() in LITTER
     if not start:
         return [], NO_DICOM if litter else EMPTY
-    if not _may_be_dicom(start):
+    if not may_be_dicom(start):
         return [], NO_DICOM
     header = read_dataset(path, TAGS)
     if header is None:
@@ -198,12 +198,12 @@ def _slices_of(path: Path, number: int) -> tuple[list[Slice], str]:
         other = kind not in ("", None) and not str(kind).startswith(CT_IMAGE)
         return [], NO_IMAGE if other else DAMAGED
     try:
-        return list(_frames(header, path, number)), ""
+        return list(frames_of(header, path, number)), ""
     except Exception:
         return [], DAMAGED
 
 
-def _may_be_dicom(start: bytes) -> bool:
+def may_be_dicom(start: bytes) -> bool:
     """Tell whether a file begins as DICOM: after a preamble, or with group 2 or 8 at once."""
     return start[128:132] == b"DICM" or start[:2] in (b"\2\0", b"\10\0", b"\0\2", b"\0\10")
 
@@ -232,7 +232,8 @@ def read_dataset(path: Path, tags: Sequence[str] | None = None) -> Dataset | Non
     return header
 
 
-def _frames(header: Dataset, path: Path, number: int) -> Iterator[Slice]:
+def frames_of(header: Dataset, path: Path, number: int) -> Iterator[Slice]:
+    """Give the slices of an image read with `TAGS`: itself, or each of its frames."""
     groups = _item(header, "PerFrameFunctionalGroupsSequence")
     if not groups:
         if _number_of_frames(header) > 1:
