@@ -395,7 +395,7 @@ def acquisitions(ordered: Sequence[Slice], depths: np.ndarray) -> tuple[int, str
     numbers = [s.value("InstanceNumber") for s in ordered]
     if None not in numbers and len(set(numbers)) == len(numbers):
         order = np.array(numbers, dtype=float)
-        return _mixed(_passes(order, depths), depths), "the order of InstanceNumber"
+        return _mixed(passes(order, depths), depths), "the order of InstanceNumber"
     return 0, ""
 
 
@@ -447,7 +447,7 @@ def _is_even(gaps: np.ndarray) -> bool:
     return usual > SHARED_MM and bool(np.abs(gaps - usual).max() <= SAME_SPACING * usual)
 
 
-def _passes(numbers: np.ndarray, depths: np.ndarray) -> list[int]:
+def passes(numbers: np.ndarray, depths: np.ndarray) -> list[int]:
     """Number the passes through the body that slices make in the order of their InstanceNumber."""
     order = np.argsort(numbers, kind="stable")
     steps = np.sign(np.diff(depths[order]))
