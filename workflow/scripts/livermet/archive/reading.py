@@ -51,12 +51,13 @@ class Entry(NamedTuple):
 class Reading:
     """What was read of an archive.
 
-    files: how many files were found. fresh: how many of them were opened in this run.
+    root: the folder that the entries' paths begin at. files: how many files were found. fresh: how many of them were opened in this run.
     passed_over: how many files are no DICOM object, by the reason. lost: by folder or packed file
     (below the archive), how many files may have been slices. blocked: folders that cannot be
     opened.
     """
 
+    root: Path
     entries: list[Entry] = field(default_factory=list)
     files: int = 0
     fresh: int = 0
@@ -85,21 +86,22 @@ def read_archive(
     index_path: Path,
     processes: int,
     without: Sequence[Path] = (),
-    progress: Progress = lambda read, found: None,
+    progress: Progress = lambda done, known: None,
 ) -> Reading:
-    """Read the headers of all files below a folder; `progress` is told of files read and found.
+    """Read the headers of all files below a folder, or of a packed file.
 
+    `progress` is told how many files are done, and how many of them were known from the index.
     Folders `without` are not entered. Raises InputError where the index cannot be written, and
     where a process was ended from outside.
     """
-    reading = Reading()
+    reading = Reading(archive if archive.is_dir() else archive.parent)
     walk = Walk(archive, tuple(without))
     index = Index(index_path, pseudonyms.key("index"))
     try:
-        with _readers(archive, pseudonyms, processes) as submit:
+        with _Readers(reading.root, pseudonyms, processes) as submit:
             for batch, parts in _in_order(_batches(walk, index, submit), AHEAD * processes):
                 _take(reading, index, batch, parts)
-                progress(reading.files, reading.files)
+                progress(reading.files, reading.files - reading.fresh)
     except BrokenProcessPool:
         raise InputError(
             "A process that read headers was ended from outside, perhaps for want of memory. What "
@@ -183,8 +185,8 @@ def _take(reading: Reading, index: Index, batch: _Batch, read: list[list[Part]])
 class _Readers:
     """Processes that read headers; with one process, this one."""
 
-    def __init__(self, archive: Path, pseudonyms: Pseudonyms, processes: int) -> None:
-        self._given = (archive, pseudonyms)
+    def __init__(self, root: Path, pseudonyms: Pseudonyms, processes: int) -> None:
+        self._given = (root, pseudonyms)
         self._pool = (
             ProcessPoolExecutor(processes, initializer=_begin, initargs=(*self._given, True))
             if processes > 1
@@ -207,26 +209,22 @@ class _Readers:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _readers(archive: Path, pseudonyms: Pseudonyms, processes: int) -> _Readers:
-    return _Readers(archive, pseudonyms, processes)
-
-
 class _Reader(NamedTuple):
-    archive: Path
+    root: Path
     whitelist: Whitelist
 
 
 _READER: list[_Reader] = []
 
 
-def _begin(archive: Path, pseudonyms: Pseudonyms, alone: bool) -> None:
+def _begin(root: Path, pseudonyms: Pseudonyms, alone: bool) -> None:
     if alone:
         # The process that was started by the user tells the others when to stop.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         warnings.simplefilter("ignore")
     # A warning would quote the value that it complains about.
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    _READER[:] = [_Reader(archive, Whitelist(pseudonyms))]
+    _READER[:] = [_Reader(root, Whitelist(pseudonyms))]
 
 
 def _read_files(paths: list[str]) -> list[list[Part]]:
@@ -235,7 +233,7 @@ def _read_files(paths: list[str]) -> list[list[Part]]:
 
 
 def _read_file(reader: _Reader, path: str) -> list[Part]:
-    place = reader.archive / path if reader.archive.is_dir() else reader.archive
+    place = reader.root / path
     try:
         with open(place, "rb", buffering=0) as stream:
             size = os.fstat(stream.fileno()).st_size

@@ -45,6 +45,24 @@ MOST_SPLITS = 3
 # What a sheet is told to take all the same, beside what ingestion accepts.
 ACCEPTED = (*(str(one) for one in Accepted), str(Verdict.DERIVED), str(Verdict.REFORMATTED))
 _WHAT = "The series"
+# Where ingestion's own sentence would tell how to correct a sheet.
+_TAKES = "--accept {} takes such series with a warning, and ingest.accept has to name it too."
+REASONS = {
+    Verdict.OTHER_MODALITY: "Its images are no CT.",
+    Verdict.LOCALIZER: "Its images are localizers.",
+    Verdict.SECONDARY_CAPTURE: "Its images are pictures of a screen, without Hounsfield units.",
+    Verdict.DOSE_REPORT: "It tells of the radiation dose.",
+    Verdict.SEVERAL_PATIENTS: "Its slices name several patients in PatientID.",
+    Verdict.PROJECTION: f"Its images are projections (MIP, MinIP); {_TAKES.format('projections')}",
+    Verdict.OTHER_UNITS: (
+        f"Its values are no Hounsfield units (RescaleType); {_TAKES.format('other_units')}"
+    ),
+    Verdict.LOSSY: f"Its values were compressed with a loss; {_TAKES.format('lossy')}",
+    Verdict.NO_RESCALE: (
+        f"Slices lack RescaleSlope or RescaleIntercept, or have a table in their place; where no "
+        f"slice has them, {_TAKES.format('no_rescale')}"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -228,7 +246,8 @@ def _judged_images(group: _Group, accept: set[str]) -> Iterator[Found]:
     try:
         kept, told = select_slices(_WHAT, slices, len(group.facts), known)
     except InputError as error:
-        yield _found(group, _refusal(slices, accept), _sentence(error), len(slices))
+        word = _refusal(slices, accept)
+        yield _found(group, word, REASONS.get(word) or _sentence(error), len(slices))
         return
     # File numbers are those of a folder that nobody sees.
     told = [_without_files(sentence) for sentence in told]
@@ -401,7 +420,8 @@ def _is_capture(one: Slice) -> bool:
 def _sentence(error: InputError) -> str:
     """Return an error's sentence without the numbers of files, which are those of no folder."""
     text = _without_files(str(error))
-    return " ".join(text.replace(f"{_WHAT}:", "").replace(f"{_WHAT} ", "It ").split())
+    text = " ".join(text.replace(f"{_WHAT}:", "").replace(f"{_WHAT} ", "It ").split())
+    return text[:1].upper() + text[1:]
 
 
 def _without_files(sentence: str) -> str:
