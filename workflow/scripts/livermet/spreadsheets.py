@@ -182,6 +182,14 @@ def _text_of(path: Path) -> tuple[str, list[str]]:
     ]
 
 
+def read_text(path: Path) -> str:
+    """Return the text of any table, whatever its encoding.
+
+    Raises InputError for what is no text, and FileNotFoundError.
+    """
+    return _text_of(path)[0]
+
+
 def _encoding_of(content: bytes) -> str:
     for mark, encoding in BYTE_ORDER_MARKS:
         if content.startswith(mark):

@@ -1,7 +1,7 @@
 """The sheet of an archive from beginning to end: what the command `livermet sheet` does."""
 
 from collections import Counter as Counts
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from livermet.archive.progress import Counter
 from livermet.archive.pseudonyms import Pseudonyms, make_secret, read_secret
 from livermet.archive.reading import Reading, read_archive
 from livermet.archive.series import find_series
+from livermet.archive.tables import pseudonymise, read_cells
 from livermet.errors import InputError
-from livermet.files import write_table
+from livermet.files import read_table, whole_file, write_table
 from livermet.vocabulary import Verdict
 
 # Below data_root: the folders of series, and the index.
@@ -116,3 +117,43 @@ def summary(reading: Reading, draft: Draft, wish: Wish) -> str:
         f"each usable series (data_root: {wish.data_root})."
     )
     return "\n".join(lines)
+
+
+def pseudonymise_file(
+    path: Path,
+    to: Path,
+    patient: str,
+    dates: Mapping[str, str],
+    keep: Mapping[str, str],
+    secret: Path,
+    given: Path | None = None,
+    series: Path | None = None,
+    replace: bool = False,
+) -> str:
+    """Write a table under pseudonyms, tab separated, and say what has become of its columns.
+
+    The arguments are the options of `livermet pseudonymise`. Raises InputError.
+    """
+    if to.exists() and not replace:
+        raise InputError(f"{to} is there already; name another file, or add --replace.")
+    pseudonyms = Pseudonyms(
+        read_secret(secret, [to.parent]), read_pseudonyms(given) if given else None
+    )
+    try:
+        cells = read_cells(path)
+        known = set(read_table(series, dtype=str)["patient"].dropna()) if series else set()
+    except FileNotFoundError:
+        raise InputError("The table, or the sheet of series, is not there; correct its path.") from None
+    except (KeyError, UnicodeDecodeError):
+        raise InputError(f"{series} is no sheet of series: it has no column patient.") from None
+    made = pseudonymise(str(path), cells, pseudonyms, patient, dates, keep, known)
+    with whole_file(to) as beside:
+        made.table.to_csv(beside, sep="\t", index=False)
+    left = len(cells.columns) - 1 - len(dates) - len(keep)
+    return "\n".join(
+        [
+            f"{len(made.table)} rows of {made.table['patient'].nunique()} patients are in {to}: "
+            f"{', '.join(made.table.columns)}. Columns left out: {left}.",
+            *made.told,
+        ]
+    )

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 
 from livermet.errors import InputError
@@ -28,7 +29,9 @@ NAME_LETTERS = 12
 MOST_DAYS = 365
 # What a repository is known by.
 REPOSITORY_MARKS = (".git", ".hg", ".svn", "Snakefile")
-LONGEST_NUMBER = 12
+# Of identities as other systems write them.
+LONGEST_NUMBER, MOST_PARTS = 12, 4
+MARKS = ("", "-", "_", ".", "/")
 
 
 class Pseudonyms:
@@ -111,16 +114,19 @@ def letters(digest: bytes, count: int) -> str:
 
 
 def near_identities(identity: str) -> Iterator[str]:
-    """Give an identity as other systems write it: zeros in front, punctuation and '.0' lost."""
+    """Give an identity as other systems write it: other marks within, zeros in front, no '.0'."""
     text = plain(identity)
-    bare = re.sub(r"[\W_]+", "", re.sub(r"\.0$", "", text))
-    found = {text, bare, bare.lstrip("0"), re.sub(r"\.0$", "", text)}
-    if bare.isdecimal():
-        found |= {bare.lstrip("0").zfill(width) for width in range(1, LONGEST_NUMBER + 1)}
-    if parted := re.fullmatch(r"([^\W\d_]+)(\d+)", bare):
-        word, number = parted.groups()
-        numbers = {number, number.lstrip("0") or "0", *(number.zfill(w) for w in range(1, 9))}
-        found |= {f"{word}{mark}{n}" for mark in ("", "-", "_", ".", "/") for n in numbers}
+    whole = re.sub(r"\.0$", "", text)
+    parts = re.findall(r"[^\W\d_]+|\d+", whole)
+    found = {whole}
+    if 1 <= len(parts) <= MOST_PARTS:
+        last = parts[-1].lstrip("0")
+        ends = {parts[-1]}
+        if last.isdecimal():
+            ends |= {last.zfill(width) for width in range(1, LONGEST_NUMBER + 1)}
+        for marks in product(MARKS, repeat=len(parts) - 1):
+            begin = "".join(part + mark for part, mark in zip(parts, marks, strict=False))
+            found |= {begin + end for end in ends}
     yield from sorted(found - {text, ""})
 
 
