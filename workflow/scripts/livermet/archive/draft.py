@@ -113,9 +113,7 @@ class Draft:
     told: list[str] = field(default_factory=list)
 
 
-def make_draft(
-    found: Sequence[Found], pseudonyms: Pseudonyms, cohort: str, folder: str
-) -> Draft:
+def make_draft(found: Sequence[Found], pseudonyms: Pseudonyms, cohort: str, folder: str) -> Draft:
     """Make the draft of series.tsv and the table of the archive from its series.
 
     Images and references are named below `folder`, where `livermet.archive.folders` lays them.
@@ -168,6 +166,7 @@ def _row(one: Found, place: int, matched: Matched, pseudonyms: Pseudonyms) -> di
     date = day.replace("-", "") or "undated"
     end = letters(pseudonyms.key(f"series {one.key}"), SERIES_LETTERS)
     references = matched.of_series.get(place, ())
+    notes = [*one.notes, *_more_notes(one, day, references), *matched.notes.get(place, ())]
     return {
         "series": f"{patient or 'unknown'}_{date}_{kind}_{end}",
         "patient": patient,
@@ -183,7 +182,7 @@ def _row(one: Found, place: int, matched: Matched, pseudonyms: Pseudonyms) -> di
         "kernel": _only({fact.kernel for fact in facts}),
         "phase": _only({fact.phase for fact in facts}),
         "references": len(references),
-        "notes": " ".join([*one.notes, *_more_notes(one, day, references), *matched.notes.get(place, ())]),
+        "notes": " ".join(notes),
     }
 
 

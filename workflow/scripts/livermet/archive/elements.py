@@ -16,10 +16,8 @@ SYNTAX, META_CLASS, META_INSTANCE = 0x00020010, 0x00020002, 0x00020003
 IMPLICIT = "1.2.840.10008.1.2"
 # Another byte order, a deflated dataset; what ends alike lies behind pixels and does not matter.
 NOT_WALKED = frozenset({"", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"})
-SHORT = frozenset(
-    b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()  # noqa: SIM905
-)
-LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())  # noqa: SIM905
+SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 DEEPEST = 16

@@ -181,8 +181,10 @@ def _kinds(kinds: frozenset[str]) -> frozenset[str]:
 def date_of(text: str) -> date | None:
     """Return a date as DICOM writes it (YYYYMMDD, once YYYY.MM.DD); None for any other text."""
     digits = text.strip().replace(".", "")
+    if len(digits) != 8 or not digits.isdecimal():
+        return None
     try:
-        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:])) if len(digits) == 8 else None
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
         return None
 
@@ -237,9 +239,10 @@ _PLAIN = tuple(name for name in Fact.__dataclass_fields__ if name != "slices")
 def _slice(values: Sequence, number: int) -> Slice:
     frame, numbers, texts, kinds, syntax, malformed, table = values
     held = {
-        tag: tuple(value) for tag, value in zip(KEPT_NUMBERS, numbers, strict=True) if value is not None
+        tag: tuple(value)
+        for tag, value in zip(KEPT_NUMBERS, numbers, strict=True)
+        if value is not None
     }
     return Slice(
         Path(), number, frame, held, texts, frozenset(kinds), syntax, frozenset(malformed), table
     )
-

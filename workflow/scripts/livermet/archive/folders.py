@@ -63,9 +63,9 @@ def lay_out(
         _link(place, os.path.abspath(root / entry.path))
         done += 1
         progress(done)
-    for path, places in packed.items():
-        _take_out(root / path, places)
-        done += len(places)
+    for path, taken in packed.items():
+        _take_out(root / path, taken)
+        done += len(taken)
         progress(done)
     for beside in folders:
         _remove_others(beside, kept[beside])

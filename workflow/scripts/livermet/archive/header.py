@@ -79,20 +79,19 @@ UNCOMPRESSED = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"})
 FIRST_BYTES, MOST_BYTES = 8192, 2**20
 MISSING_MODALITY = ""
 
-_TEXT_TAGS = {tag_for_keyword(name): name for name in (*TEXTS, *OF_A_SHEET)}
-_NUMBER_TAGS = {tag_for_keyword(name): (name, count) for name, count in NUMBERS.items()}
-_IMAGE_TYPE, _FRAMES, _TABLE, _BITS, _CLASS = (
-    tag_for_keyword(name)
-    for name in (
-        "ImageType",
-        "NumberOfFrames",
-        "ModalityLUTSequence",
-        "BitsAllocated",
-        "SOPClassUID",
-    )
-)
+
+def _tag(name: str) -> int:
+    tag = tag_for_keyword(name)
+    assert tag is not None, "the dictionary has every name that is read here"
+    return tag
+
+
+_TEXT_TAGS = {_tag(name): name for name in (*TEXTS, *OF_A_SHEET)}
+_NUMBER_TAGS = {_tag(name): (name, count) for name, count in NUMBERS.items()}
+_IMAGE_TYPE, _FRAMES, _TABLE = map(_tag, ("ImageType", "NumberOfFrames", "ModalityLUTSequence"))
+_BITS, _ROWS, _COLUMNS = map(_tag, ("BitsAllocated", "Rows", "Columns"))
 _VR = {
-    int(tag or 0): dictionary_VR(BaseTag(tag or 0)).encode()
+    tag: dictionary_VR(BaseTag(tag)).encode()
     for tag in (*_TEXT_TAGS, *_NUMBER_TAGS, _IMAGE_TYPE, _FRAMES, _TABLE, _BITS)
 }
 _UNSIGNED = {b"US": struct.Struct("<H"), b"UL": struct.Struct("<I")}
@@ -155,8 +154,9 @@ def quick_header(data: bytes, size: int) -> Header | str:
         if value := found.get(tag):
             texts[name] = _text(value, _VR[tag])
     kind = texts.get("SOPClassUID") or _text(found.get(META_CLASS, b""), b"UI")
-    rows, columns = found.get(tag_for_keyword("Rows")), found.get(tag_for_keyword("Columns"))
-    if kind not in CLASSIC or not rows or not columns or found.get(_FRAMES, b"").strip(b" \0"):
+    if kind not in CLASSIC or not found.get(_ROWS) or not found.get(_COLUMNS):
+        raise NotPlainError
+    if found.get(_FRAMES, b"").strip(b" \0"):
         raise NotPlainError
     if _is_cut(found, texts, syntax, size):
         return DAMAGED
@@ -190,11 +190,8 @@ def _is_cut(found: dict, texts: dict, syntax: str, size: int) -> bool:
     bits = found.get(_BITS)
     if syntax not in UNCOMPRESSED or not bits or len(bits) != 2:
         return False
-    rows, columns = (_UNSIGNED[b"US"].unpack(found[t][:2])[0] for t in _ROWS_AND_COLUMNS)
+    rows, columns = (_UNSIGNED[b"US"].unpack(found[tag][:2])[0] for tag in (_ROWS, _COLUMNS))
     return size < rows * columns * _UNSIGNED[b"US"].unpack(bits)[0] // 8
-
-
-_ROWS_AND_COLUMNS = (tag_for_keyword("Rows"), tag_for_keyword("Columns"))
 
 
 @lru_cache(maxsize=4096)

@@ -27,7 +27,6 @@ SECONDS_BETWEEN_COMMITS = 2.0
 SQLITE = b"SQLite format 3"
 
 
-
 class Part(NamedTuple):
     """What was read of a file, or of a member of a packed file.
 
@@ -126,7 +125,6 @@ class Index:
         with suppress(sqlite3.OperationalError):
             self._base.execute("COMMIT")
         self._base.close()
-
 
 
 def _begins_as_database(path: Path) -> bool:

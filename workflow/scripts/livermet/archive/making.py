@@ -82,8 +82,8 @@ def _pseudonyms(wish: Wish, folder: Path, tell: Callable[[str], None]) -> Pseudo
     beside = [wish.archive, wish.to, folder]
     if wish.make_secret and make_secret(wish.secret, beside):
         tell(
-            "A new secret was made. Keep a copy of its file where patients' names are kept: without "
-            "it no further series gets the same pseudonyms."
+            "A new secret was made. Keep a copy of its file where patients' names are kept: "
+            "without it no further series gets the same pseudonyms."
         )
     secret = read_secret(wish.secret, beside)
     return Pseudonyms(secret, read_pseudonyms(wish.pseudonyms) if wish.pseudonyms else None)
@@ -143,7 +143,9 @@ def pseudonymise_file(
         cells = read_cells(path)
         known = set(read_table(series, dtype=str)["patient"].dropna()) if series else set()
     except FileNotFoundError:
-        raise InputError("The table, or the sheet of series, is not there; correct its path.") from None
+        raise InputError(
+            "The table, or the sheet of series, is not there; correct its path."
+        ) from None
     except (KeyError, UnicodeDecodeError):
         raise InputError(f"{series} is no sheet of series: it has no column patient.") from None
     made = pseudonymise(str(path), cells, pseudonyms, patient, dates, keep, known)

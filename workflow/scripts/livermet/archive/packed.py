@@ -69,16 +69,14 @@ def members(path: Path, kind: str, only: Collection[int] | None = None) -> Itera
                 except FAULTS:
                     yield None
         return
-    with tarfile.open(path) as archive:
-        for number, one in enumerate(archive):
+    with tarfile.open(path) as packed:
+        for number, one in enumerate(packed):
             if not one.isreg() or (only is not None and number not in only):
                 continue
-            stream = archive.extractfile(one)
-            if stream is not None:
-                yield Member(number, _last(one.name), one.size, stream)  # type: ignore[arg-type]
+            content = packed.extractfile(one)
+            if content is not None:
+                yield Member(number, _last(one.name), one.size, content)  # type: ignore[arg-type]
 
 
 def _last(name: str) -> str:
     return name.replace("\\", "/").rpartition("/")[2]
-
-

@@ -51,7 +51,8 @@ class Entry(NamedTuple):
 class Reading:
     """What was read of an archive.
 
-    root: the folder that the entries' paths begin at. files: how many files were found. fresh: how many of them were opened in this run.
+    root: the folder that the entries' paths begin at. files: how many files were found. fresh: how
+    many of them were opened in this run.
     passed_over: how many files are no DICOM object, by the reason. lost: by folder or packed file
     (below the archive), how many files may have been slices. blocked: folders that cannot be
     opened.
@@ -147,9 +148,7 @@ def _batches(walk: Walk, index: Index, submit: Callable) -> Iterator[_Batch]:
         yield batch()
 
 
-def _in_order(
-    batches: Iterator[_Batch], ahead: int
-) -> Iterator[tuple[_Batch, list[list[Part]]]]:
+def _in_order(batches: Iterator[_Batch], ahead: int) -> Iterator[tuple[_Batch, list[list[Part]]]]:
     """Give the batches with what was read of them, in their order; a few are read ahead."""
     waiting: deque[_Batch] = deque()
     for batch in batches:
@@ -253,7 +252,7 @@ def _read_file(reader: _Reader, path: str) -> list[Part]:
 
 
 def _read_members(reader: _Reader, place: Path, kind: str) -> list[Part]:
-    parts = []
+    parts: list[Part] = []
     try:
         for one in members(place, kind):
             if one is None:

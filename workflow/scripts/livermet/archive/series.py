@@ -186,7 +186,9 @@ def _same(first: Fact, other: Fact) -> bool:
 
 
 def _has_place(one: Slice) -> bool:
-    return {"ImagePositionPatient", "ImageOrientationPatient", "Rows", "Columns"} <= set(one.numbers)
+    return {"ImagePositionPatient", "ImageOrientationPatient", "Rows", "Columns"} <= set(
+        one.numbers
+    )
 
 
 def _plane_of(one: Slice) -> tuple:
@@ -335,8 +337,8 @@ def _split(
         parts[label].append(one)
     told = f"Its SeriesInstanceUID holds {len(parts)} acquisitions, told apart by {tag}."
     for label, part in parts.items():
-        one = _of_slices(group, part, f"{tag} {label}", [told])
-        yield from _judged_stack(one, part, accept, splits - 1)
+        own = _of_slices(group, part, f"{tag} {label}", [told])
+        yield from _judged_stack(own, part, accept, splits - 1)
 
 
 def _of_stack(group: _Group, stack: Stack, accept: set[str]) -> Found:

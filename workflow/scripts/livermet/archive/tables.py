@@ -101,7 +101,7 @@ def pseudonymise(
         problems += _said(
             what,
             cells.index[told],
-            f"the column '{column}' holds the patient's own identity; take the column out of --keep",
+            f"the column '{column}' holds the patient's own identity; take it out of --keep",
         )
         made[name] = cells[column]
     stop_on(problems)
@@ -161,7 +161,7 @@ def _of_strangers(
     pseudonyms: Pseudonyms,
     known: set[str],
 ) -> list[str]:
-    """Name the rows of patients without series, and those that have one as another system writes."""
+    """Name the rows of patients that have series under an identity as another system writes it."""
     if not known:
         return []
     strangers = identities[~patients.isin(known)]

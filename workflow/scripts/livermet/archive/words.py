@@ -28,7 +28,8 @@ _PATTERNS = {
 _LATE_ARTERIAL = re.compile(r"(?<![a-z])(early|late|fruh|spat)[ -]?(?=art)")
 # 'With and without' tells of a study and not of a series.
 _BOTH = re.compile(
-    r"with(out)? (and|&|\+|/) ?with|w/o ?(and|&|\+|/) ?w|w ?(and|&|\+|/) ?w/o|c- ?/? ?c\+|c\+ ?/? ?c-"
+    r"with(out)? (and|&|\+|/) ?with|w/o ?(and|&|\+|/) ?w|w ?(and|&|\+|/) ?w/o|"
+    r"c- ?/? ?c\+|c\+ ?/? ?c-"
 )
 
 _KERNEL_WORDS = frozenset(

@@ -7,9 +7,7 @@ import click
 
 def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
     """Take COLUMN or COLUMN=NAME apart."""
-    return {
-        column: name or column for column, _, name in (one.partition("=") for one in pairs)
-    }
+    return {column: name or column for column, _, name in (one.partition("=") for one in pairs)}
 
 
 @click.command(short_help="Write a table under pseudonyms, its dates moved.")
