@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from livermet.contracts import check
-from livermet.errors import InputError
+from livermet.errors import ContractError, InputError
 from livermet.files import write_json
 from livermet.images import read_image, write_image
 from livermet.ingest.acquisition import ACQUISITION, acquisition_table
@@ -520,6 +520,14 @@ def test_every_record_has_its_columns_in_the_table(tmp_path, ct_image):
         ACQUISITION,
         "cohort/acquisition.tsv",
     )
+
+
+def test_a_field_without_a_column_is_told_and_not_lost():
+    told = {"a1": dict.fromkeys(ACQUISITION.names) | {"new": 1}}
+    table = acquisition_table({"a1": {"cohort": "T", "phase": ""}}, told)
+    assert list(table) == [*ACQUISITION.names, "new"]
+    with pytest.raises(ContractError, match="it has new"):
+        check(table, ACQUISITION, "cohort/acquisition.tsv")
 
 
 def test_records_are_json(tmp_path):
