@@ -50,9 +50,9 @@ LOCALIZERS = frozenset({"LOCALIZER", "SCOUT", "TOPOGRAM"})
 SCREENS = frozenset({"SCREEN SAVE", "SCREENSAVE", "SCREEN_SAVE", "DISPLAY", "CSA REPORT"})
 COLOURS = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 # What may be told of a header's modality, which could hold anything.
-MODALITIES = (
-    *("CR", "CT", "DX", "IO", "KO", "MG", "MR", "NM", "OT", "PR", "PT", "REG", "RF", "RTDOSE"),
-    *("RTIMAGE", "RTPLAN", "RTSTRUCT", "RWV", "SC", "SEG", "SM", "SR", "US", "XA", "XC"),
+MODALITIES = frozenset(
+    "CR CT DX IO KO MG MR NM OT PR PT REG RF RTDOSE RTIMAGE RTPLAN RTSTRUCT RWV SC SEG SM SR US "
+    "XA XC".split()
 )
 
 
