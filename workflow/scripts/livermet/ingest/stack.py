@@ -50,9 +50,9 @@ LOCALIZERS = frozenset({"LOCALIZER", "SCOUT", "TOPOGRAM"})
 SCREENS = frozenset({"SCREEN SAVE", "SCREENSAVE", "SCREEN_SAVE", "DISPLAY", "CSA REPORT"})
 COLOURS = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 # What may be told of a header's modality, which could hold anything.
-MODALITIES = frozenset(
-    "CR CT DX IO KO MG MR NM OT PR PT REG RF RTDOSE RTIMAGE RTPLAN RTSTRUCT RWV SC SEG SM SR US "
-    "XA XC".split()
+MODALITIES = re.compile(
+    "CR|CT|DX|IO|KO|MG|MR|NM|OT|PR|PT|REG|RF|RTDOSE|RTIMAGE|RTPLAN|RTSTRUCT|RWV|SC|SEG|SM|SR|US|"
+    "XA|XC"
 )
 
 
@@ -168,7 +168,7 @@ def select_slices(
 
 def _modalities(slices: Sequence[Slice]) -> str:
     found = {s.text("Modality") for s in slices} - {"CT"}
-    return ", ".join(sorted({one if one in MODALITIES else "unknown" for one in found}))
+    return ", ".join(sorted({one if MODALITIES.fullmatch(one) else "unknown" for one in found}))
 
 
 def _left_out(reason: str, before: Sequence[Slice], after: Sequence[Slice], total: int):
