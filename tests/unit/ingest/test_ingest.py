@@ -313,7 +313,7 @@ def test_any_orientation_becomes_ras_without_moving_a_voxel(tmp_path, axes):
 
 def test_padding_and_rounding_are_counted():
     values = np.array([-3024, -1025, -1024.4, -1024, 0.5, 1.5, 40.2, 3071]).reshape(2, 2, 2)
-    units, record = hounsfield(Volume(values, np.eye(4)), "it")
+    units, record, _ = hounsfield(Volume(values, np.eye(4)), "it")
     # Halves go to the even neighbour; -1024.4 rounds to -1024, which is no padding.
     assert units.ravel().tolist() == [-1024, -1024, -1024, -1024, 0, 2, 40, 3071]
     assert record["padding_voxels"] == 2
