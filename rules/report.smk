@@ -42,6 +42,29 @@ PINNED = {
     for environment in sorted(Path(workflow.basedir, "envs").glob("*.yaml"))
     for package, version in pinned_versions(environment).items()
 }
+# The settings that the page and the checklists tell.
+TOLD = {
+    "run": config["run"],
+    "source": SOURCE,
+    "target": TARGET,
+    "name": config["phenotype"]["name"],
+    "entry": "table" if FROM_TABLE else "masks" if FROM_REFERENCE else "scans",
+    "final_model": FINAL_MODEL,
+    "folds": len(FOLDS),
+    "connectivity": config["detection"]["connectivity"],
+    "minimum_lesion_voxels": config["detection"]["minimum_lesion_voxels"],
+    "matching": config["detection"]["matching"][0],
+    "surface_tolerance_mm": config["detection"]["surface_tolerance_mm"],
+    "draws": config["phenotype"]["bootstrap_draws"],
+    "window_days": config["matching"]["window_days"],
+    "positive_above": config["phenotype"]["positive_above"],
+    "protocols": PROTOCOLS,
+    "aggregation": AGGREGATION,
+    "published_weights": config["phenotype"]["published_weights"],
+    "harmonisation": HARMONISATION,
+    "phantoms": STUDY.phantoms is not None,
+    "versions": PINNED,
+}
 
 
 rule tabulate_cohort:
@@ -78,7 +101,6 @@ rule tabulate_classification:
         cross_validation=expand(
             f"{PHENOTYPE}/{{protocol}}/cross_validation.tsv", protocol=PROTOCOLS
         ),
-        choice=CHOICE,
     output:
         table4=exhibit("table4_classification"),
         table_s2=exhibit("tableS2_cross_validation"),
@@ -398,29 +420,7 @@ rule write_report:
         runtime=minutes(10),
     params:
         masked=by_wildcards(STUDY.reported_series),
-        settings={
-            "run": config["run"],
-            "source": SOURCE,
-            "target": TARGET,
-            "name": config["phenotype"]["name"],
-            "entry": "table" if FROM_TABLE else "masks" if FROM_REFERENCE else "scans",
-            "final_model": FINAL_MODEL,
-            "folds": len(FOLDS),
-            "connectivity": config["detection"]["connectivity"],
-            "minimum_lesion_voxels": config["detection"]["minimum_lesion_voxels"],
-            "matching": config["detection"]["matching"][0],
-            "surface_tolerance_mm": config["detection"]["surface_tolerance_mm"],
-            "draws": config["phenotype"]["bootstrap_draws"],
-            "window_days": config["matching"]["window_days"],
-            "positive_above": config["phenotype"]["positive_above"],
-            "protocols": PROTOCOLS,
-            "aggregation": AGGREGATION,
-            "published_weights": config["phenotype"]["published_weights"],
-            "harmonisation": HARMONISATION,
-            "phantoms": STUDY.phantoms is not None,
-            "checklists": "checklists.html",
-            "versions": PINNED,
-        },
+        settings=TOLD,
         texts=TEXTS,
         labels=LABELS,
         versions=pins("report"),
@@ -451,27 +451,13 @@ rule write_checklists:
         runtime=minutes(10),
     params:
         settings={
-            "run": config["run"],
-            "entry": "table" if FROM_TABLE else "masks" if FROM_REFERENCE else "scans",
-            "target": TARGET,
-            "name": config["phenotype"]["name"],
-            "phantoms": STUDY.phantoms is not None,
+            **TOLD,
             "models": MODELS,
-            "final_model": FINAL_MODEL,
-            "folds": len(FOLDS),
-            "window_days": config["matching"]["window_days"],
-            "positive_above": config["phenotype"]["positive_above"],
-            "protocols": PROTOCOLS,
-            "aggregation": AGGREGATION,
             "weightings": config["phenotype"]["weightings"],
-            "published_weights": config["phenotype"]["published_weights"],
-            "harmonisation": HARMONISATION,
             "lasso_alpha": config["phenotype"]["lasso_alpha"],
             "lasso_target": config["phenotype"]["lasso_target"],
             "trees": config["phenotype"]["trees"],
-            "draws": config["phenotype"]["bootstrap_draws"],
             "radiomics": config["radiomics"]["settings"],
-            "versions": PINNED,
         },
         texts=TEXTS,
         labels=LABELS,

@@ -113,8 +113,10 @@ def test_a_score_that_is_not_a_number(study):
 
 def test_a_patient_that_the_ledger_lacks(study):
     table = study.series()
-    newcomer = table.iloc[[0]].assign(series="lits_99", patient="L99")
+    own_files = {"image": "lits_99/ct.nii.gz", "reference": "lits_99/reference.nii.gz"}
+    newcomer = table.iloc[[0]].assign(series="lits_99", patient="L99", **own_files)
     study.write_series(pd.concat([table, newcomer]))
+    write_files(study, own_files)
     text = refusal(study)
     assert "The ledger lacks the patient L99: run make assign." in text
     assert "The ledger lacks the series lits_99: run make assign." in text

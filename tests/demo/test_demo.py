@@ -12,13 +12,13 @@ import yaml
 
 from livermet.cohort.matching import match_samples, patient_strata
 from livermet.config.loading import load_config
-from livermet.files import read_table
 from livermet.images import grid_difference, read_image
 from livermet.ledger.assign import rules_of
 from livermet.ledger.tables import assign, empty_ledger, read_ledger
 from livermet.radiomics.features import FEATURES
 from livermet.report.exhibits import EXHIBITS, files_of
 from livermet.sheets import read_molecular, read_series
+from livermet.tables import read_table
 from livermet.vocabulary import AGGREGATIONS
 
 # Of what exhibits are made under, the smallest demo has all but these.

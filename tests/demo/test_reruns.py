@@ -20,7 +20,7 @@ from itertools import combinations
 
 import pytest
 
-from livermet.files import read_table
+from livermet.tables import read_table
 
 from . import changes
 from .changes import copied, copied_place, jobs_planned, refused

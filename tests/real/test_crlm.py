@@ -9,10 +9,10 @@ import SimpleITK as sitk
 import yaml
 
 from livermet.config.loading import load_config
-from livermet.files import read_table
 from livermet.images import grid_difference, read_image
 from livermet.ledger.assign import assign_from_config
 from livermet.radiomics.features import FEATURES
+from livermet.tables import read_table
 
 SERIES = "crlm_1004"
 

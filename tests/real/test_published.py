@@ -12,12 +12,12 @@ import pytest
 import yaml
 from scipy import stats
 
-from livermet.files import read_table
 from livermet.phenotype import published
 from livermet.phenotype.burden import correlate_burden
 from livermet.phenotype.fits import AS_WRITTEN
 from livermet.phenotype.table import import_table, measured
 from livermet.reproduction import comparison
+from livermet.tables import read_table
 
 TREES, DRAWS = 1000, 1000
 WEIGHTINGS = ["none", "balanced", "auc", "f1"]

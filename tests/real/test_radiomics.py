@@ -14,7 +14,7 @@ from livermet.radiomics.features import (
     feature_extractor,
     mask_features,
 )
-from livermet.radiomics.scans import COUNT
+from livermet.radiomics.scans import LESION_COUNT
 
 # The settings that PyRadiomics' baseline tables name, where they differ from its defaults, and how
 # many of the 107 features each case has a stored value of: cases of texture alone have no others.
@@ -92,5 +92,5 @@ def test_features_have_the_order_of_the_authors_table(shared_data):
     path = shared_data("paper") / "Final_ResampledClassificationData.csv"
     with open(path, newline="") as table:
         header = next(csv.reader(table))
-    first, last = header.index("original_shape_Elongation"), header.index(COUNT)
-    assert header[first : last + 1] == [*FEATURES, COUNT]
+    first, last = header.index("original_shape_Elongation"), header.index(LESION_COUNT)
+    assert header[first : last + 1] == [*FEATURES, LESION_COUNT]

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from livermet.config.loading import load_config
-from livermet.files import read_table
 from livermet.ledger.assign import assign_from_config
 from livermet.radiomics.features import FEATURES
 from livermet.sheets import MOLECULAR_SHEET, SERIES_SHEET
+from livermet.tables import read_table
 
 
 @pytest.fixture(scope="module")

@@ -25,8 +25,8 @@ from livermet.detection.cohort import (
     sets_of_scans,
     size_table,
 )
-from livermet.detection.scores import GROUPS, MATCHING, REFERENCE, SCANS
-from livermet.detection.thresholds import COUNTS, THRESHOLDS
+from livermet.detection.measured import COUNTS, GROUPS, MATCHING, REFERENCE, SCANS
+from livermet.detection.thresholds import THRESHOLDS
 
 from .written import read_back
 

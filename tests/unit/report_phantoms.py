@@ -5,10 +5,11 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from livermet.detection.scores import SCANS
+from livermet.detection.measured import SCANS
 from livermet.ingest.acquisition import acquisition_table
 from livermet.phenotype.burden import correlate_burden
-from livermet.provenance.leakage import audit_roles
+from livermet.provenance.leakage import STALE, audit_roles
+from livermet.report.run import Run
 
 from . import detection_table_phantoms as detection
 from . import statistics_phantoms as statistics
@@ -37,7 +38,6 @@ SETTINGS = {
     "published_weights": "printed",
     "harmonisation": {"by": None, "thin_up_to_mm": 2.5, "minimum_patients": 10},
     "phantoms": True,
-    "checklists": "checklists.html",
     "versions": {"pandas": "3.1.1", "matplotlib": "3.11.2"},
 }
 
@@ -176,9 +176,9 @@ def _tables() -> dict[str, pd.DataFrame]:
         "table1_cohort": cohort.table1_cohort(facts(), ["LiTS", TARGET], TARGET, "NE"),
         "table2_splits": cohort.table2_splits(splits()),
         "table3_segmentation": table3_segmentation(scored, facts(), TARGET, draws=100, seed=1),
-        "table4_classification": classification.table4_classification(scores(), choice()),
+        "table4_classification": classification.table4_classification(scores()),
         "tableS1_acquisition": cohort.table_s1_acquisition(acquisition()),
-        "tableS2_cross_validation": classification.table_s2_cross_validation(cross_validation()),
+        "tableS2_cross_validation": classification.in_paper_order(cross_validation()),
         "tableS3_weighted": classification.table_s3_weighted(scores()),
         "failures": tabulate_failures(panels()),
     }
@@ -189,3 +189,21 @@ def tables() -> dict[str, pd.DataFrame]:
     """Every table of a run that has all parts: images, both protocols, printed values."""
     own = {name: table.copy() for name, table in _tables().items()}
     return own | detection.tables() | statistics.tables()
+
+
+def run() -> Run:
+    """The whole run, without its figures."""
+    behind = {
+        "facts": facts(),
+        "exclusions": exclusions(),
+        "burden": burden(),
+        "leakage_audit": audit(),
+        "stale_models": pd.DataFrame(columns=STALE.names),
+        "choice": choice(),
+    }
+    return Run(SETTINGS, tables() | behind)
+
+
+def run_of(tables: dict[str, pd.DataFrame], **settings) -> Run:
+    """A run of these tables alone."""
+    return Run(SETTINGS | settings, tables)

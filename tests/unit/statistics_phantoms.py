@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from livermet.phenotype.choice import CHOICE
 from livermet.phenotype.fits import CORRECTED, PUBLISHED, selection_table
 from livermet.phenotype.harmonisation import count_batches
 from livermet.phenotype.metrics import TEST_METRICS
@@ -34,17 +33,6 @@ from .prediction_phantoms import baselines, intervals
 from .written import read_back
 
 PRINTED = Path(__file__).parents[2] / "config" / "published_values.yaml"
-
-
-def choice(model: str = "RF", weighting: str = "balanced") -> pd.DataFrame:
-    """The record of a choice that cross-validation would not make: of a model with class weights.
-
-    Readers take the record for what it says.
-    """
-    table = made.choice()
-    table["chosen"] = table["model"].eq(model) & table["weighting"].eq(weighting)
-    table.loc[table["chosen"], "auc"] = 0.6
-    return table[CHOICE.names]
 
 
 def of_model(protocol: str, model: str, part: str) -> pd.DataFrame:

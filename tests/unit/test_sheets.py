@@ -380,9 +380,21 @@ def make(place, content=b""):
         ("ct.raw", b"values", "names values without their header"),
         ("ct.img", b"values", "names values without their header"),
         ("ct.hdr", b"\0" * 348, "names a header of ANALYZE"),
-        ("ct.mhd", b"ElementDataFile = ct.raw\n", "whose values are not there (1 of 1 files"),
-        ("ct.mhd", b"ElementDataFile = s%03d.raw 1 9 1\n", "by a pattern; save the volume as one"),
-        ("ct.nhdr", b"NRRD0004\ndata file: ct.raw\n", "whose values are not there (1 of 1 files"),
+        (
+            "ct.mhd",
+            b"ElementDataFile = ct.raw\n",
+            "names a header whose values are not there (1 of 1 files",
+        ),
+        (
+            "ct.mhd",
+            b"ElementDataFile = s%03d.raw 1 9 1\n",
+            "names a header whose values lie in files that it names by a pattern; save the",
+        ),
+        (
+            "ct.nhdr",
+            b"NRRD0004\ndata file: ct.raw\n",
+            "names a header whose values are not there (1 of 1 files",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_without_its_path(tmp_path, column, name, content, told):

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import prepared
@@ -15,6 +14,7 @@ from livermet.statistics.stability import (
     summarise_selections,
     tabulate_stability,
 )
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     given, params, outputs = snakemake.input, snakemake.params, snakemake.output

@@ -1,8 +1,8 @@
 """Rule assign_harmonisation: give each series the batch that its features are harmonised by."""
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.harmonisation import BATCHES, assign_batches, name_batches
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from livermet.errors import stop_on
-from livermet.files import read_json, read_table, write_table
+from livermet.files import read_json
 from livermet.jobs import job
 from livermet.ledger.tables import read_ledger
 from livermet.provenance.code import file_checksum
@@ -18,6 +18,7 @@ from livermet.provenance.leakage import (
     leaks,
     stale_cases,
 )
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     features = read_table(snakemake.input.features, dtype={"unique_pt": str, "Fold": str})

@@ -1,6 +1,5 @@
 """Rule bootstrap_metrics: test metrics with intervals, and scores over the folds, of a protocol."""
 
-from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.baselines import BASELINES
 from livermet.phenotype.fits import read_rows
@@ -10,6 +9,7 @@ from livermet.phenotype.metrics import (
     bootstrap_metrics,
     summarise_folds,
 )
+from livermet.tables import write_table
 
 with job(snakemake) as log:
     draws, seed = snakemake.params.draws, snakemake.params.seed

@@ -1,6 +1,5 @@
 """Rule calibrate_models: are probabilities right, and what are decisions by them worth."""
 
-from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.fits import read_rows
 from livermet.statistics.calibration import (
@@ -11,6 +10,7 @@ from livermet.statistics.calibration import (
     judged,
 )
 from livermet.statistics.decision_curve import DECISIONS, decision_curve, of_chosen
+from livermet.tables import write_table
 
 with job(snakemake) as log:
     given, outputs = snakemake.input, snakemake.output

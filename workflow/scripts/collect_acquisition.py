@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from livermet.files import read_json, write_table
+from livermet.files import read_json
 from livermet.ingest.acquisition import ACQUISITION, acquisition_table
 from livermet.jobs import job
+from livermet.tables import write_table
 
 with job(snakemake) as log:
     given = snakemake.input

@@ -1,18 +1,9 @@
 """Rule collect_detection: one table of each kind for a model, of all scans that it predicts."""
 
-from livermet.detection.scores import GROUPS, LESIONS, MATCHING, SCANS
-from livermet.detection.thresholds import COUNTS
-from livermet.files import write_table
+from livermet.detection.measured import MEASURED
 from livermet.jobs import job
 from livermet.ledger.batches import as_values, read_batches, stop_on_missing
-
-CONTRACTS = {
-    "scans": SCANS,
-    "lesions": LESIONS,
-    "matching": MATCHING,
-    "groups": GROUPS,
-    "froc": COUNTS,
-}
+from livermet.tables import write_table
 
 with job(snakemake) as log:
     given, series = snakemake.input, snakemake.params.series
@@ -22,4 +13,4 @@ with job(snakemake) as log:
         if name == "scans":
             stop_on_missing(table, series, f"the scores of {snakemake.wildcards.model}")
         log.info("%s: %d rows", name, len(table))
-        write_table(as_values(table), path, CONTRACTS[name])
+        write_table(as_values(table), path, MEASURED[name])

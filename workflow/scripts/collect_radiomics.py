@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.ledger.batches import as_values, read_batches, stop_on_missing
 from livermet.radiomics.aggregation import aggregate
@@ -14,6 +13,7 @@ from livermet.radiomics.tables import (
     feature_table,
     with_matches,
 )
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     given, params, output = snakemake.input, snakemake.params, snakemake.output

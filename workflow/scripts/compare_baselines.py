@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.baselines import BASELINES
 from livermet.phenotype.corrected import UNWEIGHTED
@@ -13,6 +12,7 @@ from livermet.phenotype.metrics import (
     compare_baselines,
     intervals_by_unit,
 )
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params

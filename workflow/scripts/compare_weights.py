@@ -1,9 +1,9 @@
 """Rule compare_weights: the printed class weights beside those that the paper's search finds."""
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.table import read_feature_table
 from livermet.reproduction.comparison import WEIGHT_SEARCH, compare_weights
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     table = read_feature_table(snakemake.input.features, snakemake.params.name)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.fits import AS_WRITTEN, read_rows
 from livermet.phenotype.table import read_feature_table
 from livermet.reproduction.comparison import REPRODUCTION, compare, facts_of_table, scores_of_models
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     given = snakemake.input

@@ -1,12 +1,12 @@
 """Rule correct_stepwise: the ladder from the published procedure to the corrected one."""
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.baselines import BASELINES
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import UNWEIGHTED, Settings
 from livermet.phenotype.fits import read_rows
 from livermet.phenotype.table import read_feature_table
+from livermet.tables import read_table, write_table
 from livermet.validation.ladder import CORRECTIONS, Protocols, climb, tabulate
 
 with job(snakemake) as log:

@@ -1,9 +1,9 @@
 """Rule correlate_burden: tumour burden against the molecular score and class."""
 
-from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.burden import BURDEN, correlate_burden
 from livermet.phenotype.table import read_feature_table
+from livermet.tables import write_table
 
 with job(snakemake) as log:
     table = read_feature_table(snakemake.input.features, snakemake.params.name)

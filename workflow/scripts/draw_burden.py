@@ -1,10 +1,10 @@
 """Rule draw_burden: figure 3, tumour burden against the molecular score and by class."""
 
 from livermet.cohort.facts import studies_with_burden
-from livermet.files import read_table
 from livermet.jobs import job
 from livermet.report.burden.figures import burden
 from livermet.report.drawing import save
+from livermet.tables import read_table
 
 with job(snakemake) as log:
     studies = studies_with_burden(read_table(snakemake.input.facts, dtype={"series": str}))

@@ -1,9 +1,9 @@
 """Rule draw_burden_agreement: the final model's tumour burden beside that of the reference."""
 
-from livermet.files import read_table
 from livermet.jobs import job
 from livermet.report.detection.figures import agreement_of_burden
 from livermet.report.drawing import save
+from livermet.tables import read_table
 
 with job(snakemake) as log:
     model = snakemake.params.model

@@ -1,9 +1,9 @@
 """Rule draw_corrections: the ladder, from the published procedure to the corrected one."""
 
-from livermet.files import read_table
 from livermet.jobs import job
 from livermet.report.drawing import save
 from livermet.report.ladder.figures import corrections
+from livermet.tables import read_table
 
 with job(snakemake) as log:
     steps = read_table(snakemake.input.corrections)

@@ -1,9 +1,9 @@
 """Rule draw_failures: figure 5, where the chosen classifier of each protocol is wrong."""
 
-from livermet.files import read_table
 from livermet.jobs import job
 from livermet.report.classification.figures import failures
 from livermet.report.drawing import save
+from livermet.tables import read_table
 from livermet.validation.failures import panels_of_tables
 
 with job(snakemake) as log:

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from livermet.files import read_table
 from livermet.jobs import job
 from livermet.report.drawing import save
 from livermet.report.features.figures import features
+from livermet.tables import read_table
 
 with job(snakemake) as log:
     paths = snakemake.input.selection

@@ -1,10 +1,10 @@
 """Rule draw_flow: figure 1, what each exclusion removes and where the rest goes."""
 
-from livermet.files import read_table
 from livermet.jobs import job
 from livermet.report.cohort.figures import flow
 from livermet.report.cohort.tables import flow_of_facts
 from livermet.report.drawing import save
+from livermet.tables import read_table
 
 with job(snakemake) as log:
     if snakemake.input.exclusions:

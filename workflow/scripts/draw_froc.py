@@ -1,9 +1,9 @@
 """Rule draw_froc: sensitivity against false positives per scan, over the threshold."""
 
-from livermet.files import read_table
 from livermet.jobs import job
 from livermet.report.detection.figures import froc
 from livermet.report.drawing import save
+from livermet.tables import read_table
 
 with job(snakemake) as log:
     table = read_table(snakemake.input.froc)

@@ -1,9 +1,9 @@
 """Rule draw_lesion_sizes: sensitivity by the diameter of the reference lesion."""
 
-from livermet.files import read_table
 from livermet.jobs import job
 from livermet.report.detection.figures import sensitivity_by_size
 from livermet.report.drawing import save
+from livermet.tables import read_table
 
 with job(snakemake) as log:
     table = read_table(snakemake.input.sizes)

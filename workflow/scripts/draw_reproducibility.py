@@ -1,9 +1,9 @@
 """Rule draw_reproducibility: agreement of reconstructions, and what LASSO keeps choosing."""
 
-from livermet.files import read_table
 from livermet.jobs import job
 from livermet.report.drawing import save
 from livermet.report.features.figures import reproducibility
+from livermet.tables import read_table
 
 with job(snakemake) as log:
     reliability = read_table(snakemake.input.reproducibility)

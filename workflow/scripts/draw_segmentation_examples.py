@@ -3,12 +3,12 @@
 Where the masks were given, the scans with the largest, the median and the smallest burden.
 """
 
-from livermet.files import read_table
 from livermet.jobs import job
 from livermet.report.drawing import save
 from livermet.report.segmentation.examples import ranked_scans, read_example, scans_by_burden
 from livermet.report.segmentation.figures import segmentation_examples
 from livermet.report.words import model as model_name
+from livermet.tables import read_table
 
 with job(snakemake) as log:
     inputs, params = snakemake.input, snakemake.params

@@ -1,11 +1,11 @@
 """Rule fit_corrected: fit and tune one classifier in each fold, over all weightings."""
 
-from livermet.files import read_table
 from livermet.jobs import job
 from livermet.phenotype import corrected
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.fits import write_fits
 from livermet.phenotype.table import read_feature_table
+from livermet.tables import read_table
 
 with job(snakemake) as log:
     params, classifier = snakemake.params, snakemake.wildcards.classifier

@@ -1,10 +1,10 @@
 """Rule fit_published: fit and score one classifier as the paper did, over all weightings."""
 
-from livermet.files import read_table
 from livermet.jobs import job
 from livermet.phenotype import published
 from livermet.phenotype.fits import write_fits
 from livermet.phenotype.table import read_feature_table
+from livermet.tables import read_table
 
 with job(snakemake) as log:
     params, given = snakemake.params, snakemake.input

@@ -10,9 +10,9 @@ from livermet.cohort.facts import (
     masks_of_scans,
     measured_by_lesion,
 )
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.sheets import read_series
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     inputs, cohorts = snakemake.input, snakemake.params.cohorts

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.phenotype.published import WEIGHTS
+from livermet.phenotype.columns import WEIGHTS
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     weights = pd.concat([read_table(path) for path in snakemake.input.parts])

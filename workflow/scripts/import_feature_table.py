@@ -1,8 +1,8 @@
 """Rule import_feature_table: check a finished feature table and complete its columns."""
 
-from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.table import as_published_columns, import_table, imported_table
+from livermet.tables import write_table
 
 with job(snakemake) as log:
     params = snakemake.params

@@ -12,10 +12,10 @@ from livermet.cohort.matching import (
     match_samples,
     split_report,
 )
-from livermet.files import write_table
 from livermet.jobs import job
 from livermet.ledger.tables import read_ledger
 from livermet.sheets import read_molecular
+from livermet.tables import write_table
 
 with job(snakemake) as log:
     params = snakemake.params

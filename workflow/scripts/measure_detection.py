@@ -2,15 +2,9 @@
 
 import pandas as pd
 
-from livermet.detection.scores import (
-    GROUPS,
-    MATCHING,
-    SCANS,
-    lesions_by,
-    measure_scan,
-    scan_table,
-)
-from livermet.detection.thresholds import COUNTS, froc_counts
+from livermet.detection.measured import COUNTS, MEASURED, lesions_by
+from livermet.detection.scores import measure_scan, scan_table
+from livermet.detection.thresholds import froc_counts
 from livermet.images import read_image
 from livermet.jobs import job
 from livermet.ledger.batches import write_parts
@@ -19,13 +13,7 @@ with job(snakemake) as log:
     given, output, model = snakemake.input, snakemake.output, snakemake.wildcards.model
     settings = snakemake.params.settings
     kept = {name: settings[name] for name in settings if name != "surface_tolerance_mm"}
-    contracts = {
-        "scans": SCANS,
-        "lesions": lesions_by(settings["matching"]),
-        "matching": MATCHING,
-        "groups": GROUPS,
-        "froc": COUNTS,
-    }
+    contracts = MEASURED | {"lesions": lesions_by(settings["matching"])}
     tables = {name: [] for name, _ in output.items()}
     references, probabilities = iter(given.references), iter(given.probabilities)
     for (series, scan), path in zip(

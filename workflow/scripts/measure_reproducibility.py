@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.corrected import prepared
 from livermet.phenotype.table import read_feature_table
 from livermet.statistics.reproducibility import REPRODUCIBILITY, measure_reproducibility
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params

@@ -1,10 +1,10 @@
 """Rule permute_labels: cross-validate the whole procedure under exchanged labels."""
 
-from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import Settings
 from livermet.phenotype.table import read_feature_table
+from livermet.tables import write_table
 from livermet.validation.permutation import AUCS, permutation_aucs
 
 with job(snakemake) as log:

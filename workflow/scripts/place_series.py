@@ -3,8 +3,8 @@
 import pandas as pd
 
 from livermet.cohort.matching import SERIES_PLACES
-from livermet.files import write_table
 from livermet.jobs import job
+from livermet.tables import write_table
 
 with job(snakemake) as log:
     places = pd.DataFrame(snakemake.params.rows, columns=SERIES_PLACES.names)

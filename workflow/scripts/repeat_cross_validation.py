@@ -1,10 +1,10 @@
 """Rule repeat_cross_validation: nested cross-validation over all patients, again and again."""
 
-from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import Settings, prepared
 from livermet.phenotype.table import read_feature_table
+from livermet.tables import write_table
 from livermet.validation.repeats import REPEATED, repeat_baselines, repeat_cross_validation
 
 with job(snakemake) as log:

@@ -7,10 +7,10 @@ import os
 
 os.environ["OPENBLAS_CORETYPE"] = snakemake.wildcards.kernel
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.table import read_feature_table
 from livermet.reproduction.comparison import REPEATS, repeat_logistic_regression
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     params = snakemake.params

@@ -7,10 +7,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pandas as pd
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.table import read_feature_table
 from livermet.reproduction.comparison import REPEATS, repeat_xgboost
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     params = snakemake.params

@@ -18,8 +18,8 @@ from livermet.detection.cohort import (
 )
 from livermet.detection.comparison import COMPARISON, comparison_table
 from livermet.detection.froc import CURVES, froc_table
-from livermet.files import read_table, write_table
 from livermet.jobs import job
+from livermet.tables import read_table, write_table
 
 
 def read_all(paths: list[str]) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 import joblib
 import pandas as pd
 
-from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.baselines import BASELINES
 from livermet.phenotype.choice import CHOICE, choose
@@ -11,6 +10,7 @@ from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import UNWEIGHTED, prepared, score_test
 from livermet.phenotype.fits import PREDICTIONS, read_rows
 from livermet.phenotype.table import read_feature_table
+from livermet.tables import write_table
 
 with job(snakemake) as log:
     table = prepared(read_feature_table(snakemake.input.features, snakemake.params.name))

@@ -1,9 +1,10 @@
 """Rule search_published_weights: score one part of the paper's 200 class weights."""
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
-from livermet.phenotype.published import CANDIDATE_WEIGHTS, WEIGHTS, search_weights
+from livermet.phenotype.columns import WEIGHTS
+from livermet.phenotype.published import CANDIDATE_WEIGHTS, search_weights
 from livermet.phenotype.table import read_feature_table
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     params, wildcards = snakemake.params, snakemake.wildcards

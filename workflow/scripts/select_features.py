@@ -1,12 +1,12 @@
 """Rule select_features: choose features by LASSO, as one protocol does."""
 
-from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype import corrected, published
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.fits import PUBLISHED, SELECTION
 from livermet.phenotype.harmonisation import check_measured
 from livermet.phenotype.table import read_feature_table
+from livermet.tables import write_table
 
 with job(snakemake) as log:
     params = snakemake.params

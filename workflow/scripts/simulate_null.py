@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from livermet.files import write_table
 from livermet.jobs import job
+from livermet.tables import write_table
 from livermet.validation.null import COHORTS, simulate
 
 with job(snakemake) as log:

@@ -1,8 +1,8 @@
 """Rule summarise_repeats: metrics of the repeated cross-validation, with intervals by patient."""
 
-from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.fits import read_rows
+from livermet.tables import write_table
 from livermet.validation.repeats import SUMMARY, summarise_repeats
 
 with job(snakemake) as log:

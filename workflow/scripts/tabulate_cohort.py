@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.report.cohort.tables import (
     KEYS,
@@ -14,6 +13,7 @@ from livermet.report.cohort.tables import (
     table2_splits,
     table_s1_acquisition,
 )
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     inputs, params, outputs = snakemake.input, snakemake.params, snakemake.output

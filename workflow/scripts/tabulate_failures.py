@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
 from livermet.phenotype.chosen import chosen_models
+from livermet.tables import read_table, write_table
 from livermet.validation.failures import (
     CURVES,
     FAILURES,

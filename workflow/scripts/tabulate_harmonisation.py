@@ -1,6 +1,5 @@
 """Rule tabulate_harmonisation: the batches, and what they explain of each feature."""
 
-from livermet.files import write_table
 from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import prepared
@@ -11,6 +10,7 @@ from livermet.phenotype.harmonisation import (
     count_batches,
 )
 from livermet.phenotype.table import read_feature_table
+from livermet.tables import write_table
 
 with job(snakemake) as log:
     given = snakemake.input

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from livermet.files import read_table, write_table
 from livermet.jobs import job
+from livermet.tables import read_table, write_table
 from livermet.validation.masks import MASKS, MaskScores, compare_masks
 
 

@@ -8,8 +8,8 @@ from livermet.detection.table3 import (
     table3_of_given_masks,
     table3_segmentation,
 )
-from livermet.files import read_table, write_table
 from livermet.jobs import job
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     texts = {"series": str, "patient": str}

@@ -3,17 +3,18 @@
 from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
 import SimpleITK as sitk
 import torch
 
-from livermet.files import write_json, write_table
+from livermet.files import write_json
 from livermet.jobs import job
 from livermet.monai.networks import device_of, save_state
+from livermet.monai.progress import TRAINING, training_table
 from livermet.monai.settings import VALIDATION_FOLD, Settings
-from livermet.monai.training import TRAINING, fingerprint_of, train
+from livermet.monai.training import fingerprint_of, train
 from livermet.monai.volumes import read_case
 from livermet.provenance.code import file_checksum
+from livermet.tables import write_table
 
 PACKAGES = ("monai", "numpy", "simpleitk", "torch")
 
@@ -84,5 +85,5 @@ with job(snakemake) as log:
         },
         snakemake.output.record,
     )
-    write_table(pd.DataFrame(progress.rows), snakemake.output.training, TRAINING)
+    write_table(training_table(progress.rows), snakemake.output.training, TRAINING)
     checkpoint.unlink(missing_ok=True)

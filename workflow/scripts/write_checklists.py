@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from livermet.files import read_table, whole_file, write_table
+from livermet.files import whole_file
 from livermet.jobs import job
 from livermet.report.checklists import (
     CHECKLISTS,
@@ -14,16 +14,15 @@ from livermet.report.checklists import (
     render,
     table_of,
 )
-from livermet.report.evidence.artifacts import Artifacts
+from livermet.report.run import Run
+from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     # 'none' is a weighting here and no missing value; a patient or fold may be named by a number.
     texts = dict.fromkeys(("patient", "place", "fold"), str)
     options = {"keep_default_na": False, "na_values": [""], "dtype": texts}
     paths = map(Path, sorted(set(snakemake.input)))
-    run = Artifacts(
-        snakemake.params.settings, {path.stem: read_table(path, **options) for path in paths}
-    )
+    run = Run(snakemake.params.settings, {path.stem: read_table(path, **options) for path in paths})
     filled = [(checklist, answers(checklist, run)) for checklist in read_checklists()]
     table = pd.concat([table_of(*one) for one in filled])
     write_table(table, snakemake.output.table, CHECKLISTS)

@@ -23,8 +23,9 @@ from livermet.detection.cohort import (
     summarise,
 )
 from livermet.detection.intervals import Draws, estimate
-from livermet.detection.scores import LESIONS, SCANS, lesions_by, measure_scan
-from livermet.files import read_table, write_table
+from livermet.detection.measured import LESIONS, SCANS, lesions_by
+from livermet.detection.scores import measure_scan
+from livermet.tables import read_table, write_table
 
 from ..detection_phantoms import BRIDGE, FAR, LEFT, RIGHT, label_map, scan
 

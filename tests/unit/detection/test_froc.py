@@ -8,7 +8,8 @@ import SimpleITK as sitk
 from livermet.contracts import check
 from livermet.detection.cohort import sets_of_scans
 from livermet.detection.froc import CURVES, froc_table
-from livermet.detection.thresholds import COUNTS, THRESHOLDS, froc_counts
+from livermet.detection.measured import COUNTS
+from livermet.detection.thresholds import THRESHOLDS, froc_counts
 from livermet.errors import InputError
 from livermet.images import probability_bytes
 

@@ -8,18 +8,8 @@ import pytest
 import SimpleITK as sitk
 
 from livermet.contracts import check
-from livermet.detection.scores import (
-    GROUPS,
-    LESIONS,
-    MATCHING,
-    SCANS,
-    ScanScores,
-    dice,
-    lesions_by,
-    measure_scan,
-    overlap_scores,
-    scan_table,
-)
+from livermet.detection.measured import GROUPS, LESIONS, MATCHING, SCANS, lesions_by
+from livermet.detection.scores import ScanScores, dice, measure_scan, overlap_scores, scan_table
 from livermet.errors import InputError
 
 from ..detection_phantoms import BRIDGE, FAR, LEFT, RIGHT, label_map

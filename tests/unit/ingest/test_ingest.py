@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from livermet.contracts import check
-from livermet.errors import InputError
+from livermet.errors import ContractError, InputError
 from livermet.files import write_json
 from livermet.images import read_image, write_image
 from livermet.ingest.acquisition import ACQUISITION, acquisition_table
@@ -313,7 +313,7 @@ def test_any_orientation_becomes_ras_without_moving_a_voxel(tmp_path, axes):
 
 def test_padding_and_rounding_are_counted():
     values = np.array([-3024, -1025, -1024.4, -1024, 0.5, 1.5, 40.2, 3071]).reshape(2, 2, 2)
-    units, record = hounsfield(Volume(values, np.eye(4)), "it")
+    units, record, _ = hounsfield(Volume(values, np.eye(4)), "it")
     # Halves go to the even neighbour; -1024.4 rounds to -1024, which is no padding.
     assert units.ravel().tolist() == [-1024, -1024, -1024, -1024, 0, 2, 40, 3071]
     assert record["padding_voxels"] == 2
@@ -520,6 +520,14 @@ def test_every_record_has_its_columns_in_the_table(tmp_path, ct_image):
         ACQUISITION,
         "cohort/acquisition.tsv",
     )
+
+
+def test_a_field_without_a_column_is_told_and_not_lost():
+    told = {"a1": dict.fromkeys(ACQUISITION.names) | {"new": 1}}
+    table = acquisition_table({"a1": {"cohort": "T", "phase": ""}}, told)
+    assert list(table) == [*ACQUISITION.names, "new"]
+    with pytest.raises(ContractError, match="it has new"):
+        check(table, ACQUISITION, "cohort/acquisition.tsv")
 
 
 def test_records_are_json(tmp_path):

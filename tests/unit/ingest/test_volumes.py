@@ -12,8 +12,9 @@ import pytest
 import SimpleITK as sitk
 
 from livermet.errors import InputError
+from livermet.formats import format_of
 from livermet.ingest.series import ingest_volume
-from livermet.ingest.volume import format_of, read_volume
+from livermet.ingest.volume import read_volume
 
 AFFINE = np.diag([1.5, 2, 5, 1.0])
 NAME = "Doe^Jane"
@@ -99,7 +100,7 @@ def test_a_volume_is_read_whole(tmp_path, kind):
     ct, acquisition, quality = ingest_volume("a1", path)
     assert (sitk.GetArrayFromImage(ct).transpose(2, 1, 0) == values()).all()
     assert ct.GetSpacing() == pytest.approx((1.5, 2, 5))
-    assert acquisition["source_format"] == format_of(path)
+    assert acquisition["source_format"] == format_of(path.name)
     assert [w for w in quality["warnings"] if "HU" not in w] == []
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from livermet.contracts import check
 from livermet.errors import ContractError, InputError
-from livermet.files import write_table
 from livermet.ledger.tables import (
     Ledger,
     Rules,
@@ -29,6 +28,7 @@ from livermet.provenance.leakage import (
     leaks,
     stale_cases,
 )
+from livermet.tables import write_table
 
 RULES = Rules(
     folds=2,
@@ -181,6 +181,8 @@ def test_two_places_of_a_patient_are_refused(tmp_path):
     ledger = Ledger(splits, pd.DataFrame(columns=["series", "batch"]))
     with pytest.raises(ContractError, match="two rows are of patient a"):
         write_ledger(ledger, tmp_path / "refused")
+    # No seal either, which would vouch for lines that are in no table.
+    assert list(tmp_path.rglob("*")) == []
     splits.to_csv(tmp_path / "splits.tsv", sep="\t", index=False)
     with pytest.raises(InputError, match="patient 'a' two places"):
         read_ledger(tmp_path)

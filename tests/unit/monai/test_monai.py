@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 import SimpleITK as sitk
 import torch
@@ -21,8 +20,9 @@ from livermet.monai.networks import (
     save_state,
 )
 from livermet.monai.prediction import predict_scan
+from livermet.monai.progress import TRAINING, training_table
 from livermet.monai.settings import Settings, settings_of, split_by_fold
-from livermet.monai.training import TRAINING, Patches, dice, fingerprint_of, train
+from livermet.monai.training import Patches, dice, fingerprint_of, train
 from livermet.monai.volumes import (
     ct_on_network_grid,
     labels_on_ct_grid,
@@ -335,7 +335,7 @@ def test_fingerprint_changes_with_any_part_of_the_origin():
 def test_best_weights_are_those_of_the_best_row(tmp_path):
     done = run_training("unet", tmp_path)
     assert done.iteration == 6
-    check(pd.DataFrame(done.rows), TRAINING, "monai/unet/training.tsv")
+    check(training_table(done.rows), TRAINING, "monai/unet/training.tsv")
     assert done.best == max(done.rows, key=lambda row: row["dice_liver"] + row["dice_lesion"])
 
 
@@ -379,3 +379,12 @@ def test_absent_gpu_is_told_in_words():
     assert device_of("auto") == CPU
     with pytest.raises(InputError, match=r"device is cuda"):
         device_of("cuda")
+
+
+def test_a_loss_that_is_no_number_loses_no_training():
+    scores = {"dice_liver": 0.5, "dice_lesion": 0.0}
+    losses = (0.25, float("inf"), float("nan"))
+    rows = [{"iteration": 10 * n, "loss": loss, **scores} for n, loss in enumerate(losses, 1)]
+    table = training_table(rows)
+    check(table, TRAINING, "monai/unet/training.tsv")
+    assert table["loss"].isna().tolist() == [False, True, True]

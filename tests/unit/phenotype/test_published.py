@@ -12,6 +12,7 @@ from livermet.contracts import check
 from livermet.errors import InputError
 from livermet.phenotype import published
 from livermet.phenotype.classifiers import published_classifier
+from livermet.phenotype.columns import WEIGHTS
 from livermet.phenotype.fits import CROSS_VALIDATION, PREDICTIONS, SELECTION
 from livermet.phenotype.table import FEATURES
 
@@ -129,7 +130,7 @@ def test_search_of_weights_takes_the_first_best(table, selection):
     assert published.CANDIDATE_WEIGHTS[[0, -1]] == pytest.approx([0.05, 10.0])
     weights = published.CANDIDATE_WEIGHTS[::20]
     found = published.search_weights(table, selection, "XGB", 10, weights)
-    check(found, published.WEIGHTS, "phenotype/nnunet/published/XGB/weights/1.tsv")
+    check(found, WEIGHTS, "phenotype/nnunet/published/XGB/weights/1.tsv")
     fit = published.fit(table, selection, "XGB", ["f1"], trees=10, found=found)
     best = found.loc[found["f1"] == found["f1"].max(), "weight"].iloc[0]
     assert fit.cross_validation_table()["positive_weight"].iloc[0] == best

@@ -11,7 +11,6 @@ import pytest
 import livermet
 from livermet.contracts import check
 from livermet.errors import InputError
-from livermet.files import write_table
 from livermet.phenotype.table import (
     FEATURES,
     RADIOMIC_FEATURES,
@@ -22,6 +21,7 @@ from livermet.phenotype.table import (
     read_feature_table,
 )
 from livermet.radiomics import features as radiomics
+from livermet.tables import write_table
 
 from .. import phenotype_phantoms as made
 

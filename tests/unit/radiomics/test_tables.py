@@ -8,10 +8,10 @@ import SimpleITK as sitk
 from livermet.contracts import check
 from livermet.detection.scores import measure_scan
 from livermet.errors import InputError
-from livermet.files import read_table
 from livermet.ledger.batches import as_values
 from livermet.radiomics.scans import scan_features
 from livermet.radiomics.tables import COHORT_LESIONS, with_matches
+from livermet.tables import read_table
 
 SHAPE = (8, 12, 14)
 # By volume the reference's lesions are 1: 16, 2: 8 and 3: 4 voxels.

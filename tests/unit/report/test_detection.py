@@ -12,9 +12,9 @@ from livermet.report.detection.content import (
     SHOWN_THRESHOLDS,
     TEST_PATIENTS,
     comparison_sentences,
-    detection_sentences,
     lesion_free_sentences,
     rule_sentences,
+    sentences,
     size_sentences,
 )
 from livermet.report.detection.figures import (
@@ -30,6 +30,7 @@ from livermet.report.segmentation.lits_challenge import LITS_CHALLENGE
 from livermet.report.words import MISSING
 
 from .. import detection_table_phantoms as made
+from ..report_phantoms import run_of
 from .test_figures import texts
 
 FINAL, TARGET = "nnunet_finetuned", "mSCLC"
@@ -296,52 +297,48 @@ def test_a_figure_of_nothing_says_so(draw, told):
 
 
 def test_the_loosest_and_the_strictest_rule_are_told():
-    (told,) = rule_sentences(made.tables(), FINAL, TARGET)
+    (told,) = rule_sentences(run_of(made.tables()))
     assert "finds 90% of the lesions by the loosest (any overlap; PPV 0.70)" in told
     assert "50% of the lesions by the strictest (IoU 0.5; PPV 0.40) of 2 rules" in told
     table = made.scores()
     table.loc[table["metric"].eq("sensitivity"), "value"] = 0.5
-    (same,) = rule_sentences({"detection_scores": table}, FINAL, TARGET)
+    (same,) = rule_sentences(run_of({"detection_scores": table}))
     assert "by each of 2 rules the final model finds 50%" in same
 
 
 def test_sizes_and_lesion_free_scans_are_told():
-    (sizes,) = size_sentences(made.tables(), FINAL, TARGET)
+    (sizes,) = size_sentences(run_of(made.tables()))
     counted = "4 of 5 at 5-10 mm, 4 of 4 at 10-20 mm, 1 of 1 at > 20 mm"
     assert sizes == f"Lesions by diameter: the final model finds {counted}."
-    (free,) = lesion_free_sentences(made.tables(), FINAL, TARGET)
+    (free,) = lesion_free_sentences(run_of(made.tables()))
     assert "On 4 scans that the radiology report reads as free of lesions" in free
     assert "predicts 0.60 ml on average (SD 1.20 ml; any lesion in 25% of them)" in free
     alone = made.lesion_free()
     alone.loc[alone["metric"].eq("predicted_ml_sd"), "value"] = np.nan
-    (free,) = lesion_free_sentences({"detection_lesion_free": alone}, FINAL, TARGET)
+    (free,) = lesion_free_sentences(run_of({"detection_lesion_free": alone}))
     assert "0.60 ml on average (any lesion in 25% of them)" in free
 
 
 def test_models_that_differ_after_holm_are_named_with_the_score():
-    (told,) = comparison_sentences(made.tables(), FINAL, TARGET)
+    (told,) = comparison_sentences(run_of(made.tables()))
     assert told.startswith("Models that differ on 9 patients after Holm's correction (of 1 pair)")
     assert told.endswith("U-Net (MONAI) and nnU-Net, fine-tuned in Lesion Dice.")
     alike = made.comparison().assign(p_holm=0.25)
-    (none,) = comparison_sentences({"detection_comparison": alike}, FINAL, TARGET)
+    (none,) = comparison_sentences(run_of({"detection_comparison": alike}))
     assert "none of 1 pair differs in any of 8 scores" in none
     assert "smallest p 0.250" in none
 
 
 def test_no_sentence_without_numbers_and_none_without_tables():
-    assert detection_sentences({}, FINAL, TARGET) == []
-    assert (
-        detection_sentences(
-            {name: table[:0] for name, table in made.tables().items()}, FINAL, TARGET
-        )
-        == []
-    )
+    assert sentences(run_of({})) == []
+    assert sentences(run_of({name: table[:0] for name, table in made.tables().items()})) == []
     empty = {
         name: table.assign(**{column: np.nan for column in table.select_dtypes("float").columns})
         for name, table in made.tables().items()
     }
-    assert detection_sentences(empty, FINAL, TARGET) == []
-    assert detection_sentences(made.tables(), None, TARGET)[0].startswith("Models that differ")
+    assert sentences(run_of(empty)) == []
+    unknown = run_of(made.tables(), final_model=None)
+    assert sentences(unknown)[0].startswith("Models that differ")
 
 
 def test_the_challenges_numbers_are_those_of_its_report():

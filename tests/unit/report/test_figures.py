@@ -6,9 +6,9 @@ import pytest
 import SimpleITK as sitk
 
 from livermet.errors import InputError
-from livermet.phenotype.chosen import Choice, chosen_models
-from livermet.report import words
-from livermet.report.classification.figures import calibration, of_model
+from livermet.phenotype.chosen import chosen_models
+from livermet.report.classification.figures import calibration
+from livermet.report.classification.tables import of_corrected
 from livermet.report.drawing import save
 from livermet.report.features.figures import reproducibility, side_by_side
 from livermet.report.features.lists import (
@@ -135,11 +135,10 @@ def test_the_model_is_chosen_by_cross_validation():
     table.loc[best & table["weighting"].eq("none"), "mean"] = 0.99
     models = {protocol: choice.model for protocol, choice in chosen_models(table).items()}
     assert models == {"published": "XGB", "corrected": "LR"}
-    # The corrected protocol's own record decides where there is one, whatever the weighting.
-    chosen = chosen_models(table, statistics.choice("RF", "balanced"))
+    # The corrected protocol's own record decides where there is one.
+    chosen = chosen_models(table, made.choice())
     assert chosen["published"].model == "XGB"
-    assert chosen["corrected"] == ("RF", "balanced", 0.6)
-    assert words.choice(chosen["corrected"]) == "random forest with class weights 'balanced'"
+    assert chosen["corrected"] == ("RF", "none", pytest.approx(2 / 3))
 
 
 def test_agreement_of_series_is_counted_by_study():
@@ -243,11 +242,11 @@ def test_the_ladder_is_drawn_where_the_test_set_gives_no_score():
 
 def test_calibration_is_that_of_the_chosen_model_alone():
     curve = statistics.calibration_curve()
-    others = [curve.assign(model="LR"), curve.assign(weighting="balanced")]
-    chosen = of_model(pd.concat([*others, curve]), Choice("RF", "none", 0.6))
+    others = [curve.assign(model="LR"), curve.assign(protocol="published")]
+    chosen = of_corrected(pd.concat([*others, curve]), "RF")
     assert len(chosen) == len(curve)
     assert set(chosen["model"]) == {"RF"}
-    assert set(chosen["weighting"]) == {"none"}
+    assert set(chosen["protocol"]) == {"corrected"}
     written = texts(calibration(chosen, statistics.decision_curve(), "random forest"))
     # Four bins of 36 and of 10 series.
     assert "144 held-out series" in written

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from livermet.phenotype.chosen import Choice
 from livermet.report.classification import content as classification
 from livermet.report.features import content as features
 from livermet.report.ladder import content as ladder
@@ -12,29 +11,40 @@ from livermet.report.masks import content as masks
 from livermet.report.null_cohorts import content as null_cohorts
 from livermet.report.reproduction import content as reproduction
 
+from .. import report_phantoms as made
 from .. import statistics_phantoms as statistics
+from ..report_phantoms import run_of
 
-CHOSEN = {"published": Choice("LR", "none", 0.68), "corrected": Choice("RF", "none", 0.6)}
+# Cross-validation has chosen the regression and the forest.
+VALIDATED = pd.DataFrame(
+    {"protocol": ["published", "corrected"], "model": ["LR", "RF"], "weighting": "none"}
+    | {"metric": "auc", "mean": [0.68, 0.6]}
+)
 ALL = [
-    ladder.correction_sentences,
+    ladder.sentences,
     classification.permutation_sentences,
     features.sample_size_sentences,
     features.reproducibility_sentences,
     features.selection_sentences,
-    null_cohorts.null_sentences,
-    reproduction.reproduction_sentences,
-    lambda tables: classification.baseline_sentences(tables, CHOSEN),
-    lambda tables: masks.mask_sentences(tables, {"corrected": Choice("RF", "none", 0.6)}),
+    null_cohorts.sentences,
+    reproduction.sentences,
+    classification.baseline_sentences,
+    masks.sentences,
 ]
 
 
 @pytest.fixture
 def tables():
-    return statistics.tables()
+    return statistics.tables() | {"tableS2_cross_validation": VALIDATED}
 
 
-def test_the_ladder_is_told_from_its_first_to_its_last_step_that_was_made(tables):
-    (told,) = ladder.correction_sentences(tables)
+@pytest.fixture
+def run(tables):
+    return run_of(tables)
+
+
+def test_the_ladder_is_told_from_its_first_to_its_last_step_that_was_made(run):
+    (told,) = ladder.sentences(run)
     assert "8 of 12 corrections made" in told
     # The first step's model ranks all test series right, the last one's three of four pairs.
     assert "AUC from 1.00 to 0.75" in told
@@ -50,7 +60,7 @@ def test_a_baseline_is_beaten_where_the_interval_lies_above_zero(tables, low, hi
     rows = tables["baselines"]
     chosen = rows["set"].eq("test") & rows["baseline"].eq("volume") & rows["metric"].eq("auc")
     rows.loc[chosen, ["difference", "low", "high"]] = (low + high) / 2, low, high
-    held_out, tested = classification.baseline_sentences(tables, CHOSEN)
+    held_out, tested = classification.baseline_sentences(run_of(tables))
     assert "in cross-validation" in held_out
     difference = f"{(low + high) / 2:z.2f} ({low:.2f} to {high:.2f})"
     assert f"'tumour volume alone' AUC {difference}, {verdict}" in tested
@@ -60,30 +70,28 @@ def test_a_baseline_is_beaten_where_the_interval_lies_above_zero(tables, low, hi
 
 
 def test_optimism_is_that_of_the_same_classifier_and_of_the_chosen_one():
-    validated = pd.DataFrame(
-        {"protocol": ["published", "corrected"], "model": "LR", "weighting": "none"}
-        | {"metric": "auc", "mean": [0.68, 0.52]}
-    )
-    tables = {"tableS2_cross_validation": validated}
-    (told,) = classification.optimism_sentences(tables, CHOSEN)
+    same = VALIDATED.assign(protocol="corrected", model="LR", mean=0.52)[:1]
+    tables = {"tableS2_cross_validation": pd.concat([VALIDATED, same])}
+    (told,) = classification.optimism_sentences(run_of(tables))
     assert "logistic regression an AUC of 0.68" in told
     assert "0.52 for the same classifier and 0.60 for random forest" in told
-    assert classification.optimism_sentences(tables, {"corrected": CHOSEN["corrected"]}) == []
+    corrected = {"tableS2_cross_validation": VALIDATED[1:]}
+    assert classification.optimism_sentences(run_of(corrected)) == []
 
 
-def test_p_needed_patients_empty_selections_and_good_features_are_told(tables):
-    assert "p = 0.313" in classification.permutation_sentences(tables)[0]
-    (needed,) = features.sample_size_sentences(tables)
+def test_p_needed_patients_and_empty_selections_are_told(run):
+    assert "p = 0.313" in classification.permutation_sentences(run)[0]
+    (needed,) = features.sample_size_sentences(run)
     # Riley's first criterion; the most features that a fold has selected are two.
     assert "15,146 patients for 108 candidates and 281 patients for 2 selected" in needed
     assert "there are 36 training patients" in needed
-    assert "in 3 of 5 fits" in features.selection_sentences(tables)[0]
+    assert "in 3 of 5 fits" in features.selection_sentences(run)[0]
 
 
 def test_features_that_agree_are_counted_by_comparison_and_in_both(tables):
     learnt = statistics.reproducibility()[: 2 * 108]
     good = learnt.pivot(index="feature", columns="comparison", values="icc") >= 0.75
-    told = features.reproducibility_sentences(tables)
+    told = features.reproducibility_sentences(run_of(tables))
     by_lesion = "(mean over lesions, weighted by volume)"
     found = good["reconstructions"].sum()
     assert f"{by_lesion}: {found} of 108 features have an ICC(A,1)" in told[0]
@@ -96,39 +104,38 @@ def test_features_that_agree_are_counted_by_comparison_and_in_both(tables):
     assert "Reconstructions (union of lesions): 0 of 108 features" in told[2]
     table = tables["reproducibility"]
     alone = {"reproducibility": table[table["comparison"].eq("reconstructions")]}
-    assert features.reproducibility_sentences(alone) == told[::2]
+    assert features.reproducibility_sentences(run_of(alone)) == told[::2]
 
 
 def test_moved_contours_stand_beside_the_final_models_own_distance(tables):
-    settings = {"final_model": "nnunet", "target": "mSCLC", "matching": "any_overlap"}
     # A normal displacement of 1 mm is 0.8 mm on average: sqrt(2 / pi).
-    (told,) = features.contour_sentences(tables, settings)
+    (told,) = features.contour_sentences(run_of(tables))
     assert "standard deviation of 1 mm (0.8 mm on average), correlated over 5 mm" in told
     assert "Dice with the mask itself is 0.91" in told
     assert "final model" not in told
-    row = {"model": "nnunet", "cohort": "mSCLC", "test_set": "test patients", "number": 12}
-    row |= {"rule": "any_overlap", "metric": "median_matched_assd_mm"}
+    row = {"model": "nnunet_finetuned", "cohort": "mSCLC", "test_set": "test patients"}
+    row |= {"rule": "any_overlap", "metric": "median_matched_assd_mm", "number": 12}
     scores = pd.DataFrame([row | {"value": 1.52, "low": 1.1, "high": 2.04}])
     held_out = scores.assign(test_set="training, out of fold", number=30, value=1.6)
     others = [scores.assign(model="unet"), scores.assign(rule="lits"), scores.assign(cohort="LiTS")]
     beside = tables | {"detection_scores": pd.concat([*others, scores, held_out])}
-    (told,) = features.contour_sentences(beside, settings)
+    (told,) = features.contour_sentences(run_of(beside))
     assert told.endswith(
         "Median ASSD of the final model's matched lesions from the reference: "
         "1.52 (1.10 to 2.04) mm (test patients, 12 matches); "
         "1.60 (1.10 to 2.04) mm (training, out of fold, 30 matches)."
     )
-    assert features.contour_sentences({}, settings) == []
+    assert features.contour_sentences(run_of({})) == []
 
 
-def test_null_cohorts_masks_and_printed_numbers_are_told(tables):
-    (null,) = null_cohorts.null_sentences(tables)
+def test_null_cohorts_masks_and_printed_numbers_are_told(run):
+    (null,) = null_cohorts.sentences(run)
     assert "published protocol cross-validates at AUC 0.66 (logistic regression)" in null
     assert "cover 0.5 in 90% of them" in null
-    (cost,) = masks.mask_sentences(tables, {"corrected": Choice("RF", "none", 0.6)})
+    (cost,) = masks.sentences(run)
     assert "0.60 (0.40 to 0.80) with random forest on predicted masks" in cost
     assert "0.65 (0.45 to 0.85) with random forest on reference masks" in cost
-    (printed,) = reproduction.reproduction_sentences(tables)
+    (printed,) = reproduction.sentences(run)
     assert "Of 4 printed numbers" in printed
     assert "2 come out again at two decimals, 1 more within 0.01 and 1 do not" in printed
     assert "1 cannot be had" in printed
@@ -136,17 +143,17 @@ def test_null_cohorts_masks_and_printed_numbers_are_told(tables):
 
 @pytest.mark.parametrize("say", ALL)
 def test_missing_tables_and_missing_numbers_are_no_reason_to_stop(say, tables):
-    assert say({}) == []
-    assert say({name: table[:0] for name, table in tables.items()}) == []
-    for table in tables.values():
+    assert say(run_of({})) == []
+    assert say(run_of({name: table[:0] for name, table in tables.items()})) == []
+    for name, table in tables.items():
         floats = table.select_dtypes("float").columns
-        table[floats] = np.nan
-    assert not any("nan" in sentence.split() for sentence in say(tables))
+        tables[name] = table.assign(**dict.fromkeys(floats, np.nan))
+    assert not any("nan" in sentence.split() for sentence in say(run_of(tables)))
 
 
 def test_headlines_are_few_and_computed(tables):
-    validated = classification.validation_headlines(tables, CHOSEN)
-    printed = reproduction.reproduction_headlines(tables)
-    assert [headline.number for headline in validated + printed] == ["0.60", "0.313", "3 of 4"]
-    assert classification.validation_headlines({}, {}) == []
-    assert reproduction.reproduction_headlines({}) == []
+    untested = made.tables()["table4_classification"][:0]
+    run = run_of(tables | {"table4_classification": untested})
+    told = classification.headlines(run) + reproduction.headlines(run)
+    assert [headline.number for headline in told] == ["0.60", "0.313", "3 of 4"]
+    assert classification.headlines(run_of({})) == reproduction.headlines(run_of({})) == []

@@ -8,7 +8,7 @@ import pytest
 from livermet.cohort import facts, matching
 from livermet.contracts import Contract, check
 from livermet.detection import cohort as detection
-from livermet.detection import scores, thresholds
+from livermet.detection import measured
 from livermet.detection.comparison import COMPARISON
 from livermet.detection.froc import CURVES as FROC
 from livermet.detection.table3 import TABLE3, TABLE3_UNSCORED, table3_of_given_masks
@@ -85,14 +85,13 @@ OTHERS: dict[str, tuple[Contract, Callable[[], pd.DataFrame]]] = {
     "cohort/splits.tsv": (matching.SPLITS, made.splits),
     "cohort/acquisition.tsv": (ACQUISITION, made.acquisition),
     "provenance/leakage_audit.tsv": (AUDIT, made.audit),
-    "detection/nnunet_finetuned/scans.tsv": (scores.SCANS, made.scans),
-    "detection/unet/scans.tsv": (scores.SCANS, of_detection.scan_table),
-    "detection/unet/matching.tsv": (scores.MATCHING, of_detection.matching),
-    "detection/unet/groups.tsv": (scores.GROUPS, of_detection.groups),
-    "detection/unet/froc.tsv": (thresholds.COUNTS, of_detection.counts),
+    "detection/nnunet_finetuned/scans.tsv": (measured.SCANS, made.scans),
+    "detection/unet/scans.tsv": (measured.SCANS, of_detection.scan_table),
+    "detection/unet/matching.tsv": (measured.MATCHING, of_detection.matching),
+    "detection/unet/groups.tsv": (measured.GROUPS, of_detection.groups),
+    "detection/unet/froc.tsv": (measured.COUNTS, of_detection.counts),
     "phenotype/reference/burden.tsv": (BURDEN, made.burden),
     "phenotype/reference/corrected/choice.tsv": (CHOICE, made.choice),
-    "phenotype/unet/corrected/choice.tsv": (CHOICE, statistics.choice),
     "phenotype/reference/calibration_curve.tsv": (CURVE, statistics.calibration_curve),
     "phenotype/reference/published/selection.tsv": (SELECTION, made.selection),
     "phenotype/reference/published/metrics.tsv": (metrics.TEST_METRICS, made.scores),

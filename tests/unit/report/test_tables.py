@@ -26,7 +26,6 @@ from livermet.report.cohort.tables import (
 )
 
 from .. import report_phantoms as made
-from .. import statistics_phantoms as statistics
 
 
 @pytest.fixture
@@ -176,7 +175,7 @@ def test_table2_puts_segmentation_and_training_first():
 
 def test_scores_are_parted_by_weighting_and_ordered_as_in_the_paper():
     shuffled = made.scores(protocols=("published",)).sample(frac=1, random_state=0)
-    table = table4_classification(shuffled, None)
+    table = table4_classification(shuffled)
     columns = ["protocol", "model", "weighting", "metric", "mean", "low", "high"]
     assert list(table.columns) == columns
     assert len(table) == 21
@@ -188,25 +187,18 @@ def test_scores_are_parted_by_weighting_and_ordered_as_in_the_paper():
 
 
 def test_of_the_corrected_protocol_only_the_chosen_model_stands_in_table_4():
-    # As it is where only that model was scored, and where the others' rows are there too.
-    others = made.scores(protocols=("published",)).assign(protocol="corrected")
-    for scores in (made.scores(), pd.concat([made.scores(protocols=("published",)), others])):
-        table = table4_classification(scores, made.choice())
-        corrected = table[table["protocol"].eq("corrected")]
-        assert set(corrected[["model", "weighting"]].itertuples(index=False, name=None)) == {
-            ("RF", "none")
-        }
-    weighted = table4_classification(others, statistics.choice("RF", "balanced"))
-    assert set(weighted["weighting"]) == {"balanced"}
-    assert set(weighted["model"]) == {"RF"}
+    # No other classifier of the protocol has scored the test set.
+    table = table4_classification(made.scores())
+    corrected = table[table["protocol"].eq("corrected")]
+    assert set(corrected["model"]) == {"RF"}
+    assert set(table["weighting"]) == {"none"}
     published = table[table["protocol"].eq("published")]
-    assert set(published["weighting"]) == {"none"}
     assert set(published["model"]) == set(classifiers_of("published"))
     assert set(table_s3_weighted(made.scores())["protocol"]) == {"published"}
 
 
 def test_wide_scores_show_means_with_intervals_and_leave_undefined_ones_empty():
-    wide = wide_scores(table4_classification(made.scores(protocols=("published",)), None))
+    wide = wide_scores(table4_classification(made.scores(protocols=("published",))))
     assert list(wide.columns) == ["protocol", "model", *METRICS]
     rows = wide.set_index("model")
     # Of four test studies one is right by its first series and wrong by its second.

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from livermet.contracts import check
-from livermet.files import read_table, write_table
 from livermet.phenotype.chosen import Choice
+from livermet.tables import read_table, write_table
 from livermet.validation.failures import (
     CURVES,
     FAILURES,

@@ -1,9 +1,9 @@
 """What a table promises to its readers: its columns, their units, and what they may hold.
 
-A contract stands beside the function that makes the table. `livermet.files.write_table` asks for it
-and checks every table before it is written; the page 'Tables' of the documentation is written from
-it. No number depends on a contract's words and limits, so that a better word makes nothing again
-(`livermet.provenance.code`).
+A contract stands beside the function that makes the table. `livermet.tables.write_table` asks for
+it and checks every table before it is written; the page 'Tables' of the documentation is written
+from it. No number depends on a contract's words and limits, so that a better word makes nothing
+again (`livermet.provenance.code`).
 """
 
 import re

@@ -9,12 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pandas as pd
-
-from livermet.contracts import Contract, check
 from livermet.errors import InputError
 
-PROVENANCE_MARK = "# "
 # What is left on a disk where a file of some MB could not be written.
 LEAST_FREE_BYTES = 2**20
 
@@ -73,33 +69,6 @@ def remove_parts(paths: Iterable[str | Path]) -> None:
             part = re.fullmatch(r"\.\d+\.(.+)", beside.name)
             if part and part.group(1) in wanted:
                 shutil.rmtree(beside) if beside.is_dir() else beside.unlink()
-
-
-def write_table(
-    table: pd.DataFrame, path: str | Path, contract: Contract, provenance: str = ""
-) -> None:
-    """Write a table without its index; comma separated for .csv, tab separated otherwise.
-
-    A table that breaks its contract is not written: a ContractError tells how. `provenance`, one
-    line that says how its numbers were made, stands above the header after '# '.
-    """
-    check(table, contract, path)
-    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as stream:
-        if provenance:
-            stream.write(f"{PROVENANCE_MARK}{provenance}\n")
-        table.to_csv(stream, sep="," if str(path).endswith(".csv") else "\t", index=False)
-
-
-def read_table(path: str | Path, **options) -> pd.DataFrame:
-    """Read a table written by `write_table`; `options` go to pandas.read_csv."""
-    separator = "," if str(path).endswith(".csv") else "\t"
-    return pd.read_csv(path, sep=separator, skiprows=provenance_lines(path), **options)
-
-
-def provenance_lines(path: str | Path) -> int:
-    """Count the lines of provenance above a table's header: 1 where it begins with '# ', or 0."""
-    with open(path, "rb") as stream:
-        return int(stream.read(len(PROVENANCE_MARK)) == PROVENANCE_MARK.encode())
 
 
 def write_json(content: dict, path: str | Path) -> None:

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from livermet.formats import SHEET_FORMATS
 from livermet.sheets import repeated
 from livermet.spreadsheets import Problem
 
 COLUMNS = ("image", "reference", "liver_mask")
 # Headers whose values lie in a file beside them.
 DETACHED_SUFFIXES = (".mhd", ".nhdr", ".hdr")
-VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha", *DETACHED_SUFFIXES)
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar", ".gz", ".bz2", ".xz", ".iso")
 LINKS = Path(".snakemake/livermet/sources")
 # The header of NIfTI with its values in a file beside it says so here; ANALYZE's does not.
@@ -39,7 +39,7 @@ SAMPLE_BYTES = 2**20
 def suffix_of(name: str | Path) -> str:
     """Return a volume's suffix in lower case; empty for a name that is no volume's."""
     lower = str(name).lower()
-    return max((one for one in VOLUME_SUFFIXES if lower.endswith(one)), key=len, default="")
+    return max((one for one in SHEET_FORMATS if lower.endswith(one)), key=len, default="")
 
 
 def located(name: str, data_root: str | Path) -> str:
@@ -238,7 +238,7 @@ def _fault_of_file(path: str, column: str) -> str:
         return "names values without their header; name the header beside it (.hdr, .mhd, .nhdr)"
     return (
         "names a file of a kind that is not read; name a DICOM folder or a volume that ends in "
-        f"{', '.join(VOLUME_SUFFIXES[:-1])} or {VOLUME_SUFFIXES[-1]}"
+        f"{', '.join([*SHEET_FORMATS][:-1])} or {[*SHEET_FORMATS][-1]}"
     )
 
 

@@ -104,7 +104,7 @@ class Study:
     @cached_property
     def phenotype_mask(self) -> str:
         """The mask that the phenotype is learnt from: a model's, 'reference' or 'table'."""
-        return Aggregation.TABLE.value if self.from_table else self.final_model or "reference"
+        return "table" if self.from_table else self.final_model or "reference"
 
     @cached_property
     def is_compared(self) -> bool:

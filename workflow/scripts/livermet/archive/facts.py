@@ -27,7 +27,6 @@ IDENTITIES = ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Pat
 LABELS = tuple(tag for tag in ACQUISITIONS if tag not in (*IDENTITIES, "KVP"))
 # Of these texts the words that are listed are kept; any other becomes 'other'.
 WORDS = {
-    "Modality": frozenset(MODALITIES),
     "RescaleType": frozenset({"HU", "US", "HU_MOD", "ED", "EDW", "HAF", "Z_EFF", "OD", "MGML"}),
     "PhotometricInterpretation": frozenset({"MONOCHROME1", "MONOCHROME2", *COLOURS}),
     "LossyImageCompression": frozenset({"00", "01"}),
@@ -104,7 +103,7 @@ class Whitelist:
             patient=patient,
             named=named,
             instance=self._label(about.get("SOPInstanceUID", ""), 12),
-            modality=_word(about.get("Modality", ""), WORDS["Modality"]),
+            modality=_modality(about.get("Modality", "")),
             sop_class=_standard(about.get("SOPClassUID", "")),
             day=self._day({**about, **texts}, patient),
             sex=texts["PatientSex"] if texts.get("PatientSex") in SEXES else "",
@@ -137,7 +136,8 @@ class Whitelist:
             elif tag in LABELS:
                 texts[tag] = self._label(text, 6)
             elif tag in WORDS:
-                texts[tag] = _word(text, WORDS[tag])
+                texts[tag] = text if text in WORDS[tag] else OTHER
+        texts["Modality"] = _modality(one.text("Modality"))
         texts["SOPClassUID"] = _standard(one.text("SOPClassUID"))
         return Slice(
             Path(),
@@ -158,8 +158,8 @@ class Whitelist:
         return blake2b(content, key=self._key, digest_size=size).hexdigest()
 
 
-def _word(text: str, words: frozenset[str]) -> str:
-    return text if not text or text in words else OTHER
+def _modality(text: str) -> str:
+    return text if not text or MODALITIES.fullmatch(text) else OTHER
 
 
 @lru_cache(maxsize=1024)

@@ -27,6 +27,7 @@ from livermet.archive.elements import (
     walk,
 )
 from livermet.ingest.headers import (
+    CT_IMAGE,
     DAMAGED,
     EMPTY,
     FUNCTIONAL_GROUPS,
@@ -125,6 +126,9 @@ def read_header(stream: BinaryIO, size: int, name: str = "") -> Header | str:
     litter = name.startswith(".") or name.lower() in LITTER
     if not data:
         return NO_DICOM if litter else EMPTY
+    if not data[:132].strip(b"\0"):
+        # As copies that broke off leave them.
+        return DAMAGED
     if not may_be_dicom(data[:132]):
         return NO_DICOM
     while True:
@@ -247,8 +251,8 @@ def slow_header(stream: BinaryIO, litter: bool = False) -> Header | str:
     if kind in REFERENCE_CLASSES:
         return Header((), texts, _about(header, kind), *_referred(header))
     if "Rows" not in header and not any(tag in header for tag in FUNCTIONAL_GROUPS):
-        if not kind or kind.startswith("1.2.840.10008.5.1.4.1.1.2"):
-            return DAMAGED
+        if not kind or kind.startswith(CT_IMAGE):
+            return NO_DICOM if litter else DAMAGED
         about = _about(header, kind)
         return Header((), texts, about) if about["SeriesInstanceUID"] else NO_IMAGE
     try:

@@ -14,7 +14,8 @@ from livermet.archive.reading import Reading, read_archive
 from livermet.archive.series import find_series
 from livermet.archive.tables import pseudonymise, read_cells
 from livermet.errors import InputError
-from livermet.files import read_table, whole_file, write_table
+from livermet.files import whole_file
+from livermet.tables import read_table, write_table
 from livermet.vocabulary import Verdict
 
 # Below data_root: the folders of series, and the index.

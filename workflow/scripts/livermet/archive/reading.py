@@ -6,6 +6,7 @@ is kept, are facts; a header stays where it was read.
 
 import logging
 import os
+import re
 import signal
 import warnings
 from collections import Counter, deque
@@ -23,7 +24,7 @@ from livermet.archive.packed import FAULTS, kind_of, members
 from livermet.archive.pseudonyms import Pseudonyms
 from livermet.archive.walk import Found, Walk
 from livermet.errors import InputError
-from livermet.ingest.headers import LOST, UNOPENED
+from livermet.ingest.headers import DAMAGED, LOST, NO_DICOM, UNOPENED
 
 BATCH = 64
 # Batches that wait for each process: enough to keep it at work, few enough to stop at once.
@@ -55,7 +56,8 @@ class Reading:
     many of them were opened in this run.
     passed_over: how many files are no DICOM object, by the reason. lost: by folder or packed file
     (below the archive), how many files may have been slices. blocked: folders that cannot be
-    opened.
+    opened. others: folder and pattern of the names of files that are no DICOM, in which a
+    portal's page that was stored for a slice is known by its name.
     """
 
     root: Path
@@ -65,6 +67,7 @@ class Reading:
     passed_over: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     blocked: int = 0
+    others: set[tuple[str, str]] = field(default_factory=set)
 
     def take(self, path: str, parts: Sequence[Part]) -> None:
         """Add what was read of a file."""
@@ -73,9 +76,16 @@ class Reading:
                 self.entries.append(Entry(path, part.member, part.series, part.fact))
             elif part.reason:
                 self.passed_over[part.reason] += 1
+                if part.reason == NO_DICOM and part.member == -1:
+                    self.others.add((os.path.dirname(path), pattern_of(path)))
                 if part.reason in (*LOST, UNREADABLE_PACK):
                     packed = part.member != -1 or part.reason == UNREADABLE_PACK
                     self.lost[path if packed else os.path.dirname(path)] += 1
+
+
+def pattern_of(path: str) -> str:
+    """Return a file's name with # for each number in it, as ingestion compares names."""
+    return re.sub(r"[0-9]+", "#", os.path.basename(path))
 
 
 Progress = Callable[[int, int], None]
@@ -247,7 +257,7 @@ def _read_file(reader: _Reader, path: str) -> list[Part]:
         return [Part(-1, "", b"", UNOPENED)]
     # What a file leads pydicom to, beyond what ingestion has met.
     except Exception:
-        return [Part(-1, "", b"", "cut short or damaged")]
+        return [Part(-1, "", b"", DAMAGED)]
     return _read_members(reader, place, kind)
 
 

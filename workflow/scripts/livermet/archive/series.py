@@ -16,7 +16,7 @@ import numpy as np
 
 from livermet.archive.facts import Fact, from_written
 from livermet.archive.header import REFERENCE_CLASSES
-from livermet.archive.reading import Entry, Reading
+from livermet.archive.reading import Entry, Reading, pattern_of
 from livermet.errors import InputError
 from livermet.ingest.headers import SECONDARY_CAPTURE, Slice, acquisition_of
 from livermet.ingest.stack import (
@@ -449,12 +449,24 @@ def _with_lost(
         return found
     places = Counter(reading.entries[number].folder for number in found.numbers)
     lost = sum(reading.lost.get(folder, 0) for folder in places)
-    if not lost:
+    names = {
+        (entry.folder, pattern_of(entry.path))
+        for number in found.numbers
+        if (entry := reading.entries[number]).member == -1
+    }
+    pages = {folder for folder, name in names & reading.others if "#" in name}
+    if not lost and not pages:
         return found
-    own = any(reading.lost.get(folder, 0) and folders[folder] == 1 for folder in places)
+    own = any(
+        (reading.lost.get(folder, 0) or folder in pages) and folders[folder] == 1
+        for folder in places
+    )
     sentence = (
         f"{lost} files of its folder are empty, cut short or cannot be opened, so that slices may "
         "be missing."
+        if lost
+        else "Files of its folder are named as its slices and are no DICOM, so that slices may be "
+        "missing."
     )
     if own and Accepted.INCOMPLETE not in accept:
         return replace(found, verdict=Verdict.INCOMPLETE, reason=f"{sentence} Copy it again.")

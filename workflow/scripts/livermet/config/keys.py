@@ -70,7 +70,7 @@ def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def _words(words: Iterable[str]) -> tuple[AfterValidator, WithJsonSchema]:
-    """Let a key take some words of the vocabulary."""
+    """Let a key take some words: of the vocabulary, or the names of networks or classifiers."""
     names = tuple(map(str, words))
     schema = WithJsonSchema({"enum": list(names), "type": "string"})
     return AfterValidator(_one_of(names)), schema
@@ -145,12 +145,8 @@ Labels = Annotated[
 ]
 Spacing = Annotated[list[Rate], Field(min_length=3, max_length=3)]
 Patch = Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=3, max_length=3)]
-NetworkName = Annotated[
-    str, AfterValidator(_one_of(tuple(LISTED))), WithJsonSchema({"enum": list(LISTED)})
-]
-ClassifierName = Annotated[
-    str, AfterValidator(_one_of(tuple(CLASSIFIERS))), WithJsonSchema({"enum": list(CLASSIFIERS)})
-]
+NetworkName = Annotated[str, *_words(LISTED)]
+ClassifierName = Annotated[str, *_words(CLASSIFIERS)]
 ProtocolName = Annotated[str, *_words(Protocol)]
 WeightingName = Annotated[str, *_words(WEIGHTINGS)]
 AggregationName = Annotated[str, *_words(AGGREGATIONS)]
@@ -256,7 +252,8 @@ class ReferenceLabels(Keys):
         ]
         if len(set(held)) < len(held):
             raise ValueError("names a label twice; a label is one of liver, lesion and other")
-        if "*" in held and self.other != "*" and "*" not in (self.other or []):
+        others = self.other if isinstance(self.other, list) else [self.other]
+        if "*" in held and "*" not in others:
             raise ValueError("takes '*' for other alone")
         return self
 

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from livermet.contracts import COUNT, NUMBER, SERIES, TEXT, Column, Contract
-from livermet.files import write_table
 from livermet.sheets import MOLECULAR_SHEET, SERIES_SHEET
+from livermet.tables import write_table
 
 SEED = 20250319
 NEGATIVE, POSITIVE = (-0.35, -0.10), (0.10, 0.50)  # ranges of the latent score of a study

@@ -12,7 +12,8 @@ import pandas as pd
 
 from livermet.contracts import COHORT, COUNT, NUMBER, PATIENT, SHARE, TEXT, Column, Contract
 from livermet.detection.intervals import Draws, estimate, quotients
-from livermet.detection.scores import MODEL, OVERLAP_SCORES, REFERENCE, RULE, SCANS, SURFACE_SCORES
+from livermet.detection.measured import MODEL, REFERENCE, RULE, SCANS
+from livermet.detection.scores import OVERLAP_SCORES, SURFACE_SCORES
 
 ALL_OF_COHORT = "whole cohort"
 TEST_PATIENTS = "test patients"

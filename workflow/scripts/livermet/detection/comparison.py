@@ -15,7 +15,7 @@ from statsmodels.stats.multitest import multipletests
 
 from livermet.contracts import COHORT, COUNT, NUMBER, SHARE, TEXT, Column, Contract
 from livermet.detection.cohort import TEST_SET, ScanSet
-from livermet.detection.scores import MODEL
+from livermet.detection.measured import MODEL
 
 SCORES = (
     "lesion_dice",

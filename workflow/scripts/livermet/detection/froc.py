@@ -7,8 +7,7 @@ import pandas as pd
 from livermet.contracts import TEXT, Column, Contract
 from livermet.detection.cohort import INTERVAL, SET, SIZE, ScanSet
 from livermet.detection.intervals import Draws, estimate
-from livermet.detection.scores import RULE
-from livermet.detection.thresholds import THRESHOLD
+from livermet.detection.measured import RULE, THRESHOLD
 
 SENSITIVITY, FALSE_POSITIVES = METRICS = ("sensitivity", "false_positives_per_scan")
 CURVES = Contract(

@@ -11,7 +11,7 @@ from livermet.detection.cohort import (
     summarise,
     with_reference,
 )
-from livermet.detection.scores import REFERENCE
+from livermet.detection.measured import REFERENCE
 
 NOT_SCORED = "none: the masks were given, so no model was scored"
 SCORES = (SUMMARY[-1], *SUMMARY[:-1])

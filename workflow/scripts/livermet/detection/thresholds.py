@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from livermet.contracts import SERIES, SHARE, Column, Contract
 from livermet.detection.lesions import (
     labelled_box,
     lesion_components,
@@ -21,20 +20,12 @@ from livermet.detection.lesions import (
     voxels_of,
 )
 from livermet.detection.matching import Overlap, match_lesions
-from livermet.detection.scores import COUNTED, MODEL, RULE, matching_row
+from livermet.detection.measured import COUNTS
+from livermet.detection.scores import matching_row
 from livermet.errors import InputError
 from livermet.images import LESION, WHOLE_PROBABILITY, array_of, grid_difference
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
-THRESHOLD = Column(
-    "threshold", SHARE, "lesion probability from which on a voxel counts as predicted"
-)
-COUNTS = Contract(
-    files=("detection/*/froc.tsv", "detection/*/batches/*.froc.tsv"),
-    row="a scan with a reference, a rule of matching and a threshold",
-    columns=(SERIES, MODEL, RULE, THRESHOLD, *COUNTED),
-    key=("series", "model", "rule", "threshold"),
-)
 
 
 def froc_counts(

@@ -193,19 +193,19 @@ def acquisition_table(
     where there is one, reference. A list in a cell (spacing, size, warnings) is joined; what is
     empty stays an empty cell.
     """
-    table = pd.DataFrame(
-        [
-            {
-                **records[name],
-                "source_slices": _count(records[name].get("source_slices")),
-                "series": name,
-                "cohort": row["cohort"],
-                "phase": row["phase"] or None,
-            }
-            for name, row in rows.items()
-        ],
-        columns=ACQUISITION.names,
-    )
+    told = [
+        {
+            **records[name],
+            "source_slices": _count(records[name].get("source_slices")),
+            "series": name,
+            "cohort": row["cohort"],
+            "phase": row["phase"] or None,
+        }
+        for name, row in rows.items()
+    ]
+    # A field that the contract does not know stays, so that it is told and not lost.
+    further = sorted({field for one in told for field in one} - set(ACQUISITION.names))
+    table = pd.DataFrame(told, columns=[*ACQUISITION.names, *further])
     lists = table.apply(lambda column: column.map(lambda value: isinstance(value, list)).any())
     for column in table.columns[lists]:
         table[column] = table[column].map(

@@ -18,7 +18,7 @@ from pydicom.encaps import get_frame
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, ExplicitVRBigEndian
 
-from livermet.ingest.headers import Slice, read_dataset
+from livermet.ingest.headers import MONOCHROME1, Slice, read_dataset
 
 JPEG = "1.2.840.10008.1.2.4."
 # jpegsof3 and not libjpeg-turbo for lossless JPEG: the latter reads a code that is cut short.
@@ -113,6 +113,9 @@ def _native(header: Dataset, frame: int) -> np.ndarray:
     content = header.PixelData[frame * length : (frame + 1) * length]
     if len(content) < length:
         raise UndecodableError("is cut short: it holds fewer values than its header tells")
+    if frame == 0 and header.NumberOfFrames == 1 and any(header.PixelData[length:]):
+        # Zeros are padding; of anything else the header tells too few rows or columns.
+        raise UndecodableError("holds more values than its header tells")
     return np.frombuffer(content, dtype=f"{order}u{size}").reshape(shape)
 
 
@@ -195,7 +198,11 @@ class SecondReader:
 
     def _file(self, one: Slice) -> tuple[sitk.Image | None, np.ndarray | None]:
         link = self.scratch / f"{one.number:06d}.dcm"
-        os.symlink(one.path.resolve(), link)
+        if one.text("PhotometricInterpretation") == MONOCHROME1:
+            # Of these SimpleITK turns the values over, as if the word said what they mean.
+            link.write_bytes(one.path.read_bytes().replace(b"MONOCHROME1", b"MONOCHROME2"))
+        else:
+            os.symlink(one.path.resolve(), link)
         sitk.ProcessObject.SetGlobalWarningDisplay(False)
         try:
             image = sitk.ReadImage(str(link), imageIO="GDCMImageIO")

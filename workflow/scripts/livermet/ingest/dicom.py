@@ -16,6 +16,7 @@ import numpy as np
 from livermet.errors import InputError
 from livermet.ingest.decoding import Decoder, SecondReader, UndecodableError
 from livermet.ingest.headers import LOST, RECORDED_NUMBERS, RECORDED_TEXTS, Found, Slice
+from livermet.ingest.losses import cut_slices, repeated_slices
 from livermet.ingest.proof import prove
 from livermet.ingest.stack import (
     ACQUISITIONS,
@@ -76,8 +77,9 @@ def convert(series: str, found: Found, accept: Iterable[str], log: logging.Logge
             found.total,
         )
     log.info("%d slices were read again by GDCM and are the same", proven)
+    lost = lost_values(what, stack.slices, volume.values, found.total, accept)
     volume, resampled = laid_out(volume, stack)
-    warnings = [*told, *left_out, *copies, *stack.warnings, *unproven]
+    warnings = [*told, *left_out, *copies, *stack.warnings, *unproven, *lost]
     return Converted(
         volume,
         stack,
@@ -206,6 +208,42 @@ def decoded(what: str, stack: Stack, decoder: Decoder, total: int) -> Volume:
 def exact(volume: Volume, k: int) -> np.ndarray:
     """Return the Hounsfield units of a slice, (column, row)."""
     return volume.values[:, :, k] * np.float64(volume.slope) + volume.intercept
+
+
+def lost_values(
+    what: str, slices: Sequence[Slice], values: np.ndarray, total: int, accept: set[str]
+) -> list[str]:
+    """Refuse slices that lost values in a copy, and say which may have (`livermet.ingest.losses`).
+
+    `values` are (column, row, slice).
+    """
+
+    def named(places: Sequence[int]) -> str:
+        return files((slices[k].number for k in places), total)
+
+    between, outermost = cut_slices(values)
+    cut = (
+        f"one value alone fills the end of {named(between)}, unlike the slices beside"
+        if between
+        else ""
+    )
+    if cut and Accepted.INCOMPLETE not in accept:
+        raise InputError(
+            f"{what}: {cut}, so that values were lost in a copy; copy the series again, or add "
+            f"{Accepted.INCOMPLETE} to the config key ingest.accept to go on without."
+        )
+    told = [f"{cut[0].upper()}{cut[1:]}; values were lost."] if cut else []
+    if outermost:
+        told.append(
+            f"One value alone fills the end of {named(outermost)}, the outermost slices; values "
+            "may be lost."
+        )
+    if repeated := repeated_slices(values):
+        told.append(
+            f"Slices repeat the one before them, value for value ({named(repeated)}); the slices "
+            "that belong there may be lost."
+        )
+    return told
 
 
 def laid_out(volume: Volume, stack: Stack) -> tuple[Volume, str]:

@@ -74,7 +74,8 @@ def _datasets(
     files: list[Path], in_folder: bool, what: str
 ) -> tuple[list[tuple[int, Path, Dataset]], int]:
     """Read DICOM files with their numbers from 1; count the files that are none and need not be."""
-    read, left_out, damaged = [], 0, []
+    read: list[tuple[int, Path, Dataset]] = []
+    left_out, damaged = 0, []
     for number, file in enumerate(files, 1):
         name = file.name.lower()
         if in_folder and (name in OTHER_NAMES or name.endswith(OTHER_ENDINGS)):

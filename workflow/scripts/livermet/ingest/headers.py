@@ -8,6 +8,7 @@ Patient coordinates are DICOM's (LPS, mm).
 import hashlib
 import logging
 import math
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -84,6 +85,7 @@ TAGS = [
     "SpecificCharacterSet",
     "ModalityLUTSequence",
 ]
+MONOCHROME1 = "MONOCHROME1"
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 LOSSY_SYNTAXES = frozenset(
@@ -172,7 +174,29 @@ def read_headers(place: str | Path) -> Found:
         found.slices += slices
         if reason:
             found.passed_over.setdefault(reason, []).append(number)
+    _named_as_slices(found, listing.files)
     return found
+
+
+def _named_as_slices(found: Found, files: Sequence[Path]) -> None:
+    """Count a file that is no DICOM as damaged where it is named as the slices are.
+
+    A page of a portal that was stored for a slice, or a packed slice, is named so.
+    """
+    names = {_pattern(s.path) for s in found.slices} - {""}
+    others = found.passed_over.get(NO_DICOM, [])
+    if damaged := [n for n in others if _pattern(files[n - 1]) in names]:
+        found.passed_over[DAMAGED] = sorted(found.passed_over.get(DAMAGED, []) + damaged)
+        if left := [n for n in others if n not in damaged]:
+            found.passed_over[NO_DICOM] = left
+        else:
+            del found.passed_over[NO_DICOM]
+
+
+def _pattern(path: Path) -> str:
+    """Return a file's name with # for each number in it; '' where it holds none."""
+    name = re.sub(r"[0-9]+", "#", path.name)
+    return name if "#" in name else ""
 
 
 def _slices_of(path: Path, number: int) -> tuple[list[Slice], str]:
@@ -187,6 +211,9 @@ def _slices_of(path: Path, number: int) -> tuple[list[Slice], str]:
     litter = path.name.startswith(".") or path.name.lower() in LITTER
     if not start:
         return [], NO_DICOM if litter else EMPTY
+    if not start.strip(b"\0"):
+        # As copies that broke off leave them: the room was taken, and nothing was written.
+        return [], DAMAGED
     if not may_be_dicom(start):
         return [], NO_DICOM
     header = read_dataset(path, TAGS)
@@ -196,7 +223,7 @@ def _slices_of(path: Path, number: int) -> tuple[list[Slice], str]:
         # Only what says itself that it is something else is not taken for a broken slice.
         kind = _text(header, "SOPClassUID") or _text(header.file_meta, "MediaStorageSOPClassUID")
         other = kind not in ("", None) and not str(kind).startswith(CT_IMAGE)
-        return [], NO_IMAGE if other else DAMAGED
+        return [], NO_IMAGE if other else NO_DICOM if litter else DAMAGED
     try:
         return list(frames_of(header, path, number)), ""
     except Exception:

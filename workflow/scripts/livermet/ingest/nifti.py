@@ -23,7 +23,7 @@ from livermet.ingest.volume import (
 )
 
 # A quaternion that is longer than 1 by rounding still says which way the axes run.
-QUATERNION_TOLERANCE = 1e-4
+QUATERNION_TOLERANCE = np.float64(1e-4)
 GZIP_MAGIC = b"\x1f\x8b"
 # Units of length that a header may name, and how many mm they are.
 UNITS = {"meter": 1000.0, "micron": 0.001}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from livermet.formats import format_of
 from livermet.ingest.dicom import Converted, convert, stack_warnings
 from livermet.ingest.headers import acquisition_of, read_headers
 from livermet.ingest.masks import Planes
@@ -14,7 +15,6 @@ from livermet.ingest.stack import position
 from livermet.ingest.volume import (
     RAS_FROM_LPS,
     canonical_ct,
-    format_of,
     grid_record,
     read_volume,
 )
@@ -60,7 +60,7 @@ def ingest_volume(
     what = f"series {series}: its CT"
     ct, quality = canonical_ct(read_volume(path, what), what)
     quality |= _placement(None)
-    source_format = format_of(path) or "nifti"
+    source_format = format_of(Path(path).name) or "nifti"
     return ct, _acquisition(series, source_format, acquisition_of([]), ct), quality
 
 

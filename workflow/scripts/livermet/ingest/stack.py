@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from livermet.errors import InputError
-from livermet.ingest.headers import SECONDARY_CAPTURE, Slice, digest
+from livermet.ingest.headers import MONOCHROME1, SECONDARY_CAPTURE, Slice, digest
 from livermet.ingest.volume import RAS_FROM_LPS
 from livermet.vocabulary import Accepted
 
@@ -50,9 +50,9 @@ LOCALIZERS = frozenset({"LOCALIZER", "SCOUT", "TOPOGRAM"})
 SCREENS = frozenset({"SCREEN SAVE", "SCREENSAVE", "SCREEN_SAVE", "DISPLAY", "CSA REPORT"})
 COLOURS = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 # What may be told of a header's modality, which could hold anything.
-MODALITIES = (
-    *("CR", "CT", "DX", "IO", "KO", "MG", "MR", "NM", "OT", "PR", "PT", "REG", "RF", "RTDOSE"),
-    *("RTIMAGE", "RTPLAN", "RTSTRUCT", "RWV", "SC", "SEG", "SM", "SR", "US", "XA", "XC"),
+MODALITIES = re.compile(
+    "CR|CT|DX|IO|KO|MG|MR|NM|OT|PR|PT|REG|RF|RTDOSE|RTIMAGE|RTPLAN|RTSTRUCT|RWV|SC|SEG|SM|SR|US|"
+    "XA|XC"
 )
 
 
@@ -168,7 +168,7 @@ def select_slices(
 
 def _modalities(slices: Sequence[Slice]) -> str:
     found = {s.text("Modality") for s in slices} - {"CT"}
-    return ", ".join(sorted({one if one in MODALITIES else "unknown" for one in found}))
+    return ", ".join(sorted({one if MODALITIES.fullmatch(one) else "unknown" for one in found}))
 
 
 def _left_out(reason: str, before: Sequence[Slice], after: Sequence[Slice], total: int):
@@ -264,6 +264,11 @@ def _values(what: str, slices: Sequence[Slice], total: int, accept: set[str]) ->
 
 def _rescale(what: str, slices: Sequence[Slice], total: int, accept: set[str]) -> list[str]:
     told = []
+    if any(s.text("PhotometricInterpretation") == MONOCHROME1 for s in slices):
+        told.append(
+            "PhotometricInterpretation is MONOCHROME1 (low values are shown white); the stored "
+            "values were taken as they are: look whether air is the darkest."
+        )
     if any(s.text("RescaleType").upper() == "US" for s in slices):
         told.append("RescaleType is US (unspecified); the values were taken as Hounsfield units.")
     bare = [s for s in slices if not s.value("RescaleSlope") or s.value("RescaleIntercept") is None]
@@ -323,7 +328,8 @@ def check_geometry(what: str, slices: Sequence[Slice], total: int) -> None:
             raise InputError(
                 f"{what}: its slices differ in {word} ({files((s.number for s in odd), total)} from"
                 " the rest); the folder mixes images that are no one volume: export the series "
-                "again, without reformats and secondary captures."
+                "again without localizers, reformats and secondary captures, or take these files "
+                "out."
             )
 
 
@@ -404,6 +410,11 @@ def check_acquisitions(what: str, ordered: Sequence[Slice], depths: np.ndarray) 
     count, tag = acquisitions(ordered, depths)
     gaps = np.diff(depths)
     shared = int(np.count_nonzero(gaps < SHARED_MM))
+    if shared == len(gaps) and not count:
+        raise InputError(
+            f"{what}: all of its {len(ordered)} slices name one position "
+            "(ImagePositionPatient), so that the volume cannot be placed; export the series again."
+        )
     if shared:
         raise InputError(
             f"{what}: {shared + 1} or more of its {len(ordered)} slices share a position; the "

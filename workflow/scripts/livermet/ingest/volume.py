@@ -14,27 +14,17 @@ import numpy as np
 import SimpleITK as sitk
 
 from livermet.errors import InputError
+from livermet.formats import format_of
 
 if TYPE_CHECKING:
     from livermet.ingest.masks import Segments
 
 AIR_HU = -1024
+# Beside the one, nothing of a body and no padding is below the other.
+DENSE_HU, TURNED_HU = 700, -1500
 # Headers that round the spacing to 1e-4 mm or so move the far corner of a scan by less than this.
 CORNER_TOLERANCE_MM = 0.1
 USUAL_SPACING_MM = (0.2, 10.0)
-VOLUME_FORMATS = {
-    ".nii": "nifti",
-    ".nii.gz": "nifti",
-    ".hdr": "nifti",
-    ".img": "nifti",
-    ".hdr.gz": "nifti",
-    ".img.gz": "nifti",
-    ".nrrd": "nrrd",
-    ".nhdr": "nrrd",
-    ".mha": "metaimage",
-    ".mhd": "metaimage",
-}
-VOLUME_SUFFIXES = tuple(VOLUME_FORMATS)
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -68,7 +58,7 @@ def read_volume(path: str | Path, what: str) -> "Volume | Segments":
     from livermet.ingest.itk import read_itk
     from livermet.ingest.nifti import read_nifti
 
-    source_format = format_of(path)
+    source_format = format_of(Path(path).name)
     if source_format is None or Path(path).is_dir():
         return read_dicom_mask(Path(path), what)
     if source_format == "nifti":
@@ -79,12 +69,6 @@ def read_volume(path: str | Path, what: str) -> "Volume | Segments":
         _check_grid(volume.values.shape, volume.affine, what)
         volume = replace(volume, warnings=volume.warnings + tuple(_spacing_warnings(volume)))
     return volume
-
-
-def format_of(path: str | Path) -> str | None:
-    """Name the format of a volume by its ending, in small or capital letters; None for others."""
-    name = Path(path).name.lower()
-    return next((kind for ending, kind in VOLUME_FORMATS.items() if name.endswith(ending)), None)
 
 
 def three_dimensional(values: np.ndarray, what: str) -> np.ndarray:
@@ -183,8 +167,8 @@ def canonical(volume: Volume) -> Volume:
     return replace(volume, values=values, affine=volume.affine @ back)
 
 
-def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict]:
-    """Return whole Hounsfield units (int16, x, y, z) and what was done to get them.
+def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict, list[str]]:
+    """Return whole Hounsfield units (int16, x, y, z), what was done to get them, and warnings.
 
     Fractions are rounded to the nearest whole unit; everything below -1024 (padding outside the
     field of view, -3024 on some scanners) becomes -1024. The record counts both: `rounded_voxels`,
@@ -192,7 +176,7 @@ def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict]:
     that are not finite or do not fit 16 bits.
     """
     units = np.empty(volume.values.shape, dtype=np.int16)
-    rounded = padding = 0
+    rounded = padding = turned = 0
     for z in range(volume.values.shape[2]):
         exact = volume.values[:, :, z] * np.float64(volume.slope) + volume.intercept
         if not np.isfinite(exact).all():
@@ -204,10 +188,12 @@ def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict]:
         # float32 holds 0.1 HU steps to about 1e-5 HU.
         rounded += int(np.count_nonzero(np.abs(exact - whole) > 1e-4))
         padding += int(np.count_nonzero(whole < AIR_HU))
+        turned += _turned_over(whole)
         if whole.max() > np.iinfo(np.int16).max:
             raise InputError(
-                f"{what} holds a value of {whole.max():g}, far above any Hounsfield unit; export "
-                "it in Hounsfield units."
+                f"{what} holds a value of {whole.max():g}, far above any Hounsfield unit: its "
+                "header tells a wrong sign or rescale, or it is no CT; export it in Hounsfield "
+                "units."
             )
         units[:, :, z] = np.maximum(whole, AIR_HU)
     record = {
@@ -216,7 +202,44 @@ def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict]:
         "minimum_hu": int(units.min()),
         "maximum_hu": int(units.max()),
     }
-    return units, record
+    told = [
+        *hounsfield_warnings(record["minimum_hu"], record["maximum_hu"]),
+        *slice_warnings(units),
+    ]
+    if turned:
+        told.append(
+            f"{turned} voxels far below -1024 HU touch bone or metal; the header may tell a wrong "
+            "sign or number of bits."
+        )
+    return units, record, told
+
+
+def _turned_over(units: np.ndarray) -> int:
+    """Count voxels (x, y) far below air beside dense ones: a wrong sign turns the densest over."""
+    dense, low = units > DENSE_HU, units < TURNED_HU
+    if not dense.any() or not low.any():
+        return 0
+    return sum(
+        int(
+            np.count_nonzero(
+                one.take(range(1, one.shape[axis]), axis)
+                & other.take(range(other.shape[axis] - 1), axis)
+            )
+        )
+        for axis in (0, 1)
+        for one, other in ((dense, low), (low, dense))
+    )
+
+
+def slice_warnings(units: np.ndarray) -> list[str]:
+    """Say which slices (x, y, z) hold one value alone; the first is that of the feet."""
+    blank = [z + 1 for z in range(units.shape[2]) if not np.ptp(units[:, :, z])]
+    if not blank:
+        return []
+    return [
+        f"{len(blank)} of {units.shape[2]} slices hold one value alone, the first of them slice "
+        f"{blank[0]} from the feet; values may be lost."
+    ]
 
 
 def hounsfield_warnings(minimum: int, maximum: int) -> list[str]:
@@ -236,16 +259,13 @@ def canonical_ct(volume: "Volume | Segments", what: str) -> tuple[sitk.Image, di
     for a mask, sheared axes, a single slice, and what `hounsfield` refuses.
     """
     volume = canonical(_check_ct(volume, what))
-    units, record = hounsfield(volume, what)
+    units, record, told = hounsfield(volume, what)
     image = image_of(units, orthonormal(volume.affine))
     slices, step = units.shape[2], float(volume.spacing[2])
     record |= {
         "slices": slices,
         "coverage_mm": round(slices * step, 3),
-        "warnings": [
-            *volume.warnings,
-            *hounsfield_warnings(record["minimum_hu"], record["maximum_hu"]),
-        ],
+        "warnings": [*volume.warnings, *told],
     }
     return image, record
 

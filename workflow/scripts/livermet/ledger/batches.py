@@ -7,7 +7,8 @@ import pandas as pd
 
 from livermet.contracts import Contract, check
 from livermet.errors import stop_on
-from livermet.files import PROVENANCE_MARK, read_table, whole_file
+from livermet.files import whole_file
+from livermet.tables import PROVENANCE_MARK, read_table
 
 # What a written text stands for where it is no number and no name.
 VALUES = {"": None, "True": True, "False": False}
@@ -26,7 +27,7 @@ def write_parts(
 
     Each is checked and written by itself: joined first, a column of whole numbers beside an empty
     one would become one of decimals. `provenance` stands above the header, as in
-    `files.write_table`.
+    `tables.write_table`.
     """
     with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as stream:
         if provenance:

@@ -26,7 +26,7 @@ import pandas as pd
 
 from livermet.contracts import COUNT, TEXT, Column, Contract
 from livermet.errors import stop_on
-from livermet.files import write_table
+from livermet.tables import write_table
 
 SEAL = "seal.tsv"
 DIGITS = 16

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from livermet.cohort.matching import TEST
-from livermet.contracts import COHORT, PATIENT, SERIES, TEXT, Column, Contract
+from livermet.contracts import COHORT, PATIENT, SERIES, TEXT, Column, Contract, check
 from livermet.errors import InputError, stop_on
-from livermet.files import write_table
 from livermet.ledger.seal import alterations, extend_seal
+from livermet.tables import write_table
 
 SPLITS = Contract(
     files=("splits.tsv",),
@@ -43,6 +43,7 @@ TRAINING_SET = Contract(
     columns=(SERIES, PATIENT),
     key=("series",),
 )
+CONTRACTS = {"splits.tsv": SPLITS, "batches.tsv": BATCHES}
 MOST_NAMED = 5
 
 
@@ -129,13 +130,16 @@ def write_ledger(ledger: Ledger, folder: str | Path) -> None:
         f"training_sets/{name}.tsv": pd.DataFrame(cases.items(), columns=TRAINING_SET.names)
         for name, cases in ledger.training_sets.items()
     }
+    contracts = {name: CONTRACTS.get(name, TRAINING_SET) for name in tables}
+    # Before the seal, which must not vouch for lines that are never written.
+    for name, table in tables.items():
+        check(table, contracts[name], folder / name)
     # The seal comes first. Killed after it, make assign leaves tables that lack lines which the
     # seal knows, and the next one, given the same sheets, writes just these. Were the seal last,
     # the new lines could not be told from those that somebody added by hand.
     extend_seal(folder, tables)
     for name, table in tables.items():
-        contract = {"splits.tsv": SPLITS, "batches.tsv": BATCHES}.get(name, TRAINING_SET)
-        write_table(table, folder / name, contract)
+        write_table(table, folder / name, contracts[name])
 
 
 def lacking(series: pd.DataFrame, ledger: Ledger, needed_sets: list[str]) -> list[str]:

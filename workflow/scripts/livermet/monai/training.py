@@ -26,7 +26,6 @@ from monai.transforms import (
 )
 from monai.utils import set_determinism
 
-from livermet.contracts import COUNT, NUMBER, SHARE, Column, Contract
 from livermet.images import LESION
 from livermet.monai.architectures import CLASSES
 from livermet.monai.networks import (
@@ -48,23 +47,6 @@ WEIGHT_DECAY = 1e-5
 INTENSITY_CHANGE = 0.1
 
 Case = tuple[np.ndarray, np.ndarray]
-
-TRAINING = Contract(
-    files=("monai/*/training.tsv",),
-    row="a validation of a network in its training",
-    columns=(
-        Column("iteration", COUNT, "iterations that were done", low=1),
-        Column(
-            "loss",
-            NUMBER,
-            "mean loss since the row before",
-            missing="where the loss is no number, as in a training that has gone wrong",
-        ),
-        Column("dice_liver", SHARE, "Dice of the whole liver, its mean over the validation series"),
-        Column("dice_lesion", SHARE, "Dice of the lesions, its mean over the validation series"),
-    ),
-    key=("iteration",),
-)
 
 
 @dataclass

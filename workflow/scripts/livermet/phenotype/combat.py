@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from livermet.files import read_table
 from livermet.phenotype.table import RADIOMIC_FEATURES
+from livermet.tables import read_table
 
 BATCH = "batch"
 # One patient's series tell of that patient, not of the scanner.

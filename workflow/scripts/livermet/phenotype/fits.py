@@ -20,9 +20,10 @@ from livermet.contracts import (
     Column,
     Contract,
 )
-from livermet.files import read_table, whole_file, write_table
+from livermet.files import whole_file
 from livermet.phenotype.classifiers import THRESHOLD
 from livermet.phenotype.columns import CORRECTED, MODEL, PROTOCOL, PUBLISHED, WEIGHTING
+from livermet.tables import read_table, write_table
 
 VALIDATION, TEST = "validation", "test"
 SET = Column(

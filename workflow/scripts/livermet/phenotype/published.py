@@ -30,7 +30,6 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import Lasso
 from sklearn.model_selection import ShuffleSplit
 
-from livermet.contracts import NUMBER, SHARE, Column, Contract
 from livermet.errors import InputError
 from livermet.phenotype.classifiers import (
     ONE_THREAD,
@@ -39,6 +38,7 @@ from livermet.phenotype.classifiers import (
     positive_weight,
     published_classifier,
 )
+from livermet.phenotype.columns import WEIGHTS
 from livermet.phenotype.fits import (
     ALL_FOLDS,
     ENSEMBLE,
@@ -66,29 +66,6 @@ PRINTED_WEIGHTS = {
     ("XGB", "f1"): 0.8,
 }
 CANDIDATE_WEIGHTS = np.round(np.arange(1, 201) * 0.05, 2)
-WEIGHTS = Contract(
-    files=(
-        f"phenotype/*/{PUBLISHED}/*/weights.tsv",
-        f"phenotype/*/{PUBLISHED}/*/weights/*.tsv",
-    ),
-    row="a class weight that the search tried",
-    columns=(
-        Column("weight", NUMBER, "weight of the positive class beside 1 for the negative", low=0),
-        Column(
-            "auc",
-            SHARE,
-            "area under the ROC curve of the tuning split",
-            missing="where the split is of one class",
-        ),
-        Column(
-            "f1",
-            SHARE,
-            "F1 of the tuning split",
-            missing="where no series of it is positive or called so",
-        ),
-    ),
-    key=("weight",),
-)
 
 
 def analysed(table: pd.DataFrame) -> pd.DataFrame:

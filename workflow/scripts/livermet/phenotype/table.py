@@ -21,7 +21,7 @@ from livermet.contracts import (
     Contract,
 )
 from livermet.errors import InputError, stop_on
-from livermet.files import provenance_lines
+from livermet.tables import provenance_lines
 
 _FEATURES_BY_CLASS = {
     "shape": "Elongation Flatness LeastAxisLength MajorAxisLength Maximum2DDiameterColumn "

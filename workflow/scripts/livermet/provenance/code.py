@@ -16,7 +16,16 @@ PACKAGE = Path(__file__).parents[1]
 # What reads and writes files, logs and errors, and what follows a result's origin: no number
 # depends on it.
 WITHOUT_NUMBERS = frozenset(
-    {"contracts", "controller", "errors", "files", "jobs", "provenance.code", "provenance.records"}
+    {
+        "contracts",
+        "controller",
+        "errors",
+        "files",
+        "jobs",
+        "provenance.code",
+        "provenance.records",
+        "tables",
+    }
 )
 LOGS = frozenset({"LOG", "log", "logger"})
 # A string with so many blanks is a sentence for a reader, and no name or key.

@@ -17,6 +17,7 @@ from livermet.detection.lesions import (
     lesion_table,
     moved_box,
 )
+from livermet.detection.measured import LESION_SIZE
 from livermet.errors import InputError
 from livermet.images import array_of, grid_difference
 from livermet.radiomics.extractor import Extractor
@@ -43,14 +44,6 @@ UNIONS = Contract(
     columns=(SERIES, FEATURE_COLUMNS, LESIONS_OF_MASK, BURDEN, REASON),
     key=("series",),
 )
-SIZE = (
-    Column("voxels", COUNT, "number of voxels", low=1),
-    Column("volume_ml", NUMBER, "volume", unit="ml", low=0),
-    Column("diameter_mm", NUMBER, "diameter of the sphere of equal volume", unit="mm", low=0),
-    Column("x_mm", NUMBER, "centre of mass, to the left of the patient", unit="mm"),
-    Column("y_mm", NUMBER, "centre of mass, to the back", unit="mm"),
-    Column("z_mm", NUMBER, "centre of mass, to the head", unit="mm"),
-)
 MEASURED = (
     Column("voxel_mm", TEXT, "the voxel (x, y, z) that the features are measured in", unit="mm"),
     FEATURE_COLUMNS,
@@ -59,7 +52,7 @@ MEASURED = (
 LESION = (
     SERIES,
     Column("lesion", COUNT, "number of the lesion; 1 is the largest", low=1),
-    *SIZE,
+    *LESION_SIZE,
     *POSITION,
 )
 LESIONS = Contract(

@@ -17,7 +17,8 @@ import yaml
 from livermet.contracts import SHARE, TEXT, Column, Contract
 from livermet.report import page
 from livermet.report.evidence import images, modelling, results, study
-from livermet.report.evidence.artifacts import AUTHORS, DONE, METHODS, STATES, Artifacts, Evidence
+from livermet.report.evidence.form import AUTHORS, DONE, METHODS, STATES, Evidence
+from livermet.report.run import Run
 
 ITEMS = Path(__file__).with_name("checklists.yaml")
 MODULES = {"study": study, "images": images, "modelling": modelling, "results": results}
@@ -111,13 +112,13 @@ def _item(facts: dict) -> Item:
     return Item(**(facts | own))
 
 
-def judge_of(key: str) -> Callable[[Artifacts], Evidence]:
+def judge_of(key: str) -> Callable[[Run], Evidence]:
     """Find the function behind 'module.function'; KeyError or AttributeError for an unknown one."""
     module, function = key.split(".")
     return getattr(MODULES[module], function)
 
 
-def answers(checklist: Checklist, run: Artifacts) -> list[Answer]:
+def answers(checklist: Checklist, run: Run) -> list[Answer]:
     """Say for each item what the run did, and for METRICS how the score counts it."""
     hold = {condition.number for condition in conditions(run) if condition.holds}
     return [
@@ -127,7 +128,7 @@ def answers(checklist: Checklist, run: Artifacts) -> list[Answer]:
     ]
 
 
-def _evidence(item: Item, run: Artifacts) -> Evidence:
+def _evidence(item: Item, run: Run) -> Evidence:
     if item.evidence == "authors":
         return Evidence(AUTHORS, f"{item.note or 'The manuscript says it'}.")
     return judge_of(item.evidence)(run)
@@ -139,23 +140,18 @@ def _counted(item: Item, found: Evidence, hold: set[int]) -> str:
     return YES if found.done == DONE else NO
 
 
-def conditions(run: Artifacts) -> list[Condition]:
+def conditions(run: Run) -> list[Condition]:
     """Answer METRICS' conditions. What the run cannot know counts as held, against the score."""
     automatic = {
-        "scans": "a network draws the masks",
-        "masks": "the masks were given as a human's",
+        "scans": "yes, a network draws the masks",
+        "masks": "no, the masks were given as a human's",
         "table": "not known of a finished feature table, and so counted against the score",
     }
     measured = "the features are those of lesions that someone or something outlined"
     return [
         Condition(1, True, f"Segmentation: yes, {measured}."),
         Condition(
-            2,
-            run.entry != "masks",
-            f"Fully automatic segmentation: {'no' if run.entry == 'masks' else 'yes'}, "
-            f"{automatic[run.entry]}."
-            if run.entry != "table"
-            else f"Fully automatic segmentation: {automatic['table']}.",
+            2, run.entry != "masks", f"Fully automatic segmentation: {automatic[run.entry]}."
         ),
         Condition(3, True, "Hand-crafted features: yes, PyRadiomics' by their names."),
         Condition(4, True, "Tabular data: yes, one row of features a series."),
@@ -191,7 +187,7 @@ def table_of(checklist: Checklist, found: list[Answer]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=CHECKLISTS.names)
 
 
-def compose(filled: list[tuple[Checklist, list[Answer]]], run: Artifacts) -> dict:
+def compose(filled: list[tuple[Checklist, list[Answer]]], run: Run) -> dict:
     """Return the page's content for `render`: counts, METRICS' score and every answer."""
     return {
         "run": run.settings["run"],
@@ -202,7 +198,7 @@ def compose(filled: list[tuple[Checklist, list[Answer]]], run: Artifacts) -> dic
     }
 
 
-def _part(checklist: Checklist, found: list[Answer], run: Artifacts) -> dict:
+def _part(checklist: Checklist, found: list[Answer], run: Run) -> dict:
     states = Counter(answer.evidence.done for answer in found)
     scored = any(answer.counted for answer in found)
     return {

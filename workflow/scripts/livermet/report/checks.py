@@ -1,6 +1,6 @@
 """The rules and checks that the page prints: how scores were made, and what could spoil them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -12,9 +12,36 @@ from livermet.report.phrases import MONAI_MODELS
 from livermet.report.run import Run
 from livermet.vocabulary import Protocol
 
+GIVEN_MASKS = "The masks were given (segmentation.source: reference); no model predicted."
 
-def _prediction_rules(segmentation: pd.DataFrame, facts: pd.DataFrame) -> list[str]:
-    """Say which networks predict a scan, and where training and test features differ by it."""
+
+def rules(run: Run) -> list[str]:
+    """Say how the run's scores are made."""
+    named = run.phrases
+    told = [
+        "A patient has studies (CT dates) and a study has series (reconstructed volumes). A "
+        "patient has one place, test or one fold, for every task and every model.",
+    ]
+    if run.entry == "scans":
+        told += [
+            named["matching_rule"],
+            named["empty_rule"],
+            *_prediction_rules(run.tables["table3_segmentation"]),
+            *kinds_of_masks(run.tables["facts"]),
+        ]
+    return [
+        *told,
+        named["feature_rule"],
+        named["intervals_told"],
+        named["validation_told"],
+        f"{named['class_rule']}; {named['call_rule']}",
+        named["harmonisation_rule"],
+        f"A dash ({words.MISSING}) stands where there is nothing to measure.",
+    ]
+
+
+def _prediction_rules(segmentation: pd.DataFrame) -> list[str]:
+    """Say which networks predict a scan."""
     models = set(segmentation["model"])
     told = []
     if models - set(MONAI_MODELS):
@@ -28,38 +55,20 @@ def _prediction_rules(segmentation: pd.DataFrame, facts: pd.DataFrame) -> list[s
             "U-Net and SegResNet: one network each; scans of its training and validation patients "
             "are not predicted."
         )
-    kinds = kinds_of_classified(facts)
-    train, test = kinds["train"], kinds["test"]
-    if train.get("out_of_fold", 0) and test.get("ensemble", 0):
-        told.append(
-            f"Of {sum(train.values())} classified training series {train['out_of_fold']} have "
-            f"their features from the mask of one network; of {sum(test.values())} test series "
-            f"{test['ensemble']} have theirs from the mask of several. Their features may differ "
-            "by that alone."
-        )
     return told
 
 
-def rules(run: Run, named: Mapping) -> list[str]:
-    """Say how the run's scores are made; `named` are its phrases."""
-    told = [
-        "A patient has studies (CT dates) and a study has series (reconstructed volumes). A "
-        "patient has one place, test or one fold, for every task and every model.",
-    ]
-    if run.settings["entry"] == "scans":
-        told += [
-            named["matching_rule"],
-            named["empty_rule"],
-            *_prediction_rules(run.tables["table3_segmentation"], run.results.facts),
-        ]
+def kinds_of_masks(facts: pd.DataFrame) -> list[str]:
+    """Say where training and test features differ by how many networks made their masks."""
+    kinds = kinds_of_classified(facts)
+    train, test = kinds["train"], kinds["test"]
+    if not (train.get("out_of_fold", 0) and test.get("ensemble", 0)):
+        return []
     return [
-        *told,
-        named["feature_rule"],
-        f"Intervals: {named['draws']} bootstrap draws. {named['interval_rule']}",
-        f"Cross-validation. {named['validation_rule']}",
-        f"{named['class_rule']}; a series is called positive {named['threshold_rule']}.",
-        named["harmonisation_rule"],
-        f"A dash ({words.MISSING}) stands where there is nothing to measure.",
+        f"Of {sum(train.values())} classified training series {train['out_of_fold']} have "
+        f"their features from the mask of one network; of {sum(test.values())} test series "
+        f"{test['ensemble']} have theirs from the mask of several. Their features may differ "
+        "by that alone."
     ]
 
 
@@ -80,38 +89,48 @@ def missing_results(facts: pd.DataFrame, masked: Iterable[str]) -> list[str]:
 
 def checks(run: Run) -> list[str]:
     """Say what the leakage audit found, and which models' training cases have changed since."""
-    audit, stale, settings = run.results.audit, run.results.stale, run.settings
-    found = leaks(audit)
-    networks = audit[["task", "model", "fold"]].drop_duplicates()
-    outcome = " ".join(found) or "no patient is on both sides of any of the ledger's splits."
-    told = [
-        f"Leakage audit: {audit['patient'].nunique()} patients against {len(networks)} "
-        f"trained models; {outcome}"
-    ]
-    if Protocol.PUBLISHED in settings["protocols"]:
+    changed = changed_cases(run)
+    told = [leakage(run.tables["leakage_audit"])]
+    if run.ran(Protocol.PUBLISHED):
         told.append(
             "The published protocol's own cross-validation splits series and not patients, as the "
             "paper's does (table S2); the audit does not cover it."
         )
-    if len(stale):
-        by_model = stale.groupby("model")["series"].nunique()
-        listed = ", ".join(
-            f"{words.model(name)} ({count} cases)" for name, count in by_model.items()
-        )
-        told.append(
-            "Training cases have changed or been withdrawn since these models were trained: "
-            f"{listed}. Their results stand for the old cases; name a new training set to retrain."
-        )
-    elif settings["entry"] == "scans":
+    told += changed
+    if not changed and run.entry == "scans":
         told.append("Training cases: every model's cases are still those that it was trained on.")
-    if settings["entry"] == "masks":
-        told.append("The masks were given (segmentation.source: reference); no model predicted.")
+    if run.entry == "masks":
+        told.append(GIVEN_MASKS)
     return told
 
 
-def stale_table(stale: pd.DataFrame) -> Table | None:
+def leakage(audit: pd.DataFrame) -> str:
+    """Say whether any patient trained a model that scores the patient."""
+    networks = audit[["task", "model", "fold"]].drop_duplicates()
+    outcome = " ".join(leaks(audit)) or "no patient is on both sides of any of the ledger's splits."
+    return (
+        f"Leakage audit: {audit['patient'].nunique()} patients against {len(networks)} "
+        f"trained models; {outcome}"
+    )
+
+
+def changed_cases(run: Run) -> list[str]:
+    """Name the models whose training cases have changed, if there are any."""
+    stale = run.table("stale_models")
+    if stale is None:
+        return []
+    by_model = stale.groupby("model")["series"].nunique()
+    listed = ", ".join(f"{words.model(name)} ({count} cases)" for name, count in by_model.items())
+    return [
+        "Training cases have changed or been withdrawn since these models were trained: "
+        f"{listed}. Their results stand for the old cases; name a new training set to retrain."
+    ]
+
+
+def stale_table(run: Run) -> Table | None:
     """List the training cases that have changed, or nothing."""
-    if stale.empty:
+    stale = run.table("stale_models")
+    if stale is None:
         return None
     return plain_table(
         "stale_cases",

@@ -8,17 +8,11 @@ from collections.abc import Mapping
 import pandas as pd
 
 from livermet.report import words
-from livermet.vocabulary import Weighting
 
 MAIN_METRICS = ("auc", "f1", "accuracy")
 WITHIN_FOLDS = "within_fold_auc"
-MODEL = ["protocol", "model", "weighting"]
-
-
-def model_keys(table: pd.DataFrame) -> list[str]:
-    """Name the model's columns, without the weighting where there is none."""
-    weighted = table["weighting"].ne(Weighting.NONE).any()
-    return MODEL if weighted else MODEL[:2]
+# What names a model where none has class weights.
+MODEL = ["protocol", "model"]
 
 
 def numbers(values: pd.Series) -> pd.Series:

@@ -48,8 +48,3 @@ def _say(phrase: str | Mapping, named: Mapping) -> str:
         return fill(phrase[value if value in phrase else "otherwise"], named)
     told = [fill(phrase[name], named) for name in value]
     return phrase.get("join", " ").join(told)
-
-
-def harmonised_by(harmonisation: Mapping) -> str:
-    """Say what makes a batch: scanner, or slice thickness up to and over a limit."""
-    return fill(PHRASES["harmonised_by"], {"harmonisation": harmonisation})

@@ -1,45 +1,36 @@
-"""What the page is made from: a run's tables, figures and settings."""
+"""What a run left behind, as its page and its checklists read it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
 
 from livermet.phenotype.chosen import Choice, chosen_models
-
-Tables = Mapping[str, pd.DataFrame]
-
-
-@dataclass(frozen=True)
-class Results:
-    """What a run made: tables and figures (SVG) by file name without suffix, and its checks.
-
-    `facts` is the table of every series; `burden` the phenotype stage's statistics; `audit` the
-    leakage audit and `stale` the training cases that have changed (model, series, file, state);
-    `choice` the corrected protocol's record of its chosen model, None without that protocol.
-    """
-
-    tables: Tables
-    figures: Mapping[str, bytes]
-    facts: pd.DataFrame
-    burden: pd.DataFrame
-    audit: pd.DataFrame
-    stale: pd.DataFrame
-    choice: pd.DataFrame | None = None
+from livermet.report.phrases import phrases_of
 
 
 @dataclass(frozen=True)
 class Run:
-    """Results with the settings that they were made by (`livermet.report.content.compose`)."""
+    """What a run left behind: settings, and tables and figures (SVG) by file name without suffix.
 
-    results: Results
+    settings: what `livermet.report.phrases.phrases_of` takes, run, phantoms and versions. The
+    checklists take models, weightings, lasso_alpha, lasso_target, trees and radiomics
+    (PyRadiomics' settings) too.
+    tables: those of the registry that the run made, and facts (every series), leakage_audit,
+    stale_models (the training cases that have changed) and choice (the corrected protocol's record
+    of its chosen model, where it has that protocol). The page takes burden (the phenotype stage's
+    statistics) too, the checklists exclusions.
+    """
+
     settings: Mapping
+    tables: Mapping[str, pd.DataFrame]
+    figures: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
-    def tables(self) -> Tables:
-        """The run's tables by file name without suffix."""
-        return self.results.tables
+    def entry(self) -> str:
+        """What the run began with: scans, masks or table."""
+        return self.settings["entry"]
 
     @property
     def final(self) -> str | None:
@@ -51,10 +42,29 @@ class Run:
         """The target cohort."""
         return self.settings["target"]
 
+    def ran(self, protocol: str) -> bool:
+        """Tell whether the run followed a protocol."""
+        return protocol in self.settings["protocols"]
+
+    @cached_property
+    def phrases(self) -> dict:
+        """The settings, and the phrases that follow from them."""
+        return phrases_of(self.settings)
+
     @cached_property
     def chosen(self) -> dict[str, Choice]:
         """The model that cross-validation chose for each protocol."""
-        return chosen_models(self.tables["tableS2_cross_validation"], self.results.choice)
+        validation = self.tables.get("tableS2_cross_validation")
+        return {} if validation is None else chosen_models(validation, self.tables.get("choice"))
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """Return a table; None where the run did not make it or it has no rows."""
+        found = self.tables.get(name)
+        return None if found is None or found.empty else found
+
+    def rows(self, name: str, column: str) -> pd.DataFrame:
+        """Take the rows of a table that have a value in a column; none without the table."""
+        return self.tables[name].dropna(subset=column) if name in self.tables else pd.DataFrame()
 
 
 @dataclass(frozen=True)
@@ -63,8 +73,3 @@ class Headline:
 
     number: str
     label: str
-
-
-def rows_with(tables: Tables, name: str, column: str) -> pd.DataFrame:
-    """Take the rows of a table that have a value in a column; none where the table is missing."""
-    return tables[name].dropna(subset=column) if name in tables else pd.DataFrame()

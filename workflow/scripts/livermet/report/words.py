@@ -71,7 +71,6 @@ COLUMNS = {
     "step": "Step",
     "correction": "Correction",
     "repeats": "Repeats",
-    "mask": "Masks",
     "source": "Printed in",
     "note": "Note",
     "reason": "Reason",
@@ -97,11 +96,9 @@ COLUMNS = {
     "optimised_for": "Optimised for",
     "tuning_series": "Tuning series",
     "tuning_patients": "Tuning patients",
-    "pairs": "Pairs",
     "batch": "Batch",
     "measured_series": "Series with measured lesions",
     "positive_share": "Share of positive series",
-    "deterministic": "One thread",
     "aggregation": "Features of",
     "difference": "Difference",
     "event": "Event",
@@ -120,7 +117,7 @@ VALUES = {
     },
     "statistic": {"cfdna": "cfDNA"},
     "sample_type": {"cfdna": "cfDNA"},
-    "set": {"validation": "held out", "cross-validation": "cross-validation"},
+    "set": {"validation": "held out"},
     "metric": {
         "auc": "AUC",
         "f1": "F1",
@@ -133,11 +130,10 @@ VALUES = {
         "false_positive_ml_per_scan": "false positives per scan, ml",
     },
     "baseline": MODELS,
-    "mask": MODELS | {"reference": "reference"},
     "optimised_for": WEIGHTINGS,
     "aggregation": AGGREGATIONS,
 }
-DECIMALS = {"false_positives_per_scan": 2}
+DECIMALS = {"false_positives_per_scan": 2, "positive_share": 2, "prevalence": 2}
 MISSING = "\u2013"
 
 
@@ -219,9 +215,7 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def choice(chosen) -> str:
-    """Write the name of a `livermet.phenotype.chosen.Choice`, with its class weights if any."""
-    name = model(chosen.model)
-    if chosen.weighting == Weighting.NONE:
-        return name
-    return f"{name} with class weights '{value('weighting', chosen.weighting)}'"
+def note_of_step(made: str, reason: str) -> str:
+    """Write what is noted of a step of the ladder: 'not made: no scan has a second lesion'."""
+    state = {"yes": "", "no": "not made", "not applicable": "does not apply"}[made]
+    return ": ".join(filter(None, [state, reason]))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from livermet.errors import InputError
-from livermet.files import read_table
+from livermet.tables import read_table
 
 SIGNIFICANT_DIGITS = 3
 # PyRadiomics averages the features of these classes over directions, each with its own matrix.

@@ -8,11 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from livermet.report import words
-from livermet.report.drawing import (
-    CLASS_STYLE,
-    box_and_points,
-    volume_axis,
-)
+from livermet.report.drawing import CLASS_STYLE, box_and_points, volume_axis
 
 
 def burden(studies: pd.DataFrame, statistics: pd.DataFrame, name: str) -> Figure:

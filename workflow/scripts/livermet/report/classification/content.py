@@ -1,28 +1,27 @@
 """Classification on the page: scores, baselines, intervals and calibration."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 import pandas as pd
 
 from livermet.cohort.facts import FeatureCounts, classes_of_test_studies, lacking_by_protocol
 from livermet.phenotype.chosen import Choice
 from livermet.report import words
-from livermet.report.classification.tables import SCORES
+from livermet.report.classification.tables import SCORES, of_corrected
 from livermet.report.layout import (
     MAIN_METRICS,
+    MODEL,
     WITHIN_FOLDS,
     across,
     any_text,
     by_metric,
     estimates,
-    model_keys,
     numbers,
     spreads,
 )
-from livermet.report.run import Headline, Run, Tables, rows_with
+from livermet.report.run import Headline, Run
 from livermet.vocabulary import Protocol, Weighting
 
-BASELINES = ("always_positive", "volume", "lesion_count")
 UNITS = {"series": "By series", "study": "By study", "patient": "By patient"}
 PARTS_OF_FIGURE_5 = {
     "score_right": "series called right",
@@ -42,7 +41,9 @@ def wide_scores(table: pd.DataFrame) -> pd.DataFrame:
     The column of weightings is left out where all are 'none'.
     """
     cells = table.assign(cell=estimates(table, "mean", "low", "high"))
-    return across(cells, model_keys(table), "metric", {name: name for name in SCORES})
+    weighted = table["weighting"].ne(Weighting.NONE).any()
+    keys = [*MODEL, "weighting"] if weighted else MODEL
+    return across(cells, keys, "metric", {name: name for name in SCORES})
 
 
 def baselines(table: pd.DataFrame) -> pd.DataFrame:
@@ -51,7 +52,7 @@ def baselines(table: pd.DataFrame) -> pd.DataFrame:
         both=numbers(table["mean"]) + " / " + numbers(table["baseline_mean"]),
         difference=estimates(table, "difference", "low", "high"),
     )
-    keys = [*model_keys(table), "set", "baseline"]
+    keys = [*MODEL, "set", "baseline"]
     return by_metric(cells, keys, {"both": "", "difference": ", difference"})
 
 
@@ -62,9 +63,9 @@ def intervals(table: pd.DataFrame) -> pd.DataFrame:
     """
     pooled = table["set"].eq("validation") & table["metric"].eq("auc")
     main = table["metric"].isin([WITHIN_FOLDS, *MAIN_METRICS])
-    rows = table[main & ~pooled & ~table["model"].isin(BASELINES)]
+    rows = table[main & ~pooled & ~table["model"].isin(COMPARED)]
     cells = rows.assign(cell=estimates(rows, "mean", "low", "high"))
-    return across(cells, [*model_keys(rows), "set", "metric"], "unit", UNITS)
+    return across(cells, [*MODEL, "set", "metric"], "unit", UNITS)
 
 
 def repeated_cross_validation(table: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +93,7 @@ def permutation(table: pd.DataFrame) -> pd.DataFrame:
 
 def calibration(table: pd.DataFrame) -> pd.DataFrame:
     """Show slope, intercept and Brier score with their intervals, and why one is missing."""
-    shown = table[[*model_keys(table), "set", "series"]].copy()
+    shown = table[[*MODEL, "set", "series"]].copy()
     for name in ("slope", "intercept", "brier"):
         title = {"brier": "Brier score"}.get(name, name.capitalize())
         shown[title] = estimates(table, name, f"{name}_low", f"{name}_high")
@@ -115,101 +116,115 @@ def failures(table: pd.DataFrame) -> pd.DataFrame:
     return across(cells, ["Of", "Measure"], "protocol", columns)
 
 
-def score(table: pd.DataFrame, protocol: str, choice: Choice, metric: str) -> pd.Series | None:
-    """Find one score of a model in a long table; None where it is missing."""
+def chosen_auc(run: Run, protocol: str) -> pd.Series | None:
+    """Find the test AUC of a protocol's chosen model; None where the test set gives none."""
+    table = run.tables["table4_classification"]
     rows = table[
         table["protocol"].eq(protocol)
-        & table["model"].eq(choice.model)
-        & table["metric"].eq(metric)
-        & table["weighting"].eq(choice.weighting)
+        & table["model"].eq(run.chosen[protocol].model)
+        & table["metric"].eq("auc")
+        & table["mean"].notna()
     ]
-    rows = rows[rows["mean"].notna()]
     return None if rows.empty else rows.iloc[0]
 
 
-def classification_headlines(
-    table: pd.DataFrame, chosen: dict[str, Choice], name: str
-) -> list[Headline]:
-    """Return the chosen model's test AUC of the last protocol: the corrected one where it ran."""
-    for protocol in reversed(chosen):
-        auc = score(table, protocol, chosen[protocol], "auc")
-        if auc is not None:
-            label = (
-                f"test AUC for {name} ({words.spread(auc['low'], auc['high'])}), "
-                f"{protocol} protocol"
-            )
-            return [Headline(words.number(auc["mean"]), label)]
-    return []
+def headlines(run: Run) -> list[Headline]:
+    """Return the test AUC, the cross-validated one, and the permutation test's p.
 
-
-def classification_sentences(
-    test: pd.DataFrame,
-    chosen: dict[str, Choice],
-    positive_studies: int,
-    studies: int,
-    name: str,
-) -> list[str]:
-    """Say for each protocol how the model that cross-validation chose did, beside the trivial rule.
-
-    `positive_studies` of `studies` test studies are positive; the rule 'always positive' has that
-    share as its accuracy p, and F1 2p / (1 + p).
+    The test AUC is that of the last protocol which has one: the corrected one where it ran.
     """
-    sentences = []
-    for protocol, model in chosen.items():
-        auc = score(test, protocol, model, "auc")
-        choice = (
-            f"cross-validation gives no AUC, so that {words.choice(model)}, the first model, "
-            "stands for it"
-            if pd.isna(model.auc)
-            else f"cross-validation chose {words.choice(model)} (mean AUC over folds "
-            f"{words.number(model.auc)})"
-        )
-        if auc is None:
-            sentences.append(
-                f"{protocol.capitalize()} protocol: {choice}; the test set gives no AUC."
-            )
-            continue
-        chance = (
-            ", an interval that includes 0.5, so chance is not excluded"
-            if auc["low"] <= 0.5 <= auc["high"]
-            else ""
-        )
-        sentences.append(
-            f"{protocol.capitalize()} protocol: {choice}; on the test studies it ranks {name} with "
-            f"AUC {words.estimate(auc['mean'], auc['low'], auc['high'])}{chance}."
-        )
-    if studies:
-        share = positive_studies / studies
-        sentences.append(
-            f"The rule 'always positive' would have accuracy {words.number(share)} and F1 "
-            f"{words.number(2 * share / (1 + share))} on these {studies} test studies, of which "
-            f"{positive_studies} are positive: a classifier has to beat that."
-        )
-    return sentences
+    headlines = []
+    for protocol in run.chosen:
+        auc = chosen_auc(run, protocol)
+        if auc is not None:
+            interval = words.spread(auc["low"], auc["high"])
+            label = f"test AUC for {run.settings['name']} ({interval}), {protocol} protocol"
+            headlines = [Headline(words.number(auc["mean"]), label)]
+    corrected = run.chosen.get(Protocol.CORRECTED)
+    if corrected and pd.notna(corrected.auc):
+        label = f"cross-validated AUC, corrected protocol: {words.model(corrected.model)}"
+        headlines.append(Headline(words.number(corrected.auc), label))
+    for row in run.rows("permutation", "p")[:1].itertuples():
+        label = f"p of the permutation test, {words.model(row.model)}"
+        headlines.append(Headline(words.p_text(row.p).removeprefix("p").lstrip(" ="), label))
+    return headlines
 
 
-def baseline_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str]:
-    """Say for each baseline whether the corrected protocol's model beats it, by its interval."""
-    if "baselines" not in tables or Protocol.CORRECTED not in chosen:
-        return []
-    model, table = chosen[Protocol.CORRECTED], tables["baselines"]
-    rows = table[
-        table["protocol"].eq(Protocol.CORRECTED)
-        & table["model"].eq(model.model)
-        & table["weighting"].eq(model.weighting)
-        & table["metric"].eq(table["baseline"].map(COMPARED))
-        & table["difference"].notna()
+def sentences(run: Run) -> list[str]:
+    """Say how the chosen models do, beside trivial rules and under permuted labels."""
+    return [
+        *(protocol_sentence(run, protocol) for protocol in run.chosen),
+        *trivial_sentences(run),
+        *baseline_sentences(run),
+        *optimism_sentences(run),
+        *permutation_sentences(run),
     ]
-    sentences = []
-    for part, where in SETS.items():
-        here = rows[rows["set"].eq(part)]
-        if len(here):
-            told = "; ".join(_against(row) for row in here.itertuples())
-            sentences.append(
-                f"Does {words.choice(model)} beat the baselines {where} (difference, interval by "
-                f"patient)? {told}."
-            )
-    return sentences
+
+
+def protocol_sentence(run: Run, protocol: str) -> str:
+    """Say how the model that cross-validation chose for a protocol does on the test studies."""
+    choice, auc = choice_words(run.chosen[protocol]), chosen_auc(run, protocol)
+    if auc is None:
+        return f"{protocol.capitalize()} protocol: {choice}; the test set gives no AUC."
+    chance = (
+        ", an interval that includes 0.5, so chance is not excluded"
+        if auc["low"] <= 0.5 <= auc["high"]
+        else ""
+    )
+    return (
+        f"{protocol.capitalize()} protocol: {choice}; on the test studies it ranks "
+        f"{run.settings['name']} with AUC "
+        f"{words.estimate(auc['mean'], auc['low'], auc['high'])}{chance}."
+    )
+
+
+def choice_words(chosen: Choice) -> str:
+    """Say which model cross-validation chose; where it gives no AUC, which one stands for it."""
+    name = words.model(chosen.model)
+    if pd.isna(chosen.auc):
+        return f"cross-validation gives no AUC, so that {name}, the first model, stands for it"
+    return f"cross-validation chose {name} (mean AUC over folds {words.number(chosen.auc)})"
+
+
+def trivial_sentences(run: Run) -> list[str]:
+    """Say how the rule 'always positive' does, of which a share p of the test studies are positive.
+
+    It has p as its accuracy, and F1 2p / (1 + p).
+    """
+    positive, studies = classes_of_test_studies(run.tables["facts"])
+    if not studies:
+        return []
+    share = positive / studies
+    return [
+        f"The rule 'always positive' would have accuracy {words.number(share)} and F1 "
+        f"{words.number(2 * share / (1 + share))} on these {studies} test studies, of which "
+        f"{positive} are positive: a classifier has to beat that."
+    ]
+
+
+def comparisons(run: Run, baselines: Iterable[str] = COMPARED) -> dict[str, pd.DataFrame]:
+    """Take the corrected protocol's model beside some baselines, each by its score, by set."""
+    table, chosen = run.table("baselines"), run.chosen.get(Protocol.CORRECTED)
+    if table is None or chosen is None:
+        return {}
+    rows = of_corrected(table, chosen.model)
+    rows = rows[rows["metric"].eq(rows["baseline"].map(COMPARED)) & rows["difference"].notna()]
+    rows = rows[rows["baseline"].isin(baselines)]
+    by_set = {part: rows[rows["set"].eq(part)] for part in SETS}
+    return {part: here for part, here in by_set.items() if len(here)}
+
+
+def baseline_sentences(run: Run) -> list[str]:
+    """Say for each baseline whether the corrected protocol's model beats it, by its interval."""
+    return [beside_baselines(part, rows) for part, rows in comparisons(run).items()]
+
+
+def beside_baselines(part: str, rows: pd.DataFrame) -> str:
+    """Say of one set of `comparisons` which baselines the model beats."""
+    return (
+        f"Does {words.model(rows['model'].iloc[0])} beat the baselines {SETS[part]} (difference, "
+        f"interval by patient)? {'; '.join(_against(row) for row in rows.itertuples())}."
+    )
 
 
 def _against(row) -> str:
@@ -221,14 +236,14 @@ def _against(row) -> str:
     )
 
 
-def optimism_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str]:
+def optimism_sentences(run: Run) -> list[str]:
     """Set the published protocol's cross-validated AUC beside the corrected one's."""
-    if not set(Protocol) <= chosen.keys():
+    if not set(Protocol) <= run.chosen.keys():
         return []
-    published, corrected = chosen[Protocol.PUBLISHED], chosen[Protocol.CORRECTED]
+    published, corrected = run.chosen[Protocol.PUBLISHED], run.chosen[Protocol.CORRECTED]
     if pd.isna(published.auc):
         return []
-    validated = tables["tableS2_cross_validation"]
+    validated = run.tables["tableS2_cross_validation"]
     same = validated[
         validated["protocol"].eq(Protocol.CORRECTED)
         & validated["model"].eq(published.model)
@@ -236,68 +251,33 @@ def optimism_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str
         & validated["metric"].eq("auc")
     ]["mean"].dropna()
     ends = [] if same.empty else [f"{words.number(same.iloc[0])} for the same classifier"]
+    name = words.model(corrected.model)
     if published.model != corrected.model and pd.notna(corrected.auc):
-        ends.append(f"{words.number(corrected.auc)} for {words.choice(corrected)}, which is chosen")
+        ends.append(f"{words.number(corrected.auc)} for {name}, which is chosen")
     if not ends:
         return []
     return [
-        f"Optimism: the published protocol's own cross-validation gives {words.choice(published)} "
-        f"an AUC of {words.number(published.auc)}; where patients are held out whole and features "
-        f"are selected inside the folds it is {words.listed(ends)}."
+        f"Optimism: the published protocol's own cross-validation gives "
+        f"{words.model(published.model)} an AUC of {words.number(published.auc)}; where patients "
+        "are held out whole and features are selected inside the folds it is "
+        f"{words.listed(ends)}."
     ]
 
 
-def permutation_sentences(tables: Tables) -> list[str]:
+def permutation_sentences(run: Run) -> list[str]:
     """Return the permutation test's p for each classifier that it was made for."""
     return [
         f"Permutation test of the whole procedure with {words.model(row.model)}: "
         f"{row.permutations:.0f} times the labels were exchanged between patients, which gives a "
         f"cross-validated AUC of {words.estimate(row.null_mean, row.null_low, row.null_high)}; "
         f"the true labels give {words.number(row.observed)}, {words.p_text(row.p)}."
-        for row in rows_with(tables, "permutation", "p").itertuples()
-    ]
-
-
-def validation_headlines(tables: Tables, chosen: Mapping[str, Choice]) -> list[Headline]:
-    """Pick what stands beside the test AUC: the cross-validated one, and the permutation's p."""
-    headlines = []
-    corrected = chosen.get(Protocol.CORRECTED)
-    if corrected and pd.notna(corrected.auc):
-        label = f"cross-validated AUC, corrected protocol: {words.choice(corrected)}"
-        headlines.append(Headline(words.number(corrected.auc), label))
-    permuted = rows_with(tables, "permutation", "p")
-    if len(permuted):
-        row = permuted.iloc[0]
-        label = f"p of the permutation test, {words.model(row['model'])}"
-        headlines.append(Headline(words.p_text(row["p"]).removeprefix("p").lstrip(" ="), label))
-    return headlines
-
-
-def headlines(run: Run) -> list[Headline]:
-    """Return the test AUC, the cross-validated one, and the permutation test's p."""
-    table, name = run.tables["table4_classification"], run.settings["name"]
-    return [
-        *classification_headlines(table, run.chosen, name),
-        *validation_headlines(run.tables, run.chosen),
-    ]
-
-
-def sentences(run: Run) -> list[str]:
-    """Say how the chosen models do, beside trivial rules and under permuted labels."""
-    tables, chosen = run.tables, run.chosen
-    studies = classes_of_test_studies(run.results.facts)
-    table, name = tables["table4_classification"], run.settings["name"]
-    return [
-        *classification_sentences(table, chosen, *studies, name),
-        *baseline_sentences(tables, chosen),
-        *optimism_sentences(tables, chosen),
-        *permutation_sentences(tables),
+        for row in run.rows("permutation", "p").itertuples()
     ]
 
 
 def introduction(run: Run) -> list[str]:
     """Say how many classified series lack features, and what the run's protocols do with them."""
-    alike = lacking_by_protocol(run.results.facts, run.settings)
+    alike = lacking_by_protocol(run.tables["facts"], run.settings)
     return [
         f"{protocols[0].capitalize()} protocol: " * (len(alike) > 1) + _lacking(counts, protocols)
         for counts, protocols in alike.items()

@@ -8,8 +8,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
-from livermet.phenotype.chosen import Choice
 from livermet.report import words
+from livermet.report.classification.tables import SETS
 from livermet.report.drawing import (
     BLUE,
     GREEN,
@@ -21,9 +21,8 @@ from livermet.report.drawing import (
     VERMILION,
     box_and_points,
 )
-from livermet.vocabulary import Protocol
 
-SETS = {"validation": ("held-out series", BLUE, "o"), "test": ("test series", VERMILION, "s")}
+STYLES = {"validation": (BLUE, "o"), "test": (VERMILION, "s")}
 # Marker area in points squared of the largest bin.
 LARGEST_BIN = 160.0
 
@@ -92,8 +91,8 @@ def _sample_types(ax: Axes, types: pd.DataFrame) -> None:
     for place, row in enumerate(types.itertuples()):
         share = row.right / row.series
         ax.text(place, share, f"{row.right}/{row.series}", ha="center", va="bottom", fontsize=9)
-    names = {"cfdna": "cfDNA"}
-    ax.set_xticks(range(len(types)), [names.get(kind, kind) for kind in types["sample_type"]])
+    names = [words.value("sample_type", kind) for kind in types["sample_type"]]
+    ax.set_xticks(range(len(types)), names)
     ax.set(ylim=(0, 1.08), ylabel="share of series right")
 
 
@@ -121,20 +120,11 @@ def calibration(curve: pd.DataFrame, decisions: pd.DataFrame, model: str) -> Fig
     axes = figure.subplots(1, 1 + len(SETS))
     _calibration(axes[0], curve)
     axes[0].set_title(f"Calibration: {model}")
-    for ax, (part, (part_name, color, _)) in zip(axes[1:], SETS.items(), strict=True):
+    for ax, (part, name) in zip(axes[1:], SETS.items(), strict=True):
         rows = decisions[decisions["set"].eq(part)].sort_values("threshold")
-        _decisions(ax, rows, color)
-        ax.set_title(f"Decisions, {part_name}")
+        _decisions(ax, rows, STYLES[part][0])
+        ax.set_title(f"Decisions, {name}")
     return figure
-
-
-def of_model(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
-    """Take the corrected protocol's rows of the chosen model."""
-    return table[
-        table["protocol"].eq(Protocol.CORRECTED)
-        & table["model"].eq(choice.model)
-        & table["weighting"].eq(choice.weighting)
-    ]
 
 
 def _calibration(ax: Axes, curve: pd.DataFrame) -> None:
@@ -146,7 +136,7 @@ def _calibration(ax: Axes, curve: pd.DataFrame) -> None:
         ax.text(0.05, 0.9, "no predictions to draw", transform=ax.transAxes, fontsize=9)
         return
     largest = curve["series"].max()
-    for part, (part_name, color, marker) in SETS.items():
+    for part, (color, marker) in STYLES.items():
         rows = curve[curve["set"].eq(part)].sort_values("predicted")
         if rows.empty:
             continue
@@ -159,7 +149,7 @@ def _calibration(ax: Axes, curve: pd.DataFrame) -> None:
             marker=marker,
             color=color,
             alpha=0.75,
-            label=f"{int(rows['series'].sum())} {part_name}",
+            label=f"{int(rows['series'].sum())} {SETS[part]}",
         )
         for row in rows.itertuples():
             ax.annotate(

@@ -1,5 +1,7 @@
 """Tables 4, S2 and S3: long, one row a score, in the paper's order."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from livermet.contracts import SHARE, TEXT, Column, Contract
@@ -25,6 +27,8 @@ SCORE = (
     Column("metric", TEXT, "name of the score", words=SCORES),
     Column("mean", SHARE, "the score", missing="not defined"),
 )
+# What tables call the two sets of series that a model did not learn from, for readers.
+SETS = {"validation": "held-out series", "test": "test series"}
 KEYS = ("protocol", "model", "weighting", "metric")
 INTERVAL = (
     Column("low", SHARE, "lower end of its 95% interval", missing="not defined"),
@@ -37,11 +41,10 @@ TABLE_4 = Contract(
     columns=(*SCORE, *INTERVAL),
     key=KEYS,
 )
-TABLE_S3 = Contract(
+TABLE_S3 = replace(
+    TABLE_4,
     files=("tables/tableS3_weighted.csv",),
     row="a score of a published classifier with class weights on the test set",
-    columns=(*SCORE, *INTERVAL),
-    key=KEYS,
 )
 TABLE_S2 = Contract(
     files=("tables/tableS2_cross_validation.csv",),
@@ -65,36 +68,21 @@ TABLE_S2 = Contract(
 )
 
 
-def table4_classification(metrics: pd.DataFrame, choice: pd.DataFrame | None) -> pd.DataFrame:
-    """Take the test scores of the published models without class weights and of the chosen one.
+def table4_classification(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Take the test scores of the models without class weights: `TABLE_4`.
 
-    `choice` is the corrected protocol's (model, weighting, chosen): only its model has scored the
-    test set, whatever its weighting. Scores stand in the paper's order: `TABLE_4`.
+    Of the corrected protocol these are the chosen model's, which alone has scored the test set.
     """
-    shown = metrics["weighting"].eq(Weighting.NONE) & metrics["protocol"].ne(Protocol.CORRECTED)
-    if choice is not None:
-        chosen = choice.loc[choice["chosen"], ["model", "weighting"]]
-        models = pd.MultiIndex.from_frame(metrics[["model", "weighting"]])
-        is_chosen = models.isin(pd.MultiIndex.from_frame(chosen))
-        shown |= metrics["protocol"].eq(Protocol.CORRECTED) & is_chosen
-    return _scores(metrics[shown])
+    return in_paper_order(metrics[metrics["weighting"].eq(Weighting.NONE)])
 
 
 def table_s3_weighted(metrics: pd.DataFrame) -> pd.DataFrame:
     """Take the test scores of the published models with class weights: `TABLE_S3`."""
-    return _scores(
-        metrics[
-            metrics["weighting"].ne(Weighting.NONE) & metrics["protocol"].ne(Protocol.CORRECTED)
-        ]
-    )
+    return in_paper_order(metrics[metrics["weighting"].ne(Weighting.NONE)])
 
 
-def table_s2_cross_validation(cross_validation: pd.DataFrame) -> pd.DataFrame:
-    """Order the cross-validated scores as table 4's: `TABLE_S2`."""
-    return _scores(cross_validation)
-
-
-def _scores(table: pd.DataFrame) -> pd.DataFrame:
+def in_paper_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Order scores as the paper does, model by model; cross-validated ones are `TABLE_S2`."""
     order = {metric: place for place, metric in enumerate(SCORES)}
     keys = ["protocol", "model", "weighting"]
     groups = {key: number for number, key in enumerate(table[keys].itertuples(index=False))}
@@ -103,3 +91,8 @@ def _scores(table: pd.DataFrame) -> pd.DataFrame:
         _metric=table["metric"].map(order),
     ).sort_values(["_group", "_metric"], kind="stable")
     return ordered[TABLE_4.names].reset_index(drop=True)
+
+
+def of_corrected(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Take the corrected protocol's rows of a model."""
+    return table[table["protocol"].eq(Protocol.CORRECTED) & table["model"].eq(model)]

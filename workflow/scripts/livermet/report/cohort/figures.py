@@ -8,17 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from livermet.report import words
-from livermet.report.drawing import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    VERMILION,
-)
+from livermet.report.cohort.tables import counts
+from livermet.report.drawing import BLUE, GREEN, GREY, ORANGE, VERMILION
 
 # inches from one box of the flow to the next
 FLOW_STEP = 1.1
-UNITS = {"series": "series", "studies": "study", "patients": "patient"}
 
 
 def flow(exclusions: pd.DataFrame, splits: pd.DataFrame, target: str) -> Figure:
@@ -41,13 +35,13 @@ def flow(exclusions: pd.DataFrame, splits: pd.DataFrame, target: str) -> Figure:
     for number, step in enumerate(steps):
         y = height - 0.75 - FLOW_STEP * number
         title = f"{target}: {step.reason}" if number == 0 else "Remaining"
-        _box(axes, (left, y), 3.5, title, [_counts(step, "left")], BLUE)
+        _box(axes, (left, y), 3.5, title, [counts(step, "left_")], BLUE)
         if number:
             between = y + FLOW_STEP - 0.24
             _arrow(axes, (middle, y + FLOW_STEP), (middle, y + 0.59))
             _line(axes, [(middle, between), (right, between)])
             color = VERMILION if step.removed_series else GREY
-            removed = [f"removed: {_counts(step, 'removed')}"]
+            removed = [f"removed: {counts(step, 'removed_')}"]
             _box(axes, (right, between - 0.29), 3.5, words.capital(step.reason), removed, color)
     bottom = height - 0.75 - FLOW_STEP * (len(steps) - 1)
     _arrow(axes, (middle, bottom), (middle, 0.84))
@@ -66,19 +60,10 @@ def flow(exclusions: pd.DataFrame, splits: pd.DataFrame, target: str) -> Figure:
     return figure
 
 
-def _counts(step, prefix: str) -> str:
-    return ", ".join(
-        words.counted(getattr(step, f"{prefix}_{unit}"), one, unit) for unit, one in UNITS.items()
-    )
-
-
 def _split_lines(rows: pd.DataFrame) -> list[str]:
     lines = []
     for row in rows.itertuples():
-        counts = ", ".join(
-            words.counted(getattr(row, unit), one, unit) for unit, one in UNITS.items()
-        )
-        lines.append(f"{row.cohort}: {counts}")
+        lines.append(f"{row.cohort}: {counts(row)}")
         if pd.notna(row.positive_series):
             positive, negative = int(row.positive_series), int(row.negative_series)
             lines.append(f"{positive} positive and {negative} negative series")

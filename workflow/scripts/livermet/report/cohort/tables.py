@@ -11,6 +11,7 @@ import pandas as pd
 from livermet.cohort.facts import CLASSES, PLACES, texts
 from livermet.cohort.matching import SPLITS
 from livermet.contracts import TEXT, Column, Contract
+from livermet.report import words
 
 NOT_RECORDED = "not recorded"
 SEXES = {"F": "female", "M": "male"}
@@ -137,14 +138,13 @@ def splits_of_facts(facts: pd.DataFrame) -> pd.DataFrame:
     """Count patients, studies and series by place where a run enters with its feature table."""
     rows = []
     for (cohort, place), group in facts.groupby(["cohort", "place"]):
-        counts = {unit: group[f"{unit}"].nunique() for unit in ("patient", "study")}
         rows.append(
             {
                 "task": "classification",
                 "cohort": cohort,
                 "place": place,
-                "patients": counts["patient"],
-                "studies": counts["study"],
+                "patients": group["patient"].nunique(),
+                "studies": group["study"].nunique(),
                 "series": len(group),
                 "positive_series": int(group["label"].eq("positive").sum()),
                 "negative_series": int(group["label"].eq("negative").sum()),
@@ -162,6 +162,17 @@ def flow_of_facts(facts: pd.DataFrame) -> pd.DataFrame:
     }
     removed = {f"removed_{unit}": 0 for unit in ("series", "studies", "patients")}
     return pd.DataFrame([{"step": 0, "reason": "rows of the feature table"} | removed | left])
+
+
+def counts(row, prefix: str = "") -> str:
+    """Write what a row counts of each unit: '28 series, 14 studies, 14 patients'.
+
+    `prefix` begins the names of its columns: left_ or removed_ of the flow.
+    """
+    units = {"series": "series", "studies": "study", "patients": "patient"}
+    return ", ".join(
+        words.counted(getattr(row, f"{prefix}{unit}"), one, unit) for unit, one in units.items()
+    )
 
 
 def table_s1_acquisition(acquisition: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from livermet.report import words
 from livermet.report.layout import across
-from livermet.report.run import Run, Tables
+from livermet.report.run import Run
 
 TEST_PATIENTS = "test patients"
 SET = ["cohort", "test_set", "model"]
@@ -60,21 +60,22 @@ def scores(table: pd.DataFrame) -> pd.DataFrame:
 
 def distances(table: pd.DataFrame) -> pd.DataFrame:
     """Show the medians of the lesions' scores on whole scans, and how many have a distance."""
-    names = {f"median_lesion_{score}": name for score, name in OVERLAP_AND_DISTANCE.items()}
-    rows = _by_set(table[table["rule"].isna()])
-    measured = rows[rows["metric"].eq("median_lesion_assd_mm")]
-    shown = across(_with_cells(rows), SET, "metric", names)
-    return shown.merge(measured[[*SET, "number"]].rename(columns={"number": "With distance"}))
+    shown, measured = _medians(table[table["rule"].isna()], "lesion", "assd_mm")
+    return shown.merge(measured.rename(columns={"number": "With distance"}))
 
 
 def matched(table: pd.DataFrame) -> pd.DataFrame:
     """Show the medians over groups of matched lesions, by the first rule of matching."""
-    names = {f"median_matched_{score}": name for score, name in OVERLAP_AND_DISTANCE.items()}
-    rows = _by_set(of_first_rule(table))
-    rows = rows[rows["metric"].isin(names)]
-    groups = rows[rows["metric"].eq("median_matched_dice")]
-    groups = groups[[*SET, "number"]].rename(columns={"number": "Groups"})
-    return groups.merge(across(_with_cells(rows), SET, "metric", names))
+    shown, groups = _medians(of_first_rule(table), "matched", "dice")
+    return groups.rename(columns={"number": "Groups"}).merge(shown)
+
+
+def _medians(table: pd.DataFrame, of: str, counted: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Set the medians of some lesions' scores side by side; take the number behind one of them."""
+    names = {f"median_{of}_{score}": name for score, name in OVERLAP_AND_DISTANCE.items()}
+    rows = _by_set(table[table["metric"].isin(names)])
+    numbers = rows.loc[rows["metric"].eq(f"median_{of}_{counted}"), [*SET, "number"]]
+    return across(_with_cells(rows), SET, "metric", names), numbers
 
 
 def sizes(table: pd.DataFrame) -> pd.DataFrame:
@@ -171,22 +172,22 @@ def _with_cells(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(cell=cells)
 
 
-def detection_sentences(tables: Tables, final: str | None, target: str) -> list[str]:
+def sentences(run: Run) -> list[str]:
     """Say what the choice of rule, the lesions' size, empty scans and the model come to."""
     return [
-        *rule_sentences(tables, final, target),
-        *size_sentences(tables, final, target),
-        *lesion_free_sentences(tables, final, target),
-        *comparison_sentences(tables, final, target),
+        *rule_sentences(run),
+        *size_sentences(run),
+        *lesion_free_sentences(run),
+        *comparison_sentences(run),
     ]
 
 
-def rule_sentences(tables: Tables, final: str | None, target: str) -> list[str]:
+def rule_sentences(run: Run) -> list[str]:
     """Set the final model's sensitivity by the loosest rule of matching beside the strictest.
 
     On the target cohort's test patients, each with its PPV.
     """
-    rows = _of_final(tables, "detection_scores", final, target)
+    rows = _of_final(run, "detection_scores")
     if rows.empty:
         return []
     found, right = (
@@ -212,9 +213,9 @@ def rule_sentences(tables: Tables, final: str | None, target: str) -> list[str]:
     ]
 
 
-def size_sentences(tables: Tables, final: str | None, target: str) -> list[str]:
+def size_sentences(run: Run) -> list[str]:
     """Count the lesions of each size that the final model finds, by the rule of table 3."""
-    rows = _of_final(tables, "detection_sizes", final, target)
+    rows = _of_final(run, "detection_sizes")
     if rows.empty:
         return []
     rows = of_first_rule(rows)
@@ -226,9 +227,9 @@ def size_sentences(tables: Tables, final: str | None, target: str) -> list[str]:
     return [f"Lesions by diameter: the final model finds {told}."] if told else []
 
 
-def lesion_free_sentences(tables: Tables, final: str | None, target: str) -> list[str]:
+def lesion_free_sentences(run: Run) -> list[str]:
     """Return the volume that the final model predicts where the radiologist read no lesion."""
-    rows = _of_final(tables, "detection_lesion_free", final, target)
+    rows = _of_final(run, "detection_lesion_free")
     if rows.empty:
         return []
     values = rows.set_index("metric")["value"]
@@ -242,12 +243,12 @@ def lesion_free_sentences(tables: Tables, final: str | None, target: str) -> lis
     ]
 
 
-def comparison_sentences(tables: Tables, final: str | None, target: str) -> list[str]:
+def comparison_sentences(run: Run) -> list[str]:
     """Name the scores in which two models differ after Holm's correction, or say that none do."""
-    if "detection_comparison" not in tables:
+    rows = run.rows("detection_comparison", "p_holm")
+    if rows.empty:
         return []
-    rows = tables["detection_comparison"]
-    rows = of_test_patients(rows[rows["cohort"].eq(target) & rows["p_holm"].notna()])
+    rows = of_test_patients(rows[rows["cohort"].eq(run.target)])
     if rows.empty:
         return []
     patients = words.counted(rows["patients"].max(), "patient")
@@ -267,16 +268,10 @@ def comparison_sentences(tables: Tables, final: str | None, target: str) -> list
     return [f"Models that differ on {patients} after Holm's correction (of {pairs}): {told}."]
 
 
-def _of_final(tables: Tables, name: str, final: str | None, target: str) -> pd.DataFrame:
+def _of_final(run: Run, name: str) -> pd.DataFrame:
     """Take the final model's rows on the target's test patients, or on one set if none was."""
-    if name not in tables:
-        return pd.DataFrame()
-    table = tables[name]
-    rows = table[table["model"].eq(final) & table["cohort"].eq(target) & table["value"].notna()]
-    rows = of_test_patients(rows)
+    rows = run.rows(name, "value")
+    if rows.empty:
+        return rows
+    rows = of_test_patients(rows[rows["model"].eq(run.final) & rows["cohort"].eq(run.target)])
     return rows[rows["test_set"].eq(rows["test_set"].iloc[0])] if len(rows) else rows
-
-
-def sentences(run: Run) -> list[str]:
-    """Say what the final model finds, and whether models differ."""
-    return detection_sentences(run.tables, run.final, run.target)

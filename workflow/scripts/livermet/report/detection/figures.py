@@ -59,7 +59,8 @@ def froc(table: pd.DataFrame, rule: str) -> Figure:
     for ax, cohort, test_set in panels:
         here = _of_set(points, cohort, test_set)
         _curves(ax, here)
-        _title(ax, cohort, test_set, _sizes(here))
+        scans, patients = _counted(here["scans"], "scan"), _counted(here["patients"], "patient")
+        _title(ax, cohort, test_set, f"{scans} of {patients}")
         ax.set(xlabel="false positives per scan", ylabel="sensitivity", ylim=(-0.03, 1.03))
     marks = [
         Line2D([], [], color=GREY, marker=marker, lw=0, label=f"threshold {threshold}")
@@ -224,10 +225,6 @@ def _of_set(rows: pd.DataFrame, cohort: str, test_set: str) -> pd.DataFrame:
 def _title(ax: Axes, cohort: str, test_set: str, size: str = "") -> None:
     ax.set_title(f"{cohort}, {test_set}", pad=20 if size else 6)
     ax.text(0, 1.02, size, transform=ax.transAxes, va="bottom", **SMALL)
-
-
-def _sizes(rows: pd.DataFrame) -> str:
-    return f"{_counted(rows['scans'], 'scan')} of {_counted(rows['patients'], 'patient')}"
 
 
 def _counted(numbers: int | pd.Series, unit: str) -> str:

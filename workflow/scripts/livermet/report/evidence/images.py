@@ -5,8 +5,8 @@ import re
 import pandas as pd
 
 from livermet.phenotype.table import FEATURES, RADIOMIC_FEATURES
-from livermet.report import words
-from livermet.report.evidence.artifacts import (
+from livermet.report import checks, words
+from livermet.report.evidence.form import (
     AUTHORS,
     DONE,
     MANIFEST,
@@ -14,17 +14,17 @@ from livermet.report.evidence.artifacts import (
     NOT_APPLICABLE,
     NOT_DONE,
     PARTLY,
-    Artifacts,
     Evidence,
     agreement,
     csv,
     from_images,
-    lacking,
     sentences,
-    with_interval,
+    version,
 )
 from livermet.report.features.lists import PERTURBED
-from livermet.vocabulary import Aggregation, Protocol
+from livermet.report.masks import content as masks
+from livermet.report.run import Run
+from livermet.report.segmentation import content as segmentation
 
 PYRADIOMICS = "pyradiomics-bhklab"
 # METRICS names slices of 5 mm and more, resampled to 1 mm, as what may be inappropriate.
@@ -32,53 +32,42 @@ THICK_MM = 5.0
 
 
 @from_images
-def segmentation_method(run: Artifacts) -> Evidence:
+def segmentation_method(run: Run) -> Evidence:
     """Name the networks, and the one whose masks the features are taken from."""
     if run.entry == "masks":
         return Evidence(
             PARTLY,
-            "The masks were given: no network ran. Who drew them, with what and by which rules is "
-            "for the authors.",
+            f"{checks.GIVEN_MASKS} Who drew them, with what and by which rules is for the authors.",
         )
-    stale = run.table("stale_models")
-    changed = "" if stale is None else words.listed(map(words.model, sorted(set(stale["model"]))))
     return Evidence(
         DONE,
         sentences(
             "Labels liver and lesion, by "
             f"{words.listed(map(words.model, run.settings['models']))}. "
-            f"Features are taken from the unedited masks of "
-            f"{words.model(run.settings['final_model'])}.",
-            _features_of(run),
-            f"Training cases have since changed for {changed}." if changed else "",
+            f"Features are taken from the unedited masks of {words.model(run.final)}.",
+            run.phrases["feature_rule"],
+            *checks.changed_cases(run),
         ),
         ("report.html#segmentation", "report.html#rules", METHODS),
     )
 
 
 @from_images
-def segmentation_evaluation(run: Artifacts) -> Evidence:
+def segmentation_evaluation(run: Run) -> Evidence:
     """Return the final model's scores against the reference on the target cohort's test scans."""
-    if run.entry == "masks":
-        return Evidence(NOT_DONE, "The masks were given; no network drew any that could be scored.")
-    table = run.table("table3_segmentation")
-    if table is None:
-        return lacking(run, "segmentation scores")
-    rows = table[
-        table["model"].eq(run.settings["final_model"])
-        & table["cohort"].eq(run.settings["target"])
-        & table["test_set"].eq("test patients")
-    ]
-    if rows.empty:
-        return Evidence(NOT_DONE, "No test scan of the target cohort has a reference.")
-    row = rows.iloc[0]
+    told, row = segmentation.sentences(run)[0], segmentation.final_scores(run)
+    if row is None:
+        return Evidence(NOT_DONE, told)
     scores = {
-        "median Dice of lesions": "median_dice",
+        "share of lesions found": "lesion_sensitivity",
+        "share that match": "lesion_ppv",
+        "Dice of lesions": "median_dice",
         "of the liver": "median_liver_dice",
-        "lesion sensitivity": "lesion_sensitivity",
-        "PPV": "lesion_ppv",
     }
-    told = [f"{name} {_with_interval(row, score)}" for name, score in scores.items()]
+    intervals = [
+        f"{name} {words.spread(row[f'{score}_low'], row[f'{score}_high'])}"
+        for name, score in scores.items()
+    ]
     more = {
         "detection_scores": "by rule of matching, with surface distances",
         "detection_sizes": "by lesion size",
@@ -89,63 +78,44 @@ def segmentation_evaluation(run: Artifacts) -> Evidence:
     return Evidence(
         DONE,
         sentences(
-            f"{words.model(row['model'])} on {words.counted(row['scans'], 'test scan')} of "
-            f"{words.counted(row['patients'], 'patient')}: {', '.join(told)}.",
+            told,
+            f"Intervals over draws of patients: {', '.join(intervals)}.",
             f"Scored also {words.listed(more[name] for name in made)}." if made else "",
         ),
         ("report.html#segmentation", csv("table3_segmentation"), *map(csv, made)),
     )
 
 
-def _with_interval(row: pd.Series, score: str) -> str:
-    """Write a score of table 3 with its interval, where the table has intervals."""
-    if f"{score}_low" not in row:
-        return words.number(row[score])
-    return with_interval(row, score, f"{score}_")
-
-
 @from_images
-def test_masks(run: Artifacts) -> Evidence:
+def test_masks(run: Run) -> Evidence:
     """Say who made the masks of the test scans."""
     if run.entry == "masks":
         return Evidence(AUTHORS, "Whether one reader alone drew each given test mask.")
     return Evidence(
         DONE,
-        f"The test masks are those of {words.model(run.settings['final_model'])}, edited by "
-        "nobody.",
+        f"The test masks are those of {words.model(run.final)}, edited by nobody.",
         ("report.html#rules",),
     )
 
 
 @from_images
-def segmentation_reliability(run: Artifacts) -> Evidence:
+def segmentation_reliability(run: Run) -> Evidence:
     """Say how masks were varied: contours moved at random, reference beside predicted masks."""
-    masks, moved = run.table("masks"), agreement(run, PERTURBED)
-    unread = "No reader segmented twice."
-    if masks is None and not moved:
+    compared, moved = run.table("masks"), agreement(run, PERTURBED)
+    if compared is None and not moved:
         return Evidence(NOT_DONE, "No scan was segmented twice, and no second mask was compared.")
-    if masks is None:
-        return Evidence(PARTLY, sentences(moved, unread), (csv("reproducibility"),))
-    rows = masks[masks["metric"].eq("auc") & masks["mean"].notna()]
-    rows = rows[rows["protocol"].eq(run.settings["protocols"][-1]) & rows["set"].eq("test")]
-    compared = [
-        f"{words.value('mask', row['mask'])} {with_interval(row)}"
-        for _, row in rows.drop_duplicates("mask").iterrows()
-    ]
-    return Evidence(
-        PARTLY,
-        sentences(
-            "The same classification runs on predicted and on reference masks.",
-            f"Test AUC by mask: {words.listed(compared)}." if compared else "",
-            moved,
-            unread,
-        ),
-        (csv("masks"), csv("reproducibility")) if moved else (csv("masks"),),
-    )
+    told, where = [], []
+    if compared is not None:
+        told.append("The same classification runs on predicted and on reference masks.")
+        where.append(csv("masks"))
+    if moved:
+        where.append(csv("reproducibility"))
+    unread = "No reader segmented twice."
+    return Evidence(PARTLY, sentences(*told, *masks.sentences(run), moved, unread), tuple(where))
 
 
 @from_images
-def preprocessing(run: Artifacts) -> Evidence:
+def preprocessing(run: Run) -> Evidence:
     """Say what is done to every volume before its features."""
     normalised = run.settings["radiomics"].get("normalize")
     return Evidence(
@@ -163,11 +133,11 @@ def preprocessing(run: Artifacts) -> Evidence:
 
 
 @from_images
-def preprocessing_fit(run: Artifacts) -> Evidence:
+def preprocessing_fit(run: Run) -> Evidence:
     """Hold the voxel of the features against the thickest slices of the target cohort."""
     spacing = run.settings["radiomics"].get("resampledPixelSpacing")
-    table, target = run.table("tableS1_acquisition"), run.settings["target"]
-    thickest = None if table is None or target not in table else _thickest(table, target)
+    table = run.table("tableS1_acquisition")
+    thickest = None if table is None or run.target not in table else _thickest(table, run.target)
     if not spacing or thickest is None:
         return Evidence(
             PARTLY,
@@ -199,7 +169,7 @@ def _size(spacing: list[float]) -> str:
 
 
 @from_images
-def resampling(run: Artifacts) -> Evidence:
+def resampling(run: Run) -> Evidence:
     """Return the voxel that features are computed in, and the interpolators."""
     settings = run.settings["radiomics"]
     spacing = settings.get("resampledPixelSpacing")
@@ -215,7 +185,7 @@ def resampling(run: Artifacts) -> Evidence:
 
 
 @from_images
-def discretisation(run: Artifacts) -> Evidence:
+def discretisation(run: Run) -> Evidence:
     """Return the bins of the grey levels."""
     settings = run.settings["radiomics"]
     if count := settings.get("binCount"):
@@ -226,7 +196,7 @@ def discretisation(run: Artifacts) -> Evidence:
     return Evidence(DONE, what, (METHODS, MANIFEST))
 
 
-def image_types(run: Artifacts) -> Evidence:
+def image_types(run: Run) -> Evidence:
     """Say that only the original image is used."""
     if run.entry == "table":
         return Evidence(PARTLY, "By the feature table's column names the original image alone.")
@@ -234,18 +204,18 @@ def image_types(run: Artifacts) -> Evidence:
 
 
 @from_images
-def extraction(run: Artifacts) -> Evidence:
+def extraction(run: Run) -> Evidence:
     """Name the software of the features."""
     return Evidence(
         DONE,
-        f"PyRadiomics ({run.version(PYRADIOMICS)}), hand-crafted three-dimensional features, "
+        f"PyRadiomics ({version(run, PYRADIOMICS)}), hand-crafted three-dimensional features, "
         "compared with PyRadiomics' own baselines and, feature by feature, with the IBSI's "
         "consensus values; the methods name each difference.",
         (METHODS, "report.html#versions"),
     )
 
 
-def feature_classes(run: Artifacts) -> Evidence:
+def feature_classes(run: Run) -> Evidence:
     """Count the features by class."""
     classes = pd.Series(RADIOMIC_FEATURES).str.split("_").str[1].value_counts(sort=False)
     counts = words.listed(f"{name} {number}" for name, number in classes.items())
@@ -255,28 +225,21 @@ def feature_classes(run: Artifacts) -> Evidence:
     )
 
 
-def feature_count(run: Artifacts) -> Evidence:
+def feature_count(run: Run) -> Evidence:
     """Count the features of a series, and say what they are of."""
     return Evidence(
         DONE,
         sentences(
             f"{len(FEATURES)} a series: {len(RADIOMIC_FEATURES)} radiomic ones and the number of "
             "lesions.",
-            "" if run.entry == "table" else _features_of(run),
+            run.phrases["feature_rule"],
         ),
         (METHODS,),
     )
 
 
-def _features_of(run: Artifacts) -> str:
-    """Say what each protocol takes as a scan's features."""
-    of = {Protocol.PUBLISHED: Aggregation.UNION, Protocol.CORRECTED: run.settings["aggregation"]}
-    told = [f"{words.AGGREGATIONS[of[name]]} ({name})" for name in run.settings["protocols"]]
-    return f"A scan's features: {'; '.join(told)}."
-
-
 @from_images
-def default_parameters(run: Artifacts) -> Evidence:
+def default_parameters(run: Run) -> Evidence:
     """Name the settings that were made; all others are PyRadiomics' own."""
     made = [f"{name} {value}" for name, value in run.settings["radiomics"].items()]
     named = words.listed(made) if made else "none"
@@ -284,7 +247,7 @@ def default_parameters(run: Artifacts) -> Evidence:
 
 
 @from_images
-def extraction_parameters(run: Artifacts) -> Evidence:
+def extraction_parameters(run: Run) -> Evidence:
     """Put classes, number and settings of the features together."""
     return Evidence(
         DONE,
@@ -297,7 +260,7 @@ def extraction_parameters(run: Artifacts) -> Evidence:
     )
 
 
-def single_imaging(run: Artifacts) -> Evidence:
+def single_imaging(run: Run) -> Evidence:
     """Say that features come from one image at a time."""
     source = "column names" if run.entry == "table" else "extraction"
     return Evidence(
@@ -307,7 +270,7 @@ def single_imaging(run: Artifacts) -> Evidence:
     )
 
 
-def feature_definitions(run: Artifacts) -> Evidence:
+def feature_definitions(run: Run) -> Evidence:
     """Say where the predictors are defined and whether anyone could see the outcome."""
     blind = {
         "scans": (DONE, "They are measured by programs alone, blind to score and class."),
@@ -322,7 +285,7 @@ def feature_definitions(run: Artifacts) -> Evidence:
     )
 
 
-def predictor_assessors(run: Artifacts) -> Evidence:
+def predictor_assessors(run: Run) -> Evidence:
     """Say whether a person's judgement enters the predictors."""
     if run.entry == "scans":
         return Evidence(

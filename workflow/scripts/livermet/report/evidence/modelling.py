@@ -5,24 +5,29 @@ import pandas as pd
 from livermet.models import CLASSIFIERS
 from livermet.phenotype.table import FEATURES
 from livermet.report import words
-from livermet.report.evidence.artifacts import (
+from livermet.report.classification.content import choice_words
+from livermet.report.evidence.form import (
     DONE,
+    MANIFEST,
     METHODS,
     NOT_APPLICABLE,
     NOT_DONE,
     PARTLY,
-    Artifacts,
     Evidence,
-    choice_of,
+    by_protocol,
     csv,
     lacking,
+    mask_of,
+    of_table,
     sentences,
+    version,
 )
-from livermet.report.phrases import harmonised_by
+from livermet.report.features.content import selection_sentences
+from livermet.report.run import Run
 from livermet.vocabulary import Protocol
 
 
-def other_predictors(run: Artifacts) -> Evidence:
+def other_predictors(run: Run) -> Evidence:
     """Name what is no radiomic feature: the count of lesions, and the baselines' volume."""
     beside = (
         " Tumour volume and that count alone are the baselines."
@@ -37,7 +42,7 @@ def other_predictors(run: Artifacts) -> Evidence:
     )
 
 
-def candidates(run: Artifacts) -> Evidence:
+def candidates(run: Run) -> Evidence:
     """Say which predictors a model may choose from."""
     return Evidence(
         DONE,
@@ -46,83 +51,75 @@ def candidates(run: Artifacts) -> Evidence:
     )
 
 
-def scaling(run: Artifacts) -> Evidence:
+def scaling(run: Run) -> Evidence:
     """Say how features are scaled under each protocol."""
-    how = {
-        "published": "Published: features enter unscaled.",
-        "corrected": "Corrected: each feature to mean 0 and standard deviation 1 of the fold's "
+    how = by_protocol(
+        run,
+        published="Published: features enter unscaled.",
+        corrected="Corrected: each feature to mean 0 and standard deviation 1 of the fold's "
         "training series, which then scale held-out and test series.",
-    }
-    if run.settings["harmonisation"]["by"]:
-        by = harmonised_by(run.settings["harmonisation"])
-        how["corrected"] += f" ComBat by {by}, from the same training series, comes before."
+    )
     return Evidence(
         DONE if run.ran(Protocol.CORRECTED) else NOT_DONE,
-        sentences(*(how[name] for name in run.settings["protocols"])),
+        sentences(how, run.phrases["harmonisation_rule"]),
         (METHODS,),
     )
 
 
-def selection(run: Artifacts) -> Evidence:
+@of_table("selection_summary", "selected features")
+def selection(run: Run, table: pd.DataFrame) -> Evidence:
     """Say how features are selected and how many were."""
-    table = run.table("selection_summary")
-    if table is None:
-        return lacking(run, "selected features")
     how = {
         "published": f"published, LASSO on the score, alpha {run.settings['lasso_alpha']:g}, on "
         "all training series",
         "corrected": "corrected, of features that say nearly the same one is kept, then LASSO on "
         f"the {run.settings['lasso_target']}, alpha by inner folds, inside each fold",
     }
-    found = [f"{how[row['protocol']]}: {_selected(row)}" for _, row in table.iterrows()]
-    text = "; ".join(found)
+    found = [
+        f"{how[row.protocol]}: "
+        + (f"{row.features_min} to " if row.features_min < row.features_max else "")
+        + words.counted(row.features_max, "feature")
+        for row in table.itertuples()
+    ]
     return Evidence(
         DONE,
-        f"{words.capital(text)}.",
+        sentences(f"{words.capital('; '.join(found))}.", *selection_sentences(run)),
         ("report.html#figure4_features", csv("selection_summary"), METHODS),
     )
 
 
-def _selected(row: pd.Series) -> str:
-    low, high = int(row["features_min"]), int(row["features_max"])
-    if low == high:
-        return f"{low} features"
-    empty = f", none in {int(row['empty_fits'])}" if row["empty_fits"] else ""
-    return f"{low} to {high} features in {int(row['fits'])} fits{empty}"
-
-
-def algorithms(run: Artifacts) -> Evidence:
+def algorithms(run: Run) -> Evidence:
     """Name the classifiers, their libraries and the ensemble."""
-    names = words.listed(words.model(name) for name in CLASSIFIERS)
-    ensemble = {
-        "published": "Published: one model of all training series.",
-        "corrected": f"Corrected: the mean probability of {run.settings['folds']} models, one a "
-        "fold.",
-    }
     return Evidence(
         DONE,
-        sentences(
-            f"{words.capital(names)} (linear base learners; forests of "
-            f"{run.settings['trees']:,} trees), by {run.version('scikit-learn')} and "
-            f"{run.version('xgboost')}.",
-            *(ensemble[name] for name in run.settings["protocols"]),
-        ),
+        f"{words.capital(_classifiers())} (linear base learners; forests of "
+        f"{run.settings['trees']:,} trees), by {version(run, 'scikit-learn')} and "
+        f"{version(run, 'xgboost')}. {_ensemble(run)}",
         (METHODS, "report.html#versions"),
     )
 
 
-def tuning(run: Artifacts) -> Evidence:
+def _classifiers() -> str:
+    return words.listed(map(words.model, CLASSIFIERS))
+
+
+def _ensemble(run: Run) -> str:
+    """Say how many models of a classifier score the test series."""
+    return by_protocol(
+        run,
+        published="Published: one model of all training series.",
+        corrected=f"Corrected: the mean probability of {run.settings['folds']} models, one a fold.",
+    )
+
+
+def tuning(run: Run) -> Evidence:
     """Say what is tuned and on what."""
-    how = {
-        "published": "Published: the article's settings, none tuned anew"
-        + (
-            " but the class weights."
-            if run.settings["published_weights"] == "searched"
-            else ", its printed class weights included."
-        ),
-        "corrected": "Corrected: alpha, class weights and threshold by inner folds of whole "
+    how = by_protocol(
+        run,
+        published="Published: the article's settings of the classifiers, none tuned anew.",
+        corrected="Corrected: alpha, class weights and threshold by inner folds of whole "
         "patients; the classifiers' own settings are fixed.",
-    }
+    )
     networks = (
         f"Networks: {words.listed(map(words.model, run.settings['models']))}, their settings in "
         "the manifest."
@@ -131,12 +128,12 @@ def tuning(run: Artifacts) -> Evidence:
     )
     return Evidence(
         DONE,
-        sentences(*(how[name] for name in run.settings["protocols"]), networks),
-        (METHODS, "manifest.json"),
+        sentences(how, f"Class weights. {run.phrases['weight_rule']}", networks),
+        (METHODS, MANIFEST),
     )
 
 
-def model_building(run: Artifacts) -> Evidence:
+def model_building(run: Run) -> Evidence:
     """Put algorithms, tuning and internal validation together; why these is for the authors."""
     return Evidence(
         PARTLY,
@@ -149,7 +146,7 @@ def model_building(run: Artifacts) -> Evidence:
     )
 
 
-def model_choice(run: Artifacts) -> Evidence:
+def model_choice(run: Run) -> Evidence:
     """Name the model that cross-validation chose; the test set has no part in it."""
     if not run.ran(Protocol.CORRECTED):
         return Evidence(
@@ -158,63 +155,53 @@ def model_choice(run: Artifacts) -> Evidence:
             "choice; the page names the one with the highest cross-validated AUC.",
             ("report.html#results",),
         )
-    choice = choice_of(run, Protocol.CORRECTED)
+    choice = run.chosen.get(Protocol.CORRECTED)
     if choice is None:
         return lacking(run, "cross-validated scores")
     return Evidence(
         DONE,
-        f"Of {words.listed(words.model(name) for name in CLASSIFIERS)} the one with the highest "
-        f"mean AUC over folds: {words.choice(choice)} ({words.number(choice.auc)}). The test set "
-        "has no part in the choice.",
+        f"{words.capital(choice_words(choice))}. {words.capital(_classifiers())} stood for "
+        "choice, without class weights; the test set has no part in it.",
         ("report.html#results", csv("tableS2_cross_validation")),
     )
 
 
-def threshold(run: Artifacts) -> Evidence:
+def threshold(run: Run) -> Evidence:
     """Say what a model gives and above which probability it calls positive."""
-    how = {
-        "published": "published: positive above 0.5",
-        "corrected": "corrected: above the threshold with the highest sensitivity + specificity "
-        "in the inner folds, the mean over folds for test series",
-    }
-    protocols = run.settings["protocols"]
+    tuned = (
+        "The tuned threshold has the highest sensitivity + specificity in the inner folds; test "
+        "series take the mean over folds."
+        if run.ran(Protocol.CORRECTED)
+        else ""
+    )
     return Evidence(
         DONE,
-        f"A probability and a class; {'; '.join(how[name] for name in protocols)}.",
+        sentences(f"A probability and a class; {run.phrases['call_rule']}", tuned),
         (METHODS,),
     )
 
 
-def prediction_calculation(run: Artifacts) -> Evidence:
+def prediction_calculation(run: Run) -> Evidence:
     """Say how test predictions come from the fitted models."""
-    how = {
-        "published": "published, by the one model of all training series",
-        "corrected": f"corrected, the mean probability of the {run.settings['folds']} fold models",
-    }
-    protocols = run.settings["protocols"]
     return Evidence(
         DONE,
-        f"Test series: {'; '.join(how[name] for name in protocols)}. The models are stored.",
-        (f"phenotype/{_mask(run)}/", METHODS),
+        f"Test series are scored by the fitted models. {_ensemble(run)} The models are stored.",
+        (f"phenotype/{mask_of(run)}/", METHODS),
     )
 
 
-def model_files(run: Artifacts) -> Evidence:
+def model_files(run: Run) -> Evidence:
     """Point to the fitted models; to publish them is the authors' decision."""
     return Evidence(
         PARTLY,
         "The fitted classifiers are stored (models.joblib, scikit-learn pipelines)"
         + (", and so are the networks" if run.settings["models"] else "")
         + "; to publish them is for the authors.",
-        (f"phenotype/{_mask(run)}/",),
+        (f"phenotype/{mask_of(run)}/",),
     )
 
 
-def _mask(run: Artifacts) -> str:
-    return {"table": "table", "masks": "reference"}.get(run.entry, run.settings["final_model"])
-
-
-def ready_system(run: Artifacts) -> Evidence:
+def ready_system(run: Run) -> Evidence:
     """Say that nothing ready to use is made."""
     return Evidence(
         NOT_DONE,
@@ -222,11 +209,11 @@ def ready_system(run: Artifacts) -> Evidence:
     )
 
 
-def updating(run: Artifacts) -> Evidence:
+def updating(run: Run) -> Evidence:
     """Say that no model is changed after its test."""
     return Evidence(NOT_APPLICABLE, "No model was recalibrated or changed after it was tested.")
 
 
-def end_to_end(run: Artifacts) -> Evidence:
+def end_to_end(run: Run) -> Evidence:
     """Say that no network goes from image to class."""
     return Evidence(NOT_APPLICABLE, "No network goes from the image straight to the class.")

@@ -3,100 +3,79 @@
 import pandas as pd
 
 from livermet.report import words
-from livermet.report.classification.content import score
-from livermet.report.evidence.artifacts import (
+from livermet.report.classification import content as classification
+from livermet.report.classification.tables import SETS, of_corrected
+from livermet.report.evidence.form import (
     DONE,
     NOT_DONE,
     PARTLY,
-    SETS,
-    Artifacts,
     Evidence,
     agreement,
-    choice_of,
-    classified,
     csv,
     lacking,
+    of_classified,
+    of_table,
     sentences,
-    with_interval,
 )
-from livermet.report.features.lists import PERTURBED, RECONSTRUCTIONS
+from livermet.report.evidence.study import fairness
+from livermet.report.exhibits import EXHIBITS
+from livermet.report.features.content import sample_size_sentences
+from livermet.report.features.lists import (
+    PERTURBED,
+    RECONSTRUCTIONS,
+    feature_label,
+    most_selected,
+)
+from livermet.report.run import Run
+from livermet.vocabulary import Protocol
 
 # Net benefits that are equal but for the last digits are no gain.
 ROUNDING = 1e-9
-BASELINES = {
-    "always_positive": "always positive",
-    "volume": "tumour volume",
-    "lesion_count": "number of lesions",
-}
 
 
-def sample_size(run: Artifacts) -> Evidence:
+def sample_size(run: Run) -> Evidence:
     """Return the patients that a model of so many candidates needs, and those that there are."""
-    table = run.table("sample_size")
-    if table is None:
+    told = sample_size_sentences(run)
+    if not told:
         return lacking(run, "required sample size")
-    required = table.groupby("candidates", sort=False)["required_patients"].max()
-    needs = [f"{name} need {_patients(number)}" for name, number in required.items()]
-    first = table.iloc[0]
-    return Evidence(
-        DONE,
-        f"By Riley's criteria, at an assumed AUC of {first['assumed_auc']:g}: "
-        f"{words.listed(needs)}; {words.counted(first['available_patients'], 'training patient')} "
-        "were there. The size of the test set follows from the split and from no calculation.",
-        (csv("sample_size"),),
-    )
+    untold = "The size of the test set follows from the split and from no calculation."
+    return Evidence(DONE, sentences(*told, untold), (csv("sample_size"),))
 
 
-def dimensionality(run: Artifacts) -> Evidence:
+@of_table("sample_size", "required sample size")
+def dimensionality(run: Run, table: pd.DataFrame) -> Evidence:
     """Tell whether there were patients enough for all candidates."""
-    found, table = sample_size(run), run.table("sample_size")
-    if table is None:
-        return found
+    found = sample_size(run)
     enough = (table["required_patients"] <= table["available_patients"]).all()
     verdict = "Enough for all." if enough else "Assessed, and not enough."
     return Evidence(DONE if enough else PARTLY, sentences(found.what, verdict), found.where)
 
 
-def _patients(number: float) -> str:
-    return (
-        words.counted(number, "patient")
-        if number < float("inf")
-        else "more than any number of them"
-    )
-
-
-def testing(run: Artifacts) -> Evidence:
+@of_classified
+def testing(run: Run, rows: pd.DataFrame) -> Evidence:
     """Say on whom the models were tested, and that it was not outside the cohort."""
-    rows = classified(run)
-    patients = 0 if rows is None else rows.loc[rows["place"].eq("test"), "patient"].nunique()
+    patients = rows.loc[rows["place"].eq("test"), "patient"].nunique()
     if not patients:
         return Evidence(NOT_DONE, "No classified patient was held out for testing.")
-    once = {
-        "published": "published: every model scores them",
-        "corrected": "corrected: the model chosen by cross-validation scores them once",
-    }
     return Evidence(
         DONE,
-        f"Internal: {words.counted(patients, 'patient')} of the same cohort, held out whole; "
-        f"{'; '.join(once[name] for name in run.settings['protocols'])}. No external test.",
+        f"Internal: {words.counted(patients, 'patient')} of the same cohort, held out whole. Table "
+        f"4 has their scores. {run.phrases['test_rule']} No external test.",
         ("report.html#classification", csv("table2_splits"), csv("table4_classification")),
     )
 
 
-def external_testing(run: Artifacts) -> Evidence:
+def external_testing(run: Run) -> Evidence:
     """Say that no other institution's data was scored."""
     return Evidence(
         NOT_DONE,
-        f"Classifiers are tested on {run.settings['target']} alone, the cohort that they learnt "
-        "from.",
+        f"Classifiers are tested on {run.target} alone, the cohort that they learnt from.",
     )
 
 
-def measures(run: Artifacts) -> Evidence:
+@of_table("table4_classification", "test scores")
+def measures(run: Run, table: pd.DataFrame) -> Evidence:
     """List the scores and plots."""
-    table = run.table("table4_classification")
-    if table is None:
-        return lacking(run, "test scores")
     scores = words.listed(words.value("metric", name) for name in table["metric"].unique())
     plots = [
         name
@@ -123,7 +102,7 @@ def measures(run: Artifacts) -> Evidence:
     )
 
 
-def task_metrics(run: Artifacts) -> Evidence:
+def task_metrics(run: Run) -> Evidence:
     """Say what METRICS asks for beside the scores: a confusion matrix, loss curves of networks."""
     found = measures(run)
     if found.done == NOT_DONE:
@@ -136,113 +115,79 @@ def task_metrics(run: Artifacts) -> Evidence:
     )
 
 
-def uncertainty(run: Artifacts) -> Evidence:
+def uncertainty(run: Run) -> Evidence:
     """Say what the intervals are drawn over."""
-    table = run.table("intervals")
-    draws = f"{run.settings['draws']:,} bootstrap draws"
-    if table is not None and table["unit"].eq("patient").any():
+    told, table = run.phrases["intervals_told"], run.table("intervals")
+    if table is not None:
         units = words.listed(table["unit"].unique())
         return Evidence(
             DONE,
-            f"95% intervals of {draws}, by {units}; whole patients are what counts.",
+            f"{told} 95% intervals by {units} stand side by side; whole patients are what counts.",
             (csv("intervals"), "report.html#rules"),
         )
     if run.table("table4_classification") is None:
         return lacking(run, "intervals")
-    return Evidence(
-        PARTLY,
-        f"Intervals of {draws} over the series of fixed test studies: far too narrow, since "
-        "patients never vary.",
-        (csv("table4_classification"), "report.html#rules"),
-    )
+    return Evidence(PARTLY, told, (csv("table4_classification"), "report.html#rules"))
 
 
-def calibration(run: Artifacts) -> Evidence:
+@of_table("calibration", "calibration")
+def calibration(run: Run, table: pd.DataFrame) -> Evidence:
     """Return slope and Brier score of the chosen model on held-out and test patients."""
-    table = run.table("calibration")
-    if table is None:
-        return lacking(run, "calibration")
-    rows = _of_last_protocol(run, table)
+    rows = _of_chosen(run, table)
     known = rows[rows["slope"].notna()]
     if known.empty:
         reasons = [text for text in rows["reason"].unique() if isinstance(text, str) and text]
         why = f": {words.listed(reasons)}" if reasons else ""
         return Evidence(PARTLY, f"Assessed without a slope{why}.", (csv("calibration"),))
     parts = [
-        f"{SETS.get(row['set'], row['set'])}: slope {with_interval(row, 'slope', 'slope_')}, "
-        f"intercept {words.number(row['intercept'])}, Brier score {words.number(row['brier'])} "
-        f"(prevalence alone {words.number(row['brier_prevalence'])})"
-        for _, row in known.iterrows()
+        f"on {SETS[row.set]}: slope {words.estimate(row.slope, row.slope_low, row.slope_high)}, "
+        f"intercept {words.number(row.intercept)}, Brier score {words.number(row.brier)} "
+        f"(prevalence alone {words.number(row.brier_prevalence)})"
+        for row in known.itertuples()
     ]
-    return Evidence(
-        DONE,
-        f"{words.capital(words.model(known['model'].iloc[0]))}, {known['protocol'].iloc[0]}, on "
-        f"{'; on '.join(parts)}.",
-        (csv("calibration"),),
-    )
+    name = words.capital(words.model(known["model"].iloc[0]))
+    return Evidence(DONE, f"{name}, corrected protocol, {'; '.join(parts)}.", (csv("calibration"),))
 
 
-def _of_last_protocol(run: Artifacts, table: pd.DataFrame) -> pd.DataFrame:
-    """Take the rows of one model: the choice of the last protocol that the table holds."""
-    for protocol in reversed(run.settings["protocols"]):
-        choice = choice_of(run, protocol)
-        if choice is not None:
-            rows = table[
-                table["protocol"].eq(protocol)
-                & table["model"].eq(choice.model)
-                & table["weighting"].eq(choice.weighting)
-            ]
-            if len(rows):
-                return rows
-    return table.iloc[:0]
+def _of_chosen(run: Run, table: pd.DataFrame) -> pd.DataFrame:
+    """Take the rows of the corrected protocol's chosen model."""
+    chosen = run.chosen.get(Protocol.CORRECTED)
+    return table.iloc[:0] if chosen is None else of_corrected(table, chosen.model)
 
 
-def non_radiomic(run: Artifacts) -> Evidence:
+def non_radiomic(run: Run) -> Evidence:
     """Set the chosen model beside volume and number of lesions."""
-    return _beside(run, ("volume", "lesion_count"), "auc")
+    return _beside(run, "volume", "lesion_count")
 
 
-def simple_models(run: Artifacts) -> Evidence:
+def simple_models(run: Run) -> Evidence:
     """Set the chosen model beside the rule that calls everybody positive."""
-    return _beside(run, ("always_positive",), "f1")
+    return _beside(run, "always_positive")
 
 
-def comparison(run: Artifacts) -> Evidence:
+def comparison(run: Run) -> Evidence:
     """Say by which statistics models are compared."""
-    found = _beside(run, tuple(BASELINES), "auc")
+    found = _beside(run, *classification.COMPARED)
     if found.done != DONE:
         return found
-    permutation = run.table("permutation")
-    tested = (
-        ""
-        if permutation is None
-        else "Permutation of the labels, patients kept whole: "
-        + words.listed(
-            f"{words.model(row['model'])} {words.p_text(row['p'])} ({int(row['permutations'])})"
-            for _, row in permutation.iterrows()
-        )
-        + "."
-    )
-    where = found.where if permutation is None else (*found.where, csv("permutation"))
-    segmented = run.table("detection_comparison") is not None
+    also = ("permutation", "detection_comparison")
+    made = [name for name in also if run.table(name) is not None]
+    pairs = EXHIBITS["detection_comparison"].summary
     return Evidence(
         DONE,
         sentences(
             "Classifiers: differences in score on the same bootstrap draws of patients; no DeLong "
             "test, no correction for several comparisons.",
-            tested,
-            "Segmentation models in pairs on the same patients: Wilcoxon's signed-rank test with "
-            "Holm's correction."
-            if segmented
-            else "",
+            *classification.permutation_sentences(run),
+            f"Segmentation. {pairs}" if "detection_comparison" in made else "",
         ),
-        (*where, csv("detection_comparison")) if segmented else where,
+        (*found.where, *map(csv, made)),
     )
 
 
-def comparison_results(run: Artifacts) -> Evidence:
+def comparison_results(run: Run) -> Evidence:
     """Return differences from every baseline, and where the decision curve lies."""
-    found = _beside(run, tuple(BASELINES), "auc")
+    found = _beside(run, *classification.COMPARED)
     curve = run.table("decision_curve")
     if found.done != DONE:
         return found
@@ -251,14 +196,14 @@ def comparison_results(run: Artifacts) -> Evidence:
     return Evidence(DONE if used else PARTLY, sentences(found.what, used), where)
 
 
-def _net_benefit(run: Artifacts, table: pd.DataFrame) -> str:
+def _net_benefit(run: Run, table: pd.DataFrame) -> str:
     """Count the thresholds at which the model beats both calling everybody and nobody."""
-    rows = _of_last_protocol(run, table)
+    rows = _of_chosen(run, table)
     parts = []
     for name, here in rows.groupby("set", sort=False):
         simple = here[["call_all", "call_none"]].max(axis=1)
         better = int((here["net_benefit"] > simple + ROUNDING).sum())
-        parts.append(f"at {better} of {len(here)} thresholds on {SETS.get(name, name)}")
+        parts.append(f"at {better} of {len(here)} thresholds on {SETS[name]}")
     return (
         f"Net benefit above calling everybody and above calling nobody: {words.listed(parts)}."
         if parts
@@ -266,81 +211,58 @@ def _net_benefit(run: Artifacts, table: pd.DataFrame) -> str:
     )
 
 
-def _beside(run: Artifacts, baselines: tuple[str, ...], metric: str) -> Evidence:
-    """Return the chosen model's differences from some baselines in one score."""
-    table = run.table("baselines")
-    if table is None:
+def _beside(run: Run, *baselines: str) -> Evidence:
+    """Return how the chosen model does beside some baselines, on the test studies if it can be."""
+    if run.table("baselines") is None:
         return lacking(run, "baselines")
-    rows = _of_last_protocol(run, table)
-    rows = rows[rows["metric"].eq(metric) & rows["baseline"].isin(baselines)]
-    rows = rows[rows["difference"].notna()]
-    if rows.empty:
+    compared = classification.comparisons(run, baselines)
+    if not compared:
         return Evidence(NOT_DONE, "No score could be set against these baselines.")
-    tested = rows["set"].eq("test")
-    shown = rows[tested] if tested.any() else rows
-    first = shown.iloc[0]
-    parts = [
-        f"{BASELINES[row['baseline']]} {words.number(row['baseline_mean'])}, difference "
-        f"{with_interval(row, 'difference')}"
-        for _, row in shown.iterrows()
+    part, rows = list(compared.items())[-1]
+    scores = [
+        f"{words.value('metric', row.metric)} {words.number(row.mean)} / "
+        f"{words.number(row.baseline_mean)}"
+        for row in rows.itertuples()
     ]
     return Evidence(
         DONE,
-        f"{words.COLUMNS[metric]} of {words.model(first['model'])} ({first['protocol']}, "
-        f"{SETS.get(first['set'], first['set'])}) {words.number(first['mean'])}; beside it "
-        f"{'; '.join(parts)}.",
+        f"{classification.beside_baselines(part, rows)} Scores of the model / of the baseline: "
+        f"{'; '.join(scores)}.",
         (csv("baselines"),),
     )
 
 
-def performance(run: Artifacts) -> Evidence:
+def performance(run: Run) -> Evidence:
     """Return the chosen model's cross-validated and test AUC of each protocol."""
-    validation, test = run.table("tableS2_cross_validation"), run.table("table4_classification")
-    if validation is None or test is None:
+    if run.table("tableS2_cross_validation") is None or run.table("table4_classification") is None:
         return lacking(run, "cross-validated and test scores")
-    parts = []
-    for protocol in run.settings["protocols"]:
-        choice = choice_of(run, protocol)
-        if choice is not None and not pd.isna(choice.auc):
-            tested = score(test, protocol, choice, "auc")
-            parts.append(
-                f"{protocol}, {words.choice(choice)}: {words.number(choice.auc)} over folds, "
-                f"{words.MISSING if tested is None else with_interval(tested)} on test patients"
-            )
-    repeated = run.table("repeated_cross_validation")
-    more = [] if repeated is None else [_repeated(repeated)]
+    known = any(pd.notna(choice.auc) for choice in run.chosen.values())
+    told = [classification.protocol_sentence(run, protocol) for protocol in run.chosen]
     where = [csv("tableS2_cross_validation"), csv("table4_classification")]
-    where += [] if repeated is None else [csv("repeated_cross_validation")]
-    return Evidence(
-        DONE if parts else NOT_DONE,
-        sentences(f"AUC, {'; '.join(parts)}." if parts else "No AUC could be computed.", *more),
-        ("report.html#results", *where),
-    )
+    repeated = run.table("repeated_cross_validation")
+    if repeated is not None:
+        aucs = [
+            f"{words.model(row.model)} {words.estimate(row.mean, row.low, row.high)}"
+            for row in repeated[repeated["metric"].eq("auc")].itertuples()
+        ]
+        told.append(
+            f"Repeated nested cross-validation of all patients: AUC of {words.listed(aucs)}."
+        )
+        where.append(csv("repeated_cross_validation"))
+    return Evidence(DONE if known else NOT_DONE, sentences(*told), ("report.html#results", *where))
 
 
-def _repeated(table: pd.DataFrame) -> str:
-    rows = table[table["metric"].eq("auc")]
-    parts = [f"{words.model(row['model'])} {with_interval(row)}" for _, row in rows.iterrows()]
-    return (
-        f"Repeated nested cross-validation of all patients: {words.listed(parts)}." if parts else ""
-    )
-
-
-def performance_of_groups(run: Artifacts) -> Evidence:
+def performance_of_groups(run: Run) -> Evidence:
     """Return the scores as above; subgroups of people are not scored."""
     found = performance(run)
     if found.done != DONE:
         return found
-    return Evidence(
-        PARTLY, sentences(found.what, "No score by sex, age or other groups."), found.where
-    )
+    return Evidence(PARTLY, sentences(found.what, fairness(run).what), found.where)
 
 
-def robust_features(run: Artifacts) -> Evidence:
+@of_table("reproducibility", "reproducibility")
+def robust_features(run: Run, _: pd.DataFrame) -> Evidence:
     """Count features that reconstruction and contour hardly change; none is removed for it."""
-    table = run.table("reproducibility")
-    if table is None:
-        return lacking(run, "reproducibility")
     told = [agreement(run, comparison) for comparison in (RECONSTRUCTIONS, PERTURBED)]
     if not any(told):
         return Evidence(NOT_DONE, "There were too few studies with two series for an ICC.")
@@ -351,32 +273,30 @@ def robust_features(run: Artifacts) -> Evidence:
     )
 
 
-def feature_statistics(run: Artifacts) -> Evidence:
+def feature_statistics(run: Run) -> Evidence:
     """Return reproducibility and stability of the features."""
     reproducible, stability = robust_features(run), run.table("stability")
     if stability is None:
         return reproducible
-    top = stability.sort_values("frequency", ascending=False, kind="stable").iloc[0]
-    often = (
-        f"Of {int(top['resamples'])} resamples {top['feature']} is selected most often "
-        f"({words.share(top['frequency'])})."
-    )
+    often = [
+        f"Of {row.resamples} resamples {feature_label(row.feature)} is selected most often "
+        f"({words.share(row.frequency)})."
+        for row in most_selected(stability)[:1].itertuples()
+    ]
     known = reproducible.done != NOT_DONE
     return Evidence(
         DONE if known else PARTLY,
-        sentences(reproducible.what, often),
+        sentences(reproducible.what, *often),
         (*reproducible.where, csv("stability"), "report.html#figure4_features"),
     )
 
 
-def interpretability(run: Artifacts) -> Evidence:
+@of_table("selection_summary", "selected features")
+def interpretability(run: Run, _: pd.DataFrame) -> Evidence:
     """Point to the coefficients; single predictions are not explained."""
-    table = run.table("selection_summary")
-    if table is None:
-        return lacking(run, "selected features")
     return Evidence(
         PARTLY,
-        "Standardised coefficients of the selected features are drawn, and the series that the "
-        "model gets wrong; no single prediction is explained.",
+        f"Figure 4: {EXHIBITS['figure4_features'].summary} Figure 5: "
+        f"{EXHIBITS['figure5_failures'].summary} No single prediction is explained.",
         ("report.html#figure4_features", "report.html#figure5_failures"),
     )

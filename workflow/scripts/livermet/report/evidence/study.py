@@ -4,35 +4,34 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from livermet.cohort.facts import kinds_of_classified, lacking_by_protocol
 from livermet.provenance.leakage import leaks
 from livermet.radiomics.aggregation import features_file
-from livermet.report import words
-from livermet.report.cohort.tables import NOT_RECORDED
-from livermet.report.evidence.artifacts import (
+from livermet.report import checks, words
+from livermet.report.classification.content import introduction
+from livermet.report.cohort.tables import NOT_RECORDED, counts, flow_of_facts
+from livermet.report.evidence.form import (
     DONE,
     FACTS,
     MANIFEST,
     METHODS,
     NOT_DONE,
     PARTLY,
-    Artifacts,
     Evidence,
-    classified,
     csv,
     from_images,
     lacking,
-    of_place,
+    mask_of,
+    of_classified,
+    of_table,
     sentences,
-    without_unit,
 )
-from livermet.report.phrases import harmonised_by
+from livermet.report.run import Run
 from livermet.vocabulary import Protocol
 
 ACQUISITION = ("scanner", "tube voltage, kVp", "kernel", "phase", "slice thickness, mm")
 
 
-def checklists(run: Artifacts) -> Evidence:
+def checklists(run: Run) -> Evidence:
     """Point to this very page; a checklist is followed only once its authors have completed it."""
     return Evidence(
         PARTLY,
@@ -42,11 +41,9 @@ def checklists(run: Artifacts) -> Evidence:
     )
 
 
-def data_source(run: Artifacts) -> Evidence:
+@of_table("facts", "the series")
+def data_source(run: Run, facts: pd.DataFrame) -> Evidence:
     """Name the cohorts and count their patients."""
-    facts = run.table("facts")
-    if facts is None:
-        return lacking(run, "the series")
     cohorts = facts.groupby("cohort", sort=False)["patient"].nunique()
     of_cohorts = [f"{name} ({words.counted(count, 'patient')})" for name, count in cohorts.items()]
     began = "A finished feature table" if run.entry == "table" else "Cohorts"
@@ -62,13 +59,13 @@ def data_source(run: Artifacts) -> Evidence:
     )
 
 
-def eligibility(run: Artifacts) -> Evidence:
+def eligibility(run: Run) -> Evidence:
     """List the exclusions that the run applied."""
+    told = run.phrases["flow_rule"]
     if run.entry == "table":
         return Evidence(
             NOT_DONE,
-            "The run began with a finished feature table and excluded nobody; by which criteria "
-            "its patients were chosen is for the authors.",
+            f"{told} By which criteria its patients were chosen is for the authors.",
         )
     steps = run.table("exclusions")
     if steps is None:
@@ -76,110 +73,83 @@ def eligibility(run: Artifacts) -> Evidence:
     reasons = words.listed(steps["reason"].iloc[1:])
     return Evidence(
         DONE,
-        f"Series of {run.settings['target']} leave for these reasons, one after the other: "
-        f"{reasons}. How patients came into the cohort is for the authors.",
+        f"Series of {run.target} leave for these reasons: {reasons}. {told} How patients came into "
+        "the cohort is for the authors.",
         ("report.html#flow", "cohort/exclusions.tsv"),
     )
 
 
-def participant_flow(run: Artifacts) -> Evidence:
+@of_classified
+def participant_flow(run: Run, rows: pd.DataFrame) -> Evidence:
     """Count who came in, who left at which step and who remained, with and without the outcome."""
-    rows = classified(run)
-    if rows is None:
-        return lacking(run, "the series that were classified")
     left = f"Classified: {_of_classes(rows)}."
     where = ("report.html#flow", "figures/figure1_flow.svg")
-    steps = run.table("exclusions")
-    if run.entry == "table" or steps is None:
-        return Evidence(
-            PARTLY,
-            f"The flow begins with the rows of the finished feature table. {left} Who was left "
-            "out before is not known to the run.",
-            where,
-        )
-    begin = steps.iloc[0]
-    removed = [
-        f"{words.counted(step['removed_series'], 'series', 'series')} and "
-        f"{words.counted(step['removed_patients'], 'patient')} ({step['reason']})"
-        for _, step in steps.iloc[1:].iterrows()
-    ]
+    if run.entry == "table":
+        return Evidence(PARTLY, f"{run.phrases['flow_rule']} {left}", where)
+    begin, *others = run.tables["exclusions"].itertuples()
+    removed = [f"{counts(step, 'removed_')} ({step.reason})" for step in others]
     return Evidence(
         DONE,
-        f"From {words.counted(begin['left_series'], 'series', 'series')} of "
-        f"{words.counted(begin['left_patients'], 'patient')} leave: {'; '.join(removed)}. {left}",
+        f"From {counts(begin, 'left_')} leave: {'; '.join(removed)}. {left}",
         (*where, "cohort/exclusions.tsv"),
     )
 
 
 def _of_classes(rows: pd.DataFrame) -> str:
-    """Count patients, studies and series, and the positive among studies."""
-    studies = rows.drop_duplicates("study")
-    positive = int(studies["label"].eq("positive").sum())
-    return (
-        f"{words.counted(rows['patient'].nunique(), 'patient')}, "
-        f"{words.counted(len(studies), 'study', 'studies')} ({positive} positive, "
-        f"{len(studies) - positive} negative), {words.counted(len(rows), 'series', 'series')}"
-    )
+    """Count series, studies and patients, and the positive among studies."""
+    (every,) = flow_of_facts(rows).itertuples()
+    labels = rows.drop_duplicates("study")["label"]
+    positive, negative = labels.eq("positive").sum(), labels.ne("positive").sum()
+    return f"{counts(every, 'left_')} ({positive} positive and {negative} negative studies)"
 
 
-def analysis_counts(run: Artifacts) -> Evidence:
-    """Count patients, studies and outcomes in training and test."""
-    rows = classified(run)
-    if rows is None:
-        return lacking(run, "the series that were classified")
+def _of_places(rows: pd.DataFrame) -> str:
+    """Count the same in training and test."""
     parts = [
-        f"{name}: {_of_classes(rows[rows['place'].eq(place)])}"
+        f"{name}: {_of_classes(rows[rows['place'].eq(place)])}."
         for place, name in (("train", "Training"), ("test", "Test"))
     ]
+    return sentences(*parts)
+
+
+@of_classified
+def analysis_counts(run: Run, rows: pd.DataFrame) -> Evidence:
+    """Count patients, studies and outcomes in training and test."""
     tuned = (
         "Tuning uses inner folds of the training patients." if run.ran(Protocol.CORRECTED) else ""
     )
     return Evidence(
-        DONE, sentences(f"{'. '.join(parts)}.", tuned), (csv("table2_splits"), csv("table1_cohort"))
+        DONE, sentences(_of_places(rows), tuned), (csv("table2_splits"), csv("table1_cohort"))
     )
 
 
-def split(run: Artifacts) -> Evidence:
+@of_classified
+def split(run: Run, rows: pd.DataFrame) -> Evidence:
     """Say how the data were divided, and whether any patient stands on both sides."""
-    rows = classified(run)
     audit = run.table("leakage_audit")
-    if rows is None or audit is None:
-        return lacking(run, "the split and its audit")
-    by_place = rows.groupby("patient")["place"].nunique()
-    leaking = int((by_place > 1).sum()) + len(leaks(audit))
-    found = (
-        f"{words.counted(leaking, 'leak')} found"
-        if leaking
-        else "no patient stands on both sides of any split"
-    )
-    named = "by the feature table" if run.entry == "table" else "by the ledger, drawn by patient"
-    published = (
-        "The published protocol's own cross-validation splits series and not patients, after "
-        "features were selected on all of them."
-        if run.ran(Protocol.PUBLISHED)
-        else ""
-    )
+    if audit is None:
+        return lacking(run, "the leakage audit")
     return Evidence(
-        DONE if run.ran(Protocol.CORRECTED) and not leaking else PARTLY,
+        DONE if run.ran(Protocol.CORRECTED) and not leaks(audit) else PARTLY,
         sentences(
-            f"Training {of_place(rows, 'train')}; test {of_place(rows, 'test')}, {named}.",
-            f"{run.settings['folds']} folds of whole training patients, within which all scaling, "
-            "selection and tuning happen."
+            _of_places(rows),
+            "The feature table divides them."
+            if run.entry == "table"
+            else "The ledger divides them, patient by patient.",
+            f"The training patients lie in {run.settings['folds']} folds."
             if run.ran(Protocol.CORRECTED)
             else "",
-            f"Leakage audit: {found}.",
-            published,
+            run.phrases["validation_told"],
+            checks.leakage(audit),
         ),
         ("report.html#rules", csv("table2_splits"), "provenance/leakage_audit.tsv"),
     )
 
 
 @from_images
-def acquisition(run: Artifacts) -> Evidence:
+@of_table("tableS1_acquisition", "acquisition")
+def acquisition(run: Run, table: pd.DataFrame) -> Evidence:
     """Say which facts of acquisition are recorded, and which are missing in some series."""
-    table = run.table("tableS1_acquisition")
-    if table is None:
-        return lacking(run, "acquisition")
     known = table[table["statistic"].ne(NOT_RECORDED)]
     gaps = set(table.loc[table["statistic"].eq(NOT_RECORDED), "characteristic"])
     recorded = [name for name in ACQUISITION if known["characteristic"].eq(name).any()]
@@ -196,26 +166,19 @@ def acquisition(run: Artifacts) -> Evidence:
 
 
 def _names(characteristics: Iterable[str]) -> str:
-    return words.listed(map(without_unit, characteristics))
+    """List characteristics without their units: 'age' for 'age, years'."""
+    return words.listed(name.split(",")[0] for name in characteristics)
 
 
-def outcome(run: Artifacts) -> Evidence:
+@of_classified
+def outcome(run: Run, rows: pd.DataFrame) -> Evidence:
     """Say how the class was made from the molecular score."""
-    name, rows = run.settings["name"], classified(run)
-    if rows is None:
-        return lacking(run, "the series that were classified")
     types = rows.drop_duplicates("study")["sample_type"].replace("", pd.NA).dropna().value_counts()
-    samples = [f"{words.VALUES['statistic'].get(kind, kind)} {n}" for kind, n in types.items()]
-    made = (
-        f"The class is the feature table's column {name}_Class."
-        if run.entry == "table"
-        else f"A study is positive where its {name} score is above "
-        f"{run.settings['positive_above']:g}."
-    )
+    samples = [f"{words.value('sample_type', kind)} {n}" for kind, n in types.items()]
     return Evidence(
         PARTLY,
         sentences(
-            made,
+            f"{run.phrases['class_rule']}.",
             f"Sample types of the studies: {words.listed(samples)}." if samples else "",
             "How the score is measured, why it was chosen and what limits it is for the authors.",
         ),
@@ -224,45 +187,26 @@ def outcome(run: Artifacts) -> Evidence:
 
 
 @from_images
-def interval(run: Artifacts) -> Evidence:
+def interval(run: Run) -> Evidence:
     """Say how far apart CT and sample may lie."""
     return Evidence(
         PARTLY,
-        f"A study takes the sample nearest in time, at most {run.settings['window_days']} days "
-        "before or after the CT. Whether that is close enough is for the authors.",
+        f"{run.phrases['window_rule']} Of several the nearest in time is taken, before or after "
+        "the CT. Whether that is close enough is for the authors.",
         ("cohort/matching.tsv", METHODS),
     )
 
 
-def missing_data(run: Artifacts) -> Evidence:
+@of_classified
+def missing_data(run: Run, rows: pd.DataFrame) -> Evidence:
     """Count the series without all features, and say what each protocol does with them."""
-    if classified(run) is None:
-        return lacking(run, "the series that were classified")
-    treated = {
-        "published": "the published protocol drops such series",
-        "corrected": "the corrected protocol keeps them, fills features of extent with 0 and "
-        "others with the training median, and marks them",
-    }
-    measurable = "" if run.entry == "table" else " with a mask"
-    told = [
-        f"{counts.unmeasured} of "
-        f"{words.counted(counts.series, 'classified series', 'classified series')}{measurable} "
-        f"lack features, {counts.lesion_free} because the mask holds no lesion; "
-        f"{'; '.join(treated[name] for name in protocols)}."
-        for counts, protocols in lacking_by_protocol(run.tables["facts"], run.settings).items()
-    ]
-    return Evidence(
-        DONE,
-        sentences(*told),
-        ("report.html#classification", FACTS, METHODS),
-    )
+    where = ("report.html#classification", FACTS, METHODS)
+    return Evidence(DONE, sentences(*introduction(run)), where)
 
 
-def imbalance(run: Artifacts) -> Evidence:
+@of_classified
+def imbalance(run: Run, rows: pd.DataFrame) -> Evidence:
     """Count the classes and say which weights were tried."""
-    rows = classified(run)
-    if rows is None:
-        return lacking(run, "the series that were classified")
     training = rows[rows["place"].eq("train")]
     positive = training["label"].eq("positive").mean()
     weights = [words.WEIGHTINGS[name] for name in run.settings["weightings"]]
@@ -271,20 +215,16 @@ def imbalance(run: Artifacts) -> Evidence:
         sentences(
             f"{words.share(positive)} of the training series are positive.",
             f"Class weights: {words.listed(weights)}; nothing is resampled.",
-            "Under 'corrected' the searched weights and the threshold are chosen inside the folds."
-            if run.ran(Protocol.CORRECTED)
-            else "",
+            run.phrases["weight_rule"],
             "Probabilities are not recalibrated afterwards.",
         ),
         (csv("table2_splits"), csv("tableS3_weighted"), METHODS),
     )
 
 
-def characteristics(run: Artifacts) -> Evidence:
+@of_table("table1_cohort", "characteristics")
+def characteristics(run: Run, table: pd.DataFrame) -> Evidence:
     """Say which characteristics table 1 describes, by set and class."""
-    table = run.table("table1_cohort")
-    if table is None:
-        return lacking(run, "characteristics")
     described = list(table["characteristic"].unique())
     absent = [name for name in ("age, years", "sex") if name not in described]
     return Evidence(
@@ -298,24 +238,20 @@ def characteristics(run: Artifacts) -> Evidence:
     )
 
 
-def differences(run: Artifacts) -> Evidence:
+@of_classified
+def differences(run: Run, rows: pd.DataFrame) -> Evidence:
     """Set training and test side by side, the way that their masks were made included."""
-    rows = classified(run)
-    if rows is None:
-        return lacking(run, "the series that were classified")
     places = (("train", "training"), ("test", "test"))
     burden = [
         f"{name} "
         f"{words.number(pd.to_numeric(rows.loc[rows['place'].eq(place), 'burden_ml']).median())} ml"
         for place, name in places
     ]
-    kinds = kinds_of_classified(rows)
-    made = [f"{name} {_of_kinds(kinds[place])}" for place, name in places if kinds[place]]
     return Evidence(
         PARTLY,
         sentences(
             f"Median tumour burden: {words.listed(burden)}.",
-            f"Masks (series) by: {'; '.join(made)}." if made else "",
+            *checks.kinds_of_masks(run.tables["facts"]),
             "" if run.entry == "table" else "Both are of one cohort, by the same criteria.",
             "Table 1 sets the two beside each other, without tests.",
         ),
@@ -323,30 +259,23 @@ def differences(run: Artifacts) -> Evidence:
     )
 
 
-def _of_kinds(counts: dict[str, int]) -> str:
-    named = words.VALUES["kind"]
-    return ", ".join(f"{named.get(kind, kind)} {number}" for kind, number in counts.items())
-
-
-def confounders(run: Artifacts) -> Evidence:
+def confounders(run: Run) -> Evidence:
     """Say that no confounder is analysed, and what features are harmonised by."""
-    shown = "" if run.entry == "table" else " Table S1 shows scanners and slices by cohort only."
-    if run.settings["harmonisation"]["by"]:
-        return Evidence(
-            PARTLY,
-            f"Features are harmonised by {harmonised_by(run.settings['harmonisation'])} in the "
-            "protocol 'corrected'. No analysis looks for other confounders (sample type, "
-            "treatment) and no model adjusts for any.",
-            (csv("harmonisation_batches"), csv("harmonisation"), METHODS),
-        )
+    harmonised = run.settings["harmonisation"]["by"]
+    where = (csv("harmonisation_batches"), csv("harmonisation"), METHODS)
     return Evidence(
-        NOT_DONE,
-        "No analysis looks for confounders (scanner, slice thickness, sample type, treatment) and "
-        f"no model adjusts for any.{shown}",
+        PARTLY if harmonised else NOT_DONE,
+        sentences(
+            run.phrases["harmonisation_rule"],
+            "No analysis looks for other confounders (sample type, treatment), and no model "
+            "adjusts for any.",
+            "" if run.entry == "table" else "Table S1 shows scanners and slices by cohort only.",
+        ),
+        where if harmonised else (),
     )
 
 
-def clusters(run: Artifacts) -> Evidence:
+def clusters(run: Run) -> Evidence:
     """Say that centres are not known; patients are the only clusters that the run heeds."""
     heeded = (
         " Patients are kept whole in splits and intervals of the protocol 'corrected'."
@@ -359,12 +288,12 @@ def clusters(run: Artifacts) -> Evidence:
     )
 
 
-def fairness(run: Artifacts) -> Evidence:
+def fairness(run: Run) -> Evidence:
     """Say that fairness is not analysed."""
     return Evidence(NOT_DONE, "No score is computed by sex, age or any other group of people.")
 
 
-def pipeline_flow(run: Artifacts) -> Evidence:
+def pipeline_flow(run: Run) -> Evidence:
     """Say that no technical flowchart is drawn."""
     return Evidence(
         NOT_DONE,
@@ -374,11 +303,9 @@ def pipeline_flow(run: Artifacts) -> Evidence:
 
 
 @from_images
-def data_preparation(run: Artifacts) -> Evidence:
+@of_table("facts", "the series")
+def data_preparation(run: Run, facts: pd.DataFrame) -> Evidence:
     """Name the checks of ingest; nothing is compared between groups of people."""
-    facts = run.table("facts")
-    if facts is None:
-        return lacking(run, "the series")
     return Evidence(
         PARTLY,
         f"All {words.counted(len(facts), 'series', 'series')} went through the checks of ingest "
@@ -388,7 +315,7 @@ def data_preparation(run: Artifacts) -> Evidence:
     )
 
 
-def poor_input(run: Artifacts) -> Evidence:
+def poor_input(run: Run) -> Evidence:
     """Say what happens to unusable input."""
     refused = (
         "A feature table with empty, infinite or doubled values is refused"
@@ -404,10 +331,9 @@ def poor_input(run: Artifacts) -> Evidence:
     )
 
 
-def feature_sharing(run: Artifacts) -> Evidence:
+def feature_sharing(run: Run) -> Evidence:
     """Point to the feature table; to publish it is the authors' decision."""
-    mask = {"table": "table", "masks": "reference"}.get(run.entry, run.settings["final_model"])
-    aggregation = run.settings["aggregation"]
+    mask, aggregation = mask_of(run), run.settings["aggregation"]
     where = [f"radiomics/{mask}/features.csv"]
     if aggregation in words.BY_LESION:
         where.append(f"radiomics/{mask}/{features_file(aggregation)}")
@@ -420,7 +346,7 @@ def feature_sharing(run: Artifacts) -> Evidence:
     )
 
 
-def settings_sharing(run: Artifacts) -> Evidence:
+def settings_sharing(run: Run) -> Evidence:
     """Point to the settings in the manifest."""
     return Evidence(
         PARTLY,
@@ -430,7 +356,7 @@ def settings_sharing(run: Artifacts) -> Evidence:
     )
 
 
-def code_sharing(run: Artifacts) -> Evidence:
+def code_sharing(run: Run) -> Evidence:
     """Count the pinned packages; to publish code is the authors' decision."""
     return Evidence(
         PARTLY,

@@ -1,10 +1,10 @@
 """Features on the page: what is selected, harmonised and reproducible, and the sample size."""
 
 import math
-from collections.abc import Mapping
 
 import pandas as pd
 
+from livermet.phenotype.table import FEATURES
 from livermet.report import words
 from livermet.report.features.lists import (
     EXCELLENT,
@@ -16,8 +16,8 @@ from livermet.report.features.lists import (
     feature_label,
     most_selected,
 )
-from livermet.report.layout import estimates, numbers
-from livermet.report.run import Run, Tables, rows_with
+from livermet.report.layout import estimates
+from livermet.report.run import Run
 from livermet.vocabulary import Protocol
 
 SHOWN_FEATURES = 10
@@ -65,11 +65,6 @@ def reproducibility(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def harmonisation_batches(table: pd.DataFrame) -> pd.DataFrame:
-    """Show each batch's counts in training and test set."""
-    return table.assign(positive_share=numbers(table["positive_share"]))
-
-
 def harmonisation(table: pd.DataFrame) -> pd.DataFrame:
     """Show the median share that batches explain by class of feature; the last row is of all."""
     titles = {"before": "As measured", "after": "Harmonised", "held_out": "Harmonised, held out"}
@@ -94,12 +89,21 @@ def sample_size(table: pd.DataFrame) -> pd.DataFrame:
     """Show the patients that each criterion asks for beside those there are."""
     columns = ["candidates", "criterion", "required_patients", "required_events"]
     columns += ["available_patients", "available_events", "assumed_auc", "prevalence"]
-    return table[columns].assign(prevalence=numbers(table["prevalence"]))
+    return table[columns]
 
 
-def selection_sentences(tables: Tables) -> list[str]:
+def sentences(run: Run) -> list[str]:
+    """Say how often nothing is selected, what is reproducible, and how many patients it takes."""
+    return [
+        *selection_sentences(run),
+        *reproducibility_sentences(run),
+        *contour_sentences(run),
+        *sample_size_sentences(run),
+    ]
+
+
+def selection_sentences(run: Run) -> list[str]:
     """Count the fits in which LASSO selected nothing."""
-    rows = rows_with(tables, "selection_summary", "fits")
     return [
         f"Empty selections: in {row.empty_fits:.0f} of {row.fits:.0f} fits of the corrected "
         "protocol LASSO selects no feature"
@@ -108,59 +112,52 @@ def selection_sentences(tables: Tables) -> list[str]:
             if row.empty_fits
             else "."
         )
-        for row in rows.itertuples()
+        for row in run.rows("selection_summary", "fits").itertuples()
         if row.protocol == Protocol.CORRECTED
     ]
 
 
-def reproducibility_sentences(tables: Tables) -> list[str]:
+def reproducibility_sentences(run: Run) -> list[str]:
     """Count the features on which reconstructions and perturbed masks agree."""
-    known = rows_with(tables, "reproducibility", "icc")
+    known = run.rows("reproducibility", "icc")
     if known.empty:
         return []
-    features = tables["reproducibility"]["feature"].nunique()
-    sentences = []
-    for aggregation, of_kind in known.groupby("aggregation", sort=False):
-        for comparison, rows in of_kind.groupby("comparison", sort=False):
-            first = rows.iloc[0]
-            masks = comparison == PERTURBED
-            between = (
-                f"{first['ratings']} masks of one series" if masks else "two series of one study"
-            )
-            sentences.append(
-                f"{comparison.capitalize()} ({words.value('aggregation', aggregation)}): "
-                f"{(rows['icc'] >= GOOD).sum()} of {features} features have an {first['form']} of "
-                f"{GOOD} or more between {between}, {(rows['icc'] < POOR).sum()} less than {POOR} "
-                f"({first['targets']} {'series' if masks else 'studies'} of {first['patients']} "
-                "training patients)."
-            )
-        if of_kind["comparison"].nunique() > 1:
+    sentences: list[str] = []
+    for _, of_kind in known.groupby("aggregation", sort=False):
+        compared = [rows for _, rows in of_kind.groupby("comparison", sort=False)]
+        sentences += map(agreement_sentence, compared)
+        if len(compared) > 1:
             both = of_kind[of_kind["icc"] >= GOOD]["feature"].duplicated().sum()
             sentences[-1] += f" In both comparisons {both} features reach {GOOD}."
     return sentences
 
 
-def contour_sentences(tables: Tables, settings: Mapping) -> list[str]:
-    """Set how far contours were moved beside how far the final model's are from the reference.
+def agreement_sentence(rows: pd.DataFrame) -> str:
+    """Count the features that one comparison finds good and poor; `rows` are those with an ICC."""
+    first = rows.iloc[0]
+    masks = first["comparison"] == PERTURBED
+    between = f"{first['ratings']} masks of one series" if masks else "two series of one study"
+    return (
+        f"{first['comparison'].capitalize()} ({words.value('aggregation', first['aggregation'])}): "
+        f"{(rows['icc'] >= GOOD).sum()} of {len(FEATURES)} features have an {first['form']} of "
+        f"{GOOD} or more between {between}, {(rows['icc'] < POOR).sum()} less than {POOR} "
+        f"({first['targets']} {'series' if masks else 'studies'} of {first['patients']} "
+        "training patients)."
+    )
 
-    `settings`: final_model (None without models), target, matching (the rule of table 3).
-    """
-    moved = rows_with(tables, "reproducibility", "contour_sd_mm")
+
+def contour_sentences(run: Run) -> list[str]:
+    """Set how far contours were moved beside how far the final model's are from the reference."""
+    moved = run.rows("reproducibility", "contour_sd_mm")
     if moved.empty:
         return []
-    first = moved.iloc[0]
-    sentence = (
-        f"The contours of the perturbed masks were moved by a random field with a standard "
-        f"deviation of {first['contour_sd_mm']:g} mm ({MEAN_OF_SD * first['contour_sd_mm']:.1f} mm "
-        f"on average), correlated over {first['correlation_mm']:g} mm; their median Dice with the "
-        f"mask itself is {words.number(first['median_dice'])}."
-    )
-    scores = rows_with(tables, "detection_scores", "value")
+    sentence = contour_sentence(moved.iloc[0])
+    scores = run.rows("detection_scores", "value")
     if len(scores):
         scores = scores[
-            scores["model"].eq(settings["final_model"])
-            & scores["cohort"].eq(settings["target"])
-            & scores["rule"].eq(settings["matching"])
+            scores["model"].eq(run.final)
+            & scores["cohort"].eq(run.target)
+            & scores["rule"].eq(run.settings["matching"])
             & scores["metric"].eq("median_matched_assd_mm")
         ]
     distances = [
@@ -175,9 +172,19 @@ def contour_sentences(tables: Tables, settings: Mapping) -> list[str]:
     return [sentence]
 
 
-def sample_size_sentences(tables: Tables) -> list[str]:
+def contour_sentence(row: pd.Series) -> str:
+    """Say how far the contours of perturbed masks were moved, by any row of theirs."""
+    return (
+        f"The contours of the perturbed masks were moved by a random field with a standard "
+        f"deviation of {row['contour_sd_mm']:g} mm ({MEAN_OF_SD * row['contour_sd_mm']:.1f} mm "
+        f"on average), correlated over {row['correlation_mm']:g} mm; their median Dice with the "
+        f"mask itself is {words.number(row['median_dice'])}."
+    )
+
+
+def sample_size_sentences(run: Run) -> list[str]:
     """Set the patients that Riley's criteria ask for beside those there are."""
-    table = rows_with(tables, "sample_size", "required_patients")
+    table = run.rows("sample_size", "required_patients")
     if table.empty:
         return []
     needed = [
@@ -189,14 +196,4 @@ def sample_size_sentences(tables: Tables) -> list[str]:
         f"Sample size: to develop a model with an AUC of {words.number(first['assumed_auc'])}, "
         f"Riley's criteria ask for {words.listed(needed)}; there are "
         f"{first['available_patients']:.0f} training patients."
-    ]
-
-
-def sentences(run: Run) -> list[str]:
-    """Say how often nothing is selected, what is reproducible, and how many patients it takes."""
-    return [
-        *selection_sentences(run.tables),
-        *reproducibility_sentences(run.tables),
-        *contour_sentences(run.tables, run.settings),
-        *sample_size_sentences(run.tables),
     ]

@@ -8,15 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from livermet.report import words
-from livermet.report.drawing import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    PALE,
-    PURPLE,
-    VERMILION,
-)
+from livermet.report.drawing import BLUE, GREEN, GREY, INK, PALE, PURPLE, VERMILION
 from livermet.report.features.lists import (
     EXCELLENT,
     GOOD,
@@ -30,7 +22,6 @@ from livermet.report.features.lists import (
     ranked_features,
 )
 
-FEWEST_ROWS = 5
 # Title, what is said where no feature has an ICC, and colour of each comparison's panel.
 PANELS = {
     RECONSTRUCTIONS: (

@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.report import words
 from livermet.report.layout import MAIN_METRICS, estimates, numbers
-from livermet.report.run import Run, Tables, rows_with
+from livermet.report.run import Run
 
 
 def corrections(table: pd.DataFrame) -> pd.DataFrame:
@@ -29,26 +29,25 @@ def corrections(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _step_words(row, model_changes: bool) -> str:
-    state = {"yes": "", "not applicable": "does not apply"}.get(row.made, "not made")
-    notes = [": ".join(filter(None, [state, row.reason]))]
+    notes = [words.note_of_step(row.made, row.reason)]
     notes += [words.model(row.model)] if model_changes else []
     told = "; ".join(filter(None, notes))
     return f"{row.correction} ({told})" if told else row.correction
 
 
-def correction_sentences(tables: Tables) -> list[str]:
+def sentences(run: Run) -> list[str]:
     """Say where the ladder begins and ends, and how many of its steps could be made."""
-    scored = rows_with(tables, "corrections", "auc")
+    scored = run.rows("corrections", "auc")
     made = scored[scored["made"].eq("yes")] if len(scored) else scored
     if len(made) < 2:
         return []
-    steps = tables["corrections"]
+    steps = run.tables["corrections"]
     first, last = made.iloc[0], made.iloc[-1]
     corrected = int(steps["made"].eq("yes").sum()) - 1
     scores = ", ".join(
         f"{words.value('metric', metric)} from {words.number(first[metric])} to "
         f"{words.number(last[metric])}"
-        for metric in ("auc", "f1", "accuracy")
+        for metric in MAIN_METRICS
     )
     return [
         f"From the published procedure to the corrected one, {corrected} of {len(steps) - 1} "
@@ -56,8 +55,3 @@ def correction_sentences(tables: Tables) -> list[str]:
         f"{words.number(first['auc_width'])} wide at the beginning and "
         f"{words.number(last['auc_width'])} at the end."
     ]
-
-
-def sentences(run: Run) -> list[str]:
-    """Say where the ladder begins and ends."""
-    return correction_sentences(run.tables)

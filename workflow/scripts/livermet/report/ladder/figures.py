@@ -11,13 +11,12 @@ from matplotlib.lines import Line2D
 
 from livermet.report import words
 from livermet.report.drawing import BLUE, GREY, INK, ORANGE, PALE
+from livermet.report.layout import MAIN_METRICS
 
-METRICS = {"auc": "AUC", "f1": "F1", "accuracy": "Accuracy"}
 # A step's height in inches, and how far its two markers stand from its middle, in steps.
 STEP_HEIGHT, APART = 0.47, 0.17
 LABEL_WIDTH, REASON_WIDTH = 38, 115
 TRIVIAL: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": (0, (5, 2.7))}
-NOT_MADE = {"no": "not made", "not applicable": "does not apply"}
 
 
 def corrections(steps: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
@@ -27,21 +26,21 @@ def corrections(steps: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
     metric, mean, *_low, *_high and *_width); `baselines` the table of that name, from which the
     rule 'always positive' is drawn as a line. A step that was not made is grey, with its reason.
     """
-    steps = steps.reset_index(drop=True)
+    steps = steps.fillna({"reason": ""}).reset_index(drop=True)
     figure = Figure(figsize=(11.5, 1.2 + STEP_HEIGHT * max(len(steps), 3)), layout="constrained")
     axes = figure.subplots(
-        1, 1 + len(METRICS), sharey=True, gridspec_kw={"width_ratios": [1.35, 1, 1, 1]}
+        1, 1 + len(MAIN_METRICS), sharey=True, gridspec_kw={"width_ratios": [1.35, 1, 1, 1]}
     )
     trivial = always_positive(baselines)
     limits = _limits(steps, trivial)
     _labels(axes[0], steps)
     if steps.empty:
         axes[0].text(0, 0, "no correction was computed", va="center")
-    for ax, (metric, title) in zip(axes[1:], METRICS.items(), strict=True):
+    for ax, metric in zip(axes[1:], MAIN_METRICS, strict=True):
         _panel(ax, steps, metric, trivial.get(metric))
-        ax.set(title=title, xlim=limits)
+        ax.set(title=words.heading(metric), xlim=limits)
     for place, step in steps[~_made(steps)].iterrows():
-        _reason(axes[1], place, NOT_MADE.get(step["made"], "not made"), _text(step["reason"]))
+        _reason(axes[1], place, words.note_of_step(step["made"], step["reason"]))
     figure.legend(handles=_keys(bool(trivial)), loc="outside lower center", ncols=3)
     return figure
 
@@ -56,14 +55,10 @@ def _made(steps: pd.DataFrame) -> pd.Series:
     return steps["made"].eq("yes")
 
 
-def _text(value) -> str:
-    return "" if pd.isna(value) else str(value)
-
-
 def _limits(steps: pd.DataFrame, trivial: dict[str, float]) -> tuple[float, float]:
     """Put all panels on one axis, so that their intervals compare."""
-    columns = [f"{prefix}{metric}" for metric in METRICS for prefix in ("", "cv_")]
-    columns += [f"{metric}_low" for metric in METRICS]
+    columns = [f"{prefix}{metric}" for metric in MAIN_METRICS for prefix in ("", "cv_")]
+    columns += [f"{metric}_low" for metric in MAIN_METRICS]
     shown = steps.reindex(columns=columns).to_numpy(dtype=float)
     lowest = np.nanmin([*shown[np.isfinite(shown)], *trivial.values(), 0.5])
     return max(np.floor(lowest * 10) / 10, 0.0) - 0.01, 1.02
@@ -75,7 +70,7 @@ def _panel(ax: Axes, steps: pd.DataFrame, metric: str, trivial: float | None) ->
         ax.axhspan(place - 0.5, place + 0.5, color=PALE, lw=0, zorder=0)
     if trivial is not None:
         ax.vlines([trivial] * len(made), made.index - 0.5, made.index + 0.5, **TRIVIAL, zorder=1)
-    mean, low, high = (made[name].astype(float) for name in _names(metric))
+    mean, low, high = (made[f"{metric}{end}"].astype(float) for end in ("", "_low", "_high"))
     # The path stops at a step that was not made, where its reason stands.
     path = mean.reindex(steps.index)
     ax.plot(path, path.index - APART, color=BLUE, lw=0.8, alpha=0.4, zorder=2)
@@ -102,10 +97,6 @@ def _panel(ax: Axes, steps: pd.DataFrame, metric: str, trivial: float | None) ->
     ax.tick_params(axis="y", length=0, labelleft=False)
 
 
-def _names(metric: str) -> tuple[str, str, str]:
-    return metric, f"{metric}_low", f"{metric}_high"
-
-
 def _labels(ax: Axes, steps: pd.DataFrame) -> None:
     """Write each step's number and words, and below them its model where that changes."""
     ax.set_axis_off()
@@ -114,22 +105,20 @@ def _labels(ax: Axes, steps: pd.DataFrame) -> None:
     for place, step in steps.iterrows():
         made = step["made"] == "yes"
         color = INK if made else GREY
-        model = _text(step["model"]) if made else ""
-        lines = textwrap.wrap(_text(step["correction"]), LABEL_WIDTH)
-        if model and model != before:
-            lines.append(f"({words.model(model)})")
-            before = model
+        lines = textwrap.wrap(step["correction"], LABEL_WIDTH)
+        if made and step["model"] != before:
+            before = step["model"]
+            lines.append(f"({words.model(before)})")
         ax.text(0, place, f"{step['step']:.0f}", va="center", fontweight="bold", color=color)
         ax.text(0.09, place, "\n".join(lines), va="center", fontsize=9.5, color=color)
 
 
-def _reason(ax: Axes, place: int, state: str, reason: str) -> None:
+def _reason(ax: Axes, place: int, reason: str) -> None:
     """Write across the panels why a step was not made."""
-    told = textwrap.shorten(": ".join(filter(None, [state, reason])), 2 * REASON_WIDTH)
     ax.text(
         0.03,
         place,
-        textwrap.fill(told, REASON_WIDTH),
+        textwrap.fill(textwrap.shorten(reason, 2 * REASON_WIDTH), REASON_WIDTH),
         transform=ax.get_yaxis_transform(),
         va="center",
         fontsize=9,

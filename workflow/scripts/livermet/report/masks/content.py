@@ -1,30 +1,25 @@
 """Predicted beside reference masks on the page."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 
-from livermet.phenotype.chosen import Choice
 from livermet.report import words
-from livermet.report.layout import MAIN_METRICS, across, estimates, model_keys
-from livermet.report.run import Run, Tables
-from livermet.vocabulary import Protocol, Weighting
+from livermet.report.layout import MAIN_METRICS, MODEL, across, estimates
+from livermet.report.run import Run
+from livermet.vocabulary import Weighting
 
 
 def masks(table: pd.DataFrame) -> pd.DataFrame:
     """Show each model's main scores on predicted masks, and beside them those on the reference.
 
-    Of the models with class weights only those that the corrected protocol chose.
+    Of the models without class weights alone.
     """
-    tested = table["protocol"].eq(Protocol.CORRECTED) & table["set"].eq("test")
-    shown = table["weighting"].eq(Weighting.NONE) | tested
-    rows = table[table["metric"].isin(MAIN_METRICS) & shown]
+    rows = table[table["metric"].isin(MAIN_METRICS) & table["weighting"].eq(Weighting.NONE)]
     beside = rows["mask"].map(lambda name: ", reference" if name == "reference" else "")
     cells = rows.assign(
         column=rows["metric"].map(words.heading) + beside,
         cell=estimates(rows, "mean", "low", "high"),
     )
-    keys = [*model_keys(rows), "set"]
+    keys = [*MODEL, "set"]
     order = [words.heading(name) + end for name in MAIN_METRICS for end in ("", ", reference")]
     wide = across(cells, keys, "column", {name: name for name in order})
     counts = rows.assign(column="Series" + beside, cell=rows["series"])
@@ -32,18 +27,19 @@ def masks(table: pd.DataFrame) -> pd.DataFrame:
     return wide.merge(across(counts, keys, "column", names), on=keys)
 
 
-def mask_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str]:
+def sentences(run: Run) -> list[str]:
     """Say what segmentation errors cost: the last protocol's AUC on either masks."""
-    if "masks" not in tables or not chosen:
+    table = run.table("masks")
+    if table is None or not run.chosen:
         return []
-    table, protocol = tables["masks"], list(chosen)[-1]
+    protocol, chosen = list(run.chosen.items())[-1]
     rows = table[table["protocol"].eq(protocol) & table["metric"].eq("auc")]
-    rows = rows[rows["set"].eq("test") & rows["weighting"].eq(chosen[protocol].weighting)]
+    rows = rows[rows["set"].eq("test") & rows["weighting"].eq(Weighting.NONE)]
     rows = rows[rows["mean"].notna()]
-    predicted = rows[rows["mask"].ne("reference") & rows["model"].eq(chosen[protocol].model)]
+    predicted = rows[rows["mask"].ne("reference") & rows["model"].eq(chosen.model)]
     reference = rows[rows["mask"].eq("reference")]
     # Under corrected the reference masks' own cross-validation may have chosen another model.
-    same = reference[reference["model"].eq(chosen[protocol].model)]
+    same = reference[reference["model"].eq(chosen.model)]
     reference = same if len(same) else reference
     if reference.empty or predicted.empty:
         return []
@@ -58,8 +54,3 @@ def mask_sentences(tables: Tables, chosen: Mapping[str, Choice]) -> list[str]:
 
 def _auc(row: pd.Series) -> str:
     return words.estimate(row["mean"], row["low"], row["high"])
-
-
-def sentences(run: Run) -> list[str]:
-    """Say what errors of segmentation cost."""
-    return mask_sentences(run.tables, run.chosen)

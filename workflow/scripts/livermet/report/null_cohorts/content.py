@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.report import words
 from livermet.report.layout import estimates
-from livermet.report.run import Run, Tables, rows_with
+from livermet.report.run import Run
 
 
 def null_cohorts(table: pd.DataFrame) -> pd.DataFrame:
@@ -15,9 +15,9 @@ def null_cohorts(table: pd.DataFrame) -> pd.DataFrame:
     return shown.assign(**{"Intervals that cover 0.5": cells})
 
 
-def null_sentences(tables: Tables) -> list[str]:
+def sentences(run: Run) -> list[str]:
     """Say what each protocol finds in cohorts without any signal."""
-    known = rows_with(tables, "null_cohorts", "auc_mean")
+    known = run.rows("null_cohorts", "auc_mean")
     if known.empty:
         return []
     told = []
@@ -40,8 +40,3 @@ def null_sentences(tables: Tables) -> list[str]:
         f"Without any signal, in {known['cohorts'].max():.0f} phantom cohorts whose labels have "
         f"nothing to do with the features: {'; '.join(told)}. Right would be 0.50 and 95%."
     ]
-
-
-def sentences(run: Run) -> list[str]:
-    """Say what the protocols find where there is nothing to find."""
-    return null_sentences(run.tables)

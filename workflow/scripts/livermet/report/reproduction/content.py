@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.report import words
 from livermet.report.layout import exact, numbers, spreads
-from livermet.report.run import Headline, Run, Tables, rows_with
+from livermet.report.run import Headline, Run
 from livermet.vocabulary import Agreement
 
 AGREEMENT = {
@@ -33,10 +33,15 @@ def reproduction(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"source": name, "Numbers": len(rows)}
-            | {title: int(rows["agreement"].eq(state).sum()) for state, title in AGREEMENT.items()}
+            | dict(zip(AGREEMENT.values(), agreements(rows), strict=True))
             for name, rows in groups
         ]
     )
+
+
+def agreements(rows: pd.DataFrame) -> list[int]:
+    """Count printed numbers by how they agree, in the order of `AGREEMENT`."""
+    return [int(rows["agreement"].eq(state).sum()) for state in AGREEMENT]
 
 
 def reproduction_differences(table: pd.DataFrame) -> pd.DataFrame:
@@ -57,37 +62,23 @@ def reproduction_not_possible(table: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def reproduction_sentences(tables: Tables) -> list[str]:
+def sentences(run: Run) -> list[str]:
     """Count the printed numbers that come out again."""
-    table = rows_with(tables, "reproduction", "agreement")
-    if table.empty:
+    table = run.table("reproduction")
+    if table is None:
         return []
-    counts = table["agreement"].value_counts()
-    possible = len(table) - counts.get("not reproducible", 0)
-    agree = counts.get("two decimals", 0)
+    agree, close, apart, left = agreements(table)
     sentence = (
-        f"Of {possible} printed numbers that the table can give, {agree} come out again at two "
-        f"decimals, {counts.get('within 0.01', 0)} more within 0.01 and {counts.get('no', 0)} do "
-        "not"
+        f"Of {agree + close + apart} printed numbers that the table can give, {agree} come out "
+        f"again at two decimals, {close} more within 0.01 and {apart} do not"
     )
-    left = counts.get("not reproducible", 0)
     return [sentence + (f"; {left} cannot be had from the table." if left else ".")]
 
 
-def reproduction_headlines(tables: Tables) -> list[Headline]:
-    """Count the printed numbers that come out again within 0.01."""
-    printed = rows_with(tables, "reproduction", "agreement")
-    if not len(printed) or not (possible := printed["agreement"].ne("not reproducible").sum()):
-        return []
-    agree = printed["agreement"].isin(["two decimals", "within 0.01"]).sum()
-    return [Headline(f"{agree} of {possible}", "printed numbers that come out again within 0.01")]
-
-
 def headlines(run: Run) -> list[Headline]:
-    """Return how many of the printed numbers come out again."""
-    return reproduction_headlines(run.tables)
-
-
-def sentences(run: Run) -> list[str]:
-    """Say how many of the printed numbers come out again."""
-    return reproduction_sentences(run.tables)
+    """Count the printed numbers that come out again within 0.01."""
+    table = run.table("reproduction")
+    agree, close, apart, _ = agreements(table) if table is not None else (0, 0, 0, 0)
+    possible = agree + close + apart
+    label = "printed numbers that come out again within 0.01"
+    return [Headline(f"{agree + close} of {possible}", label)] if possible else []

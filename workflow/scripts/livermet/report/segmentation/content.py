@@ -16,9 +16,9 @@ def segmentation(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=ends).assign(**cells)
 
 
-def segmentation_headlines(table: pd.DataFrame, final: str | None, target: str) -> list[Headline]:
-    """Pick the final model's scores on the target cohort's test patients from table 3."""
-    row = _test_row(table, final, target)
+def headlines(run: Run) -> list[Headline]:
+    """Return the final model's scores on the target cohort's test patients."""
+    row = final_scores(run)
     if row is None:
         return []
     chosen = {
@@ -30,24 +30,28 @@ def segmentation_headlines(table: pd.DataFrame, final: str | None, target: str) 
     return [Headline(words.number(row[column]), label) for column, label in chosen.items()]
 
 
-def segmentation_sentences(table: pd.DataFrame, final: str | None, target: str) -> list[str]:
+def sentences(run: Run) -> list[str]:
     """Say how the final model did on the target cohort's test patients, and which did best."""
-    if final is None and table.empty:
+    if run.entry == "table":
         return ["The run began with a finished feature table: no scan was segmented."]
-    if final is None:
+    if run.entry == "masks":
         return ["The masks were given, so no segmentation model was scored."]
-    row = _test_row(table, final, target)
+    row = final_scores(run)
     if row is None:
-        return [f"No test patient of {target} has a reference, so the final model has no score."]
+        return [
+            f"No test patient of {run.target} has a reference, so the final model has no score."
+        ]
     sentences = [
-        f"On {row['scans']} {target} test scans of {words.counted(row['patients'], 'patient')} "
-        f"the final model ({words.model(final)}) found {words.share(row['lesion_sensitivity'])} "
-        f"of the reference lesions, with {words.number(row['false_positives_per_scan'])} false "
-        f"positives per scan; {words.share(row['lesion_ppv'])} of the lesions that it drew match "
-        f"a reference lesion. Median Dice: lesions {words.number(row['median_dice'])}, liver "
+        f"On {row['scans']} {run.target} test scans of {words.counted(row['patients'], 'patient')} "
+        f"the final model ({words.model(run.final)}) found "
+        f"{words.share(row['lesion_sensitivity'])} of the reference lesions, with "
+        f"{words.number(row['false_positives_per_scan'])} false positives per scan; "
+        f"{words.share(row['lesion_ppv'])} of the lesions that it drew match a reference lesion. "
+        f"Median Dice: lesions {words.number(row['median_dice'])}, liver "
         f"{words.number(row['median_liver_dice'])}."
     ]
-    same = table[table["cohort"].eq(target) & table["test_set"].eq(row["test_set"])]
+    table = run.tables["table3_segmentation"]
+    same = table[table["cohort"].eq(run.target) & table["test_set"].eq(row["test_set"])]
     if len(same) > 1:
         sentences.append(_best_of(same))
     return sentences
@@ -69,10 +73,14 @@ def _best_of(scored: pd.DataFrame) -> str:
     )
 
 
-def _test_row(table: pd.DataFrame, model: str | None, target: str) -> pd.Series | None:
+def final_scores(run: Run) -> pd.Series | None:
+    """Take the final model's row of table 3 on the target cohort's test patients, if it has one."""
+    table = run.table("table3_segmentation")
+    if table is None:
+        return None
     rows = table[
-        table["model"].eq(model)
-        & table["cohort"].eq(target)
+        table["model"].eq(run.final)
+        & table["cohort"].eq(run.target)
         & table["test_set"].eq("test patients")
     ]
     return None if rows.empty else rows.iloc[0]
@@ -81,13 +89,3 @@ def _test_row(table: pd.DataFrame, model: str | None, target: str) -> pd.Series 
 def lits_challenge() -> pd.DataFrame:
     """Return the best results of the LiTS challenge: context, and no result of the run."""
     return LITS_CHALLENGE
-
-
-def headlines(run: Run) -> list[Headline]:
-    """Return the final model's scores on the target cohort's test patients."""
-    return segmentation_headlines(run.tables["table3_segmentation"], run.final, run.target)
-
-
-def sentences(run: Run) -> list[str]:
-    """Say how the final model segments, and which model does best."""
-    return segmentation_sentences(run.tables["table3_segmentation"], run.final, run.target)

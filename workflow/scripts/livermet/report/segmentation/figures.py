@@ -9,11 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
 from livermet.errors import InputError
-from livermet.report.drawing import (
-    INK,
-    ORANGE,
-    SKY,
-)
+from livermet.report.drawing import INK, ORANGE, SKY
 from livermet.report.segmentation.examples import Example
 
 LIVER_WINDOW_HU = (-40.0, 160.0)
