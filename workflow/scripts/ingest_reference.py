@@ -8,8 +8,9 @@ from livermet.ingest.plausibility import refuse_implausible
 from livermet.ingest.reference import canonical_reference
 from livermet.ingest.volume import read_volume
 from livermet.jobs import job
+from livermet.untold import untold
 
-with job(snakemake) as log:
+with job(snakemake) as log, untold():
     given, output = snakemake.input, snakemake.output
     references, liver_masks = iter(given.references), iter(given.liver_masks)
     problems = []

@@ -264,7 +264,10 @@ def unrecorded(slices: Sequence[Slice]) -> list[str]:
     for tag in (*RECORDED_NUMBERS, *RECORDED_TEXTS):
         count = sum(tag in s.malformed for s in slices)
         if count:
-            told.append(f"{tag} of {count} slices cannot be read and was left out of the record.")
+            told.append(
+                f"{tag} of {count} slices cannot be read, or names the patient, and was left out "
+                "of the record."
+            )
     return told
 
 

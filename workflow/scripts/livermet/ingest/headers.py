@@ -19,6 +19,8 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
+from livermet.ingest import identities
+from livermet.ingest.identities import names_a_person, words_of
 from livermet.listing import list_files
 
 # Whole files are read where they are decoded.
@@ -216,7 +218,7 @@ def _slices_of(path: Path, number: int) -> tuple[list[Slice], str]:
         return [], DAMAGED
     if not may_be_dicom(start):
         return [], NO_DICOM
-    header = read_dataset(path, TAGS)
+    header = read_dataset(path, [*TAGS, *identities.FIELDS])
     if header is None:
         return [], NO_DICOM if litter else DAMAGED
     if "Rows" not in header and not any(tag in header for tag in FUNCTIONAL_GROUPS):
@@ -330,6 +332,12 @@ def _parsed(
             elif text is None:
                 malformed.add(tag)
         kinds = _text(header, "ImageType") or ""
+        # What a person typed into a machine's field.
+        persons = words_of([t for tag in identities.FIELDS if (t := _text(header, tag))])
+        for tag in RECORDED_TEXTS:
+            if names_a_person(texts.get(tag, ""), persons):
+                del texts[tag]
+                malformed.add(tag)
     # Anonymised files may hold what tells them apart in their meta header only.
     for tag in ("SOPInstanceUID", "SOPClassUID"):
         texts[tag] = texts.get(tag) or _text(header.file_meta, f"MediaStorage{tag}") or ""

@@ -18,10 +18,12 @@ from livermet.ingest.volume import (
     grid_record,
     read_volume,
 )
+from livermet.untold import untold
 
 LOG = logging.getLogger("livermet")
 
 
+@untold()
 def ingest_dicom(
     series: str,
     folder: str | Path,
@@ -50,6 +52,7 @@ def ingest_dicom(
     return ct, _acquisition(series, "dicom", acquisition, ct), quality
 
 
+@untold()
 def ingest_volume(
     series: str, path: str | Path, phase: object = ""
 ) -> tuple[sitk.Image, dict, dict]:
