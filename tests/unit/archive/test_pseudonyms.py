@@ -83,7 +83,13 @@ def test_what_is_wrong_with_a_given_table_is_told_by_rows_without_a_cell(tmp_pat
 
 @pytest.mark.parametrize(
     ("identity", "other"),
-    [("4711", "0004711"), ("0004711", "4711"), ("4711.0", "4711"), ("AB-001", "ab1"), ("A_1", "A-1")],
+    [
+        ("4711", "0004711"),
+        ("0004711", "4711"),
+        ("4711.0", "4711"),
+        ("AB-001", "ab1"),
+        ("A_1", "A-1"),
+    ],
 )
 def test_identities_as_other_systems_write_them_are_near(identity, other):
     assert module.plain(other) in set(near_identities(identity))
