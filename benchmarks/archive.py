@@ -5,9 +5,9 @@ private groups and a sequence among them) and 32 kB of pixels, in folders of a f
 is one process that opens each file with `pydicom.dcmread(stop_before_pixels=True)` and asks
 nothing; `peer_asking_seconds` is a loop that also takes the values that a sheet needs. Ours reads
 with a process a core, writes the index, and finds the series (`seconds`). Each is run in turn,
-three times, and the median is told; files are in the system's cache for both. `again_seconds` is a second run of
-ours, which knows all files. What ours finds is compared with what the loop finds: series, and
-slices of each.
+three times, and the median is told; files are in the system's cache for both. `again_seconds` is a
+second run of ours, which knows all files. What ours finds is compared with what the loop finds:
+series, and slices of each.
 """
 
 import json

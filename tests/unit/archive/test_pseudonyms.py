@@ -1,4 +1,4 @@
-"""Pseudonyms and moved dates: the secret decides, intervals hold, and nothing collides in silence."""
+"""Pseudonyms and moved dates: the secret decides, intervals hold, two patients never share one."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""`livermet sheet` on archives of phantoms: what is a series, its verdict, its row and its folder."""
+"""`livermet sheet` on archives of phantoms: what is a series, its verdict, row and folder."""
 
 import io
 import os
@@ -152,7 +152,6 @@ def test_a_segmentation_of_another_patient_is_no_reference(study):
     assert "names another patient" in " ".join(table["notes"])
 
 
-SECOND = np.arange(6) * 5.0 + 0.0
 CASES = {
     "localizer": ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localizer"),
     "MR": ({"Modality": "MR"}, "other_modality"),
@@ -303,7 +302,7 @@ def packed(path: Path, made) -> Path:
 def test_packed_series_are_read_in_place_and_the_usable_ones_taken_out(study, name):
     usable, mr = make_slices(), make_slices(Modality="MR")
     packed(study.archive / name, [*usable, *mr])
-    series, table, result = study()
+    series, table, _ = study()
     assert verdicts(table) == ["other_modality", "usable"]
     folder = Path("data") / series["image"][0]
     assert len(os.listdir(folder)) == 6
@@ -360,14 +359,14 @@ def test_a_run_that_was_killed_is_continued(tmp_path):
         save_slices(make_slices(np.tile(stored_values(), (8, 1, 1))), folder / str(number))
     made, index = Pseudonyms(SECRET), tmp_path / "index"
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def kill(done, _):
         if done >= BATCH:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         read_archive(folder, made, index, 1, progress=kill)
     reading = read_archive(folder, made, index, 1)
     assert reading.files == 240
