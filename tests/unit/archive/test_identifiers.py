@@ -68,7 +68,7 @@ def archive(tmp_path_factory):
     broken = planted(home / "numbers", SeriesInstanceUID=f"{UID_ROOT}.78")
     for path in broken.iterdir():
         # A name where decimal numbers belong, of the same length.
-        path.write_bytes(path.read_bytes().replace(b"-20\\", b"Xio\\", 1))
+        path.write_bytes(path.read_bytes().replace(b"-10.0\\-20.0\\", b"Xiomara\\2.0\\"))
     packed = planted(top / "unpacked", SeriesInstanceUID=f"{UID_ROOT}.79")
     with zipfile.ZipFile(home / f"{SURNAME}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(packed.iterdir()):
@@ -161,7 +161,7 @@ def refusal(folder: Path) -> str:
 def test_refusals_of_ingestion_do_not_tell_the_patient(archive, capfd, caplog):
     caplog.set_level(logging.DEBUG)
     sentences = [refusal(path) for path in archive.glob("*/*") if path.is_dir()]
-    assert sum(map(bool, sentences)) >= 4
+    assert sum(map(bool, sentences)) >= 3
     out, err = capfd.readouterr()
     assert found_in((out + err + caplog.text + "".join(sentences)).encode()) == []
 

@@ -161,8 +161,7 @@ def _row(one: Found, place: int, matched: Matched, pseudonyms: Pseudonyms) -> di
     patients = {fact.patient for fact in facts}
     patient = (pseudonyms.name(one.fact.patient) if len(patients) == 1 else None) or ""
     day = min((fact.day for fact in facts if fact.day), default="")
-    spacing = round(one.stack.spacing, 3) if one.stack else None
-    kind = f"{spacing:g}mm" if spacing else one.fact.modality.lower() or "unknown"
+    kind = f"{one.spacing:g}mm" if one.spacing else one.fact.modality.lower() or "unknown"
     date = day.replace("-", "") or "undated"
     end = letters(pseudonyms.key(f"series {one.key}"), SERIES_LETTERS)
     references = matched.of_series.get(place, ())
@@ -178,7 +177,7 @@ def _row(one: Found, place: int, matched: Matched, pseudonyms: Pseudonyms) -> di
         "copies": one.copies,
         "slices": one.slices,
         "thickness_mm": one.thickness,
-        "spacing_mm": spacing,
+        "spacing_mm": one.spacing,
         "kernel": _only({fact.kernel for fact in facts}),
         "phase": _only({fact.phase for fact in facts}),
         "references": len(references),

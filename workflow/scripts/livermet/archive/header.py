@@ -117,12 +117,15 @@ class Header:
     instances: tuple[str, ...] = ()
 
 
-def read_header(stream: BinaryIO, size: int, name: str = "") -> Header | str:
+def read_header(
+    stream: BinaryIO, size: int, name: str = "", begin: bytes | None = None
+) -> Header | str:
     """Read the header of a file of `size` bytes, or return why it has none, as ingestion says it.
 
-    `name` is the file's, by which what systems leave behind is known.
+    `name` is the file's, by which what systems leave behind is known. `begin` are its first bytes,
+    `FIRST_BYTES` of them or all, where they have been read already.
     """
-    data = stream.read(FIRST_BYTES)
+    data = stream.read(FIRST_BYTES) if begin is None else begin
     litter = name.startswith(".") or name.lower() in LITTER
     if not data:
         return NO_DICOM if litter else EMPTY

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from livermet.archive.facts import Whitelist, written
-from livermet.archive.header import Header, read_header
+from livermet.archive.header import FIRST_BYTES, Header, read_header
 from livermet.archive.index import Index, Part
 from livermet.archive.packed import FAULTS, kind_of, members
 from livermet.archive.pseudonyms import Pseudonyms
@@ -141,7 +141,7 @@ def _batches(walk: Walk, index: Index, submit: Callable) -> Iterator[_Batch]:
     known: dict[int, list[Part]] = {}
 
     def batch() -> _Batch:
-        new = [found.path for n, (found, _) in enumerate(files) if n not in known]
+        new = [(one.path, one.size) for n, (one, _) in enumerate(files) if n not in known]
         return _Batch(files, known, submit(new) if new else list)
 
     for found in walk.files():
@@ -202,15 +202,15 @@ class _Readers:
             else None
         )
 
-    def __enter__(self) -> Callable[[list[str]], Callable[[], list[list[Part]]]]:
+    def __enter__(self) -> Callable[[list[tuple[str, int]]], Callable[[], list[list[Part]]]]:
         if self._pool is None:
             _begin(*self._given, False)
         return self._submit
 
-    def _submit(self, paths: list[str]) -> Callable[[], list[list[Part]]]:
+    def _submit(self, files: list[tuple[str, int]]) -> Callable[[], list[list[Part]]]:
         if self._pool is None:
-            return lambda: _read_files(paths)
-        future: Future = self._pool.submit(_read_files, paths)
+            return lambda: _read_files(files)
+        future: Future = self._pool.submit(_read_files, files)
         return future.result
 
     def __exit__(self, *error) -> None:
@@ -236,23 +236,22 @@ def _begin(root: Path, pseudonyms: Pseudonyms, alone: bool) -> None:
     _READER[:] = [_Reader(root, Whitelist(pseudonyms))]
 
 
-def _read_files(paths: list[str]) -> list[list[Part]]:
+def _read_files(files: list[tuple[str, int]]) -> list[list[Part]]:
     (reader,) = _READER
-    return [_read_file(reader, path) for path in paths]
+    return [_read_file(reader, path, size) for path, size in files]
 
 
-def _read_file(reader: _Reader, path: str) -> list[Part]:
+def _read_file(reader: _Reader, path: str, size: int) -> list[Part]:
     place = reader.root / path
     try:
+        # On a network drive each call is waited for: one read tells of most files.
         with open(place, "rb", buffering=0) as stream:
-            size = os.fstat(stream.fileno()).st_size
-            begin = stream.read(512)
+            begin = stream.read(FIRST_BYTES)
             kind = kind_of(begin, place.name)
             if kind == "other":
                 return [Part(-1, "", b"", PACKED_OTHERWISE)]
             if not kind:
-                stream.seek(0)
-                return [_part(reader, -1, read_header(stream, size, place.name))]
+                return [_part(reader, -1, read_header(stream, size, place.name, begin))]
     except OSError:
         return [Part(-1, "", b"", UNOPENED)]
     # What a file leads pydicom to, beyond what ingestion has met.
@@ -268,12 +267,12 @@ def _read_members(reader: _Reader, place: Path, kind: str) -> list[Part]:
             if one is None:
                 parts.append(Part(-2 - len(parts), "", b"", PACKED_OTHERWISE))
                 continue
-            begin = one.stream.read(512)
+            begin = one.stream.read(FIRST_BYTES)
             if kind_of(begin, one.name):
                 parts.append(Part(one.number, "", b"", PACKED_WITHIN))
                 continue
-            one.stream.seek(0)
-            parts.append(_part(reader, one.number, read_header(one.stream, one.size, one.name)))
+            header = read_header(one.stream, one.size, one.name, begin)
+            parts.append(_part(reader, one.number, header))
     except FAULTS:
         parts.append(Part(-1, "", b"", UNREADABLE_PACK))
     except Exception:

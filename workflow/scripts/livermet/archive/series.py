@@ -71,7 +71,9 @@ class Found:
 
     key: what it is known by as long as its archive grows, a digest. numbers: its objects among the
     entries; of a usable series in the order of its slices. copies: objects that were left out
-    because they are there twice. reason: a sentence where it is not usable.
+    because they are there twice. reason: a sentence where it is not usable. spacing: of its slices,
+    None where they are no stack. Facts are kept without their slices, which for a large archive
+    would fill the memory.
     """
 
     key: str
@@ -79,7 +81,8 @@ class Found:
     numbers: tuple[int, ...]
     verdict: Verdict
     reason: str = ""
-    stack: Stack | None = None
+    spacing: float | None = None
+    thickness: float | None = None
     slices: int = 0
     copies: int = 0
     notes: tuple[str, ...] = ()
@@ -88,12 +91,6 @@ class Found:
     def fact(self) -> Fact:
         """What any of its objects tells."""
         return self.facts[0]
-
-    @property
-    def thickness(self) -> float | None:
-        """The slices' thickness by their headers, mm."""
-        slices = [one for fact in self.facts for one in fact.slices]
-        return acquisition_of(slices)["slice_thickness_mm"]
 
 
 @dataclass
@@ -232,14 +229,24 @@ def _object(group: _Group) -> Found:
 def _found(group: _Group, verdict: Verdict, reason: str, slices: int = 0) -> Found:
     return Found(
         group.key,
-        tuple(group.facts),
+        _without_slices(group.facts),
         tuple(group.numbers),
         verdict,
         reason,
+        thickness=_thickness(group.facts),
         slices=slices,
         copies=group.copies,
         notes=tuple(group.told),
     )
+
+
+def _without_slices(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    return tuple(replace(fact, slices=()) for fact in facts)
+
+
+def _thickness(facts: Sequence[Fact]) -> float | None:
+    slices = [one for fact in facts for one in fact.slices]
+    return acquisition_of(slices)["slice_thickness_mm"]
 
 
 def _judged_images(group: _Group, accept: set[str]) -> Iterator[Found]:
@@ -348,10 +355,11 @@ def _of_stack(group: _Group, stack: Stack, accept: set[str]) -> Found:
     )
     found = Found(
         group.key,
-        tuple(fact for _, fact in pairs),
+        _without_slices(fact for _, fact in pairs),
         tuple(number for number, _ in pairs),
         Verdict.USABLE,
-        stack=stack,
+        spacing=round(stack.spacing, 3),
+        thickness=_thickness(group.facts),
         slices=len(stack.slices),
         copies=group.copies,
         notes=(*group.told, *map(_without_files, stack.warnings), *_covered(stack)),

@@ -119,13 +119,17 @@ def _refuse_columns(what: str, cells: pd.DataFrame, wanted: Sequence[str]) -> No
     twice = [name for name in dict.fromkeys(wanted) if list(cells.columns).count(name) > 1]
     repeated = [name for name in dict.fromkeys(wanted) if list(wanted).count(name) > 1]
     stop_on(
-        [
-            f"{what} has no column '{name}'; its columns are {', '.join(cells.columns)}."
-            for name in missing
-        ]
+        [f"{what} has no column '{name}'{_columns_of(cells)}." for name in missing]
         + [f"{what} has the column '{name}' more than once; keep one of them." for name in twice]
         + [f"The column '{name}' is named twice among the options." for name in repeated]
     )
+
+
+def _columns_of(cells: pd.DataFrame) -> str:
+    """List a table's columns, unless its first row looks like a patient's and no header."""
+    if any(re.search(r"\d", name) for name in cells.columns):
+        return "; its first row has to name the columns"
+    return f"; its columns are {', '.join(cells.columns)}"
 
 
 def _said(what: str, rows: Iterable[int], sentence: str) -> list[str]:

@@ -31,7 +31,9 @@ class Walk:
 
     def files(self) -> Iterator[Found]:
         """Give each file once it is found; the folders `without` are not entered."""
+        # The archive itself may be where tables are written to.
         entered = {place for folder in self.without if (place := _place_of(folder))}
+        entered.discard(_place_of(self.archive) or (0, 0))
         if self.archive.is_dir():
             yield from self._below(str(self.archive), "", entered)
         elif found := self._file(str(self.archive), self.archive.name):
