@@ -122,7 +122,7 @@ def slice_of(series, number):
     one.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL", "CT_SOM5 SPI"]
     for event in ("Study", "Series", "Acquisition", "Content"):
         setattr(one, f"{event}Date", "20200301")
-        setattr(one, f"{event}Time", f"10{number % 60:02d}00.123")
+        setattr(one, f"{event}Time", f"10{number // 60:02d}{number % 60:02d}.123")
     for name, text in TEXTS.items():
         setattr(one, name, text)
     for name, value in NUMBERS.items():

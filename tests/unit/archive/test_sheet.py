@@ -44,6 +44,8 @@ def study(tmp_path, monkeypatch):
         assert result.exit_code == status, result.output
         if status:
             return result.stderr
+        if "--check" in options:
+            return result.stdout
         options = {"sep": "\t", "keep_default_na": False, "dtype": str}
         series = pd.read_csv("config/study/series.tsv", **options)
         table = pd.read_csv("config/study/archive.tsv", **options)
@@ -428,3 +430,20 @@ def test_what_cannot_be_used_is_told_in_a_sentence(study, options, sentence):
 def test_an_archive_that_is_not_there_is_told_without_its_path(study, tmp_path):
     told = study(archive=tmp_path / "Doe^Jane", status=1)
     assert told == "There is no archive where ARCHIVE says; name its folder, or a zip file.\n"
+
+
+def test_a_sheet_is_checked_against_the_headers(study):
+    for n in (1, 2):
+        save_slices(make_slices(PatientID=f"MRN-{n}"), study.archive / str(n))
+    series, _, _ = study()
+    asked = ("--check", "config/study/series.tsv")
+    assert "2 of 2 rows" in study(*asked)
+    # As a person's slip makes it: the patients of two rows changed places, and a date.
+    series["patient"] = series["patient"][::-1].tolist()
+    series.loc[1, "study_date"] = "2001-01-01"
+    series.to_csv("config/study/series.tsv", sep="\t", index=False)
+    told = study(*asked, status=1)
+    assert "rows 2, 3: its headers name another patient than the sheet" in told
+    assert "row 3: its headers have another date" in told
+    save_slices(make_slices(), study.archive / "3")
+    assert "which has 1 usable series more" in study(*asked, status=1)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from livermet.archive.checking import check_sheet
 from livermet.archive.draft import ARCHIVE_TABLE, Draft, draft_contract, make_draft
 from livermet.archive.folders import lay_out
 from livermet.archive.given import read_pseudonyms
@@ -13,7 +14,7 @@ from livermet.archive.pseudonyms import Pseudonyms, make_secret, read_secret
 from livermet.archive.reading import Reading, read_archive
 from livermet.archive.series import find_series
 from livermet.archive.tables import pseudonymise, read_cells
-from livermet.errors import InputError
+from livermet.errors import InputError, stop_on
 from livermet.files import whole_file
 from livermet.tables import read_table, write_table
 from livermet.vocabulary import Verdict
@@ -37,11 +38,13 @@ class Wish:
     accept: Sequence[str] = ()
     processes: int = 1
     replace: bool = False
+    check: Path | None = None
 
 
 def make_sheet(wish: Wish, counter: Counter, tell: Callable[[str], None]) -> str:
     """Write series.tsv and archive.tsv of an archive, lay out its usable series, and sum it up.
 
+    With `check`, nothing is written but the index: that sheet is held against the headers.
     `tell` is told sentences for the terminal while the work goes on. Raises InputError for what
     cannot be used: an archive that is not there, a sheet that is there already, a secret that is
     not kept secret.
@@ -50,7 +53,7 @@ def make_sheet(wish: Wish, counter: Counter, tell: Callable[[str], None]) -> str
         raise InputError("There is no archive where ARCHIVE says; name its folder, or a zip file.")
     series_path, archive_path = wish.to / "series.tsv", wish.to / "archive.tsv"
     there = [path.name for path in (series_path, archive_path) if path.exists()]
-    if there and not wish.replace:
+    if there and not wish.replace and not wish.check:
         raise InputError(
             f"{wish.to} has a {' and a '.join(there)} already; name another folder with --to, or "
             "add --replace to write over it."
@@ -67,6 +70,8 @@ def make_sheet(wish: Wish, counter: Counter, tell: Callable[[str], None]) -> str
     )
     counter.tell("files read", reading.files, reading.fresh, at_last=True)
     draft = make_draft(find_series(reading, wish.accept), pseudonyms, wish.cohort, FOLDER)
+    if wish.check:
+        return _checked(wish.check, draft)
     lay_out(
         draft.placed,
         reading.entries,
@@ -77,6 +82,15 @@ def make_sheet(wish: Wish, counter: Counter, tell: Callable[[str], None]) -> str
     write_table(draft.archive, archive_path, ARCHIVE_TABLE)
     write_table(draft.series, series_path, draft_contract())
     return summary(reading, draft, wish)
+
+
+def _checked(path: Path, draft: Draft) -> str:
+    try:
+        problems, told = check_sheet(path, draft.archive)
+    except FileNotFoundError:
+        raise InputError(f"There is no sheet at {path}; correct the path.") from None
+    stop_on([*problems, told] if problems else [])
+    return f"{told} Patients and dates are those of the headers."
 
 
 def _pseudonyms(wish: Wish, folder: Path, tell: Callable[[str], None]) -> Pseudonyms:

@@ -61,6 +61,11 @@ ACCEPTED = (
     type=click.IntRange(1, 256),
     help="Processes that read; more than cores where the archive lies on a slow drive.",
 )
+@click.option(
+    "--check",
+    type=click.Path(path_type=Path),
+    help="Write no table, and hold this sheet of series against the headers.",
+)
 @click.option("--replace", is_flag=True, help="Write over the tables that are there.")
 def command(**options) -> None:
     """Make a draft of the sheet of series from ARCHIVE, a folder of DICOM files, or a zip or tar.
