@@ -48,6 +48,8 @@ KEPT_NUMBERS = tuple(name for name in NUMBERS if name not in NOT_KEPT)
 SEXES = frozenset({"M", "F", "O"})
 # As HIPAA's Safe Harbor has it (45 CFR 164.514(b)(2)(i)(C)): ages of 90 and more are one.
 OLDEST = 90
+_NO_PATH = Path()
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
 DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
 
 
@@ -140,7 +142,7 @@ class Whitelist:
         texts["Modality"] = _modality(one.text("Modality"))
         texts["SOPClassUID"] = _standard(one.text("SOPClassUID"))
         return Slice(
-            Path(),
+            _NO_PATH,
             0,
             one.frame,
             {tag: held for tag, held in one.numbers.items() if tag not in NOT_KEPT},
@@ -191,12 +193,18 @@ def date_of(text: str) -> date | None:
 
 def _age(texts: dict[str, str]) -> float | None:
     """Return the age in years from PatientAge, or from birth to study; 90 for all above 89."""
-    told = re.fullmatch(r"(\d{3})([DWMY])", texts.get("PatientAge", ""))
+    days = tuple(texts.get(tag, "") for tag in DATES)
+    return _years(texts.get("PatientAge", ""), texts.get("PatientBirthDate", ""), days)
+
+
+@lru_cache(maxsize=1024)
+def _years(age: str, birth: str, days: tuple[str, ...]) -> float | None:
+    told = re.fullmatch(r"(\d{3})([DWMY])", age)
     if told:
         years = int(told[1]) * YEARS_IN[told[2]]
     else:
-        born = date_of(texts.get("PatientBirthDate", ""))
-        day = next((d for tag in DATES if (d := date_of(texts.get(tag, "")))), None)
+        born = date_of(birth)
+        day = next((d for text in days if (d := date_of(text))), None)
         if born is None or day is None or not born <= day:
             return None
         years = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
@@ -221,7 +229,7 @@ def written(fact: Fact) -> bytes:
         for one in fact.slices
     ]
     values = [*(getattr(fact, name) for name in _PLAIN), slices]
-    return json.dumps(values, separators=(",", ":")).encode()
+    return _encoded(values).encode()
 
 
 def from_written(content: bytes, number: int = 0) -> Fact:
@@ -244,5 +252,5 @@ def _slice(values: Sequence, number: int) -> Slice:
         if value is not None
     }
     return Slice(
-        Path(), number, frame, held, texts, frozenset(kinds), syntax, frozenset(malformed), table
+        _NO_PATH, number, frame, held, texts, frozenset(kinds), syntax, frozenset(malformed), table
     )

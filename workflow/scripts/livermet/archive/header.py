@@ -24,7 +24,7 @@ from livermet.archive.elements import (
     META_INSTANCE,
     NotPlainError,
     TooShortError,
-    walk,
+    Walker,
 )
 from livermet.ingest.headers import (
     CT_IMAGE,
@@ -95,6 +95,8 @@ _VR = {
     tag: dictionary_VR(BaseTag(tag)).encode()
     for tag in (*_TEXT_TAGS, *_NUMBER_TAGS, _IMAGE_TYPE, _FRAMES, _TABLE, _BITS)
 }
+_WALKER = Walker(_VR)
+_NO_PATH = Path()
 _UNSIGNED = {b"US": struct.Struct("<H"), b"UL": struct.Struct("<I")}
 _DECIMAL = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *")
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,8}")
@@ -155,7 +157,7 @@ def quick_header(data: bytes, size: int) -> Header | str:
 
     Raises NotPlainError and TooShortError.
     """
-    syntax, found = walk(data, _VR)
+    syntax, found = _WALKER.walk(data)
     texts: dict[str, str] = {}
     for tag, name in _TEXT_TAGS.items():
         if value := found.get(tag):
@@ -179,7 +181,7 @@ def quick_header(data: bytes, size: int) -> Header | str:
             numbers[name] = read
     kinds = _text(found.get(_IMAGE_TYPE, b""), b"CS").upper()
     one = Slice(
-        Path(),
+        _NO_PATH,
         0,
         None,
         numbers,
@@ -259,7 +261,7 @@ def slow_header(stream: BinaryIO, litter: bool = False) -> Header | str:
         about = _about(header, kind)
         return Header((), texts, about) if about["SeriesInstanceUID"] else NO_IMAGE
     try:
-        slices = tuple(frames_of(header, Path(), 0))
+        slices = tuple(frames_of(header, _NO_PATH, 0))
         return Header(slices, texts, slices[0].texts)
     # Whatever the bytes lead pydicom to.
     except Exception:

@@ -52,6 +52,7 @@ class Index:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._base = self._opened(path)
+            self._known = self._read_all()
         except (OSError, sqlite3.Error):
             raise InputError(
                 f"The index {path} cannot be written; is another `livermet sheet` at work, or the "
@@ -91,12 +92,18 @@ class Index:
 
     def known(self, key: bytes, size: int, changed: int) -> list[Part] | None:
         """Return what was read of a file, None if it is new or has changed."""
+        found = self._known.pop(key, None)
+        return found[2] if found and found[:2] == (size, changed) else None
+
+    def _read_all(self) -> dict[bytes, tuple[int, int, list[Part]]]:
+        """Read what is known: one look for all is faster than one a file."""
+        known: dict[bytes, tuple[int, int, list[Part]]] = {}
         rows = self._base.execute(
-            "SELECT member, series, fact, reason FROM parts WHERE key=? AND size=? AND time=? "
-            "ORDER BY member",
-            (key, size, changed),
-        ).fetchall()
-        return [Part(*row) for row in rows] or None
+            "SELECT key, size, time, member, series, fact, reason FROM parts ORDER BY key, member"
+        )
+        for key, size, changed, *part in rows:
+            known.setdefault(key, (size, changed, []))[2].append(Part(*part))
+        return known
 
     def add(self, rows: Iterable[Row]) -> None:
         """Keep what was read of files: key, size, time, parts."""

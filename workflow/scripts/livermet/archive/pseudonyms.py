@@ -74,6 +74,7 @@ class Pseudonyms:
         """Return the pseudonym of a patient, None for one whom a given table lacks."""
         return self.name(self.digest(identity)) if plain(identity) else None
 
+    @lru_cache(maxsize=2**17)  # noqa: B019
     def days(self, digest: str) -> int:
         """Return by how many days a patient's dates move back."""
         return int.from_bytes(self._hmac("days", digest)[:8]) % MOST_DAYS + 1

@@ -219,7 +219,7 @@ class _Readers:
 
 
 class _Reader(NamedTuple):
-    root: Path
+    root: str
     whitelist: Whitelist
 
 
@@ -233,7 +233,7 @@ def _begin(root: Path, pseudonyms: Pseudonyms, alone: bool) -> None:
         warnings.simplefilter("ignore")
     # A warning would quote the value that it complains about.
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    _READER[:] = [_Reader(root, Whitelist(pseudonyms))]
+    _READER[:] = [_Reader(str(root), Whitelist(pseudonyms))]
 
 
 def _read_files(files: list[tuple[str, int]]) -> list[list[Part]]:
@@ -242,22 +242,22 @@ def _read_files(files: list[tuple[str, int]]) -> list[list[Part]]:
 
 
 def _read_file(reader: _Reader, path: str, size: int) -> list[Part]:
-    place = reader.root / path
+    place, name = os.path.join(reader.root, path), os.path.basename(path)
     try:
         # On a network drive each call is waited for: one read tells of most files.
         with open(place, "rb", buffering=0) as stream:
             begin = stream.read(FIRST_BYTES)
-            kind = kind_of(begin, place.name)
+            kind = kind_of(begin, name)
             if kind == "other":
                 return [Part(-1, "", b"", PACKED_OTHERWISE)]
             if not kind:
-                return [_part(reader, -1, read_header(stream, size, place.name, begin))]
+                return [_part(reader, -1, read_header(stream, size, name, begin))]
     except OSError:
         return [Part(-1, "", b"", UNOPENED)]
     # What a file leads pydicom to, beyond what ingestion has met.
     except Exception:
         return [Part(-1, "", b"", DAMAGED)]
-    return _read_members(reader, place, kind)
+    return _read_members(reader, Path(place), kind)
 
 
 def _read_members(reader: _Reader, place: Path, kind: str) -> list[Part]:

@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -191,7 +192,12 @@ def _has_place(one: Slice) -> bool:
 def _plane_of(one: Slice) -> tuple:
     """Return what slices of one volume share: size, orientation and spacing; () if unknown."""
     names = ("Rows", "Columns", "ImageOrientationPatient", "PixelSpacing")
-    return tuple(tuple(round(v, 2) for v in one.numbers.get(name, ())) for name in names)
+    return tuple(_rounded(one.numbers.get(name, ())) for name in names)
+
+
+@lru_cache(maxsize=1024)
+def _rounded(values: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(round(value, 2) for value in values)
 
 
 # Whether they are usable.

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # Contrast phases by the words that sites write, in several languages; `~` stands for a word's end.
 _PHASES = {
@@ -44,6 +45,7 @@ _KERNEL = re.compile(
 OTHER_KERNEL = "other"
 
 
+@lru_cache(maxsize=1024)
 def phase_of(*texts: str) -> str:
     """Return the contrast phase that texts tell: one of four words, or '' for none or several.
 
@@ -66,6 +68,7 @@ def _phases_in(text: str) -> set[str]:
     return {phase for phase, pattern in _PATTERNS.items() if pattern.search(folded)}
 
 
+@lru_cache(maxsize=1024)
 def kernel_of(text: str) -> str:
     """Return a reconstruction kernel if it is written as vendors do; 'other' for any other text."""
     if not text:

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -342,7 +343,8 @@ def _refuse_without(what: str, word: str, bad: Sequence[Slice], slices, total: i
         )
 
 
-def _is_possible(tag: str, values: Sequence[float]) -> bool:
+@lru_cache(maxsize=64)
+def _is_possible(tag: str, values: tuple[float, ...]) -> bool:
     """Tell whether spacings are positive and axes are at right angles and of length 1."""
     if tag == "PixelSpacing":
         return min(values) > 0
