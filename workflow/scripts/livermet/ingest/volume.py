@@ -238,16 +238,11 @@ def _turned_over(units: np.ndarray) -> int:
     dense, low = units > DENSE_HU, units < TURNED_HU
     if not dense.any() or not low.any():
         return 0
-    return sum(
-        int(
-            np.count_nonzero(
-                one.take(range(1, one.shape[axis]), axis)
-                & other.take(range(other.shape[axis] - 1), axis)
-            )
-        )
-        for axis in (0, 1)
-        for one, other in ((dense, low), (low, dense))
-    )
+    beside = 0
+    for one, other in ((dense, low), (low, dense)):
+        beside += np.count_nonzero(one[1:] & other[:-1])
+        beside += np.count_nonzero(one[:, 1:] & other[:, :-1])
+    return int(beside)
 
 
 def hounsfield_warnings(minimum: int, maximum: int) -> list[str]:
