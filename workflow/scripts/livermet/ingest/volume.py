@@ -240,9 +240,9 @@ def _turned_over(units: np.ndarray) -> int:
         return 0
     beside = 0
     for one, other in ((dense, low), (low, dense)):
-        beside += np.count_nonzero(one[1:] & other[:-1])
-        beside += np.count_nonzero(one[:, 1:] & other[:, :-1])
-    return int(beside)
+        beside += int(np.count_nonzero(one[1:] & other[:-1]))
+        beside += int(np.count_nonzero(one[:, 1:] & other[:, :-1]))
+    return beside
 
 
 def hounsfield_warnings(minimum: int, maximum: int) -> list[str]:
