@@ -202,6 +202,36 @@ def test_a_contour_within_another_is_a_hole(tmp_path):
     assert record["reference_voxels_liver"] == LIVER - 8 * 16
 
 
+def test_a_hole_may_stand_before_its_contour(tmp_path):
+    liver, _ = boxes()
+    contours = [c for k in range(2, 10) for c in (ring(hole(k), k), ring(liver[k], k))]
+    _, record = made(rtstruct(tmp_path / "rs", {1: ("Liver", contours)}), {"liver": "liver"})
+    assert record["reference_voxels_liver"] == LIVER - 8 * 16
+
+
+def test_a_contour_given_twice_counts_once(tmp_path):
+    liver, _ = boxes()
+    contours = [ring(liver[k], k) for k in range(2, 10)]
+    _, record = made(rtstruct(tmp_path / "rs", {1: ("Liver", 2 * contours)}), {"liver": "liver"})
+    assert record["reference_voxels_liver"] == LIVER
+
+
+def test_contours_that_overlap_count_together(tmp_path):
+    first, second = np.zeros((2, 24, 20), bool)
+    # 16 x 13 and 16 x 13 voxels, of which 16 x 11 are the same.
+    first[4:20, 3:16] = second[4:20, 5:18] = True
+    contours = [ring(first, 3), ring(second, 3)]
+    _, record = made(rtstruct(tmp_path / "rs", {1: ("Liver", contours)}), {"liver": "liver"})
+    assert record["reference_voxels_liver"] == 16 * 15
+
+
+def test_an_image_as_a_label_map_is_not_listed_whole(tmp_path):
+    values = np.arange(SLICES * 24 * 20).reshape(SLICES, 24, 20) % 200
+    sentence = refused(write_box(tmp_path / "a.nii", values), {"liver": 1, "lesion": 2})
+    assert "and 185 more, as an image does and no label map" in sentence
+    assert len(sentence) < 500
+
+
 def test_contours_of_every_second_slice_are_told(tmp_path):
     liver, _ = boxes()
     contours = [ring(liver[k], k) for k in range(2, 10, 2)]

@@ -1,5 +1,6 @@
 """Volumes from files as archives hold them: damaged, without orientation, in every spelling."""
 
+import bz2
 import gzip
 import random
 import struct
@@ -32,6 +33,19 @@ def nifti(path: Path, codes=(1, 1), affine=AFFINE, data=None, kind=nib.Nifti1Ima
     image.set_sform(affine, codes[1])
     nib.save(image, path)
     return path
+
+
+def floats() -> np.ndarray:
+    return values().astype(np.float32)
+
+
+def longer(path: Path, more: bytes) -> Path:
+    return written(path, path.read_bytes() + more)
+
+
+def zipped_in_two(path: Path) -> Path:
+    content = gzip.decompress(path.read_bytes())
+    return written(path, gzip.compress(content[:1000]) + gzip.compress(content[1000:]))
 
 
 def by_itk(path: Path) -> Path:
@@ -90,6 +104,22 @@ READ = {
     "nhdr": lambda f: by_itk(f / "a.nhdr"),
     "mha": lambda f: by_itk(f / "a.mha"),
     "mhd": lambda f: by_itk(f / "a.mhd"),
+    "a zip of two parts": lambda f: zipped_in_two(nifti(f / "a.nii.gz")),
+    "zeros behind a zip": lambda f: longer(nifti(f / "a.nii.gz"), bytes(512)),
+    "zeros behind the values": lambda f: longer(nifti(f / "a.nii"), bytes(512)),
+    "five dimensions, two long": lambda f: nifti(f / "a.nii", data=values()[..., None, None]),
+    "slope 0": lambda f: changed(nifti(f / "a.nii", data=floats()), 112, "<2f", 0, 0),
+    "a negative spacing": lambda f: changed(nifti(f / "a.nii", (0, 1)), 80, "<3f", -1.5, -2, -5),
+    "float64": lambda f: nifti(f / "a.nii", data=floats().astype(np.float64)),
+    "int32": lambda f: nifti(f / "a.nii", data=values().astype(np.int32)),
+    "NRRD in RAS": lambda f: nrrd(f, RAS),
+    "NRRD zipped": lambda f: nrrd(f, RAS, "gzip", gzip.compress(RAW)),
+    "NRRD in hexadecimals": lambda f: nrrd(f, RAS, "hex", RAW.hex().encode()),
+    "NRRD of the other byte order": lambda f: text_of(
+        nrrd(f, RAS, data=np.frombuffer(RAW, "<i2").astype(">i2").tobytes()),
+        b"endian: little",
+        b"endian: big",
+    ),
     "mhd with a blank in its data's name": lambda f: detached(f, "a.mhd", "a \u00fc 1.raw"),
 }
 
@@ -123,6 +153,14 @@ TOLD = {
     "metres that are mm": (
         lambda f: changed(nifti(f / "a.nii"), 123, "B", 1),
         "names meters as the unit of length, and was read as mm",
+    ),
+    "a qform elsewhere": (
+        lambda f: changed(nifti(f / "a.nii"), 268, "<f", 7),
+        "qform and sform differ by up to 7 mm; the sform was used",
+    ),
+    "NRRD in cm": (
+        lambda f: nrrd(f, f'{RAS_AXES}space units: "cm" "cm" "cm"\n'),
+        "lengths in cm, which were turned to mm",
     ),
     "NRRD without an origin": (
         lambda f: text_of(by_itk(f / "a.nrrd"), rb"space origin: [^\n]*\n", b""),
@@ -169,8 +207,13 @@ def nrrd(folder: Path, middle: str, coding="raw", data=None) -> Path:
     return written(folder / "a.nrrd", head.encode() + raw)
 
 
+RAS_AXES = (
+    "space: right-anterior-superior\nspace directions: (0.15,0,0) (0,0.2,0) (0,0,0.5)\n"
+    "space origin: (0,0,0)\n"
+)
 AXES = "space directions: (1.5,0,0) (0,2,0) (0,0,5)\nspace origin: (0,0,0)\n"
 LPS = "space: left-posterior-superior\n" + AXES
+RAS = "space: right-anterior-superior\n" + AXES
 
 
 def meta(folder: Path, middle: str, data=None, name="a.mha", file="LOCAL") -> Path:
@@ -187,6 +230,14 @@ MATRIX = "TransformMatrix = 1 0 0 0 1 0 0 0 1\nOffset = 0 0 0\n"
 RAW = values().transpose(2, 1, 0).tobytes()
 UNKNOWN = "left and right are unknown"
 DAMAGED = "damaged or cut short"
+MORE = "holds more values than its header tells"
+OTHER_KIND = "of another kind under this name"
+
+
+def with_voxel(folder: Path, value: float) -> Path:
+    data = floats()
+    data[3, 3, 3] = value
+    return nifti(folder / "a.nii.gz", data=data)
 
 
 def cut(path: Path, count=100) -> Path:
@@ -296,6 +347,102 @@ WRONG = {
     ),
     "a .mhd of a list": (lambda f: meta(f, MATRIX, b"", "a.mhd", "LIST"), "in a list of files"),
     "a mask as a CT": (lambda f: as_mask(f), "is a mask and no image"),
+    "more than a zip": (lambda f: longer(nifti(f / "a.nii.gz"), b"more"), DAMAGED),
+    "more than the values": (lambda f: longer(nifti(f / "a.nii"), b"more"), MORE),
+    "a slice less than the values": (
+        lambda f: changed(nifti(f / "a.nii.gz"), 40, "<4h", 3, 12, 10, 7),
+        MORE,
+    ),
+    "values that begin beyond the end": (
+        lambda f: changed(nifti(f / "a.nii.gz"), 108, "<f", 100000),
+        DAMAGED,
+    ),
+    "values that begin nowhere": (
+        lambda f: changed(nifti(f / "a.nii"), 108, "<f", float("nan")),
+        "header is malformed",
+    ),
+    "a voxel that is no number": (lambda f: with_voxel(f, np.nan), "not numbers (NaN or infinite)"),
+    "an infinite voxel": (lambda f: with_voxel(f, np.inf), "not numbers (NaN or infinite)"),
+    "a voxel beyond any metal": (lambda f: with_voxel(f, 40000), "a wrong sign or rescale"),
+    "an infinite slope": (
+        lambda f: changed(nifti(f / "a.nii"), 112, "<2f", float("inf"), 0),
+        "header is malformed",
+    ),
+    "an intercept that is no number": (
+        lambda f: changed(nifti(f / "a.nii"), 112, "<2f", 1, float("nan")),
+        "header is malformed",
+    ),
+    "a sign lost": (
+        lambda f: nifti(f / "a.nii", data=values().astype(np.uint16)),
+        "a wrong sign or rescale",
+    ),
+    "qform and sform mirrored": (
+        lambda f: changed(nifti(f / "a.nii"), 280, "<4f", -1.5, 0, 0, 16.5),
+        "an axis runs two opposite ways",
+    ),
+    "a huge spacing": (
+        lambda f: nifti(f / "a.nii", affine=np.diag([1e6, 2, 5, 1])),
+        "which no CT has",
+    ),
+    "a tiny spacing": (
+        lambda f: nifti(f / "a.nii", affine=np.diag([1e-6, 2, 5, 1])),
+        "which no CT has",
+    ),
+    "sheared axes": (
+        lambda f: nifti(f / "a.nii", (0, 1), AFFINE + np.outer([1, 0, 0, 0], [0, 0, 2, 0])),
+        "not at right angles",
+    ),
+    "a label map as a CT": (
+        lambda f: nifti(f / "a.nii", data=np.where(values() > 0, 2, 0).astype(np.uint8)),
+        "as a mask is and no CT",
+    ),
+    "NRRD by bzip2": (lambda f: nrrd(f, LPS, "bzip2", bz2.compress(RAW)), "packed by bzip2"),
+    "a packed folder": (lambda f: written(f / "a.nii.gz", b"PK\3\4" + bytes(400)), OTHER_KIND),
+    "DICOM under the name": (
+        lambda f: written(f / "a.nii", bytes(128) + b"DICM" + bytes(400)),
+        OTHER_KIND,
+    ),
+    "NRRD without one direction": (
+        lambda f: nrrd(f, LPS.replace("(1.5,0,0)", "none")),
+        "no direction of one of its axes",
+    ),
+    "NRRD of a direction 0": (lambda f: nrrd(f, LPS.replace("1.5", "0")), "a1"),
+    "NRRD of a direction that is no number": (lambda f: nrrd(f, LPS.replace("1.5", "nan")), "a1"),
+    "NRRD of more values": (lambda f: nrrd(f, LPS, data=RAW + b"more"), MORE),
+    "NRRD of another type": (
+        lambda f: text_of(nrrd(f, LPS), b"type: short", b"type: float"),
+        DAMAGED,
+    ),
+    "NRRD of no size": (lambda f: text_of(nrrd(f, LPS), b"12 10 8", b"12 x 8"), DAMAGED),
+    "MetaImage of a negative spacing": (
+        lambda f: text_of(meta(f, MATRIX), b"= 1.5 2", b"= -1.5 2"),
+        "no positive spacing",
+    ),
+    "MetaImage without a spacing": (
+        lambda f: text_of(meta(f, MATRIX), b"ElementSpacing = 1.5 2 5\n", b""),
+        "no positive spacing",
+    ),
+    "MetaImage of long axes": (
+        lambda f: meta(f, MATRIX.replace("1", "2")),
+        "axes that are not of length 1",
+    ),
+    "MetaImage of five axes' numbers": (
+        lambda f: meta(f, MATRIX.replace("1 0 0 0 1 0 0 0 1", "1 0 0 0 1")),
+        "cannot be read as a volume",
+    ),
+    "MetaImage with a slope": (
+        lambda f: meta(f, MATRIX + "ElementToIntensityFunctionSlope = 2\n"),
+        "by a slope and an offset",
+    ),
+    "MetaImage with a second header": (
+        lambda f: meta(f, MATRIX + "HeaderSize = 5\n"),
+        "other data before its values",
+    ),
+    "MetaImage as text": (
+        lambda f: text_of(meta(f, MATRIX), b"BinaryData = True", b"BinaryData = False"),
+        "holds its values as text",
+    ),
+    "MetaImage of more values": (lambda f: meta(f, MATRIX, RAW + b"more"), MORE),
     "MetaImage that is text": (
         lambda f: written(f / "a.mha", NAME.encode()),
         "cannot be read as a volume",
@@ -320,6 +467,50 @@ def test_what_is_no_whole_volume_is_refused(tmp_path, kind, capfd):
     printed = "".join(capfd.readouterr())
     for secret in (str(tmp_path), NAME):
         assert secret not in str(told.value) + printed
+
+
+def blank(data):
+    data[:, :, 3] = 0
+
+
+def repeated(data):
+    data[:, :, 3] = data[:, :, 2]
+
+
+def turned_over(data):
+    # 12 stored bits end at 2047: what is above comes out 4096 lower.
+    data[4:7, 5, 5] = 900, 2500 - 4096, 900
+
+
+def constant(data):
+    data[:] = 0
+
+
+def bright(data):
+    data[5, 5, 5] = 20000
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (blank, "1 of 8 slices hold one value alone, the first of them slice 4 from the feet"),
+        (repeated, "1 of 8 slices repeat the one below them"),
+        (turned_over, "2 voxels far below -1024 HU touch bone or metal"),
+        (constant, "All values are 0 HU"),
+        (bright, "there is metal, or these are no HU"),
+    ],
+)
+def test_values_that_no_scan_has_are_told(tmp_path, change, sentence):
+    data = values()
+    change(data)
+    _, _, quality = ingest_volume("a1", nifti(tmp_path / "a.nii.gz", data=data))
+    assert any(sentence in warning for warning in quality["warnings"]), quality["warnings"]
+
+
+def test_a_negative_slope_is_told(tmp_path):
+    path = changed(nifti(tmp_path / "a.nii"), 112, "<2f", -1, 0)
+    _, _, quality = ingest_volume("a1", path)
+    assert "Its slope is negative" in quality["warnings"][0]
 
 
 @pytest.mark.parametrize("what", ["its CT", "its reference", "its liver mask"])

@@ -4,6 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+# Snakemake lays it into folders that rules make, and writes it anew.
+TIMESTAMP = ".snakemake_timestamp"
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -31,5 +34,5 @@ def list_files(place: str | Path) -> Listing:
             continue
         entered.add((facts.st_dev, facts.st_ino))
         folders.sort()
-        files += [Path(folder, name) for name in names]
+        files += [Path(folder, name) for name in names if name != TIMESTAMP]
     return Listing(sorted(files), len(blocked))

@@ -27,7 +27,6 @@ from livermet.archive.elements import (
     Walker,
 )
 from livermet.ingest.headers import (
-    CT_IMAGE,
     DAMAGED,
     EMPTY,
     FUNCTIONAL_GROUPS,
@@ -39,6 +38,7 @@ from livermet.ingest.headers import (
     TEXTS,
     Slice,
     frames_of,
+    is_other,
     may_be_dicom,
     read_dataset,
 )
@@ -256,7 +256,7 @@ def slow_header(stream: BinaryIO, litter: bool = False) -> Header | str:
     if kind in REFERENCE_CLASSES:
         return Header((), texts, _about(header, kind), *_referred(header))
     if "Rows" not in header and not any(tag in header for tag in FUNCTIONAL_GROUPS):
-        if not kind or kind.startswith(CT_IMAGE):
+        if not is_other(header):
             return NO_DICOM if litter else DAMAGED
         about = _about(header, kind)
         return Header((), texts, about) if about["SeriesInstanceUID"] else NO_IMAGE

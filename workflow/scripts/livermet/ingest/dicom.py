@@ -75,6 +75,7 @@ def convert(series: str, found: Found, accept: Iterable[str], log: logging.Logge
             lambda k: exact(volume, k).T,
             SecondReader(Path(scratch)).read,
             found.total,
+            Accepted.INCOMPLETE in accept,
         )
     log.info("%d slices were read again by GDCM and are the same", proven)
     lost = lost_values(what, stack.slices, volume.values, found.total, accept)

@@ -88,6 +88,7 @@ TAGS = [
     "ModalityLUTSequence",
 ]
 MONOCHROME1 = "MONOCHROME1"
+DICOM_ROOT = "1.2.840.10008."
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 LOSSY_SYNTAXES = frozenset(
@@ -223,13 +224,20 @@ def _slices_of(path: Path, number: int) -> tuple[list[Slice], str]:
         return [], NO_DICOM if litter else DAMAGED
     if "Rows" not in header and not any(tag in header for tag in FUNCTIONAL_GROUPS):
         # Only what says itself that it is something else is not taken for a broken slice.
-        kind = _text(header, "SOPClassUID") or _text(header.file_meta, "MediaStorageSOPClassUID")
-        other = kind not in ("", None) and not str(kind).startswith(CT_IMAGE)
-        return [], NO_IMAGE if other else NO_DICOM if litter else DAMAGED
+        return [], NO_IMAGE if is_other(header) else NO_DICOM if litter else DAMAGED
     try:
         return list(frames_of(header, path, number)), ""
     except Exception:
         return [], DAMAGED
+
+
+def is_other(header: Dataset) -> bool:
+    """Tell whether a file without an image names a kind that is no CT, in a UID that is whole."""
+    told = _text(header, "SOPClassUID") or _text(header.file_meta, "MediaStorageSOPClassUID")
+    kind = UID(told or "")
+    # Other roots than DICOM's are makers' own kinds.
+    known = kind.name != kind if kind.startswith(DICOM_ROOT) else kind.count(".") > 5
+    return kind.is_valid and known and not kind.startswith(CT_IMAGE)
 
 
 def may_be_dicom(start: bytes) -> bool:

@@ -6,12 +6,13 @@ scratch folder, so that its messages, which go past Python to the terminal, name
 archive, and so that a path of any letters can be read.
 """
 
-import bz2
 import gzip
+import math
 import os
 import re
 import tempfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import SimpleITK as sitk
 
 from livermet.errors import InputError
 from livermet.ingest.masks import Frame, Segment, Segments, frames_of
-from livermet.ingest.volume import Volume, affine_of, three_dimensional
+from livermet.ingest.volume import MORE_VALUES, Volume, affine_of, three_dimensional
 
 # Of more than this a header is none.
 LONGEST_HEADER = 2**20
@@ -37,6 +38,20 @@ ANATOMICAL_SPACES = {
     "left-posterior-superior-time",
     "lpst",
 }
+TRUE = ("true", "1", "t")
+NRRD_SIZES = {
+    1: r"((un)?signed |u)?char|u?int8(_t)?",
+    2: r"((un)?signed |u)?short( int)?|u?int16(_t)?",
+    4: r"((un)?signed |u)?int|u?int32(_t)?|float",
+    8: r"((un)?signed |u)?long ?long( int)?|u?int64(_t)?|double",
+}
+NRRD_CODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "raw": bytes,
+    **dict.fromkeys(("gzip", "gz"), gzip.decompress),
+}
+META_SIZES = {"CHAR": 1, "SHORT": 2, "INT": 4, "FLOAT": 4, "DOUBLE": 8, "LONG": 4, "LONG_LONG": 8}
+# mm of the units of length that a NRRD header may name.
+NRRD_UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001}
 DAMAGE = (OSError, EOFError, ValueError, zlib.error)
 
 
@@ -76,7 +91,12 @@ def read_itk(path: Path, what: str) -> Volume | Segments:
             f"{what} is not one three-dimensional volume; export the series as one volume."
         )
     values = three_dimensional(sitk.GetArrayFromImage(image).transpose(2, 1, 0), what)
-    return Volume(values, affine_of(image), warnings=tuple(told))
+    affine = affine_of(image)
+    if is_nrrd:
+        factor, more = _unit(fields)
+        affine[:3] *= factor
+        told += more
+    return Volume(values, affine, warnings=tuple(told))
 
 
 def _nrrd_fields(head: bytes) -> tuple[dict[str, str], int]:
@@ -111,9 +131,25 @@ def _nrrd_orientation(fields: dict[str, str]) -> list[str]:
             "gives no directions of its axes (NRRD field space directions), so left and right are "
             "unknown; export it again with an orientation."
         )
+    vectors = re.findall(r"\([^)]*\)|none", fields["space directions"], re.I)
+    if fields.get("dimension") == "3" and "none" in (one.lower() for one in vectors):
+        raise _Plain(
+            "gives no direction of one of its axes (NRRD field space directions), so its spacing is"
+            " unknown; export it again."
+        )
     if "space origin" not in fields:
         return ["Its header gives no origin; it was taken to be 0, 0, 0 mm."]
     return []
+
+
+def _unit(fields: dict[str, str]) -> tuple[float, list[str]]:
+    """Return the mm of a NRRD header's unit of length, and say so where it is not mm."""
+    named = set(re.findall(r'"([^"]*)"', fields.get("space units", ""))) - {"", "mm"}
+    if not named:
+        return 1.0, []
+    if len(named) == 1 and (unit := named.pop()) in NRRD_UNITS:
+        return NRRD_UNITS[unit], [f"Its header gives lengths in {unit}, which were turned to mm."]
+    return 1.0, ["Its header names units of length that are not known; they were read as mm."]
 
 
 def _meta_orientation(fields: dict[str, str]) -> list[str]:
@@ -125,6 +161,7 @@ def _meta_orientation(fields: dict[str, str]) -> list[str]:
             "gives no directions of its axes (MetaImage field TransformMatrix), so left and right "
             "are unknown; export it again with an orientation."
         )
+    _check_meta_numbers(fields, matrix)
     told = []
     if not any(key in fields for key in ("offset", "position", "origin")):
         told.append("Its header gives no origin; it was taken to be 0, 0, 0 mm.")
@@ -135,6 +172,30 @@ def _meta_orientation(fields: dict[str, str]) -> list[str]:
             "which was used; look whether left and right are as they should be."
         )
     return told
+
+
+def _check_meta_numbers(fields: dict[str, str], matrix: str) -> None:
+    """Refuse what ITK would take for something else in silence."""
+    spacing = fields.get("elementspacing", fields.get("elementsize", ""))
+    if not spacing or min(float(part) for part in spacing.split()) <= 0:
+        raise _Plain("gives no positive spacing (MetaImage field ElementSpacing); export it again.")
+    count = int(fields["ndims"])
+    axes = np.array([float(part) for part in matrix.split()]).reshape(count, count)
+    if not np.allclose(np.linalg.norm(axes, axis=1), 1, atol=1e-2):
+        raise _Plain(
+            "gives axes that are not of length 1 (MetaImage field TransformMatrix), so that its "
+            "spacing is not certain; export it again."
+        )
+    line = [fields.get(f"elementtointensityfunction{key}", "") for key in ("slope", "offset")]
+    if [float(line[0] or 1), float(line[1] or 0)] != [1, 0]:
+        raise _Plain(
+            "gives its values by a slope and an offset (MetaImage field "
+            "ElementToIntensityFunctionSlope), which are not read; export it in Hounsfield units."
+        )
+    if fields.get("binarydata", "true").lower() not in TRUE:
+        raise _Plain("holds its values as text; export it again, binary.")
+    if int(fields.get("headersize", 0) or 0) not in (0, -1):
+        raise _Plain("has other data before its values (MetaImage field HeaderSize); export it.")
 
 
 def _letters(matrix: str) -> str:
@@ -163,43 +224,45 @@ def _data_file(path: Path, fields: dict[str, str]) -> Path | None:
 
 
 def _check_nrrd_data(path: Path, fields: dict[str, str], start: int) -> None:
-    """Read compressed data to their end, where the checksum is."""
+    """Hold the data against the header's size; read compressed ones to their end, the checksum."""
     coding = fields.get("encoding", "").lower()
     detached = "data file" in fields or "datafile" in fields
-    skip = int(fields.get("byte skip", 0) or 0)
-    if coding in ("gzip", "gz"):
-        unpacked = gzip.decompress(path.read_bytes()[0 if detached else start :])
-    elif coding in ("bzip2", "bz2"):
-        unpacked = bz2.decompress(path.read_bytes()[0 if detached else start :])
-    else:
+    if coding in ("bzip2", "bz2"):
+        raise _Plain("is packed by bzip2, which is not read; export it packed by gzip.")
+    if coding not in NRRD_CODINGS:
         return
-    kinds = {"1": r"(u?char|u?int8|u?int8_t|(un)?signed char)", "2": r"(u?short|u?int16).*"}
+    held = NRRD_CODINGS[coding](path.read_bytes()[0 if detached else start :])
     kind = fields.get("type", "").lower()
-    size = next((int(n) for n, names in kinds.items() if re.fullmatch(names, kind)), 1)
-    expected = size * int(np.prod([int(n) for n in fields["sizes"].split()], dtype=object))
-    if max(skip, 0) + expected > len(unpacked):
-        raise EOFError
+    size = next(n for n, names in NRRD_SIZES.items() if re.fullmatch(names, kind))
+    skipped = {name: int(fields.get(f"{name} skip", 0) or 0) for name in ("byte", "line")}
+    if any(skipped.values()):
+        # Where the values begin is for ITK to find; it reads none that is not there.
+        return
+    _check_length(held, size * _product(fields["sizes"]))
 
 
 def _check_meta_data(path: Path, fields: dict[str, str], start: int) -> None:
-    sizes = {"CHAR": 1, "SHORT": 2, "INT": 4, "FLOAT": 4, "DOUBLE": 8, "LONG_LONG": 8}
     kind = fields.get("elementtype", "").upper().removeprefix("MET_")
-    size = sizes.get(kind.removeprefix("U"), 1)
-    channels = int(fields.get("elementnumberofchannels", 1))
-    voxels = int(np.prod([int(n) for n in fields["dimsize"].split()], dtype=object))
-    begin = start if fields["elementdatafile"].upper() == "LOCAL" else 0
-    if fields.get("compresseddata", "").lower() in ("true", "1", "t"):
+    size = META_SIZES[kind.removeprefix("U")] * int(fields.get("elementnumberofchannels", 1))
+    held = path.read_bytes()[start if fields["elementdatafile"].upper() == "LOCAL" else 0 :]
+    if fields.get("compresseddata", "").lower() in TRUE:
         # zlib or gzip, as the writer liked; both end with a checksum.
         engine = zlib.decompressobj(47)
-        length = len(engine.decompress(path.read_bytes()[begin:]))
+        held = engine.decompress(held)
         if not engine.eof:
             raise EOFError
-    elif fields.get("binarydata", "true").lower() in ("true", "1", "t"):
-        length = path.stat().st_size - begin
-    else:
-        return
-    if length < voxels * size * channels:
+    _check_length(held, size * _product(fields["dimsize"]))
+
+
+def _check_length(held: bytes, expected: int) -> None:
+    if len(held) < expected:
         raise EOFError
+    if held[expected:].strip(b"\0"):
+        raise _Plain(MORE_VALUES)
+
+
+def _product(sizes: str) -> int:
+    return math.prod(int(n) for n in sizes.split())
 
 
 def _read(path: Path, head: bytes, data: Path | None, is_nrrd: bool) -> sitk.Image:

@@ -47,3 +47,18 @@ def repeated_slices(values: np.ndarray) -> list[int]:
         for k in range(1, values.shape[2])
         if np.array_equal(values[:, :, k], values[:, :, k - 1]) and np.ptp(values[:, :, k])
     ]
+
+
+def slice_warnings(units: np.ndarray) -> list[str]:
+    """Say which slices of a canonical CT (x, y, z) hold one value alone or repeat another one."""
+    blank = [z for z in range(units.shape[2]) if not np.ptp(units[:, :, z])]
+    kinds = (
+        (blank, "hold one value alone"),
+        (repeated_slices(units), "repeat the one below them, value for value"),
+    )
+    return [
+        f"{len(found)} of {units.shape[2]} slices {says}, the first of them slice {found[0] + 1} "
+        "from the feet; values may be lost."
+        for found, says in kinds
+        if found
+    ]

@@ -19,6 +19,8 @@ IN_PLANE_MM = 0.1
 # A slice counts as evenly placed while it lies off by less than a twentieth of the spacing; a
 # mask's plane may be as far from the place that the CT gives the slice, and rounded on top of it.
 ACROSS_SHARE = 0.1
+# A contour of which more lies within another one is a hole in it; drawn by hand, it may touch.
+HOLE_SHARE = 0.9
 ACROSS_MM = 0.1
 
 
@@ -242,17 +244,24 @@ def _draw_contours(
 ) -> int:
     """Fill closed contours (n x 3 points), each on its slice; a contour within another is a hole.
 
-    A voxel is inside if its centre is. Return how many voxels lie beyond the slices.
+    A voxel is inside if its centre is. Contours that overlap otherwise count together, and a
+    contour that is given twice counts once. Return how many voxels lie beyond the slices.
     """
     to_index = np.linalg.pinv(planes.steps)
-    lost = 0
+    drawn: dict[tuple[int, bytes], np.ndarray] = {}
     for points in contours:
         k = _slice_at(points, planes, what)
         columns, rows = to_index @ (points - planes.origins[k]).T
         inside = np.array(polygon(columns, rows))
+        drawn[k, inside.tobytes()] = inside
+    lost = 0
+    # The outer ones first, whatever their order in the file.
+    for (k, _), inside in sorted(drawn.items(), key=lambda one: -one[1].shape[1]):
         held = ((inside >= 0) & (inside < np.array(laid.shape[:2])[:, None])).all(axis=0)
         lost += int(np.count_nonzero(~held))
-        laid[inside[0, held], inside[1, held], k] ^= True
+        columns, rows = inside[:, held]
+        is_hole = laid[columns, rows, k].mean() > HOLE_SHARE if len(columns) else False
+        laid[columns, rows, k] = not is_hole
     return lost
 
 

@@ -4,6 +4,7 @@ Values stay as they are stored, (x, y, z); affines lead to mm in RAS+.
 """
 
 import gzip
+import math
 import zlib
 from collections.abc import Sequence
 from io import BytesIO
@@ -16,6 +17,7 @@ import numpy as np
 from livermet.errors import InputError
 from livermet.ingest.volume import (
     CORNER_TOLERANCE_MM,
+    MORE_VALUES,
     USUAL_SPACING_MM,
     Volume,
     corners_apart,
@@ -24,6 +26,7 @@ from livermet.ingest.volume import (
 
 # A quaternion that is longer than 1 by rounding still says which way the axes run.
 QUATERNION_TOLERANCE = np.float64(1e-4)
+ANALYZE_SIZE = 348
 GZIP_MAGIC = b"\x1f\x8b"
 # Units of length that a header may name, and how many mm they are.
 UNITS = {"meter": 1000.0, "micron": 0.001}
@@ -74,13 +77,19 @@ def read_nifti(path: Path, what: str) -> Volume:
         data = content if image_path is None else unzipped(image_path.read_bytes())
         kind = _kind_of(content, image_path is not None)
         if kind is None:
-            raise InputError(
-                f"{what} is no NIfTI file by its header. An ANALYZE 7.5 header says nothing about "
-                "its orientation, so left and right are unknown; export it as NIfTI."
-            )
+            raise InputError(f"{what} is no NIfTI file by its header{_other_kind(content)}")
         image: Any = _opened(kind, content, None if image_path is None else data)
         header = image.header
-        _check_length(header, len(data), image_path is None)
+        # The image's own header has lost its offset by now.
+        end = int(image.dataobj.offset) + _length_of(header)
+        if end > len(data):
+            raise EOFError
+        if data[end:].strip(b"\0"):
+            raise InputError(f"{what} {MORE_VALUES}")
+        # nibabel takes an infinite slope for none.
+        given = kind.header_class.from_fileobj(BytesIO(content), check=False)
+        if np.isinf(given["scl_slope"]) or np.isinf(given["scl_inter"]):
+            raise ValueError
         values = np.asanyarray(image.dataobj.get_unscaled())
     except InputError:
         raise
@@ -100,6 +109,8 @@ def read_nifti(path: Path, what: str) -> Volume:
     warnings = _orientation_warnings(header, values.shape, what)
     factor, told = _unit(header, affine)
     affine[:3] *= factor
+    if image.dataobj.slope < 0:
+        told.append("Its slope is negative, as no CT's is; look whether air is the darkest.")
     return Volume(
         values,
         affine,
@@ -148,12 +159,20 @@ def _opened(kind: Any, content: bytes, data: bytes | None) -> Any:
     )
 
 
-def _check_length(header: Any, length: int, single: bool) -> None:
-    """Raise EOFError where a file is shorter than its header says, before memory is asked for."""
-    voxels = int(np.prod([int(n) for n in header.get_data_shape()], dtype=object))
-    start = int(header.get_data_offset()) if single else 0
-    if start + voxels * header.get_data_dtype().itemsize > length:
-        raise EOFError
+def _other_kind(content: bytes) -> str:
+    """Go on with a sentence on a file that has no header of NIfTI."""
+    if content[:4] in (ANALYZE_SIZE.to_bytes(4, "little"), ANALYZE_SIZE.to_bytes(4, "big")):
+        return (
+            ". An ANALYZE 7.5 header says nothing about its orientation, so left and right are "
+            "unknown; export it as NIfTI."
+        )
+    return ": it is empty, damaged, or of another kind under this name; export it as NIfTI."
+
+
+def _length_of(header: Any) -> int:
+    """Return how many bytes the values take that a header tells of."""
+    voxels = math.prod(int(n) for n in header.get_data_shape())
+    return voxels * int(header.get_data_dtype().itemsize)
 
 
 def _orientation_warnings(header: Any, shape: Sequence[int], what: str) -> list[str]:
@@ -177,6 +196,12 @@ def _orientation_warnings(header: Any, shape: Sequence[int], what: str) -> list[
     told = ["Its qform holds a quaternion longer than 1, by rounding."] if long > 0 else []
     if sform is None:
         return told
+    # A quaternion that is too long may turn anywhere; the sform is then the better word.
+    if long <= 0 and ((qform[:3, :3] * sform[:3, :3]).sum(axis=0) < 0).any():
+        raise InputError(
+            f"{what} says by its qform and its sform that an axis runs two opposite ways, so that "
+            "left and right, front and back, or head and feet are unknown; export it again."
+        )
     apart = corners_apart(shape, qform, sform)
     if apart > CORNER_TOLERANCE_MM:
         told.append(f"qform and sform differ by up to {apart:.3g} mm; the sform was used.")

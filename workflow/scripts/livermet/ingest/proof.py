@@ -9,6 +9,7 @@ from livermet.errors import InputError
 from livermet.ingest.decoding import SecondReading
 from livermet.ingest.headers import Slice
 from livermet.ingest.stack import files, position
+from livermet.vocabulary import Accepted
 
 # Up to so many voxels every slice is read twice, beyond it a sample.
 WHOLE_VOXELS = 64 * 512 * 512
@@ -41,11 +42,13 @@ def prove(
     units_of: Callable[[int], np.ndarray],
     again: Callable[[Slice], SecondReading | None],
     total: int,
+    incomplete: bool = False,
 ) -> tuple[int, list[str]]:
     """Read a sample of slices again; return how many agree, and sentences on those unread.
 
     `units_of` gives the Hounsfield units (row, column) of a slice of the volume that was made,
-    `again` the second reading. Raises InputError where the two differ.
+    `again` the second reading. Raises InputError where the two differ, and where the second one
+    fails for some slices alone, unless `incomplete` series are accepted.
     """
     rows, columns = (int(slices[0].numbers[tag][0]) for tag in ("Rows", "Columns"))
     proven, unread, apart = 0, [], []
@@ -65,6 +68,12 @@ def prove(
         raise InputError(
             f"{what}: two decoders (pydicom and GDCM) read {files(apart, total)} differently, so "
             "that its values or places are not certain; export the series again, uncompressed."
+        )
+    if unread and proven and not incomplete:
+        raise InputError(
+            f"{what}: the second decoder (GDCM) cannot read {files(unread, total)}, although it "
+            "reads others, so that values may be lost; copy the series again, or add "
+            f"{Accepted.INCOMPLETE} to the config key ingest.accept to go on."
         )
     if unread:
         return proven, [

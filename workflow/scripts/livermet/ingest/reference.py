@@ -142,7 +142,11 @@ def map_labels(values: np.ndarray, labels: Mapping[str, Any], what: str) -> np.n
     known = {number for role in ROLES for number in numbers_of(labels, role)}
     unknown = sorted(set(np.unique(values).tolist()) - {BACKGROUND, *known})
     if unknown and "*" not in wanted(labels, "other"):
-        counts = ", ".join(f"{label} ({np.count_nonzero(values == label)})" for label in unknown)
+        counts = ", ".join(
+            f"{label} ({np.count_nonzero(values == label)})" for label in unknown[:MOST_TOLD]
+        )
+        if len(unknown) > MOST_TOLD:
+            counts += f" and {len(unknown) - MOST_TOLD} more, as an image does and no label map"
         raise InputError(
             f"{what} holds labels (voxels) that reference_labels does not name: {counts}; it names "
             f"{_told(labels)}. Change reference_labels in the config (reference_labels.other for "

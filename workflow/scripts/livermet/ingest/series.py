@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from livermet.formats import format_of
 from livermet.ingest.dicom import Converted, convert, stack_warnings
 from livermet.ingest.headers import acquisition_of, read_headers
+from livermet.ingest.losses import slice_warnings
 from livermet.ingest.masks import Planes
 from livermet.ingest.stack import position
 from livermet.ingest.volume import (
@@ -62,6 +63,7 @@ def ingest_volume(
     """
     what = f"series {series}: its CT"
     ct, quality = canonical_ct(read_volume(path, what), what)
+    quality["warnings"] += slice_warnings(sitk.GetArrayViewFromImage(ct).transpose(2, 1, 0))
     quality |= _placement(None)
     source_format = format_of(Path(path).name) or "nifti"
     return ct, _acquisition(series, source_format, acquisition_of([]), ct), quality

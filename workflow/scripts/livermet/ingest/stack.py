@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from livermet.errors import InputError
-from livermet.ingest.headers import MONOCHROME1, SECONDARY_CAPTURE, Slice, digest
+from livermet.ingest.headers import CT_IMAGE, MONOCHROME1, SECONDARY_CAPTURE, Slice, digest
 from livermet.ingest.volume import RAS_FROM_LPS
 from livermet.vocabulary import Accepted
 
@@ -140,6 +140,7 @@ def select_slices(
         raise InputError(
             f"{what}: its modality is {found}, not CT; name a CT series in the column image."
         )
+    _refuse_strangers(what, slices, kept, total)
     told += _left_out(f"Images of another modality ({_modalities(slices)})", slices, kept, total)
     captures = [s for s in kept if not _is_capture(s)]
     if not captures:
@@ -170,6 +171,25 @@ def select_slices(
 def _modalities(slices: Sequence[Slice]) -> str:
     found = {s.text("Modality") for s in slices} - {"CT"}
     return ", ".join(sorted({one if MODALITIES.fullmatch(one) else "unknown" for one in found}))
+
+
+def _refuse_strangers(
+    what: str, slices: Sequence[Slice], kept: Sequence[Slice], total: int
+) -> None:
+    """Refuse CT images that name another modality: they belong to the series that they name."""
+    series = {s.text("SeriesInstanceUID") for s in kept}
+    odd = [
+        s
+        for s in slices
+        if s.text("Modality") != "CT"
+        and s.text("SOPClassUID").startswith(CT_IMAGE)
+        and s.text("SeriesInstanceUID") in series - {""}
+    ]
+    if odd:
+        raise InputError(
+            f"{what}: {files((s.number for s in odd), total)} of the same series are CT images by "
+            "their class and not by their Modality; a header is damaged: copy the series again."
+        )
 
 
 def _left_out(reason: str, before: Sequence[Slice], after: Sequence[Slice], total: int):
@@ -270,6 +290,8 @@ def _rescale(what: str, slices: Sequence[Slice], total: int, accept: set[str]) -
             "PhotometricInterpretation is MONOCHROME1 (low values are shown white); the stored "
             "values were taken as they are: look whether air is the darkest."
         )
+    if any((s.value("RescaleSlope") or 0) < 0 for s in slices):
+        told.append("RescaleSlope is negative, as no CT's is; look whether air is the darkest.")
     if any(s.text("RescaleType").upper() == "US" for s in slices):
         told.append("RescaleType is US (unspecified); the values were taken as Hounsfield units.")
     bare = [s for s in slices if not s.value("RescaleSlope") or s.value("RescaleIntercept") is None]

@@ -22,9 +22,16 @@ if TYPE_CHECKING:
 AIR_HU = -1024
 # Beside the one, nothing of a body and no padding is below the other.
 DENSE_HU, TURNED_HU = 700, -1500
+# Most scanners cut values off at 3071 HU; those of an extended range write more for metal.
+METAL_HU = 8000
 # Headers that round the spacing to 1e-4 mm or so move the far corner of a scan by less than this.
 CORNER_TOLERANCE_MM = 0.1
 USUAL_SPACING_MM = (0.2, 10.0)
+POSSIBLE_SPACING_MM = (0.01, 100.0)
+# Of a file that goes on behind its values, with other bytes than zeros.
+MORE_VALUES = (
+    "holds more values than its header tells, so that its size is not certain; export it again."
+)
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -116,6 +123,12 @@ def _check_ct(volume: "Volume | Segments", what: str) -> Volume:
             f"{_sheared_mm(volume.values.shape, volume.affine):.3g} mm off); resample it to an "
             "orthogonal grid, or name the folder of its DICOM slices."
         )
+    low, high = POSSIBLE_SPACING_MM
+    if (volume.spacing < low).any() or (volume.spacing > high).any():
+        raise InputError(
+            f"{what} has a voxel spacing of {_mm(volume.spacing)} mm, which no CT has; its header "
+            "is damaged, or in other units: export it again."
+        )
     if min(volume.values.shape) < 2:
         raise InputError(
             f"{what} is one voxel thick ({describe_grid(volume.values.shape, volume.affine)}); a "
@@ -202,10 +215,8 @@ def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict, list[str]]:
         "minimum_hu": int(units.min()),
         "maximum_hu": int(units.max()),
     }
-    told = [
-        *hounsfield_warnings(record["minimum_hu"], record["maximum_hu"]),
-        *slice_warnings(units),
-    ]
+    _refuse_mask(units, what)
+    told = hounsfield_warnings(record["minimum_hu"], record["maximum_hu"])
     if turned:
         told.append(
             f"{turned} voxels far below -1024 HU touch bone or metal; the header may tell a wrong "
@@ -214,40 +225,36 @@ def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict, list[str]]:
     return units, record, told
 
 
+def _refuse_mask(units: np.ndarray, what: str) -> None:
+    if units.max() > units.min() >= 0 and np.count_nonzero(units == 0) > units.size / 2:
+        raise InputError(
+            f"{what} is 0 in most voxels and never below, as a mask is and no CT in Hounsfield "
+            "units; name the CT in the column image."
+        )
+
+
 def _turned_over(units: np.ndarray) -> int:
     """Count voxels (x, y) far below air beside dense ones: a wrong sign turns the densest over."""
     dense, low = units > DENSE_HU, units < TURNED_HU
     if not dense.any() or not low.any():
         return 0
-    return sum(
-        int(
-            np.count_nonzero(
-                one.take(range(1, one.shape[axis]), axis)
-                & other.take(range(other.shape[axis] - 1), axis)
-            )
-        )
-        for axis in (0, 1)
-        for one, other in ((dense, low), (low, dense))
-    )
-
-
-def slice_warnings(units: np.ndarray) -> list[str]:
-    """Say which slices (x, y, z) hold one value alone; the first is that of the feet."""
-    blank = [z + 1 for z in range(units.shape[2]) if not np.ptp(units[:, :, z])]
-    if not blank:
-        return []
-    return [
-        f"{len(blank)} of {units.shape[2]} slices hold one value alone, the first of them slice "
-        f"{blank[0]} from the feet; values may be lost."
-    ]
+    beside = 0
+    for one, other in ((dense, low), (low, dense)):
+        beside += int(np.count_nonzero(one[1:] & other[:-1]))
+        beside += int(np.count_nonzero(one[:, 1:] & other[:, :-1]))
+    return beside
 
 
 def hounsfield_warnings(minimum: int, maximum: int) -> list[str]:
     """Say where the range of values is not that of a body in Hounsfield units."""
+    if minimum == maximum:
+        return [f"All values are {minimum} HU; values are lost, or these are no HU."]
     if minimum >= -200:
         return [f"No value lies below {minimum} HU: there is no air, or these are no HU."]
     if maximum <= 100:
         return [f"No value lies above {maximum} HU: there is no bone, or these are no HU."]
+    if maximum > METAL_HU:
+        return [f"The highest value is {maximum} HU: there is metal, or these are no HU."]
     return []
 
 

@@ -28,8 +28,6 @@ from livermet.provenance.code import KNOWN_LOGIC, Logic, file_checksum
 HINTS = Path(".snakemake/livermet")
 VERIFIED = HINTS / "verified.json"
 LOGIC = HINTS / "logic.json"
-# Snakemake writes it into folders that are outputs, after the job.
-TIMESTAMP = ".snakemake_timestamp"
 # The param that names what a job makes series by series.
 BY_SERIES = "by_series"
 # The params that name all that decides a network's weights, and what was planned for it. They alone
@@ -127,8 +125,8 @@ def checksum_of(path: str | Path) -> str | None:
 
 def _files_below(folder: str | Path) -> Iterable[tuple[str, Path]]:
     """List what ingest reads below a folder too: links to folders are followed."""
-    files = (path for path in list_files(folder).files if path.name != TIMESTAMP)
-    return sorted((str(path.relative_to(folder)), path) for path in files if path.is_file())
+    files = (path for path in list_files(folder).files if path.is_file())
+    return sorted((str(path.relative_to(folder)), path) for path in files)
 
 
 def _content_of(path: Path) -> str:
