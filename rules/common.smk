@@ -60,6 +60,10 @@ decide_by_records(
 )
 
 STUDY = checked(read_study, config, PLANS_THE_RUN)
+if PLANS_THE_RUN:
+    checked(STUDY.link_sources)
+    for note in STUDY.notes:
+        logger.warning(note)
 
 RUN = STUDY.run
 DATA_ROOT = config["data_root"]

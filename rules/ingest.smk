@@ -12,6 +12,7 @@ reference.nii.gz (0 background, 1 liver, 2 lesion, on the CT's grid) with refere
 rule ingest_series:
     input:
         image=by_wildcards(STUDY.source, column="image"),
+        beside=by_wildcards(STUDY.values_of_source, column="image"),
     output:
         ct=f"{RUN}/series/{{series}}/ct.nii.gz",
         acquisition=f"{RUN}/series/{{series}}/acquisition.json",
@@ -28,6 +29,7 @@ rule ingest_series:
         runtime=minutes(20),
     params:
         kind=by_wildcards(STUDY.kind_of_source),
+        accept=config["ingest"]["accept"],
         versions=pins("ingest"),
     script:
         "../workflow/scripts/ingest_series.py"
@@ -43,8 +45,16 @@ for batch, members in STUDY.batches_of(STUDY.series_to_segment).items():
                 f"ingest_reference_{batch}"
             input:
                 cts=[STUDY.ct(series) for series in members],
+                # The slices that a CT was resampled from.
+                qualities=STUDY.records_of_ingest(members, "quality"),
                 references=STUDY.sources(members, "reference"),
                 liver_masks=STUDY.sources(members, "liver_mask"),
+                # Watched, and read by way of their headers.
+                beside=[
+                    path
+                    for column in ("reference", "liver_mask")
+                    for path in STUDY.values_of_sources(members, column)
+                ],
             output:
                 references=[STUDY.reference(series) for series in members],
                 records=[f"{RUN}/series/{series}/reference.json" for series in members],
@@ -63,6 +73,8 @@ for batch, members in STUDY.batches_of(STUDY.series_to_segment).items():
                     series: {
                         "references": STUDY.has_reference(series),
                         "liver_masks": bool(STUDY.rows[series]["liver_mask"]),
+                        "lesions_read": STUDY.rows[series]["lesions_read"],
+                        "accepted": series in config["ingest"]["accept_masks"],
                     }
                     for series in members
                 },

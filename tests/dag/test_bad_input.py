@@ -1,5 +1,7 @@
 """Bad input ends the plan with one sentence, before any job, and never with a traceback."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,7 +52,47 @@ def test_everything_wrong_with_a_sheet_is_listed_at_once(study):
 def test_a_path_that_does_not_exist(study):
     change(study, "image", 3, "lits_3/scan.nii.gz")
     text = refusal(study)
-    assert "Series 'lits_3': image 'lits_3/scan.nii.gz' is not there; put it at" in text
+    assert "row 5: series 'lits_3': the column 'image' names what is not there" in text
+    assert "scan.nii.gz" not in text
+
+
+def test_a_bad_row_stops_no_check_of_the_others(study):
+    change(study, "study_date", 0, "1.2.2020")
+    change(study, "image", 1, "lits_1")
+    change(study, "image", 3, "lits_3/scan.zip")
+    samples = pd.read_csv(study.folder / "molecular.tsv", sep="\t")
+    samples["patient"] = samples["patient"].replace("M3", "m-3")
+    study.write_molecular(samples)
+    text = refusal(study)
+    assert "row 2: study_date '1.2.2020' is not a date" in text
+    assert "row 3: series 'lits_1': the column 'image' names a folder of volumes" in text
+    assert "row 5: series 'lits_3': the column 'image' names what is not there" in text
+    assert "molecular.tsv, row 5: patient 'm-3' has no series" in text
+
+
+def test_paths_of_any_form_enter_and_are_not_printed(study):
+    root = study.folder / "data"
+    (root / "{4F2A}").mkdir()
+    (root / "lits_3" / "ct.nii.gz").rename(root / "{4F2A}" / "ct.nii.gz")
+    change(study, "image", 3, "{4F2A}/ct.nii.gz")
+    latin = os.fsencode(root) + b"/M\xfcller Hans"
+    os.rename(os.fsencode(root / "lits_4"), latin)
+    change(study, "image", 4, "Müller Hans/ct.nii.gz")
+    change(study, "reference", 4, "Müller Hans/reference.nii.gz")
+    plan = study.plan()
+    text = plan.stdout + plan.stderr
+    assert plan.returncode == 0, text
+    assert not [word for word in ("4F2A", "Hans", str(root)) if word in text]
+    links = study.folder / ".snakemake" / "livermet" / "sources" / "study"
+    assert (links / "lits_3" / "image.nii.gz").is_file()
+    assert os.fsencode(os.readlink(links / "lits_4" / "image.nii.gz")) == latin + b"/ct.nii.gz"
+
+
+def test_what_was_read_otherwise_is_listed_once(study):
+    change(study, "age", 0, "83y")
+    plan = study.plan()
+    assert plan.returncode == 0
+    assert (plan.stdout + plan.stderr).count("row 2: age has a unit or a comma") == 1
 
 
 def test_a_patient_in_two_cohorts(study):
@@ -71,8 +113,10 @@ def test_a_score_that_is_not_a_number(study):
 
 def test_a_patient_that_the_ledger_lacks(study):
     table = study.series()
-    newcomer = table.iloc[[0]].assign(series="lits_99", patient="L99")
+    own_files = {"image": "lits_99/ct.nii.gz", "reference": "lits_99/reference.nii.gz"}
+    newcomer = table.iloc[[0]].assign(series="lits_99", patient="L99", **own_files)
     study.write_series(pd.concat([table, newcomer]))
+    write_files(study, own_files)
     text = refusal(study)
     assert "The ledger lacks the patient L99: run make assign." in text
     assert "The ledger lacks the series lits_99: run make assign." in text

@@ -123,14 +123,41 @@ def test_sources_are_known_by_their_names():
         "volume",
         "dicom",
     ]
-    assert mine.source("p1_a") == "raw/p1/dicom"
-    assert mine.source("p4_a") == "/archive/p4"
+    # Each enters by a link, so that no path of an archive is printed or taken for a pattern.
+    links = ".snakemake/livermet/sources/mine"
+    assert mine.source("p1_a") == f"{links}/p1_a/image"
+    assert mine.source("p3_a") == f"{links}/p3_a/image.nrrd"
     assert mine.source("p2_a", "reference") is None
     assert mine.sources(["p1_a", "p2_a", "p3_a"], "reference") == [
-        "raw/p1_ref.nii.gz",
-        "raw/p3_ref.nii.gz",
+        f"{links}/p1_a/reference.nii.gz",
+        f"{links}/p3_a/reference.nii.gz",
     ]
     assert mine.series_to_segment == ["s1_a", "s2_a", "p1_a", "p2_a", "p3_a"]
+
+
+def test_links_lead_to_sources_and_follow_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for root in ("raw", "moved"):
+        mine = study(data_root=root)
+        mine.link_sources()
+        link = Path(mine.source("s1_a"))
+        assert link.readlink() == tmp_path / root / "s1.nii.gz"
+    assert Path(mine.source("p4_a")).readlink() == Path("/archive/p4")
+
+
+def test_a_header_enters_with_the_values_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mine = study()
+    mine.series.loc["p3_a", "image"] = "p3.mhd"
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "p3.mhd").write_text("NDims = 3\nElementDataFile = p3.raw\n")
+    (tmp_path / "raw" / "p3.raw").write_text("values")
+    mine.link_sources()
+    assert mine.kind_of_source("p3_a") == "volume"
+    assert Path(mine.source("p3_a")).name == "p3.mhd"
+    (beside,) = mine.values_of_source("p3_a")
+    assert Path(beside).read_text() == "values"
+    assert mine.values_of_source("p1_a") == []
 
 
 def test_what_the_matching_excludes_is_neither_perturbed_nor_reported():

@@ -4,11 +4,14 @@ from livermet.files import write_json
 from livermet.images import write_image
 from livermet.ingest.series import ingest_dicom, ingest_volume
 from livermet.jobs import job
+from livermet.untold import untold
 
-with job(snakemake) as log:
+with job(snakemake) as log, untold():
     series, image = snakemake.wildcards.series, snakemake.input.image
     if snakemake.params.kind == "dicom":
-        ct, acquisition, quality = ingest_dicom(series, image, log)
+        ct, acquisition, quality = ingest_dicom(
+            series, image, log=log, accept=snakemake.params.accept
+        )
     else:
         ct, acquisition, quality = ingest_volume(series, image)
     for sentence in quality["warnings"]:

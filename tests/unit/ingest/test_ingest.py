@@ -75,7 +75,7 @@ def write_slices(
 
 
 def ct_of(folder: Path):
-    return ingest_dicom("a1", folder, LOG)
+    return ingest_dicom("a1", folder, log=LOG)
 
 
 def at(image: sitk.Image, *lps: float) -> int:
@@ -198,8 +198,8 @@ def test_localizer_and_repeated_copies_are_left_out(tmp_path):
     (folder / "notes.txt").write_text("not DICOM")
     ct, _, quality = ct_of(folder)
     assert ct.GetSize()[2] == 5
-    assert "Repeated copies left out: 1." in quality["warnings"]
-    assert "Localizers left out: 1." in quality["warnings"]
+    assert "Repeated copies left out: 1 (file 7 of 8)." in quality["warnings"]
+    assert "Localizers left out: 1 (file 6 of 8)." in quality["warnings"]
 
 
 def refused(folder: Path) -> str:
@@ -258,7 +258,7 @@ def test_a_slice_cut_short_is_refused(tmp_path):
     folder = write_slices(tmp_path)
     cut = folder / "014"
     cut.write_bytes(cut.read_bytes()[:-100])
-    assert "dcm2niix could not convert its 6 slices" in refused(folder)
+    assert "file 3 of 6" in refused(folder)
 
 
 def test_nothing_written_names_the_patient(tmp_path, caplog):
@@ -313,7 +313,7 @@ def test_any_orientation_becomes_ras_without_moving_a_voxel(tmp_path, axes):
 
 def test_padding_and_rounding_are_counted():
     values = np.array([-3024, -1025, -1024.4, -1024, 0.5, 1.5, 40.2, 3071]).reshape(2, 2, 2)
-    units, record = hounsfield(Volume(values, np.eye(4)), "it")
+    units, record, _ = hounsfield(Volume(values, np.eye(4)), "it")
     # Halves go to the even neighbour; -1024.4 rounds to -1024, which is no padding.
     assert units.ravel().tolist() == [-1024, -1024, -1024, -1024, 0, 2, 40, 3071]
     assert record["padding_voxels"] == 2
@@ -361,7 +361,7 @@ def test_nifti_with_sheared_axes_is_refused(tmp_path):
     image = nib.Nifti1Image(np.zeros((9, 9, 9), np.int16), affine)
     nib.save(image, tmp_path / "ct.nii")
     with pytest.raises(InputError, match="not at right angles"):
-        read_volume(tmp_path / "ct.nii", "series a1: its CT")
+        ingest_volume("a1", tmp_path / "ct.nii")
 
 
 def test_four_dimensions_and_damaged_files_are_refused(tmp_path):
@@ -458,8 +458,11 @@ def test_a_reference_that_is_no_label_map_is_refused(ct_image):
 
 def test_a_reference_on_another_grid_is_refused_with_both_grids(ct_image):
     labels = {"liver": 1, "lesion": 2}
+    wide = np.diag([2.0, 2, 4, 1])
     with pytest.raises(InputError) as told:
-        canonical_reference("a1", ct_image, on_grid(np.zeros((4, 4, 2), np.uint8)), labels, None)
+        canonical_reference(
+            "a1", ct_image, on_grid(np.zeros((4, 4, 2), np.uint8), wide), labels, None
+        )
     sentence = str(told.value)
     assert "series a1: its reference does not lie on the grid of its CT" in sentence
     assert "4 x 4 x 3 voxels of 2 x 2 x 5 mm" in sentence

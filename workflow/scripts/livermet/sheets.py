@@ -1,20 +1,35 @@
 """The sheets that describe a study: one row a series, one row a molecular sample.
 
-Every problem of a sheet is told at once, each as one sentence that names the row.
+Every problem of both sheets is told at once, each as one sentence that names sheet, row and column.
+What was written otherwise and has one meaning only is read, and told as a note.
 """
 
-from collections.abc import Iterable
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from livermet.contracts import NUMBER, PATIENT, TEXT, Column, Contract
 from livermet.errors import InputError, stop_on
+from livermet.spreadsheets import Problem, Sheet, did_you_mean, read_sheet
 
-MOST_MISSING = 20
 LESIONS_READ = ("present", "absent")
 # Words that table readers, ours and a user's, take for a missing value.
 MISSING_WORDS = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+# Words that a person writes for it; read as an empty cell where nothing else can be meant.
+NOT_KNOWN = frozenset(
+    {"na", "n/a", "#n/a", "nan", "null", "none", "-", "--", "\u2013", "?", "unknown", "not known"}
+)
+# Texts that tables count by: two ways of writing one word would be counted apart.
+COUNTED_TEXTS = ("phase", "sex", "sample_type")
+DATE_FORM = "write it as YYYY-MM-DD"
+FIRST_YEAR, LAST_YEAR = 1900, 2261
+# Excel counts days from here; of numbers between these two a date of CT is meant (1980 to 2064).
+EXCEL_DAY_ZERO, EXCEL_DAYS = pd.Timestamp(1899, 12, 30), range(29221, 60000)
+OLDEST_YEARS = 130
+YEARS_IN = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 # What a user writes, and what the demo writes of its phantoms; how they are read says the rest.
 SERIES_SHEET = Contract(
@@ -30,8 +45,8 @@ SERIES_SHEET = Contract(
         Column(
             "image",
             TEXT,
-            "NIfTI or NRRD file, or a folder that holds one DICOM series; an absolute path, or one "
-            "below data_root of the config",
+            "NIfTI, NRRD or MetaImage file, or a folder that holds one DICOM series; an absolute "
+            "path, or one below data_root of the config",
         ),
         Column(
             "reference",
@@ -85,54 +100,116 @@ MOLECULAR_SHEET = Contract(
 )
 
 
+# For those who make a sheet.
+SERIES_COLUMNS, MOLECULAR_COLUMNS = SERIES_SHEET.names, MOLECULAR_SHEET.names
+
+
 def read_series(path: str | Path, cohorts: Iterable[str]) -> pd.DataFrame:
     """Read and check the sheet of series, indexed by series; dates become datetimes.
 
-    `cohorts` are the names that the config knows. Raises InputError listing every missing column,
-    duplicate series, unknown cohort, unreadable date and patient that stands in two cohorts.
+    `cohorts` are the names that the config knows. Raises InputError listing all that is wrong.
     """
-    table = _read_sheet(path, SERIES_SHEET.names)
-    cohorts = [cohort for cohort in cohorts if cohort]
-    problems = _rows_without(path, table, ["series", "patient", "study_date", "cohort", "image"])
-    for column in ("series", "patient"):
-        odd = ~table[column].str.fullmatch(NAME_PATTERN) & (table[column] != "")
-        odd |= table[column].isin(MISSING_WORDS)
-        problems += [
-            f"{path}, row {row}: {column} '{name}' would not make a name; use letters, "
-            "digits, '.', '_' and '-' only, begin with a letter or digit, and write no NA or None."
-            for row, name in _numbered(table.loc[odd, column])
-        ]
-    repeated = table["series"].duplicated() & (table["series"] != "")
-    problems += [
-        f"{path}, row {row}: series '{name}' stands in the sheet already; give each series one row "
-        "and a name of its own."
-        for row, name in _numbered(table.loc[repeated, "series"])
-    ]
-    problems += _not_among(path, table, "cohort", cohorts)
-    problems += _not_among(path, table, "lesions_read", (*LESIONS_READ, ""))
-    table["study_date"], bad_dates = _dates(path, table, "study_date")
-    problems += bad_dates
-    table["age"], bad_ages = _numbers(path, table, "age", required=False)
-    problems += bad_ages
-    homes = table.drop_duplicates(["patient", "cohort"])
-    homes = homes[homes["patient"].duplicated(keep=False)].groupby("patient")["cohort"]
-    problems += [
-        f"{path}: patient '{patient}' stands in cohorts {' and '.join(sorted(names))}; a patient "
-        "has one cohort, otherwise one model's training patient would be another's test patient."
-        for patient, names in homes
-    ]
-    stop_on(problems)
-    return table.set_index("series", drop=False)
+    sheet = check_series(path, cohorts)
+    stop_on(sheet.problems)
+    return by_series(sheet)
 
 
 def read_molecular(path: str | Path) -> pd.DataFrame:
     """Read and check the sheet of molecular samples; scores are floats, dates are datetimes."""
-    table = _read_sheet(path, MOLECULAR_SHEET.names)
-    problems = _rows_without(path, table, ["patient", "sample_date", "sample_type"])
-    table["sample_date"], bad_dates = _dates(path, table, "sample_date")
-    table["score"], bad_scores = _numbers(path, table, "score", required=True)
-    stop_on(problems + bad_dates + bad_scores)
-    return table
+    sheet = check_molecular(path)
+    stop_on(sheet.problems)
+    return sheet.table.reset_index(drop=True)
+
+
+def read_sheets(
+    series: str | Path, molecular: str | Path, cohorts: Iterable[str]
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Read both sheets and hold them against each other; return them and what was read otherwise.
+
+    Raises InputError listing all that is wrong with either.
+    """
+    sheets = check_series(series, cohorts), check_molecular(molecular)
+    stop_on([*sheets[0].problems, *sheets[1].problems, *near_patients(*sheets)])
+    samples = sheets[1].table.reset_index(drop=True)
+    return by_series(sheets[0]), samples, sheets[0].notes + sheets[1].notes
+
+
+def by_series(sheet: Sheet) -> pd.DataFrame:
+    """Return the rows of a sheet of series that nothing is wrong with, indexed by series."""
+    rows = sheet.table[~sheet.table.index.isin(sheet.bad)]
+    return rows.set_index("series", drop=False)
+
+
+def check_series(path: str | Path, cohorts: Iterable[str]) -> Sheet:
+    """Read the sheet of series and say what is wrong with each row.
+
+    Problems are a missing column, a repeated series or image, an unknown cohort, an unreadable date
+    or age, a patient in two cohorts or under two names.
+    """
+    sheet = _opened(path, SERIES_SHEET)
+    table = sheet.table
+    _tell_empty(sheet, ["series", "patient", "study_date", "cohort", "image"])
+    for column in ("reference", "liver_mask", "lesions_read", "age"):
+        _empty_unknown(sheet, column)
+    _tell_odd_names(sheet)
+    repeated = table["series"].duplicated() & (table["series"] != "")
+    sheet.tell(
+        Problem(
+            row,
+            f"series '{name}' stands in the sheet already; give each series one row and a name of "
+            "its own.",
+        )
+        for row, name in table.loc[repeated, "series"].items()
+    )
+    _tell_unknown_words(sheet, "cohort", [cohort for cohort in cohorts if cohort])
+    _lower_words(sheet, "lesions_read", LESIONS_READ)
+    _tell_unknown_words(sheet, "lesions_read", LESIONS_READ, empty=True)
+    _read_dates(sheet, "study_date")
+    _read_ages(sheet)
+    _tell_two_cohorts(sheet)
+    _tell_two_names(sheet)
+    _tell_repeated_files(sheet)
+    _note_near_words(sheet)
+    _note_two_sexes(sheet)
+    return sheet
+
+
+def check_molecular(path: str | Path) -> Sheet:
+    """Read the sheet of molecular samples and say what is wrong with each row."""
+    sheet = _opened(path, MOLECULAR_SHEET)
+    _tell_empty(sheet, ["patient", "sample_date", "sample_type"])
+    _read_dates(sheet, "sample_date")
+    _read_scores(sheet)
+    _note_near_words(sheet)
+    return sheet
+
+
+def near_patients(series: Sheet, molecular: Sheet) -> list[str]:
+    """Name the patients of the molecular sheet whom the sheet of series knows by a near name.
+
+    Near are names that differ in case, blanks, punctuation or leading zeros alone: their samples
+    would else be of a stranger, and be left out.
+    """
+    known = series.table["patient"][series.table["patient"] != ""].drop_duplicates()
+    samples = molecular.table["patient"]
+    strangers = samples[~samples.isin(known) & (samples != "")]
+    exact = {_parts_of(name): (row, name) for row, name in known.items()}
+    without_zeros = {_without_zeros(name): (row, name) for row, name in known.items()}
+    found = []
+    for row, name in strangers.items():
+        near = exact.get(_parts_of(name)) or without_zeros.get(_without_zeros(name))
+        if near:
+            found.append(
+                Problem(
+                    row,
+                    f"patient '{name}' has no series, but '{near[1]}' has ({series.path}, row "
+                    f"{near[0]}); did you mean '{near[1]}'? Write the patient alike in both "
+                    "sheets.",
+                )
+            )
+    of_samples = Sheet(molecular.path, molecular.table)
+    of_samples.tell(found)
+    return of_samples.problems
 
 
 def missing_sheets(series: str | Path, molecular: str | Path, data_root: str | Path) -> list[str]:
@@ -157,92 +234,301 @@ def _missing_sheet(path: str | Path, columns: list[str]) -> str:
     )
 
 
-def missing_files(series: pd.DataFrame, data_root: str | Path) -> list[str]:
-    """Name the images, references and liver masks of the sheet that are not there.
-
-    Names are relative to `data_root` unless they are absolute. Past 20 they are counted.
-    """
-    problems = []
-    for row in series.itertuples():
-        for column in ("image", "reference", "liver_mask"):
-            name = getattr(row, column)
-            if name and not (Path(data_root) / name).exists():
-                problems.append(
-                    f"Series '{row.series}': {column} '{name}' is not there; put it at "
-                    f"{Path(data_root) / name}, or correct the row in the sheet of series."
-                )
-    more = len(problems) - MOST_MISSING
-    return problems if more <= 0 else [*problems[:MOST_MISSING], f"{more} more are not there."]
-
-
-def _read_sheet(path: str | Path, columns: list[str]) -> pd.DataFrame:
+def _opened(path: str | Path, contract: Contract) -> Sheet:
+    """Read a sheet's cells; what is wrong with the whole of it becomes its only problems."""
     try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        return read_sheet(path, contract.names)
     except FileNotFoundError:
-        raise InputError(_missing_sheet(path, columns)) from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a tab-separated table: {error}.") from None
-    missing = [column for column in columns if column not in table.columns]
-    unknown = [column for column in table.columns if column not in columns]
-    stop_on(
-        [
-            f"{path} lacks the column '{column}'; its columns are {', '.join(columns)}."
-            for column in missing
-        ]
-        + [
-            f"{path} has a column '{column}' that livermet does not know; its columns are "
-            f"{', '.join(columns)}."
-            for column in unknown
-        ]
+        problems = [_missing_sheet(path, contract.names)]
+    except InputError as error:
+        problems = str(error).splitlines()
+    return Sheet(str(path), pd.DataFrame(columns=contract.names, dtype=str), problems)
+
+
+# Cells that are read in one way only.
+
+
+def _empty_unknown(sheet: Sheet, column: str) -> None:
+    cells = sheet.table[column]
+    unknown = cells.str.casefold().isin(NOT_KNOWN)
+    sheet.table[column] = cells.mask(unknown, "")
+    sheet.note(
+        column, list(cells.index[unknown]), "says that it is not known and was read as empty"
     )
-    return table[columns].apply(lambda column: column.str.strip())
 
 
-def _numbered(values: pd.Series) -> Iterable[tuple[int, str]]:
-    # Row 1 is the header, as in a spreadsheet.
-    return ((index + 2, value) for index, value in values.items())
+def _lower_words(sheet: Sheet, column: str, words: Sequence[str]) -> None:
+    cells = sheet.table[column]
+    lower = cells.str.lower()
+    other = (lower != cells) & lower.isin(words)
+    sheet.table[column] = cells.mask(other, lower)
+    sheet.note(column, list(cells.index[other]), "was read in lower case")
 
 
-def _rows_without(path: str | Path, table: pd.DataFrame, columns: list[str]) -> list[str]:
-    return [
-        f"{path}, row {row}: the column '{column}' is empty; fill it in."
-        for column in columns
-        for row, _ in _numbered(table.loc[table[column] == "", column])
-    ]
+def _read_dates(sheet: Sheet, column: str) -> None:
+    """Make dates of a column's texts: YYYY-MM-DD, and what begins with the year."""
+    cells = sheet.table[column]
+    # The year first, then month and day; a time behind them, as of a spreadsheet, counts nothing.
+    parts = cells.str.extract(
+        r"^(\d{4})(?:([-/.]) ?(\d{1,2})\2 ?(\d{1,2})|(\d\d)(\d\d))"
+        r"(?:[T ]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?)?$"
+    )
+    month, day = parts[2].fillna(parts[4]), parts[3].fillna(parts[5])
+    written = parts[0] + "-" + month.str.zfill(2) + "-" + day.str.zfill(2)
+    dates = pd.to_datetime(written, format="%Y-%m-%d", errors="coerce")
+    dates = dates.where(dates.dt.year.between(FIRST_YEAR, LAST_YEAR))
+    other = dates.notna() & (cells != written)
+    sheet.note(column, list(cells.index[other]), "is no YYYY-MM-DD and was read by its year first")
+    sheet.tell(
+        Problem(row, f"{column} '{text}' is not a date as it should be; {_date_remedy(text)}.")
+        for row, text in cells[dates.isna() & (cells != "")].items()
+    )
+    sheet.table[column] = dates
 
 
-def _not_among(
-    path: str | Path, table: pd.DataFrame, column: str, allowed: Iterable[str]
-) -> list[str]:
-    allowed = list(allowed)
-    names = ", ".join(name or "an empty cell" for name in allowed)
-    odd = table.loc[~table[column].isin(allowed) & (table[column] != ""), column]
-    return [
-        f"{path}, row {row}: {column} '{name}' is unknown; it takes {names}."
-        for row, name in _numbered(odd)
-    ]
+def _date_remedy(text: str) -> str:
+    """Say how to write a date, and which one may be meant."""
+    by_parts = re.fullmatch(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})", text)
+    if by_parts:
+        first, _, second, year = by_parts.groups()
+        meant = list(dict.fromkeys(_days_of(year, [(second, first), (first, second)])))
+        if meant:
+            return (
+                f"{DATE_FORM} ({' or '.join(meant)}, as the day or the month stands first)"
+                if (len(meant) > 1)
+                else f"{DATE_FORM} ({meant[0]})"
+            )
+    if re.fullmatch(r"\d{5}(\.\d+)?", text) and int(text[:5]) in EXCEL_DAYS:
+        day = EXCEL_DAY_ZERO + pd.Timedelta(days=int(text[:5]))
+        return (
+            f"it looks like a day number of Excel ({day:%Y-%m-%d}, where days count from 1900); "
+            f"{DATE_FORM}"
+        )
+    return DATE_FORM
 
 
-def _dates(path: str | Path, table: pd.DataFrame, column: str) -> tuple[pd.Series, list[str]]:
-    dates = pd.to_datetime(table[column], format="%Y-%m-%d", errors="coerce")
-    bad = table.loc[dates.isna() & (table[column] != ""), column]
-    return dates, [
-        f"{path}, row {row}: {column} '{text}' is not a date; write it as YYYY-MM-DD."
-        for row, text in _numbered(bad)
-    ]
+def _days_of(year: str, months_and_days: Iterable[tuple[str, str]]) -> Iterable[str]:
+    for month, day in months_and_days:
+        date = pd.to_datetime(f"{year}-{month}-{day}", format="%Y-%m-%d", errors="coerce")
+        if not pd.isna(date):
+            yield f"{date:%Y-%m-%d}"
 
 
-def _numbers(
-    path: str | Path, table: pd.DataFrame, column: str, required: bool
-) -> tuple[pd.Series, list[str]]:
-    numbers = pd.to_numeric(table[column], errors="coerce")
+def _read_ages(sheet: Sheet) -> None:
+    """Make years of ages: 83, 83.5, 83,5, 83y, 83 years, and DICOM's 083Y and 018M."""
+    cells = sheet.table["age"]
+    ages = cells.map(_years_of).astype(float)
+    plain = cells.str.fullmatch(r"\d+(\.\d+)?")
+    sheet.note(
+        "age",
+        list(cells.index[~plain & ages.notna()]),
+        "has a unit or a comma and was read in years",
+    )
+    odd = ~ages.between(0, OLDEST_YEARS) & (cells != "")
+    sheet.tell(
+        Problem(
+            row,
+            f"age '{text}' is not a number of years from 0 to {OLDEST_YEARS}; write it as 83, or "
+            "leave the cell empty.",
+        )
+        for row, text in cells[odd].items()
+    )
+    sheet.table["age"] = ages
+
+
+def _years_of(text: str) -> float:
+    if dicom := re.fullmatch(r"(\d{3})([DWMY])", text):
+        return int(dicom[1]) * YEARS_IN[dicom[2]]
+    years = re.fullmatch(
+        r"(\d+(?:[.,]\d+)?) ?(y|yr|yrs|years?|y\.?o\.?|years old|j|jahre?)?\.?", text, re.I
+    )
+    return float(years[1].replace(",", ".")) if years else float("nan")
+
+
+def _read_scores(sheet: Sheet) -> None:
+    """Make numbers of scores; a comma is read as the decimal point where it can be nothing else."""
+    cells = sheet.table["score"]
+    usual = cells.str.replace("\u2212", "-")
+    commas = usual.str.fullmatch(r"[+-]?\d*,\d+")
+    # 1,234 may be a thousand or more, unless the column has another cell that shows what is meant.
+    thousands = usual.str.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}")
+    read = commas & (~thousands | bool((commas & ~thousands).any()))
+    usual = usual.mask(read, usual.str.replace(",", "."))
+    numbers = pd.to_numeric(usual, errors="coerce").astype(float)
     numbers = numbers.where(numbers.abs() != float("inf"))
-    bad = table.loc[numbers.isna() & ((table[column] != "") | required), column]
-    return numbers, [
-        f"{path}, row {row}: {column} '{text}' is not a number; write it with a decimal point, "
-        "or take the row out."
-        for row, text in _numbered(bad)
+    sheet.note("score", list(cells.index[read]), "has a decimal comma and was read with a point")
+    sheet.tell(
+        Problem(
+            row,
+            f"score '{text}' is not a number; write it with a decimal point, or take the row out.",
+        )
+        for row, text in cells[numbers.isna()].items()
+    )
+    sheet.table["score"] = numbers
+
+
+# What is wrong with rows.
+
+
+def _tell_empty(sheet: Sheet, columns: Sequence[str]) -> None:
+    for column in columns:
+        empty = sheet.table.index[sheet.table[column] == ""]
+        sheet.tell(Problem(row, f"the column '{column}' is empty; fill it in.") for row in empty)
+
+
+def _tell_odd_names(sheet: Sheet) -> None:
+    remedy = (
+        "use letters, digits, '.', '_' and '-' only, begin with a letter or digit, and write no NA "
+        "or None."
+    )
+    for column in ("series", "patient"):
+        cells = sheet.table[column]
+        odd = ~cells.str.fullmatch(NAME_PATTERN) & (cells != "") | cells.isin(MISSING_WORDS)
+        # What is no pseudonym may be a patient's name, which is not repeated.
+        sheet.tell(
+            Problem(
+                row,
+                f"series '{name}' would not make a name; {remedy}"
+                if column == "series"
+                else f"the cell of the column 'patient' would not make a pseudonym; {remedy}",
+            )
+            for row, name in cells[odd].items()
+        )
+
+
+def _tell_unknown_words(
+    sheet: Sheet, column: str, words: Sequence[str], empty: bool = False
+) -> None:
+    cells = sheet.table[column]
+    taken = ", ".join([*words, *(["an empty cell"] if empty else [])])
+    sheet.tell(
+        Problem(row, f"{column} '{name}' is unknown; it takes {taken}{did_you_mean(name, words)}.")
+        for row, name in cells[~cells.isin(words) & (cells != "")].items()
+    )
+
+
+def _tell_two_cohorts(sheet: Sheet) -> None:
+    homes = sheet.table[["patient", "cohort"]].drop_duplicates()
+    homes = homes[(homes != "").all(axis=1)]
+    homes = homes[homes["patient"].duplicated(keep=False)]
+    for patient, cohorts in homes.groupby("patient")["cohort"]:
+        rows = " and ".join(map(str, cohorts.index))
+        sheet.problems.append(
+            f"{sheet.path}, rows {rows}: patient '{patient}' stands in cohorts "
+            f"{' and '.join(sorted(cohorts))}; a patient has one cohort, otherwise one model's "
+            "training patient would be another's test patient."
+        )
+        sheet.bad |= set(sheet.table.index[sheet.table["patient"] == patient])
+
+
+def _tell_two_names(sheet: Sheet) -> None:
+    """Tell patients whose names differ in case or punctuation alone: one patient would be two."""
+    cells = sheet.table["patient"]
+    named = cells[cells.str.fullmatch(NAME_PATTERN)].drop_duplicates()
+    first: dict[tuple[str, ...], tuple[int, str]] = {}
+    found = []
+    for row, name in named.items():
+        before = first.setdefault(_parts_of(name), (row, name))
+        if before[1] != name:
+            found.append(
+                Problem(
+                    row,
+                    f"patient '{name}' differs from '{before[1]}' of row {before[0]} in case or "
+                    f"punctuation alone; did you mean '{before[1]}'? Write a patient alike in all "
+                    "rows, and give two patients names that differ in more: one patient under two "
+                    "names would be in training and in test.",
+                )
+            )
+    sheet.tell(found)
+
+
+def _parts_of(name: str) -> tuple[str, ...]:
+    """Return a name's words and numbers, so that AB-001, ab_001 and Ab001 are alike.
+
+    '1-12' and '11-2' are not: what stands between two numbers parts them.
+    """
+    return tuple(re.findall(r"[^\W\d_]+|\d+", name.casefold()))
+
+
+def _without_zeros(name: str) -> tuple[str, ...]:
+    return tuple(part.lstrip("0") or "0" for part in _parts_of(re.sub(r"\.0$", "", name)))
+
+
+def _tell_repeated_files(sheet: Sheet) -> None:
+    """Tell files that two rows name, as they are written; links and copies are looked for later."""
+    # A row that was copied whole is told by its series.
+    once = sheet.table[~sheet.table["series"].duplicated() | (sheet.table["series"] == "")]
+    for column in ("image", "reference", "liver_mask"):
+        cells = once[column]
+        sheet.tell(repeated(cells[cells != ""].map(os.path.normpath), once, column))
+    image, reference = (
+        sheet.table[column].map(os.path.normpath) for column in ("image", "reference")
+    )
+    same = (image == reference) & (sheet.table["image"] != "")
+    sheet.tell(
+        Problem(row, "image and reference name the same file; correct the one that is wrong.")
+        for row in sheet.table.index[same]
+    )
+
+
+def repeated(identities: pd.Series, table: pd.DataFrame, column: str) -> list[Problem]:
+    """Name the rows whose file has the identity of an earlier row's.
+
+    A mask may belong to two reconstructions of a study; no scan and no other patient's mask may.
+    """
+    first = ~identities.duplicated()
+    rows = dict(zip(identities[first], identities.index[first], strict=True))
+    found = []
+    for row, identity in identities[~first].items():
+        before = rows[identity]
+        if table.at[row, "patient"] != table.at[before, "patient"]:
+            harm = "is another patient's: one patient would be in training and in test"
+        elif column == "image":
+            harm = "would count twice"
+        else:
+            continue
+        found.append(
+            Problem(
+                row,
+                f"the column '{column}' names the {_what(column)} of row {before} again, which "
+                f"{harm}; correct one of the two rows, or take it out.",
+            )
+        )
+    return found
+
+
+def _what(column: str) -> str:
+    return {"image": "scan", "liver_mask": "liver mask"}.get(column, column)
+
+
+def _note_near_words(sheet: Sheet) -> None:
+    for column in COUNTED_TEXTS:
+        if column not in sheet.table:
+            continue
+        words = [word for word in sheet.table[column].drop_duplicates() if word]
+        _note_alike(sheet, column, words, str.casefold)
+
+
+def _note_alike(
+    sheet: Sheet, column: str, words: Iterable[str], fold: Callable[[str], str]
+) -> None:
+    alike: dict[str, list[str]] = {}
+    for word in words:
+        alike.setdefault(fold(word), []).append(word)
+    sheet.notes += [
+        f"{sheet.path}: {column} is written {' and '.join(repr(word) for word in group)}, which "
+        "tables count apart; write it alike if it is the same."
+        for group in alike.values()
+        if len(group) > 1
     ]
+
+
+def _note_two_sexes(sheet: Sheet) -> None:
+    told = sheet.table[(sheet.table["sex"] != "") & (sheet.table["patient"] != "")]
+    counts = told.groupby("patient")["sex"].agg(lambda cells: cells.str.casefold().nunique())
+    for patient in counts.index[counts > 1]:
+        rows = list(told.index[told["patient"] == patient])
+        sheet.note("sex", rows, "of one patient is not the same in each; correct what is wrong")
 
 
 def read_phantoms(path: str | Path) -> pd.DataFrame:

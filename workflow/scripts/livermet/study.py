@@ -5,7 +5,7 @@ where a result lies. Paths are relative to the folder that the run's `results` a
 reads a volume or a result.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from livermet.cohort.matching import match_samples, unusable_for_classes
-from livermet.errors import stop_on
+from livermet.errors import InputError, stop_on
 from livermet.ledger.tables import Ledger, empty_ledger, lacking, read_ledger, unusable_sets
 from livermet.models import lineage, networks_of, training_role
 from livermet.monai.settings import VALIDATION_FOLD
@@ -22,15 +22,25 @@ from livermet.phenotype.table import read_feature_table
 from livermet.provenance.leakage import audit_roles, leaks
 from livermet.radiomics.aggregation import features_file
 from livermet.sheets import (
-    missing_files,
+    by_series,
+    check_molecular,
+    check_series,
     missing_sheets,
+    near_patients,
     read_molecular,
     read_phantoms,
     read_series,
 )
+from livermet.sources import (
+    kind_of,
+    link_of,
+    located,
+    make_link,
+    problems_of_sources,
+    values_beside,
+)
 from livermet.vocabulary import Aggregation, Protocol
 
-VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
 # Models in folds: the network of a fold can score the patients that it has not seen.
 FOLDED_MODELS = networks_of("nnunet")
 # Keys of the config that are no part of a result: places on this machine, and leave to train.
@@ -43,6 +53,7 @@ class Study:
 
     `series` is indexed by series; `molecular` and `phantoms` are None where a study has no such
     sheet. A study that begins with a finished feature table has no series and an empty ledger.
+    `notes` tell what was read of the sheets although it is written otherwise.
     """
 
     config: Mapping[str, Any]
@@ -50,6 +61,7 @@ class Study:
     molecular: pd.DataFrame | None
     phantoms: pd.DataFrame | None
     ledger: Ledger
+    notes: tuple[str, ...] = ()
 
     # The run.
 
@@ -190,17 +202,82 @@ class Study:
         return bool(self.rows[series]["reference"])
 
     def kind_of_source(self, series: str) -> str:
-        """Say how a series is stored, by its name: 'dicom' (a folder) or 'volume' (a file)."""
-        return "volume" if self.rows[series]["image"].endswith(VOLUME_SUFFIXES) else "dicom"
+        """Say how a series is stored: 'dicom' (a folder) or 'volume' (a file)."""
+        return kind_of(self._located(series, "image"))
 
     def source(self, series: str, column: str = "image") -> str | None:
-        """Return the path of a series' image, reference or liver mask; None where it has none."""
-        name = self.rows[series][column]
-        return str(Path(self.config["data_root"]) / name) if name else None
+        """Return the path by which a series' image, reference or liver mask enters the workflow.
+
+        It is a link of the project's own (`livermet.sources`), and of a phantom, which a rule makes
+        there, the path itself; None where the series has none.
+        """
+        if not self.rows[series][column]:
+            return None
+        path = self._located(series, column)
+        return path if self._is_phantom(series) else self._link(series, column)[0]
 
     def sources(self, names: Iterable[str], column: str) -> list[str]:
         """List the references or liver masks of those series that have one."""
         return [path for name in names if (path := self.source(name, column))]
+
+    def values_of_source(self, series: str, column: str = "image") -> list[str]:
+        """List the files beside a source that hold its values, where it is a header alone."""
+        path = self.source(series, column)
+        if path is None or self._is_phantom(series):
+            return []
+        return [str(Path(path).with_name(name)) for name in self._values(series, column)]
+
+    def values_of_sources(self, names: Iterable[str], column: str) -> list[str]:
+        """List the files beside the references or liver masks of some series, as for one."""
+        return [path for name in names for path in self.values_of_source(name, column)]
+
+    def link_sources(self) -> None:
+        """Make the links by which sources enter the workflow, or let them lead where they should.
+
+        They are for this machine alone, and lie beside what else is kept for it.
+        """
+        for series, row in self.rows.items():
+            for column in ("image", "reference", "liver_mask"):
+                if row[column] and not self._is_phantom(series):
+                    path = self._located(series, column)
+                    _, link = self._link(series, column)
+                    folder = link.endswith(".folder")
+                    make_link(link, str(Path(path).parent) if folder else path)
+
+    def _is_phantom(self, series: str) -> bool:
+        return self.phantoms is not None and series in self.phantoms.index
+
+    def _located(self, series: str, column: str) -> str:
+        return self._once("path", series, column, self._find)
+
+    def _link(self, series: str, column: str) -> tuple[str, str]:
+        return self._once("link", series, column, self._find_link)
+
+    def _values(self, series: str, column: str) -> list[str]:
+        return self._once("values", series, column, self._find_values)
+
+    def _once(self, what: str, series: str, column: str, find: Callable[[str, str], Any]) -> Any:
+        # A disk is slow to ask, and rules ask often.
+        key = what, series, column
+        if key not in self._found:
+            self._found[key] = find(series, column)
+        return self._found[key]
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, str, str], Any]:
+        return {}
+
+    def _find(self, series: str, column: str) -> str:
+        name = self.rows[series][column]
+        if self._is_phantom(series):
+            return str(Path(self.config["data_root"]) / name)
+        return located(name, self.config["data_root"])
+
+    def _find_link(self, series: str, column: str) -> tuple[str, str]:
+        return link_of(self.config["run"], series, column, self._located(series, column))
+
+    def _find_values(self, series: str, column: str) -> list[str]:
+        return values_beside(self._located(series, column))
 
     def cohorts_and_phases(self) -> dict[str, dict]:
         """Return the cohort and the phase of every series."""
@@ -462,12 +539,9 @@ class Study:
     # What stops a run before its first job.
 
     def problems(self) -> list[str]:
-        """Say what is wrong with sheets, ledger and files, each held against the others."""
-        phantoms = [] if self.phantoms is None else self.phantoms.index
-        raw = self.series[~self.series["series"].isin(phantoms)]
+        """Say what is wrong with sheets and ledger, each held against the other."""
         needed = self.needed_training_sets()
         return [
-            *missing_files(raw, self.config["data_root"]),
             *lacking(self.series, self.ledger, needed),
             *unusable_sets(self.ledger, needed, len(self.folds)),
             *self._unusable_target(),
@@ -522,21 +596,68 @@ def read_study(config: Mapping[str, Any], verify: bool = True) -> Study:
     files; without, what another process has verified is read again. Raises InputError that tells
     all that is wrong at once.
     """
+    if verify:
+        stop_on(_paths_with_braces(config))
     if config["phenotype"]["table"]:
         read_feature_table(config["phenotype"]["table"], config["phenotype"]["name"], complete=True)
         series = pd.DataFrame(columns=["patient", "cohort", "series"])
         return Study(config, series, None, None, empty_ledger())
     sheets = config["sheets"]
+    phantoms = read_phantoms(sheets["phantoms"]) if sheets["phantoms"] else None
     if verify:
-        stop_on(missing_sheets(sheets["series"], sheets["molecular"], config["data_root"]))
-    study = Study(
+        return _checked_study(config, phantoms)
+    return Study(
         config,
         read_series(sheets["series"], config["cohorts"].values()),
         read_molecular(sheets["molecular"]),
-        read_phantoms(sheets["phantoms"]) if sheets["phantoms"] else None,
-        read_ledger(config["ledger"], verify=verify),
+        phantoms,
+        read_ledger(config["ledger"], verify=False),
     )
-    if verify:
-        stop_on(study.problems())
-        stop_on(study.planned_leaks())
+
+
+def _checked_study(config: Mapping[str, Any], phantoms: pd.DataFrame | None) -> Study:
+    """Read a study; raise InputError that tells all that is wrong with sheets, files and ledger.
+
+    A row that something is wrong with stops no other row's checks. What is counted over all rows is
+    looked at when every row is right.
+    """
+    sheets = config["sheets"]
+    stop_on(missing_sheets(sheets["series"], sheets["molecular"], config["data_root"]))
+    series = check_series(sheets["series"], config["cohorts"].values())
+    molecular = check_molecular(sheets["molecular"])
+    made = [] if phantoms is None else phantoms.index
+    raw = series.table[~series.table["series"].isin(made)]
+    series.tell(problems_of_sources(raw, config["data_root"]))
+    problems = [*series.problems, *molecular.problems, *near_patients(series, molecular)]
+    try:
+        ledger = read_ledger(config["ledger"])
+    except InputError as error:
+        stop_on([*problems, str(error)])
+    study = Study(
+        config,
+        by_series(series),
+        molecular.table.reset_index(drop=True),
+        phantoms,
+        ledger,
+        (*series.notes, *molecular.notes),
+    )
+    if problems:
+        stop_on([*problems, *lacking(study.series, ledger, study.needed_training_sets())])
+    stop_on(study.problems())
+    stop_on(study.planned_leaks())
     return study
+
+
+def _paths_with_braces(config: Mapping[str, Any]) -> list[str]:
+    """Name the keys of the config whose path Snakemake would take for a pattern."""
+    paths = {f"sheets.{key}": path for key, path in config["sheets"].items()}
+    paths |= {"ledger": config["ledger"], "phenotype.table": config["phenotype"]["table"]}
+    if config["sheets"]["phantoms"]:
+        # What rules write there; raw data enter by links, and may lie anywhere.
+        paths["data_root"] = config["data_root"]
+    return [
+        f"The path of the config key {key} holds braces, which Snakemake takes for a wildcard; "
+        "rename what it leads to."
+        for key, path in paths.items()
+        if path and {"{", "}"} & set(str(path))
+    ]

@@ -35,6 +35,52 @@ class Aggregation(StrEnum):
     TABLE = "table"
 
 
+class Accepted(StrEnum):
+    """What a study may accept of a DICOM series, with a warning, that is else refused."""
+
+    # Files that are empty, cannot be opened or are cut short: slices may be missing.
+    INCOMPLETE = "incomplete"
+    # Values that were compressed with a loss.
+    LOSSY = "lossy"
+    # No slice has a rescale: stored values are taken as Hounsfield units.
+    NO_RESCALE = "no_rescale"
+    # Another RescaleType than HU.
+    OTHER_UNITS = "other_units"
+    # MIP and MinIP.
+    PROJECTIONS = "projections"
+
+
+class Verdict(StrEnum):
+    """What a series of an archive is: usable, or why it is not."""
+
+    USABLE = "usable"
+    REFERENCE = "reference"
+    LOCALIZER = "localizer"
+    DOSE_REPORT = "dose_report"
+    SECONDARY_CAPTURE = "secondary_capture"
+    OTHER_MODALITY = "other_modality"
+    # Reports, presentation states and other objects without pixels.
+    NO_IMAGE = "no_image"
+    # Images made from images: DERIVED and SECONDARY by ImageType, or in other planes.
+    DERIVED = "derived"
+    REFORMATTED = "reformatted"
+    PROJECTION = "projection"
+    LOSSY = "lossy"
+    OTHER_UNITS = "other_units"
+    NO_RESCALE = "no_rescale"
+    TOO_FEW_SLICES = "too_few_slices"
+    MISSING_SLICES = "missing_slices"
+    # Files in the series' own folder are empty, cut or cannot be opened.
+    INCOMPLETE = "incomplete"
+    # Slices lie at or between one another, and no field tells them apart.
+    SEVERAL_ACQUISITIONS = "several_acquisitions"
+    # Slices do not say where they lie, or differ in size.
+    UNPLACED = "unplaced"
+    SEVERAL_PATIENTS = "several_patients"
+    # A table of pseudonyms was given, and it lacks the patient.
+    NOT_IN_TABLE = "not_in_table"
+
+
 class Calls(StrEnum):
     """How a classifier calls the series of one study."""
 

@@ -24,7 +24,14 @@ from pydantic import (
 from livermet.models import CLASSIFIERS, networks_of
 from livermet.models import NETWORKS as LISTED
 from livermet.monai.architectures import ARCHITECTURES, SPLEEN
-from livermet.vocabulary import AGGREGATIONS, WEIGHTINGS, Aggregation, Protocol, Weighting
+from livermet.vocabulary import (
+    AGGREGATIONS,
+    WEIGHTINGS,
+    Accepted,
+    Aggregation,
+    Protocol,
+    Weighting,
+)
 
 BTCV = "MONAI's tutorial unetr_btcv_segmentation_3d"
 # Of keys that a config may leave out, so that a library's own default holds.
@@ -79,6 +86,18 @@ def _number_or_patients(value: Any) -> Any:
     raise ValueError("should be a whole number from 0, or a list of patients")
 
 
+def _labels(value: Any) -> Any:
+    # One sentence, and not one for each of the kinds.
+    if value is None:
+        return None
+    held = value if isinstance(value, list) else [value]
+    if not held or not all(
+        (type(one) is int and one >= 1) or (isinstance(one, str) and one.strip()) for one in held
+    ):
+        raise ValueError("should be a whole number from 1, a name, or a list of such")
+    return _unique(value) if isinstance(value, list) else value
+
+
 def _not_one(count: int) -> int:
     if count == 1:
         raise ValueError("an ICC needs two masks of a series: 0 or at least 2")
@@ -111,6 +130,19 @@ TestPatients = Annotated[
         }
     ),
 ]
+_LABEL_SCHEMA = [{"type": "integer", "minimum": 1}, {"type": "string", "minLength": 1}]
+Labels = Annotated[
+    int | str | list[int | str],
+    BeforeValidator(_labels),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                *_LABEL_SCHEMA,
+                {"type": "array", "items": {"anyOf": _LABEL_SCHEMA}, "minItems": 1},
+            ]
+        }
+    ),
+]
 Spacing = Annotated[list[Rate], Field(min_length=3, max_length=3)]
 Patch = Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=3, max_length=3)]
 NetworkName = Annotated[str, *_words(LISTED)]
@@ -118,6 +150,7 @@ ClassifierName = Annotated[str, *_words(CLASSIFIERS)]
 ProtocolName = Annotated[str, *_words(Protocol)]
 WeightingName = Annotated[str, *_words(WEIGHTINGS)]
 AggregationName = Annotated[str, *_words(AGGREGATIONS)]
+AcceptedName = Annotated[str, *_words(Accepted)]
 MATCHING_RULE = r"^(any_overlap|one_to_one|lits|iou_(0[.][0-9]*[1-9][0-9]*|1))$"
 MatchingRule = Annotated[str, StringConstraints(pattern=MATCHING_RULE)]
 
@@ -193,12 +226,55 @@ class TrainingSets(Keys):
 
 
 class ReferenceLabels(Keys):
-    """Labels in the references."""
+    """Labels in the references: of a label map numbers, of DICOM names or numbers of segments."""
 
-    liver: Count | None = key(
-        1, "label of the liver; null where references hold lesions only", "as in LiTS"
+    liver: Labels | None = key(
+        1,
+        "the liver: a number, a name of a segment, ROI or folder (`liver*`: with * for any "
+        "letters), or a list of them; null where references hold lesions only",
+        "as in LiTS",
     )
-    lesion: Count = key(2, "label of lesions", "as in LiTS")
+    lesion: Labels = key(2, "lesions: a number, a name, or a list of them", "as in LiTS")
+    other: Labels | None = key(
+        None,
+        "what is neither and becomes background: a number, a name, or a list of them; `*` for all "
+        "the rest; null: anything else is refused",
+        "a lesion under a name that nobody listed would be lost",
+    )
+
+    @model_validator(mode="after")
+    def _once(self) -> "ReferenceLabels":
+        held = [
+            one.casefold() if isinstance(one, str) else one
+            for labels in (self.liver, self.lesion, self.other)
+            for one in (labels if isinstance(labels, list) else [labels])
+            if one is not None
+        ]
+        if len(set(held)) < len(held):
+            raise ValueError("names a label twice; a label is one of liver, lesion and other")
+        others = self.other if isinstance(self.other, list) else [self.other]
+        if "*" in held and "*" not in others:
+            raise ValueError("takes '*' for other alone")
+        return self
+
+
+class Ingest(Keys):
+    """Which series are read."""
+
+    accept: Annotated[list[AcceptedName], AfterValidator(_unique)] = key(
+        [],
+        "DICOM series that are read with a warning and else refused: `incomplete` (empty, cut or "
+        "unreadable files), `lossy` (compressed with a loss), `no_rescale` (stored values taken as "
+        "HU), `other_units` (another RescaleType), `projections` (MIP, MinIP)",
+        "none: features of such series are not those of the scan",
+    )
+    accept_masks: Annotated[list[Name], AfterValidator(_unique)] = key(
+        [],
+        "series whose reference and liver mask are taken although a check calls them certainly "
+        "wrong (in air, in bone, on the left, above the lungs, outside the body, empty where the "
+        "sheet says lesions)",
+        "none: such masks are most often another scan's, or mirrored",
+    )
 
 
 class Job(Keys):
@@ -697,6 +773,7 @@ class Config(Keys):
     split: Split = section(Split)
     matching: Matching = section(Matching)
     training_sets: TrainingSets = section(TrainingSets)
+    ingest: Ingest = section(Ingest)
     reference_labels: ReferenceLabels = section(ReferenceLabels)
     segmentation: Segmentation = section(Segmentation)
     detection: Detection = section(Detection)

@@ -67,7 +67,12 @@ ACQUISITION = Contract(
             unit="mm",
             missing="where the header does not say",
         ),
-        Column("source_format", TEXT, "format of the source", words=("dicom", "nifti", "nrrd")),
+        Column(
+            "source_format",
+            TEXT,
+            "format of the source",
+            words=("dicom", "nifti", "nrrd", "metaimage"),
+        ),
         Column("spacing_mm", TEXT, "voxel spacing along x, y and z, joined by '; '", unit="mm"),
         Column(
             "tube_current_ma",
@@ -77,6 +82,12 @@ ACQUISITION = Contract(
             missing="where the header does not say",
         ),
         # The record of the quality.
+        Column(
+            "files_left_out",
+            COUNT,
+            "files below the folder of the series that are no slice of the CT",
+            missing="where the source is no DICOM",
+        ),
         Column("coverage_mm", NUMBER, "number of slices times their spacing", unit="mm", low=0),
         Column(
             "gantry_tilt_degrees",
@@ -90,14 +101,34 @@ ACQUISITION = Contract(
         Column("minimum_hu", NUMBER, "lowest value of the CT", unit="HU", low=-1024),
         Column("padding_voxels", COUNT, "voxels below -1024 HU, which were set to it"),
         Column(
+            "proven_slices",
+            COUNT,
+            "slices that a second decoder has read too, with the same values at the same place",
+            missing="where the source is no DICOM",
+        ),
+        Column(
             "resampled",
             TEXT,
-            "why the slices were resampled: even_spacing (they lay unevenly) or gantry_tilt",
-            words=("even_spacing", "gantry_tilt"),
+            "why the slices were resampled: gantry_tilt, moved_slices (each lies elsewhere in its "
+            "plane), even_spacing (they lay unevenly), or two of them",
+            words=(
+                "even_spacing",
+                "gantry_tilt",
+                "moved_slices",
+                "gantry_tilt and even_spacing",
+                "moved_slices and even_spacing",
+            ),
             missing="where they were not",
         ),
         Column("rounded_voxels", COUNT, "voxels that were rounded to whole HU"),
         Column("slices", COUNT, "number of slices of the CT", low=1),
+        Column(
+            "source_slices",
+            COUNT,
+            "number of slices that the CT was resampled from; its record has where they lay",
+            low=2,
+            missing="where it was not resampled",
+        ),
         Column(
             "spacing_offset_mm",
             NUMBER,
@@ -149,6 +180,10 @@ ACQUISITION = Contract(
 )
 
 
+def _count(planes: Mapping[str, Any] | None) -> int | None:
+    return len(planes["origins"]) if planes else None
+
+
 def acquisition_table(
     rows: Mapping[str, Mapping[str, str]], records: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
@@ -159,7 +194,13 @@ def acquisition_table(
     empty stays an empty cell.
     """
     told = [
-        {**records[name], "series": name, "cohort": row["cohort"], "phase": row["phase"] or None}
+        {
+            **records[name],
+            "source_slices": _count(records[name].get("source_slices")),
+            "series": name,
+            "cohort": row["cohort"],
+            "phase": row["phase"] or None,
+        }
         for name, row in rows.items()
     ]
     # A field that the contract does not know stays, so that it is told and not lost.

@@ -1,408 +1,281 @@
-"""DICOM CT series: headers checked, slices converted by dcm2niix and placed by their positions.
+"""DICOM CT series: headers checked, slices decoded, laid where their headers say, and proven.
 
-dcm2niix decodes the slices and applies their rescale; where the slices lie is taken from their own
-ImagePositionPatient and never from SliceThickness. dcm2niix spaces a volume by the first gap alone,
-which is wrong by 4 % where 0.625 mm were stored as 0.6 and 0.7, and its correction of gantry tilt
-misplaces slices tilted backwards; both are done here.
+Two readers decode the slices in this process: pydicom makes the volume, GDCM proves it
+(docs/decisions/dicom.md). Where a slice lies is taken from its own ImagePositionPatient and never
+from SliceThickness.
 """
 
 import logging
-import os
-import re
-import shutil
-import subprocess
-import sys
 import tempfile
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import nibabel as nib
 import numpy as np
-import pydicom
-import SimpleITK as sitk
-from pydicom.errors import InvalidDicomError
 
 from livermet.errors import InputError
-from livermet.ingest.volume import (
-    AIR_HU,
-    RAS_FROM_LPS,
-    Volume,
-    affine_of,
-    canonical,
-    describe_grid,
-    image_of,
+from livermet.ingest.decoding import Decoder, SecondReader, UndecodableError
+from livermet.ingest.headers import LOST, RECORDED_NUMBERS, RECORDED_TEXTS, Found, Slice
+from livermet.ingest.losses import cut_slices, repeated_slices
+from livermet.ingest.proof import prove
+from livermet.ingest.stack import (
+    ACQUISITIONS,
+    Stack,
+    check_geometry,
+    files,
+    in_order,
+    select_slices,
+    shared_places,
+    stack_slices,
 )
-
-MISSING_SLICE_GAP = 1.5
-EVEN_SPACING_FRACTION = 0.05
-EVEN_SPACING_MM = 0.1
-TILT_DEGREES = 0.1
-HEADER_TAGS = [
-    "SOPInstanceUID",
-    "SeriesInstanceUID",
-    "Modality",
-    "ImageType",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "PixelSpacing",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "SliceThickness",
-    "Manufacturer",
-    "ManufacturerModelName",
-    "KVP",
-    "XRayTubeCurrent",
-    "Exposure",
-    "ConvolutionKernel",
-    "ContrastBolusAgent",
-    "BodyPartExamined",
-]
+from livermet.ingest.straightening import evenly_spaced, moved_in_plane
+from livermet.ingest.volume import Volume
+from livermet.vocabulary import Accepted
 
 
 @dataclass(frozen=True)
-class Slice:
-    """One slice file and the few tags of its header that ingest uses."""
+class Converted:
+    """A series as a volume, and how it was made.
 
-    path: Path
-    header: pydicom.Dataset
-
-    @property
-    def position(self) -> np.ndarray:
-        """Centre of the first voxel, LPS mm."""
-        return np.array(self.header.ImagePositionPatient, dtype=float)
-
-    @property
-    def identity(self) -> str:
-        """What tells two slices apart; anonymised files may hold it in their meta header only."""
-        meta = self.header.file_meta.get("MediaStorageSOPInstanceUID")
-        return str(self.header.get("SOPInstanceUID") or meta or self.path)
-
-
-@dataclass(frozen=True)
-class Stack:
-    """The slices of a series in order along their normal, and the grid that their headers give.
-
-    `affine` leads from (column, row, slice) to RAS+ mm; its third column is the mean step, so that
-    a gantry tilt shows as a shear. `offset_mm` is the largest distance of a slice from its even
-    place; `dropped` counts slices left out, by reason.
+    resampled: '', 'even_spacing', 'gantry_tilt', 'moved_slices', or two of them joined by ' and '.
+    proven: slices of which the second reader read the same.
+    left_out: files below the folder that are no slice of the volume.
     """
 
-    slices: tuple[Slice, ...]
-    affine: np.ndarray
-    offset_mm: float
-    uneven: bool
-    tilt_degrees: float
-    dropped: dict[str, int]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Columns, rows, slices."""
-        header = self.slices[0].header
-        return int(header.Columns), int(header.Rows), len(self.slices)
+    volume: Volume
+    stack: Stack
+    resampled: str
+    proven: int
+    left_out: int
+    warnings: tuple[str, ...]
 
 
-def read_headers(folder: Path) -> list[Slice]:
-    """Read the headers of every DICOM image below a folder, in the order of their names.
+def convert(series: str, found: Found, accept: Iterable[str], log: logging.Logger) -> Converted:
+    """Make the volume of a series from the files that were found in its folder.
 
-    Files that are no DICOM, and DICOM objects without an image (reports, structure sets, an index),
-    are passed over.
-    """
-    # A warning would quote the value it complains about, which may be a name.
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    slices = []
-    for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=HEADER_TAGS)
-            except InvalidDicomError:
-                continue
-        if "Rows" in header:
-            slices.append(Slice(path, header))
-    return slices
-
-
-def stack_slices(series: str, slices: Sequence[Slice]) -> Stack:
-    """Order a series' slices by position and check that they make one CT volume.
-
-    Repeated copies of a slice and localizer images are left out and counted. Raises InputError for
-    a folder without DICOM images, more than one series, another modality, multi-frame objects,
-    slices of different size or orientation, several slices at one position, a gap above 1.5 times
-    the median spacing (a missing slice), or uneven spacing of tilted slices.
+    `accept` are words of `vocabulary.Accepted`. Raises InputError, one sentence, for whatever is
+    not certainly one CT volume in Hounsfield units.
     """
     what = f"series {series}"
-    _check_one_ct_series(what, slices)
-    distinct = {one.identity: one for one in slices}
-    planar = [s for s in distinct.values() if "LOCALIZER" not in s.header.get("ImageType", [])]
-    dropped = {
-        "Repeated copies": len(slices) - len(distinct),
-        "Localizers": len(distinct) - len(planar),
-    }
-    _check_same_plane(what, planar)
-    header = planar[0].header
-    along_row, along_column = np.reshape(
-        np.array(header.ImageOrientationPatient, dtype=float), (2, 3)
-    )
-    normal = np.cross(along_row, along_column)
-    ordered = sorted(planar, key=lambda s: float(s.position @ normal))
-    places = np.array([s.position for s in ordered])
-    depths = places @ normal
-    spacing = _check_gaps(what, np.diff(depths))
-    step = (places[-1] - places[0]) / (len(ordered) - 1)
-    offsets = np.abs(depths - np.linspace(depths[0], depths[-1], len(depths)))
-    offset = float(offsets.max())
-    uneven = offset > max(EVEN_SPACING_MM, EVEN_SPACING_FRACTION * spacing)
-    tilt = float(np.degrees(np.arccos(np.clip(step @ normal / np.linalg.norm(step), -1, 1))))
-    tilt = tilt if tilt > TILT_DEGREES else 0.0
-    if uneven and tilt:
-        raise InputError(
-            f"{what}: its slices are tilted by {tilt:.1f} degrees and unevenly spaced (by up to "
-            f"{offset:.2f} mm); reconstruct the series with even spacing."
-        )
-    row_spacing, column_spacing = (float(v) for v in header.PixelSpacing)
-    lps = np.eye(4)
-    lps[:3, 0] = along_row * column_spacing
-    lps[:3, 1] = along_column * row_spacing
-    lps[:3, 2] = step if tilt else normal * float(step @ normal)
-    lps[:3, 3] = places[0]
-    return Stack(tuple(ordered), RAS_FROM_LPS @ lps, offset, uneven, tilt, dropped)
-
-
-def _check_one_ct_series(what: str, slices: Sequence[Slice]) -> None:
-    if not slices:
-        raise InputError(
-            f"{what}: its folder holds no readable DICOM image; check the column image, and "
-            "whether the copy is complete."
-        )
-    found = {str(s.header.get("SeriesInstanceUID", "")) for s in slices}
-    modalities = sorted({str(s.header.get("Modality", "unknown")) for s in slices})
-    if len(found) > 1:
-        raise InputError(
-            f"{what}: its folder holds {len(found)} DICOM series ({', '.join(modalities)}); give "
-            "each series a folder of its own and name that folder in the column image."
-        )
-    if modalities != ["CT"]:
-        raise InputError(
-            f"{what}: its modality is {', '.join(modalities)}, not CT; name a CT series in the "
-            "column image."
-        )
-    if any(int(s.header.get("NumberOfFrames", 1) or 1) > 1 for s in slices):
-        raise InputError(
-            f"{what} is stored as enhanced multi-frame DICOM; export it as classic CT images, one "
-            "file a slice."
-        )
-
-
-def _check_same_plane(what: str, slices: Sequence[Slice]) -> None:
+    accept = set(accept)
+    told = passed_over(what, found, accept)
+    slices, left_out = select_slices(what, found.slices, found.total, accept)
+    check_geometry(what, slices, found.total)
+    decoder = Decoder()
+    slices, copies = without_copies(what, in_order(slices), decoder, found.total)
     if len(slices) < 2:
-        raise InputError(
-            f"{what} has {len(slices)} slice without localizers; a volume needs two or more: copy "
-            "the series again, or take it off the sheet."
-        )
-    needed = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
-    lacking = sum(any(not s.header.get(tag) for tag in needed) for s in slices)
-    if lacking:
-        raise InputError(
-            f"{what}: {lacking} of its {len(slices)} slices lack position, orientation or pixel "
-            "spacing, so that the volume cannot be placed; export the series again."
-        )
-    for tags, word in (
-        (("Rows", "Columns"), "size"),
-        (("PixelSpacing",), "pixel spacing"),
-        (("ImageOrientationPatient",), "orientation"),
-    ):
-        values = np.array(
-            [np.concatenate([np.atleast_1d(s.header[t].value) for t in tags]) for s in slices],
-            dtype=float,
-        )
-        if np.ptp(values, axis=0).max() > 1e-3:
-            raise InputError(
-                f"{what}: its slices differ in {word}; the folder mixes images that are no one "
-                "volume: export the series again, without reformats and secondary captures."
-            )
-
-
-def _check_gaps(what: str, gaps: np.ndarray) -> float:
-    """Return the median spacing (mm) of slices in order; refuse shared positions, large gaps."""
-    spacing = float(np.median(gaps))
-    shared = int(np.count_nonzero(gaps < 0.01))
-    if shared:
-        raise InputError(
-            f"{what}: {shared + 1} or more of its {len(gaps) + 1} slices share a position; the "
-            "folder holds several acquisitions or phases of one series: keep the slices of one."
-        )
-    wide = gaps[gaps > MISSING_SLICE_GAP * spacing]
-    if len(wide):
-        raise InputError(
-            f"{what}: {len(wide)} of its {len(gaps)} gaps between slices are wider than "
-            f"{MISSING_SLICE_GAP} times the median of {spacing:g} mm (the widest is {wide.max():g} "
-            "mm), so slices are missing; copy the series again."
-        )
-    return spacing
-
-
-def acquisition_of(slices: Sequence[Slice]) -> dict:
-    """Return what headers say about the acquisition and not about the patient; None where unknown.
-
-    Numbers that change from slice to slice (tube current with dose modulation) are given as their
-    median. `slice_thickness_mm` is the header's and need not be the spacing. Without slices, as for
-    a NIfTI file, every field is None.
-    """
-    headers = [s.header for s in slices]
-    first = headers[0] if headers else pydicom.Dataset()
-    return {
-        "manufacturer": _text(first, "Manufacturer"),
-        "model": _text(first, "ManufacturerModelName"),
-        "kvp": _median(headers, "KVP"),
-        "tube_current_ma": _median(headers, "XRayTubeCurrent"),
-        "exposure_mas": _median(headers, "Exposure"),
-        "kernel": _text(first, "ConvolutionKernel"),
-        "slice_thickness_mm": _median(headers, "SliceThickness"),
-        "contrast_agent": _text(first, "ContrastBolusAgent"),
-        "body_part": _text(first, "BodyPartExamined"),
-    }
-
-
-def _text(header: pydicom.Dataset, tag: str) -> str | None:
-    value = header.get(tag)
-    if isinstance(value, pydicom.multival.MultiValue):
-        value = "\\".join(str(part) for part in value if str(part).strip())
-    return str(value).strip() or None if value is not None else None
-
-
-def _median(headers: Sequence[pydicom.Dataset], tag: str) -> float | None:
-    values = [float(h[tag].value) for h in headers if h.get(tag) not in (None, "")]
-    return round(float(np.median(values)), 4) if values else None
-
-
-def find_dcm2niix() -> str:
-    """Return the path of dcm2niix: beside this Python, or else on the PATH."""
-    found = shutil.which("dcm2niix", path=str(Path(sys.executable).parent)) or shutil.which(
-        "dcm2niix"
-    )
-    if found is None:
-        raise InputError(
-            "dcm2niix is not installed; run `make setup`, or start Snakemake with --sdm conda."
-        )
-    return found
-
-
-def convert(series: str, stack: Stack, log: logging.Logger) -> tuple[Volume, str]:
-    """Convert a checked series by dcm2niix; give its volume and how it was resampled.
-
-    `resampled` is "" for the slices as they are, "even_spacing" for dcm2niix' interpolated output
-    (`_Eq`) where the spacing is uneven, "gantry_tilt" where tilted slices were moved into line.
-    The slices are linked into a scratch folder under running numbers, so that dcm2niix' messages,
-    which go to the log, name nothing from the archive. Raises InputError if it fails.
-    """
+        check_geometry(what, slices, found.total)
+    stack = stack_slices(what, slices)
+    log.info("%d slices make one stack", len(stack.slices))
+    volume = decoded(what, stack, decoder, found.total)
     with tempfile.TemporaryDirectory(prefix="livermet_") as scratch:
-        slices, made = Path(scratch, "slices"), Path(scratch, "made")
-        slices.mkdir()
-        made.mkdir()
-        for number, one in enumerate(stack.slices):
-            os.symlink(one.path.resolve(), slices / f"{number:05d}.dcm")
-        # -g i: without the user's own defaults; -b n: no sidecar, which would carry identifiers.
-        options = ["-g", "i", "-b", "n", "-z", "n", "-f", "volume", "-o", str(made)]
-        command = [find_dcm2niix(), *options, str(slices)]
-        ran = subprocess.run(command, capture_output=True, text=True, errors="replace")
-        told = (ran.stdout + ran.stderr).replace(scratch, "scratch")
-        log.info("dcm2niix ended with exit code %d:\n%s", ran.returncode, told.strip())
-        outputs = sorted(path.name for path in made.glob("*.nii"))
-        kind = r"volume_Eq(_\d+)?\.nii" if stack.uneven else r"volume\.nii"
-        chosen = [name for name in outputs if re.fullmatch(kind, name)]
-        if ran.returncode != 0 or len(chosen) != 1:
-            said = re.findall(r"(?:Error|Warning): (.*)", told)
-            raise InputError(
-                f"series {series}: dcm2niix could not convert its {len(stack.slices)} slices (exit "
-                f"code {ran.returncode}, {len(outputs)} volumes, last message: "
-                f"{said[-1] if said else 'none'}); a slice may be cut short or damaged: copy the "
-                "series again."
-            )
-        image: Any = nib.load(made / chosen[0])
-        volume = Volume(
-            np.array(image.dataobj.get_unscaled()),
-            np.array(image.affine, dtype=float),
-            float(image.dataobj.slope),
-            float(image.dataobj.inter),
+        proven, unproven = prove(
+            what,
+            stack.slices,
+            lambda k: exact(volume, k).T,
+            SecondReader(Path(scratch)).read,
+            found.total,
+            Accepted.INCOMPLETE in accept,
         )
-    if stack.uneven:
-        return volume, "even_spacing"
-    volume = _placed(series, volume, stack)
-    if stack.tilt_degrees:
-        return straightened(volume), "gantry_tilt"
-    return volume, ""
+    log.info("%d slices were read again by GDCM and are the same", proven)
+    lost = lost_values(what, stack.slices, volume.values, found.total, accept)
+    volume, resampled = laid_out(volume, stack)
+    warnings = [*told, *left_out, *copies, *stack.warnings, *unproven, *lost]
+    return Converted(
+        volume,
+        stack,
+        resampled,
+        proven,
+        found.total - len({s.path for s in stack.slices}),
+        tuple(warnings + unrecorded(stack.slices)),
+    )
 
 
-def _placed(series: str, volume: Volume, stack: Stack) -> Volume:
-    """Lay dcm2niix' values on the affine of the slices' own positions, both in canonical order."""
-    turned = canonical(volume)
-    placed = canonical(Volume(np.broadcast_to(np.int8(0), stack.shape), stack.affine))
-    if turned.values.shape != placed.values.shape or not np.allclose(
-        turned.affine[:3, :2], placed.affine[:3, :2], atol=1e-3
-    ):
+def passed_over(what: str, found: Found, accept: set[str]) -> list[str]:
+    """Say which files are no slices; refuse what may be the rest of a copy that broke off."""
+    lost = found.lost()
+    if (lost or found.blocked) and Accepted.INCOMPLETE not in accept:
+        parts = [
+            f"{files(found.passed_over[reason], found.total)} "
+            f"{'is' if len(found.passed_over[reason]) == 1 else 'are'} {reason}".replace(
+                "are cannot", "cannot"
+            ).replace("is cannot", "cannot")
+            for reason in LOST
+            if reason in found.passed_over
+        ]
+        if found.blocked:
+            parts.append(f"{found.blocked} of its folders cannot be opened")
         raise InputError(
-            f"series {series}: dcm2niix made {describe_grid(turned.values.shape, turned.affine)} "
-            f"where the headers give {describe_grid(placed.values.shape, placed.affine)}; the "
-            "folder mixes images: export the series again."
+            f"{what}: {'; '.join(parts)}, so that slices may be missing; copy the series again, or "
+            f"remove what is no slice, or add {Accepted.INCOMPLETE} to the config key ingest.accept"
+            " to go on without."
         )
-    return Volume(turned.values, placed.affine, turned.slope, turned.intercept)
+    told = [
+        f"Passed over, {reason}: {files(numbers, found.total)}."
+        for reason, numbers in found.passed_over.items()
+    ]
+    if found.blocked:
+        told.append(f"Passed over: {found.blocked} folders that cannot be opened.")
+    return told
 
 
-def straightened(volume: Volume) -> Volume:
-    """Resample slices of a tilted gantry, each within its own plane, to a grid at right angles.
+def without_copies(
+    what: str, ordered: Sequence[Slice], decoder: Decoder, total: int
+) -> tuple[list[Slice], list[str]]:
+    """Leave out repeated copies: slices of one place, of the same identity and values.
 
-    `volume` is canonical and its affine sheared along the third axis. Linear interpolation; what
-    no slice covers is -1024 HU. The values become float32 Hounsfield units.
+    Slices of the same values under two identities are copies too where their headers tell the same
+    acquisition. Slices of one place with other values stay, to be refused with the rest of their
+    acquisition; where they have the same identity, they are refused here.
     """
-    exact = volume.values.astype(np.float32) * np.float32(volume.slope) + np.float32(
-        volume.intercept
+    gone: set[int] = set()
+    for group in shared_places(ordered):
+        kept: list[tuple[Slice, np.ndarray]] = []
+        for one in group:
+            values = _stored(what, one, decoder, total)
+            same = [first for first, other in kept if _same(first, other, one, values)]
+            if same:
+                gone.add(id(one))
+                continue
+            named = [f for f, _ in kept if f.frame is None and _identity(f) == _identity(one) != ""]
+            if named:
+                raise InputError(
+                    f"{what}: {files([named[0].number, one.number], total)} have one "
+                    "SOPInstanceUID and other values; keep the right one of the two."
+                )
+            kept.append((one, values))
+    slices = [s for s in ordered if id(s) not in gone]
+    numbers = [s.number for s in ordered if id(s) in gone]
+    if not gone:
+        return slices, []
+    return slices, [f"Repeated copies left out: {len(gone)} ({files(numbers, total)})."]
+
+
+def _identity(one: Slice) -> str:
+    return one.text("SOPInstanceUID")
+
+
+def _same(first: Slice, values: np.ndarray, other: Slice, others: np.ndarray) -> bool:
+    if _identity(first) != _identity(other) or not _identity(first):
+        labels = [[s.text(tag) for tag in ACQUISITIONS] for s in (first, other)]
+        if labels[0] != labels[1] or not any(labels[0]):
+            return False
+    return _rescale(first) == _rescale(other) and np.array_equal(values, others)
+
+
+def _rescale(one: Slice) -> tuple[float, float]:
+    slope, intercept = one.value("RescaleSlope"), one.value("RescaleIntercept")
+    if not slope or intercept is None:
+        # Accepted as no_rescale, or else refused before.
+        return 1.0, 0.0
+    return slope, intercept
+
+
+def _stored(what: str, one: Slice, decoder: Decoder, total: int) -> np.ndarray:
+    try:
+        return decoder.stored(one)
+    except UndecodableError as error:
+        raise InputError(
+            f"{what}: {files([one.number], total)} {error}; copy the series again, or export it "
+            "uncompressed."
+        ) from None
+
+
+def decoded(what: str, stack: Stack, decoder: Decoder, total: int) -> Volume:
+    """Decode the slices of a stack: (column, row, slice) on its affine.
+
+    Stored values with one rescale for all, where all slices have the same; otherwise Hounsfield
+    units as float32. Raises InputError for a slice that cannot be decoded.
+    """
+    rescales = {_rescale(s) for s in stack.slices}
+    values: np.ndarray | None = None
+    for k, one in enumerate(stack.slices):
+        stored = _stored(what, one, decoder, total)
+        if len(rescales) > 1:
+            slope, intercept = _rescale(one)
+            stored = (stored * np.float64(slope) + intercept).astype(np.float32)
+        if values is None:
+            values = np.empty(stack.shape, dtype=stored.dtype, order="F")
+        elif values.dtype != stored.dtype:
+            kind = np.promote_types(values.dtype, stored.dtype)
+            if values.dtype != kind:
+                values = values.astype(kind)
+        values[:, :, k] = stored.T
+    assert values is not None, "a stack has slices"
+    slope, intercept = rescales.pop() if len(rescales) == 1 else (1.0, 0.0)
+    return Volume(values, stack.affine, slope, intercept)
+
+
+def exact(volume: Volume, k: int) -> np.ndarray:
+    """Return the Hounsfield units of a slice, (column, row)."""
+    return volume.values[:, :, k] * np.float64(volume.slope) + volume.intercept
+
+
+def lost_values(
+    what: str, slices: Sequence[Slice], values: np.ndarray, total: int, accept: set[str]
+) -> list[str]:
+    """Refuse slices that lost values in a copy, and say which may have (`livermet.ingest.losses`).
+
+    `values` are (column, row, slice).
+    """
+
+    def named(places: Sequence[int]) -> str:
+        return files((slices[k].number for k in places), total)
+
+    between, outermost = cut_slices(values)
+    cut = (
+        f"one value alone fills the end of {named(between)}, unlike the slices beside"
+        if between
+        else ""
     )
-    sheared = image_of(exact, volume.affine)
-    axes = volume.affine[:3, :3] / volume.spacing
-    normal = np.cross(axes[:, 0], axes[:, 1])
-    normal *= np.sign(normal @ axes[:, 2])
-    step = volume.affine[:3, 2]
-    slide = np.array([step @ axes[:, 0], step @ axes[:, 1]]) / volume.spacing[:2]
-    last = volume.values.shape[2] - 1
-    low = np.floor(np.minimum(0, slide * last)).astype(int)
-    high = np.ceil(np.maximum(0, slide * last)).astype(int)
-    straight = np.eye(4)
-    straight[:3, :2] = volume.affine[:3, :2]
-    straight[:3, 2] = normal * (step @ normal)
-    straight[:3, 3] = volume.affine[:3, 3] + volume.affine[:3, :2] @ low
-    shape = (*(np.array(volume.values.shape[:2]) + high - low).tolist(), last + 1)
-    grid = image_of(np.zeros((1, 1, 1), dtype=np.float32), straight)
-    made = sitk.Resample(
-        sheared,
-        [int(n) for n in shape],
-        sitk.Transform(),
-        sitk.sitkLinear,
-        grid.GetOrigin(),
-        grid.GetSpacing(),
-        grid.GetDirection(),
-        float(AIR_HU),
-    )
-    return Volume(sitk.GetArrayFromImage(made).transpose(2, 1, 0), affine_of(made))
+    if cut and Accepted.INCOMPLETE not in accept:
+        raise InputError(
+            f"{what}: {cut}, so that values were lost in a copy; copy the series again, or add "
+            f"{Accepted.INCOMPLETE} to the config key ingest.accept to go on without."
+        )
+    told = [f"{cut[0].upper()}{cut[1:]}; values were lost."] if cut else []
+    if outermost:
+        told.append(
+            f"One value alone fills the end of {named(outermost)}, the outermost slices; values "
+            "may be lost."
+        )
+    if repeated := repeated_slices(values):
+        told.append(
+            f"Slices repeat the one before them, value for value ({named(repeated)}); the slices "
+            "that belong there may be lost."
+        )
+    return told
+
+
+def laid_out(volume: Volume, stack: Stack) -> tuple[Volume, str]:
+    """Move slices in their planes, and interpolate between them, where they do not lie evenly."""
+    done = []
+    if stack.is_moved:
+        volume = moved_in_plane(volume, stack.sideways)
+        done.append("gantry_tilt" if stack.tilt_degrees else "moved_slices")
+    if stack.uneven:
+        volume = evenly_spaced(volume, stack.depths, stack.spacing)
+        done.append("even_spacing")
+    return volume, " and ".join(done)
+
+
+def unrecorded(slices: Sequence[Slice]) -> list[str]:
+    """Name the fields that are only recorded and that cannot be read: they stay unknown."""
+    told = []
+    for tag in (*RECORDED_NUMBERS, *RECORDED_TEXTS):
+        count = sum(tag in s.malformed for s in slices)
+        if count:
+            told.append(
+                f"{tag} of {count} slices cannot be read, or names the patient, and was left out "
+                "of the record."
+            )
+    return told
 
 
 def stack_warnings(stack: Stack, acquisition: dict) -> list[str]:
-    """Say in sentences what was unusual about a series' slices and what was done about it."""
-    spacing = float(np.linalg.norm(stack.affine[:3, 2]))
-    told = [f"{reason} left out: {n}." for reason, n in stack.dropped.items() if n]
-    if stack.uneven:
-        told.append(
-            f"Slices lie up to {stack.offset_mm:.2f} mm from even spacing; the volume was "
-            "interpolated to even spacing by dcm2niix."
-        )
-    if stack.tilt_degrees:
-        told.append(
-            f"The gantry was tilted by {stack.tilt_degrees:.1f} degrees; the slices were resampled "
-            "to a grid at right angles."
-        )
+    """Say in sentences what is unusual about how the slices of a series cover the body."""
+    spacing = stack.spacing
+    told = []
     thickness = acquisition["slice_thickness_mm"]
     if thickness and spacing > 1.05 * thickness:
         told.append(f"Slices of {thickness:g} mm every {spacing:g} mm leave gaps between them.")

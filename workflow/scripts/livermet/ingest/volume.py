@@ -7,18 +7,31 @@ patient's right, y to the front, z to the head. Images that leave this module ar
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
 from livermet.errors import InputError
+from livermet.formats import format_of
+
+if TYPE_CHECKING:
+    from livermet.ingest.masks import Segments
 
 AIR_HU = -1024
+# Beside the one, nothing of a body and no padding is below the other.
+DENSE_HU, TURNED_HU = 700, -1500
+# Most scanners cut values off at 3071 HU; those of an extended range write more for metal.
+METAL_HU = 8000
 # Headers that round the spacing to 1e-4 mm or so move the far corner of a scan by less than this.
 CORNER_TOLERANCE_MM = 0.1
 USUAL_SPACING_MM = (0.2, 10.0)
+POSSIBLE_SPACING_MM = (0.01, 100.0)
+# Of a file that goes on behind its values, with other bytes than zeros.
+MORE_VALUES = (
+    "holds more values than its header tells, so that its size is not certain; export it again."
+)
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -38,78 +51,46 @@ class Volume:
         return np.linalg.norm(self.affine[:3, :3], axis=0)
 
 
-def read_volume(path: str | Path, what: str) -> Volume:
-    """Read a volume from NIfTI, or from NRRD and whatever else SimpleITK reads.
+def read_volume(path: str | Path, what: str) -> "Volume | Segments":
+    """Read a volume from NIfTI, NRRD or MetaImage; of a DICOM mask give its segments.
 
     `what` names the file in errors ("series a1: its CT"), so that no path of an archive is told.
-    Raises InputError for a file that cannot be read, is not three-dimensional, or whose header
-    gives no orientation, a spacing that is not positive, or sheared axes.
+    Axes may be sheared: masks of tilted slices are, and `canonical_ct` refuses it of a CT. Raises
+    InputError for a file that cannot be read or is damaged (compressed data are read to the end of
+    their checksum), that is not three-dimensional, or whose header gives no orientation or a
+    spacing that is not positive.
     """
-    if str(path).endswith((".nii", ".nii.gz")):
-        volume = _read_nifti(path, what)
+    # Here, since these modules make volumes.
+    from livermet.ingest.folders import read_dicom_mask
+    from livermet.ingest.itk import read_itk
+    from livermet.ingest.nifti import read_nifti
+
+    source_format = format_of(Path(path).name)
+    if source_format is None or Path(path).is_dir():
+        return read_dicom_mask(Path(path), what)
+    if source_format == "nifti":
+        volume: Volume | Segments = read_nifti(Path(path), what)
     else:
-        volume = _read_other(path, what)
-    _check_grid(volume.values.shape, volume.affine, what)
-    return replace(volume, warnings=volume.warnings + tuple(_spacing_warnings(volume)))
+        volume = read_itk(Path(path), what)
+    if isinstance(volume, Volume):
+        _check_grid(volume.values.shape, volume.affine, what)
+        volume = replace(volume, warnings=volume.warnings + tuple(_spacing_warnings(volume)))
+    return volume
 
 
-def _read_nifti(path: str | Path, what: str) -> Volume:
-    try:
-        image: Any = nib.load(path)
-        values = np.asanyarray(image.dataobj.get_unscaled())
-    except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
-        raise InputError(
-            f"{what} cannot be read as NIfTI ({type(error).__name__}); the file may be cut short: "
-            "copy or export it again."
-        ) from error
-    warnings = _orientation_warnings(image.header, image.shape, what)
-    return Volume(
-        _three_dimensional(values, what),
-        np.array(image.affine, dtype=float),
-        float(image.dataobj.slope),
-        float(image.dataobj.inter),
-        tuple(warnings),
-    )
-
-
-def _read_other(path: str | Path, what: str) -> Volume:
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise InputError(
-            f"{what} cannot be read as a volume; give NIfTI (.nii, .nii.gz), NRRD, or a folder of "
-            "DICOM slices."
-        ) from error
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise InputError(
-            f"{what} is not one three-dimensional volume; export the series as one volume."
-        )
-    return Volume(sitk.GetArrayFromImage(image).transpose(2, 1, 0), affine_of(image))
-
-
-def _three_dimensional(values: np.ndarray, what: str) -> np.ndarray:
-    """Drop trailing axes of length 1; refuse anything else that is not three-dimensional."""
-    if values.ndim < 3 or any(length != 1 for length in values.shape[3:]) or values.dtype.names:
+def three_dimensional(values: np.ndarray, what: str) -> np.ndarray:
+    """Drop trailing axes of length 1; refuse what is not one volume of numbers."""
+    if values.ndim < 3 or any(length != 1 for length in values.shape[3:]):
         raise InputError(
             f"{what} is not one three-dimensional volume (its shape is {values.shape}); export "
             "the series as one volume."
         )
-    return values.reshape(values.shape[:3])
-
-
-def _orientation_warnings(header, shape: Sequence[int], what: str) -> list[str]:
-    qform, sform = header.get_qform(coded=True)[0], header.get_sform(coded=True)[0]
-    if qform is None and sform is None:
+    if values.dtype.kind not in "iuf" or not values.size:
         raise InputError(
-            f"{what} says nothing about its orientation (qform and sform codes are 0), so left "
-            "and right are unknown; export it again with an orientation."
+            f"{what} holds no plain numbers (colours, complex numbers, or no voxel at all), so it "
+            "is not one three-dimensional volume; export the series as one volume of numbers."
         )
-    if qform is None or sform is None:
-        return []
-    apart = _corners_apart(shape, qform, sform)
-    if apart <= CORNER_TOLERANCE_MM:
-        return []
-    return [f"qform and sform differ by up to {apart:.3g} mm; the sform was used."]
+    return values.reshape(values.shape[:3])
 
 
 def _check_grid(shape: Sequence[int], affine: np.ndarray, what: str) -> None:
@@ -119,12 +100,41 @@ def _check_grid(shape: Sequence[int], affine: np.ndarray, what: str) -> None:
             f"{what} has a voxel spacing of {_mm(spacing)} mm; a spacing must be positive: export "
             "it again."
         )
-    sheared = _corners_apart(shape, affine, orthonormal(affine))
-    if sheared > CORNER_TOLERANCE_MM:
+
+
+def is_sheared(shape: Sequence[int], affine: np.ndarray) -> bool:
+    """Tell whether axes are not at right angles, by more than headers round."""
+    return _sheared_mm(shape, affine) > CORNER_TOLERANCE_MM
+
+
+def _sheared_mm(shape: Sequence[int], affine: np.ndarray) -> float:
+    return corners_apart(shape, affine, orthonormal(affine))
+
+
+def _check_ct(volume: "Volume | Segments", what: str) -> Volume:
+    if not isinstance(volume, Volume):
         raise InputError(
-            f"{what} has axes that are not at right angles (its corners lie {sheared:.3g} mm off); "
-            "resample it to an orthogonal grid."
+            f"{what} is a mask and no image; name the CT in the column image, and masks in "
+            "reference or liver_mask."
         )
+    if is_sheared(volume.values.shape, volume.affine):
+        raise InputError(
+            f"{what} has axes that are not at right angles (its corners lie "
+            f"{_sheared_mm(volume.values.shape, volume.affine):.3g} mm off); resample it to an "
+            "orthogonal grid, or name the folder of its DICOM slices."
+        )
+    low, high = POSSIBLE_SPACING_MM
+    if (volume.spacing < low).any() or (volume.spacing > high).any():
+        raise InputError(
+            f"{what} has a voxel spacing of {_mm(volume.spacing)} mm, which no CT has; its header "
+            "is damaged, or in other units: export it again."
+        )
+    if min(volume.values.shape) < 2:
+        raise InputError(
+            f"{what} is one voxel thick ({describe_grid(volume.values.shape, volume.affine)}); a "
+            "volume needs two slices or more: export the whole series."
+        )
+    return volume
 
 
 def _spacing_warnings(volume: Volume) -> list[str]:
@@ -170,8 +180,8 @@ def canonical(volume: Volume) -> Volume:
     return replace(volume, values=values, affine=volume.affine @ back)
 
 
-def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict]:
-    """Return whole Hounsfield units (int16, x, y, z) and what was done to get them.
+def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict, list[str]]:
+    """Return whole Hounsfield units (int16, x, y, z), what was done to get them, and warnings.
 
     Fractions are rounded to the nearest whole unit; everything below -1024 (padding outside the
     field of view, -3024 on some scanners) becomes -1024. The record counts both: `rounded_voxels`,
@@ -179,7 +189,7 @@ def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict]:
     that are not finite or do not fit 16 bits.
     """
     units = np.empty(volume.values.shape, dtype=np.int16)
-    rounded = padding = 0
+    rounded = padding = turned = 0
     for z in range(volume.values.shape[2]):
         exact = volume.values[:, :, z] * np.float64(volume.slope) + volume.intercept
         if not np.isfinite(exact).all():
@@ -191,10 +201,12 @@ def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict]:
         # float32 holds 0.1 HU steps to about 1e-5 HU.
         rounded += int(np.count_nonzero(np.abs(exact - whole) > 1e-4))
         padding += int(np.count_nonzero(whole < AIR_HU))
+        turned += _turned_over(whole)
         if whole.max() > np.iinfo(np.int16).max:
             raise InputError(
-                f"{what} holds a value of {whole.max():g}, far above any Hounsfield unit; export "
-                "it in Hounsfield units."
+                f"{what} holds a value of {whole.max():g}, far above any Hounsfield unit: its "
+                "header tells a wrong sign or rescale, or it is no CT; export it in Hounsfield "
+                "units."
             )
         units[:, :, z] = np.maximum(whole, AIR_HU)
     record = {
@@ -203,35 +215,64 @@ def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict]:
         "minimum_hu": int(units.min()),
         "maximum_hu": int(units.max()),
     }
-    return units, record
+    _refuse_mask(units, what)
+    told = hounsfield_warnings(record["minimum_hu"], record["maximum_hu"])
+    if turned:
+        told.append(
+            f"{turned} voxels far below -1024 HU touch bone or metal; the header may tell a wrong "
+            "sign or number of bits."
+        )
+    return units, record, told
+
+
+def _refuse_mask(units: np.ndarray, what: str) -> None:
+    if units.max() > units.min() >= 0 and np.count_nonzero(units == 0) > units.size / 2:
+        raise InputError(
+            f"{what} is 0 in most voxels and never below, as a mask is and no CT in Hounsfield "
+            "units; name the CT in the column image."
+        )
+
+
+def _turned_over(units: np.ndarray) -> int:
+    """Count voxels (x, y) far below air beside dense ones: a wrong sign turns the densest over."""
+    dense, low = units > DENSE_HU, units < TURNED_HU
+    if not dense.any() or not low.any():
+        return 0
+    beside = 0
+    for one, other in ((dense, low), (low, dense)):
+        beside += int(np.count_nonzero(one[1:] & other[:-1]))
+        beside += int(np.count_nonzero(one[:, 1:] & other[:, :-1]))
+    return beside
 
 
 def hounsfield_warnings(minimum: int, maximum: int) -> list[str]:
     """Say where the range of values is not that of a body in Hounsfield units."""
+    if minimum == maximum:
+        return [f"All values are {minimum} HU; values are lost, or these are no HU."]
     if minimum >= -200:
         return [f"No value lies below {minimum} HU: there is no air, or these are no HU."]
     if maximum <= 100:
         return [f"No value lies above {maximum} HU: there is no bone, or these are no HU."]
+    if maximum > METAL_HU:
+        return [f"The highest value is {maximum} HU: there is metal, or these are no HU."]
     return []
 
 
-def canonical_ct(volume: Volume, what: str) -> tuple[sitk.Image, dict]:
+def canonical_ct(volume: "Volume | Segments", what: str) -> tuple[sitk.Image, dict]:
     """Make the CT that every later stage reads (int16 HU, RAS+, >= -1024) and its quality record.
 
     The record holds `slices` and `coverage_mm` (slices times their spacing) along the axis closest
-    to head-feet, the counts of `hounsfield`, and `warnings`, a list of sentences.
+    to head-feet, the counts of `hounsfield`, and `warnings`, a list of sentences. Raises InputError
+    for a mask, sheared axes, a single slice, and what `hounsfield` refuses.
     """
-    volume = canonical(volume)
-    units, record = hounsfield(volume, what)
+    volume = canonical(_check_ct(volume, what))
+    units, record, told = hounsfield(volume, what)
     image = image_of(units, orthonormal(volume.affine))
     slices, step = units.shape[2], float(volume.spacing[2])
     record |= {
         "slices": slices,
         "coverage_mm": round(slices * step, 3),
-        "warnings": [
-            *volume.warnings,
-            *hounsfield_warnings(record["minimum_hu"], record["maximum_hu"]),
-        ],
+        "warnings": [*volume.warnings, *told],
     }
     return image, record
 
@@ -280,7 +321,7 @@ def grid_difference(
     (ct_shape, ct_affine), (shape, affine) = ct_grid, grid
     if tuple(ct_shape) != tuple(shape):
         return f"{describe_grid(ct_shape, ct_affine)} against {describe_grid(shape, affine)}"
-    apart = _corners_apart(shape, ct_affine, affine)
+    apart = corners_apart(shape, ct_affine, affine)
     if apart <= CORNER_TOLERANCE_MM:
         return ""
     return (
@@ -289,7 +330,7 @@ def grid_difference(
     )
 
 
-def _corners_apart(shape: Sequence[int], affine: np.ndarray, other: np.ndarray) -> float:
+def corners_apart(shape: Sequence[int], affine: np.ndarray, other: np.ndarray) -> float:
     """Largest distance in mm between the eight corner voxels of two grids of one size."""
     last = np.asarray(shape[:3]) - 1
     corners = np.array([[*(last * [i, j, k]), 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)])

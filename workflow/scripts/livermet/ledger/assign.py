@@ -8,7 +8,7 @@ from livermet.cohort.matching import match_samples, patient_strata
 from livermet.errors import stop_on
 from livermet.ingest.volume import header_grid_difference
 from livermet.ledger.tables import Rules, assign, read_ledger, write_ledger
-from livermet.sheets import read_molecular, read_series
+from livermet.sheets import read_series, read_sheets
 
 
 def rules_of(config: dict) -> Rules:
@@ -31,8 +31,10 @@ def rules_of(config: dict) -> Rules:
 def assign_from_config(config: dict) -> str:
     """Read a study's sheets and ledger, write the ledger with what is new; say what was added."""
     rules = rules_of(config)
-    series = read_series(config["sheets"]["series"], config["cohorts"].values())
-    molecular = read_molecular(config["sheets"]["molecular"])
+    sheets = config["sheets"]
+    series, molecular, _ = read_sheets(
+        sheets["series"], sheets["molecular"], config["cohorts"].values()
+    )
     target = series[series["cohort"] == config["cohorts"]["target"]]
     matched = match_samples(
         target,

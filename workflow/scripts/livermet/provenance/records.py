@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from livermet.files import write_json
+from livermet.listing import list_files
 from livermet.provenance.code import KNOWN_LOGIC, Logic, file_checksum
 
 HINTS = Path(".snakemake/livermet")
 VERIFIED = HINTS / "verified.json"
 LOGIC = HINTS / "logic.json"
-# Snakemake writes it into folders that are outputs, after the job.
-TIMESTAMP = ".snakemake_timestamp"
 # The param that names what a job makes series by series.
 BY_SERIES = "by_series"
 # The params that name all that decides a network's weights, and what was planned for it. They alone
@@ -114,21 +113,34 @@ def stamp_of(path: str | Path) -> str | None:
         return None
     if not os.path.isdir(path):
         return f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns}"
-    rows = (f"{name}\t{stamp_of(file)}" for name, file in _files_below(path))
-    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+    return _digest_of((name, str(stamp_of(file))) for name, file in _files_below(path))
 
 
 def checksum_of(path: str | Path) -> str | None:
     """Return the SHA-256 of a file, or one made of the names and contents of a folder's files."""
     if os.path.isdir(path):
-        rows = (f"{name}\t{file_checksum(file)}" for name, file in _files_below(path))
-        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+        return _digest_of((name, _content_of(file)) for name, file in _files_below(path))
     return file_checksum(path) if os.path.exists(path) else None
 
 
 def _files_below(folder: str | Path) -> Iterable[tuple[str, Path]]:
-    files = (path for path in Path(folder).rglob("*") if path.is_file() and path.name != TIMESTAMP)
+    """List what ingest reads below a folder too: links to folders are followed."""
+    files = (path for path in list_files(folder).files if path.is_file())
     return sorted((str(path.relative_to(folder)), path) for path in files)
+
+
+def _content_of(path: Path) -> str:
+    """Return a file's checksum; ingest tells of a file that cannot be opened."""
+    try:
+        return file_checksum(path)
+    except PermissionError:
+        return "cannot be opened"
+
+
+def _digest_of(rows: Iterable[tuple[str, str]]) -> str:
+    # A file's name may hold bytes of another encoding than UTF-8; os.fsencode gives them back.
+    lines = [os.fsencode(name) + b"\t" + fact.encode() for name, fact in rows]
+    return hashlib.sha256(b"\n".join(lines)).hexdigest()
 
 
 class Checksums:
