@@ -33,6 +33,8 @@ SETTINGS = {
     "draws": 1000,
     "window_days": 92,
     "positive_above": 0.0,
+    "thresholds": {},
+    "scoring": None,
     "protocols": ["published", "corrected"],
     "aggregation": "volume_weighted_mean",
     "published_weights": "printed",

@@ -3,7 +3,7 @@
 Every problem of a sheet is told at once, each as one sentence that names the row.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +12,13 @@ from livermet.contracts import NUMBER, PATIENT, TEXT, Column, Contract
 from livermet.errors import InputError, stop_on
 
 MOST_MISSING = 20
+TREATMENT_LINE = Column(
+    "treatment_line",
+    TEXT,
+    "the treatment at that time, in words of your own, such as 1 and 2; a sample is matched only "
+    "with a CT of the same one",
+    missing="in all rows of a patient whose lines nobody has marked",
+)
 LESIONS_READ = ("present", "absent")
 # Words that table readers, ours and a user's, take for a missing value.
 MISSING_WORDS = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
@@ -68,6 +75,7 @@ SERIES_SHEET = Contract(
         ),
     ),
     key=("series",),
+    optional=(TREATMENT_LINE,),
 )
 MOLECULAR_SHEET = Contract(
     files=("molecular.tsv",),
@@ -80,7 +88,17 @@ MOLECULAR_SHEET = Contract(
             "score",
             NUMBER,
             "continuous molecular score; the class is positive above phenotype.positive_above",
+            missing="where molecular.assays computes it",
         ),
+    ),
+    optional=(
+        Column(
+            "sample",
+            TEXT,
+            "the sample's column in the table of expression that its score is computed from",
+            missing="where the score is given",
+        ),
+        TREATMENT_LINE,
     ),
 )
 
@@ -91,7 +109,7 @@ def read_series(path: str | Path, cohorts: Iterable[str]) -> pd.DataFrame:
     `cohorts` are the names that the config knows. Raises InputError listing every missing column,
     duplicate series, unknown cohort, unreadable date and patient that stands in two cohorts.
     """
-    table = _read_sheet(path, SERIES_SHEET.names)
+    table = _read_sheet(path, SERIES_SHEET)
     cohorts = [cohort for cohort in cohorts if cohort]
     problems = _rows_without(path, table, ["series", "patient", "study_date", "cohort", "image"])
     for column in ("series", "patient"):
@@ -125,12 +143,17 @@ def read_series(path: str | Path, cohorts: Iterable[str]) -> pd.DataFrame:
     return table.set_index("series", drop=False)
 
 
-def read_molecular(path: str | Path) -> pd.DataFrame:
-    """Read and check the sheet of molecular samples; scores are floats, dates are datetimes."""
-    table = _read_sheet(path, MOLECULAR_SHEET.names)
+def read_molecular(path: str | Path, computed: Collection[str] = ()) -> pd.DataFrame:
+    """Read and check the sheet of molecular samples; scores are floats, dates are datetimes.
+
+    `computed` are the sample types whose scores are computed from expression: their cells of
+    `score` are empty and come back as missing.
+    """
+    table = _read_sheet(path, MOLECULAR_SHEET, may_lack=["score"] if computed else [])
     problems = _rows_without(path, table, ["patient", "sample_date", "sample_type"])
     table["sample_date"], bad_dates = _dates(path, table, "sample_date")
-    table["score"], bad_scores = _numbers(path, table, "score", required=True)
+    given = ~table["sample_type"].isin(computed)
+    table["score"], bad_scores = _numbers(path, table, "score", required=given)
     stop_on(problems + bad_dates + bad_scores)
     return table
 
@@ -175,15 +198,18 @@ def missing_files(series: pd.DataFrame, data_root: str | Path) -> list[str]:
     return problems if more <= 0 else [*problems[:MOST_MISSING], f"{more} more are not there."]
 
 
-def _read_sheet(path: str | Path, columns: list[str]) -> pd.DataFrame:
+def _read_sheet(path: str | Path, sheet: Contract, may_lack: Collection[str] = ()) -> pd.DataFrame:
+    columns, optional = sheet.names, [column.name for column in sheet.optional]
     try:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     except FileNotFoundError:
         raise InputError(_missing_sheet(path, columns)) from None
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a tab-separated table: {error}.") from None
+    for column in set(may_lack) - set(table.columns):
+        table[column] = ""
     missing = [column for column in columns if column not in table.columns]
-    unknown = [column for column in table.columns if column not in columns]
+    unknown = [column for column in table.columns if column not in columns + optional]
     stop_on(
         [
             f"{path} lacks the column '{column}'; its columns are {', '.join(columns)}."
@@ -195,6 +221,7 @@ def _read_sheet(path: str | Path, columns: list[str]) -> pd.DataFrame:
             for column in unknown
         ]
     )
+    columns = columns + [column for column in optional if column in table.columns]
     return table[columns].apply(lambda column: column.str.strip())
 
 
@@ -233,7 +260,7 @@ def _dates(path: str | Path, table: pd.DataFrame, column: str) -> tuple[pd.Serie
 
 
 def _numbers(
-    path: str | Path, table: pd.DataFrame, column: str, required: bool
+    path: str | Path, table: pd.DataFrame, column: str, required: bool | pd.Series
 ) -> tuple[pd.Series, list[str]]:
     numbers = pd.to_numeric(table[column], errors="coerce")
     numbers = numbers.where(numbers.abs() != float("inf"))

@@ -13,8 +13,16 @@ from typing import Any
 
 import pandas as pd
 
-from livermet.cohort.matching import match_samples, unusable_for_classes
+from livermet.cohort.assays import Scores, scores_of, told, without_files
+from livermet.cohort.from_expression import missing_tables, read_measures, wrong_samples
+from livermet.cohort.matching import (
+    TREATMENT,
+    match_samples,
+    unusable_for_classes,
+    wrong_treatments,
+)
 from livermet.errors import stop_on
+from livermet.ledger.scores import changed_settings, lacking_scores, with_frozen_scores
 from livermet.ledger.tables import Ledger, empty_ledger, lacking, read_ledger, unusable_sets
 from livermet.models import lineage, networks_of, training_role
 from livermet.monai.settings import VALIDATION_FOLD
@@ -136,6 +144,7 @@ class Study:
     def settings(self) -> dict:
         """Return the config without what is no part of a result, or what jobs may take."""
         kept = {key: value for key, value in self.config.items() if key not in NO_RESULT}
+        kept["molecular"] = without_files(self.config["molecular"])
         segmentation = self.config["segmentation"]
         networks = {
             key: {name: setting for name, setting in segmentation[key].items() if name != "jobs"}
@@ -211,6 +220,7 @@ class Study:
     def rows_to_match(self) -> list[dict]:
         """Return, of each series, what samples are matched by and the split is counted by."""
         columns = ["series", "patient", "study_date", "cohort", "reference", "lesions_read"]
+        columns += [TREATMENT] if TREATMENT in self.series else []
         rows = self.series.reindex(columns=columns).astype({"study_date": str})
         # Where a reference lies decides nothing.
         given = rows["reference"].where(rows["reference"] == "", "yes")
@@ -228,8 +238,37 @@ class Study:
             series,
             self.molecular,
             self.config["matching"]["window_days"],
-            self.config["phenotype"]["positive_above"],
+            self.scores.positive_above,
+            self.scores.thresholds,
         )
+
+    # Samples.
+
+    @cached_property
+    def scores(self) -> Scores:
+        """How the scores of samples come about."""
+        return scores_of(self.config)
+
+    def score_files(self, key: str) -> list[str]:
+        """List the files 'expression', 'reference' or 'aliases' of the assays that have one."""
+        return [one.files[key] for one in self.scores.computed if key in one.files]
+
+    def scores_told(self) -> dict:
+        """Return what the job that scores samples has to know, apart from files."""
+        return told(self.scores)
+
+    def frozen_scores(self) -> list[str]:
+        """List the ledger's table of the scores that are computed; none where all are given."""
+        if not self.scores.computed:
+            return []
+        return [f"{self.config['ledger']}/scores/{self.scores.frozen_as}.tsv"]
+
+    def rows_to_score(self) -> list[dict]:
+        """Return the samples whose scores are computed, each with its place in the sheet."""
+        assert self.molecular is not None, "only a study with samples scores some"
+        rows = self.molecular[self.molecular["sample_type"].isin(self.scores.computed_types)]
+        rows = rows.reindex(columns=["sample_type", "sample", "patient", "sample_date"])
+        return rows.astype(str).reset_index(names="place").to_dict("records")
 
     # Phantoms.
 
@@ -468,12 +507,19 @@ class Study:
         needed = self.needed_training_sets()
         return [
             *missing_files(raw, self.config["data_root"]),
+            *self._wrong_treatments(),
             *lacking(self.series, self.ledger, needed),
             *unusable_sets(self.ledger, needed, len(self.folds)),
             *self._unusable_target(),
             *self._series_without_header(),
             *self._cases_without_liver(),
         ]
+
+    def _wrong_treatments(self) -> list[str]:
+        sheets = self.config["sheets"]
+        if self.molecular is None:
+            return []
+        return wrong_treatments(self.series, self.molecular, sheets["series"], sheets["molecular"])
 
     def _unusable_target(self) -> list[str]:
         target = self.series.loc[self.target_series]
@@ -529,13 +575,20 @@ def read_study(config: Mapping[str, Any], verify: bool = True) -> Study:
     sheets = config["sheets"]
     if verify:
         stop_on(missing_sheets(sheets["series"], sheets["molecular"], config["data_root"]))
-    study = Study(
-        config,
-        read_series(sheets["series"], config["cohorts"].values()),
-        read_molecular(sheets["molecular"]),
-        read_phantoms(sheets["phantoms"]) if sheets["phantoms"] else None,
-        read_ledger(config["ledger"], verify=verify),
-    )
+    series = read_series(sheets["series"], config["cohorts"].values())
+    scores = scores_of(config)
+    molecular = read_molecular(sheets["molecular"], scores.computed_types)
+    phantoms = read_phantoms(sheets["phantoms"]) if sheets["phantoms"] else None
+    ledger = read_ledger(config["ledger"], verify=verify)
+    if verify and scores.computed:
+        stop_on(wrong_samples(molecular, scores, sheets["molecular"]))
+        stop_on(missing_tables(scores))
+        stop_on(
+            changed_settings(ledger, read_measures(scores), scores)
+            + lacking_scores(ledger, molecular, scores)
+        )
+    molecular = with_frozen_scores(molecular, ledger, scores)
+    study = Study(config, series, molecular, phantoms, ledger)
     if verify:
         stop_on(study.problems())
         stop_on(study.planned_leaks())
