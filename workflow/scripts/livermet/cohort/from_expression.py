@@ -90,8 +90,8 @@ def wrong_samples(molecular: pd.DataFrame, scores: Scores, sheet: str) -> list[s
     empty, twice = rows["sample"] == "", rows.duplicated(["sample_type", "sample"], keep=False)
     return (
         [
-            f"{sheet}, row {row + 2}: the column 'sample' is empty; name the sample's column in the "
-            "table of expression."
+            f"{sheet}, row {row + 2}: the column 'sample' is empty; name the sample's column in "
+            "the table of expression."
             for row in rows.index[empty]
         ]
         + [
@@ -101,8 +101,8 @@ def wrong_samples(molecular: pd.DataFrame, scores: Scores, sheet: str) -> list[s
         ]
         + [
             f"{sheet}, row {row + 2}: sample type {rows.at[row, 'sample_type']} has its scores "
-            "computed (molecular.assays), and the row gives one; empty the cell, or take expression "
-            "out of the config."
+            "computed (molecular.assays), and the row gives one; empty the cell, or take "
+            "expression out of the config."
             for row in rows.index[rows["score"].notna()]
         ]
     )

@@ -66,10 +66,9 @@ def sample_notes(
     )
     studies = series.assign(study=study_names(series)).drop_duplicates("study")
     pairs = pair_samples(studies, samples, window_days)
-    pairs = pairs.merge(studies[["series", "study"]], on="series", how="left")
-    pairs = pairs[pairs["in_window"]]
+    pairs = pairs.assign(study=study_names(pairs))[pairs["in_window"]]
     usable = pairs[pairs["usable"]]
-    taken = usable.drop_duplicates("study")
+    taken = usable.drop_duplicates("study").sort_values("study")
     rows = [*_shared(taken), *_ties(taken, usable), *_conflicts(taken, samples)]
     rows += _other_treatments(taken, pairs)
     return pd.DataFrame(rows, columns=SAMPLE_NOTES.names)

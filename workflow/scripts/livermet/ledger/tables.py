@@ -4,8 +4,9 @@
 `batches.tsv` gives each series the batch in which it is predicted; `training_sets/<name>.tsv`
 lists the series that a model is trained on, and their patients, which stay known when a series is
 withdrawn from the sheets; `scorings/<name>.tsv` and `scores/<name>.tsv` freeze scores that are
-computed from expression (`livermet.ledger.scores`). The workflow only reads it. `assign` adds to it and
-never moves a line, so that a new patient changes nothing for the patients that were there before.
+computed from expression (`livermet.ledger.scores`). The workflow only reads it. `assign` adds to
+it and never moves a line, so that a new patient changes nothing for the patients that were there
+before.
 `seal.tsv` knows every line that was written (`livermet.ledger.seal`); another hand's are refused.
 """
 
