@@ -5,6 +5,7 @@
 
 from functools import cache
 
+import expression_phantoms
 import numpy as np
 import pandas as pd
 
@@ -15,7 +16,6 @@ from livermet.cohort.matching import exclusion_flow, match_samples, split_report
 from livermet.cohort.notes import note_counts, sample_notes
 from livermet.cohort.scoring import scored, summary
 
-from . import expression_phantoms
 from .written import read_back
 
 TARGET = "mSCLC"

@@ -2,6 +2,7 @@
 
 import gzip
 
+import expression_phantoms as phantoms
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,8 +17,6 @@ from livermet.cohort.expression import (
     wrong_units,
 )
 from livermet.errors import InputError
-
-from .. import expression_phantoms as phantoms
 
 
 def written(tmp_path, text, name="expression.tsv"):

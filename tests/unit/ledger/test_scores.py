@@ -1,5 +1,6 @@
 """Scores in the ledger: what was frozen stays, and what would change it is refused."""
 
+import expression_phantoms as phantoms
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,8 +16,6 @@ from livermet.ledger.scores import (
     with_frozen_scores,
 )
 from livermet.ledger.tables import empty_ledger, read_ledger, write_ledger
-
-from .. import expression_phantoms as phantoms
 
 SAMPLES = {"T1": True, "T2": False, "T3": True}
 
@@ -74,7 +73,7 @@ def test_scores_are_frozen_written_and_read_again(tmp_path, config):
     # By hand nothing is changed: the seal knows the lines.
     path = tmp_path / "ledger" / "scores" / "scores.tsv"
     path.write_text(path.read_text().replace("biopsy\tT1\t0.", "biopsy\tT1\t-0."))
-    with pytest.raises(InputError, match="scores.tsv is not as make assign wrote it"):
+    with pytest.raises(InputError, match=r"scores\.tsv is not as make assign wrote it"):
         read_ledger(tmp_path / "ledger")
 
 
@@ -84,7 +83,7 @@ def test_new_samples_change_no_frozen_score(tmp_path, config):
     before, after = (one.scores["scores"] for one in (first, later))
     pd.testing.assert_frame_equal(after.iloc[:2], before)
     assert list(after["sample"]) == ["T1", "T2", "T3"]
-    assert later.scorings["scores"].equals(first.scorings["scores"])
+    assert later.scorings["scores"] is first.scorings["scores"]
     # Even where the table was made anew: what is frozen is read, and the job tells the difference.
     changed = phantoms.expression(SAMPLES, seed=4)
     phantoms.write(changed, tmp_path / "expression.tsv")

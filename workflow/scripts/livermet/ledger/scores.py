@@ -75,6 +75,8 @@ def freeze_scores(
 
 
 def _with_rows(table: pd.DataFrame, rows: list[tuple]) -> pd.DataFrame:
+    if not rows:
+        return table
     return pd.concat([table, pd.DataFrame(rows, columns=table.columns)], ignore_index=True)
 
 
