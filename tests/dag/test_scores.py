@@ -7,28 +7,10 @@ import sys
 import expression_phantoms as phantoms
 import pandas as pd
 import pytest
-from study import ROOT, make_study
+from study import POSITIVE, ROOT, make_study, score_from_expression
 from test_plan import planned
 
 from livermet.errors import InputError
-
-# Every second patient's sample is that of a line of treatment; two of five are negative.
-POSITIVE = {f"T{number}": number % 5 not in (0, 2) for number in range(20)}
-
-
-def score_from_expression(study, **keys) -> None:
-    """Let the study's biopsies be scored from a table of expression."""
-    phantoms.write(phantoms.centroids(), study.folder / "centroids.tsv")
-    phantoms.write(phantoms.expression(POSITIVE), study.folder / "expression.tsv")
-    samples = [(f"M{n}", "2020-01-10", "biopsy", f"T{n}") for n in range(20)]
-    columns = ["patient", "sample_date", "sample_type", "sample"]
-    study.write_molecular(pd.DataFrame(samples, columns=columns))
-    assay = {
-        "expression": str(study.folder / "expression.tsv"),
-        "units": "tpm",
-        "reference": str(study.folder / "centroids.tsv"),
-    }
-    study.configure(molecular={"assays": {"biopsy": assay | keys}})
 
 
 @pytest.fixture
@@ -39,12 +21,12 @@ def scored(tmp_path):
     return study
 
 
-def test_the_plan_has_one_job_more_where_scores_are_computed(study, scored):
+def test_the_plan_has_one_job_more_where_scores_are_computed(study):
     given = planned(study.plan())
     assert "score_samples" not in given
-    assert "20 scores frozen" in scored.assign()
-    computed = planned(scored.plan())
-    assert computed == given | {"score_samples": 1}
+    score_from_expression(study)
+    assert "20 scores frozen" in study.assign()
+    assert planned(study.plan()) == given | {"score_samples": 1}
 
 
 def test_a_run_scores_and_matches(scored):

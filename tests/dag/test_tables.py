@@ -5,8 +5,7 @@ from pathlib import PurePath
 
 import pytest
 import yaml
-from study import feature_table, planned_in
-from test_scores import score_from_expression
+from study import feature_table, planned_in, score_from_expression
 
 from livermet.contracts import all_contracts
 
