@@ -58,6 +58,7 @@ def test_a_table_is_read_in_every_form(tmp_path, text, name):
         (gzip.compress(TABLE.encode())[:30], "a.tsv.gz", "or broke off while it was copied"),
         ("gene\tS1\tS2\n", "a.tsv", "has no row below its header"),
         (TABLE.replace("1.5", "1,5"), "a.tsv", "row 2: the value '1,5' of gene 'CHGA'"),
+        (TABLE.replace("NA\n", "NA\t7\t8\n"), "a.tsv", "has rows of more cells than its header"),
         (TABLE.replace("S2", "S3"), "a.tsv", "has no column for the samples S2 of the molecular"),
         (TABLE.replace("S2", "S1\tS2"), "a.tsv", "has two columns 'S1'"),
         ("sample\tCHGA\tSYP\nS1\t1\t2\nS2\t3\t4\n", "a.tsv", "has samples in its rows; turn it"),
@@ -69,6 +70,7 @@ def test_a_table_is_read_in_every_form(tmp_path, text, name):
         "broken",
         "empty",
         "comma",
+        "cells",
         "sample",
         "twice",
         "transposed",
@@ -124,6 +126,23 @@ def whole(largest, sum_to=None):
 def test_numbers_that_cannot_be_of_the_units_are_refused(units, values, said):
     told = wrong_units(values, Assay("biopsy", "e.tsv", units, "c.tsv"))
     assert [said in sentence for sentence in told] == ([True] if said else [])
+
+
+def test_a_long_table_that_broke_off_is_told(tmp_path):
+    whole_table = phantoms.expression({"S1": True, "S2": False})
+    packed = phantoms.write(whole_table, tmp_path / "a.tsv.gz").read_bytes()
+    path = written(tmp_path, packed[: len(packed) // 2], "b.tsv.gz")
+    with pytest.raises(InputError, match="or broke off while it was copied"):
+        read_expression(path, ["S1", "S2"])
+
+
+def test_z_scores_of_a_cohort_are_refused():
+    table = np.log2(phantoms.expression({f"S{n}": n % 2 == 0 for n in range(6)}) + 1)
+    assay = Assay("biopsy", "e.tsv", "log2", "c.tsv")
+    assert wrong_units(table, assay) == []
+    standardised = table.sub(table.mean(axis=1), axis=0).div(table.std(axis=1), axis=0).round(3)
+    (told,) = wrong_units(standardised, assay)
+    assert "its genes have a mean of 0 over the samples, as z-scores have" in told
 
 
 def centroids(tmp_path, change=lambda table: table, name="centroids.tsv"):

@@ -152,10 +152,22 @@ def read_molecular(path: str | Path, computed: Collection[str] = ()) -> pd.DataF
     table = _read_sheet(path, MOLECULAR_SHEET, may_lack=["score"] if computed else [])
     problems = _rows_without(path, table, ["patient", "sample_date", "sample_type"])
     table["sample_date"], bad_dates = _dates(path, table, "sample_date")
+    # Before the scores, which such a type would seem to lack.
+    stop_on(_types_of_no_row(path, table, computed))
     given = ~table["sample_type"].isin(computed)
     table["score"], bad_scores = _numbers(path, table, "score", required=given)
     stop_on(problems + bad_dates + bad_scores)
     return table
+
+
+def _types_of_no_row(path: str | Path, table: pd.DataFrame, types: Iterable[str]) -> list[str]:
+    found = [name for name in table["sample_type"].unique() if name]
+    return [
+        f"Config key 'molecular.assays.{name}': no row of {path} has the sample type '{name}'; it "
+        f"has {', '.join(found)}. Write both alike, capital letters too."
+        for name in types
+        if name not in found
+    ]
 
 
 def missing_sheets(series: str | Path, molecular: str | Path, data_root: str | Path) -> list[str]:

@@ -9,6 +9,7 @@ import csv
 import gzip
 import hashlib
 import re
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,10 @@ MOST_MILLIONTHS = 1.02e6
 WHOLE_TABLE = 5000
 LEAST_CENTROID_GENES = 10
 LEAST_SET_GENES = 5
+# What a file raises that is no text, or that ends early.
+BROKEN = (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error, csv.Error)
+# Of so many samples a mean of 0 for nearly every gene is no chance.
+LEAST_STANDARDISED, SHARE_STANDARDISED, NEAR_0 = 5, 0.9, 0.01
 CENTROID_COLUMNS = ("gene", "ne", "non_ne")
 SET_COLUMNS = ("gene", "set")
 SIDES = ("ne", "non_ne")
@@ -195,9 +200,8 @@ def read_expression(path: str | Path, samples: Sequence[str]) -> pd.DataFrame:
     # R writes no name above the names of rows.
     names = ["gene", *head] if len(first) == len(head) + 1 else ["gene", *head[1:]]
     stop_on(_unusable_head(path, names, samples, first))
-    table = pd.read_csv(
+    table = _read(
         path,
-        sep=_separator(path),
         header=None,
         skiprows=1,
         names=range(len(names)),
@@ -205,7 +209,6 @@ def read_expression(path: str | Path, samples: Sequence[str]) -> pd.DataFrame:
         dtype={0: str},
         keep_default_na=False,
         na_values={names.index(sample): list(NOT_MEASURED) for sample in samples},
-        encoding="utf-8-sig",
         low_memory=False,
     )
     table = table.rename(columns=dict(enumerate(names))).set_index("gene")[list(samples)]
@@ -261,7 +264,7 @@ def _unusable_head(
 
 
 def _names_of_rows(path: str | Path) -> set[str]:
-    table = pd.read_csv(path, sep=_separator(path), usecols=[0], dtype=str, encoding="utf-8-sig")
+    table = _read(path, usecols=[0], dtype=str)
     return set(table.iloc[:, 0].dropna().str.strip())
 
 
@@ -273,14 +276,30 @@ def _first_rows(path: str | Path) -> tuple[list[str], list[str]]:
         with opened(path, "rt", encoding="utf-8-sig", newline="") as stream:
             rows = csv.reader(stream, delimiter=_separator(path))
             head, first = next(rows, []), next(rows, [])
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{path} is not text in UTF-8, or broke off while it was copied; save it as "
-            "'text, UTF-8', or copy it again."
-        ) from error
+    except BROKEN as error:
+        raise _broken(path) from error
     if not first:
         raise InputError(f"{path} has no row below its header; a row is a gene.")
     return [name.strip() for name in head], first
+
+
+def _read(path: str | Path, **options) -> pd.DataFrame:
+    """Read a table by pandas; what is no table is told in one sentence."""
+    try:
+        return pd.read_csv(path, sep=_separator(path), encoding="utf-8-sig", **options)
+    except BROKEN as error:
+        raise _broken(path) from error
+    except pd.errors.ParserError as error:
+        raise InputError(
+            f"{path} has rows of more cells than its header names; a row has one cell a column."
+        ) from error
+
+
+def _broken(path: str | Path) -> InputError:
+    return InputError(
+        f"{path} is not text in UTF-8, or broke off while it was copied; save it as "
+        "'text, UTF-8', or copy it again."
+    )
 
 
 def _stop_unless_table(path: str | Path) -> None:
@@ -307,9 +326,7 @@ def _named_columns(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
             f"{path} lacks the column {', '.join(lacking)}; its columns are "
             f"{', '.join(columns)}, separated by {separator}, as its ending says."
         )
-    table = pd.read_csv(
-        path, sep=_separator(path), dtype=str, keep_default_na=False, encoding="utf-8-sig"
-    )
+    table = _read(path, dtype=str, keep_default_na=False)
     table.columns = table.columns.str.strip()
     return table[list(columns)]
 
@@ -378,6 +395,11 @@ def wrong_units(values: pd.DataFrame, assay: Assay) -> list[str]:
     if np.isinf(values.to_numpy()).any():
         return [f"{path} has infinite numbers, as log2 of 0 is; write log2(x + 1)."]
     if units == Units.LOG2:
+        if _is_standardised(values):
+            return [
+                f"{begin}its genes have a mean of 0 over the samples, as z-scores have; these move "
+                "with the cohort. Give the values before they were standardised."
+            ]
         if largest <= MOST_LOG2:
             return []
         return [f"{begin}its largest number is {largest:g}; name the units before the logarithm."]
@@ -394,6 +416,13 @@ def wrong_units(values: pd.DataFrame, assay: Assay) -> list[str]:
             "sums."
         ]
     return []
+
+
+def _is_standardised(values: pd.DataFrame) -> bool:
+    varied = values[values.max(axis=1) > values.min(axis=1)]
+    if len(values.columns) < LEAST_STANDARDISED or varied.empty:
+        return False
+    return bool((varied.mean(axis=1).abs() < NEAR_0).mean() > SHARE_STANDARDISED)
 
 
 def _wrong_counts(values: pd.DataFrame, begin: str) -> list[str]:

@@ -118,9 +118,9 @@ def match_samples(
     The window is inclusive (92 days in Ty et al. 2025). Of two samples equally near the earlier is
     taken, since a later one may follow another line of treatment; of two on one day the first in
     the sheet. Where the sheets mark the line of treatment, a sample of another line is not taken.
-    The class is 1 where the score is above
-    `positive_above`, or above the sample type's own of `thresholds`, else 0. Exclusions apply in
-    the order of `EXCLUSIONS`, so that `excluded_by` names the first that removes the series.
+    The class is 1 where the score is above `positive_above`, or above the sample type's own of
+    `thresholds`, else 0. Exclusions apply in the order of `EXCLUSIONS`, so that `excluded_by` names
+    the first that removes the series.
     Returns one row a series, in the sheet's order: `MATCHING` without the place.
     """
     pairs = pair_samples(series, molecular, window_days)

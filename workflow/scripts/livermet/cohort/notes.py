@@ -69,7 +69,8 @@ def sample_notes(
     pairs = pairs.assign(study=study_names(pairs))[pairs["in_window"]]
     usable = pairs[pairs["usable"]]
     taken = usable.drop_duplicates("study").sort_values("study")
-    rows = [*_shared(taken), *_ties(taken, usable), *_conflicts(taken, samples)]
+    own = samples[samples["patient"].isin(series["patient"])]
+    rows = [*_shared(taken), *_ties(taken, usable), *_conflicts(taken, own)]
     rows += _other_treatments(taken, pairs)
     return pd.DataFrame(rows, columns=SAMPLE_NOTES.names)
 
