@@ -25,7 +25,7 @@ def test_the_plan_has_one_job_more_where_scores_are_computed(study):
     given = planned(study.plan())
     assert "score_samples" not in given
     score_from_expression(study)
-    assert "20 scores frozen" in study.assign()
+    assert "frozen scores: 20" in study.assign()
     assert planned(study.plan()) == given | {"score_samples": 1}
 
 
@@ -78,7 +78,7 @@ def test_a_new_sample_asks_for_assign_and_moves_no_score(scored):
     path.write_text(path.read_text() + "M1\t2020-03-01\tbiopsy\tT99\n")
     result = scored.plan()
     assert "The ledger lacks the score of sample T99" in result.stdout + result.stderr
-    assert "1 scores frozen" in scored.assign()
+    assert "frozen scores: 1" in scored.assign()
     after = (scored.folder / "ledger/scores/scores.tsv").read_text()
     assert after.startswith(frozen)
     assert re.search(r"^biopsy\tT99\t0\.9", after, re.M)

@@ -62,7 +62,7 @@ def assign_from_config(config: dict) -> str:
         f"{config['ledger']}: {len(after.splits) - len(before.splits)} patients, "
         f"{len(after.batches) - len(before.batches)} series and {len(sets)} training sets added"
         f"{': ' if sets else ''}{', '.join(sets)}"
-        f"{f'; {new} scores frozen' if new else ''}. Commit the ledger with the sheets."
+        f"{f'; frozen scores: {new}' if new else ''}. Commit the ledger with the sheets."
     )
 
 

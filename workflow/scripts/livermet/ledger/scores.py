@@ -84,8 +84,8 @@ def _unscored(molecular: pd.DataFrame, frozen: pd.DataFrame, scores: Scores) -> 
     """Return the samples to score from expression that have no score in the ledger."""
     rows = molecular[molecular["sample_type"].isin(scores.computed_types)]
     known = set(zip(frozen["sample_type"], frozen["sample"], strict=True))
-    new = [pair not in known for pair in zip(rows["sample_type"], rows["sample"], strict=True)]
-    return rows[new]
+    pairs = zip(rows["sample_type"], rows["sample"], strict=True)
+    return rows.loc[[row for row, pair in zip(rows.index, pairs, strict=True) if pair not in known]]
 
 
 def lacking_scores(ledger: Ledger, molecular: pd.DataFrame, scores: Scores) -> list[str]:
