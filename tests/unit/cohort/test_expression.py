@@ -60,7 +60,8 @@ def test_a_table_is_read_in_every_form(tmp_path, text, name):
         (TABLE.replace("1.5", "1,5"), "a.tsv", "row 2: the value '1,5' of gene 'CHGA'"),
         (TABLE.replace("NA\n", "NA\t7\t8\n"), "a.tsv", "has rows of more cells than its header"),
         (TABLE.replace("S2", "S3"), "a.tsv", "has no column for the samples S2 of the molecular"),
-        (TABLE.replace("S2", "S1\tS2"), "a.tsv", "has two columns 'S1'"),
+        (TABLE.replace("S2", "S1"), "a.tsv", "has two columns 'S1'"),
+        (TABLE.replace("S2", "S2\tS3"), "a.tsv", "has 3 cells in its second row and 4 names"),
         ("sample\tCHGA\tSYP\nS1\t1\t2\nS2\t3\t4\n", "a.tsv", "has samples in its rows; turn it"),
     ],
     ids=[
@@ -73,6 +74,7 @@ def test_a_table_is_read_in_every_form(tmp_path, text, name):
         "cells",
         "sample",
         "twice",
+        "names",
         "transposed",
     ],
 )

@@ -200,15 +200,15 @@ def read_expression(path: str | Path, samples: Sequence[str]) -> pd.DataFrame:
     # R writes no name above the names of rows.
     names = ["gene", *head] if len(first) == len(head) + 1 else ["gene", *head[1:]]
     stop_on(_unusable_head(path, names, samples, first))
+    # All columns, since pandas overlooks a row of too many cells where it reads some of them.
     table = _read(
         path,
         header=None,
         skiprows=1,
         names=range(len(names)),
-        usecols=[0, *(names.index(sample) for sample in samples)],
         dtype={0: str},
         keep_default_na=False,
-        na_values={names.index(sample): list(NOT_MEASURED) for sample in samples},
+        na_values={place: list(NOT_MEASURED) for place in range(1, len(names))},
         low_memory=False,
     )
     table = table.rename(columns=dict(enumerate(names))).set_index("gene")[list(samples)]
@@ -241,6 +241,11 @@ def _unusable_head(
         return [
             f"{path} has one column; write it separated by "
             f"{'commas' if _separator(path) == ',' else 'tabs'}, as its ending says."
+        ]
+    if len(first) != len(names):
+        return [
+            f"{path} has {len(first)} cells in its second row and {len(names)} names in its first; "
+            "a row has one cell a column."
         ]
     twice = [sample for sample in samples if names.count(sample) > 1]
     lacking = [sample for sample in samples if sample not in names]
