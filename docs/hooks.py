@@ -191,8 +191,14 @@ def list_of_tables():
 def told(contract):
     """Write a table's files, what a row is, and its columns."""
     head = "| column | what it holds | unit | values | empty |\n|---|---|---|---|---|"
-    rows = [f"| {' | '.join(map(in_words, column.told))} |" for column in contract.columns]
+    rows = [
+        f"| {' | '.join(map(in_words, column.told))} |"
+        for column in (*contract.columns, *contract.optional)
+    ]
     about = f"A row is {contract.row}."
+    if contract.optional:
+        optional = ", ".join(f"`{column.name}`" for column in contract.optional)
+        about += f" Columns that may be left out: {optional}."
     if contract.key:
         about += f" No two rows have the same {', '.join(f'`{name}`' for name in contract.key)}."
     files = ", ".join(f"`{path}`" for path in contract.files)

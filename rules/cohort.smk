@@ -1,9 +1,10 @@
 """Cohort: samples matched to studies, exclusions, the split's report, what was acquired, the audit.
 
-Comes in: the sheets, the ledger, the records of every ingested series, the records of every
+Comes in: the sheets, the ledger, tables of expression with their references, the records of every ingested series, the records of every
 trained model.
-Goes out: `results/<run>/cohort/`: matching.tsv (one row a target series), exclusions.tsv,
-splits.tsv, acquisition.tsv (one row a series; no training begins before it is written, so that
+Goes out: `results/<run>/cohort/`: scores.tsv (one row a sample that is scored from expression, where
+there are such), matching.tsv (one row a target series), exclusions.tsv, sample_notes.tsv (shared
+samples, ties and conflicts; counted in `tables/sample_notes.csv`), splits.tsv, acquisition.tsv (one row a series; no training begins before it is written, so that
 bad data stop the run first), places.tsv (one row a series: whose it is, and in training or test;
 all that detection needs of the cohort), facts.tsv (one row a series: what later tables and figures
 say of it, with what its mask measures).
@@ -11,6 +12,7 @@ say of it, with what its mask measures).
 
 SERIES_PLACES = f"{RUN}/cohort/places.tsv"
 FACTS = f"{RUN}/cohort/facts.tsv"
+SCORES = f"{RUN}/cohort/scores.tsv"
 
 
 rule collect_acquisition:
@@ -42,14 +44,48 @@ rule collect_acquisition:
         "../workflow/scripts/collect_acquisition.py"
 
 
+# Only where scores are computed: those that the sheet gives are in the ledger's keeping already.
+if STUDY.scores.computed:
+
+    rule score_samples:
+        input:
+            expression=STUDY.score_files("expression"),
+            reference=STUDY.score_files("reference"),
+            aliases=STUDY.score_files("aliases"),
+            frozen=STUDY.frozen_scores(),
+        output:
+            scores=SCORES,
+            summary=exhibit("sample_scores"),
+        log:
+            f"{RUN}/logs/score_samples.log",
+        benchmark:
+            f"{RUN}/benchmarks/score_samples.tsv"
+        conda:
+            "../envs/ingest.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(4000),
+            runtime=minutes(20),
+        params:
+            rows=by_wildcards(STUDY.rows_to_score),
+            sheet=Path(config["sheets"]["molecular"]).name,
+            scores=STUDY.scores_told(),
+            versions=pins("ingest"),
+        script:
+            "../workflow/scripts/score_samples.py"
+
+
 rule match_cohort:
     input:
         molecular=config["sheets"]["molecular"] or [],
+        scores=SCORES if STUDY.scores.computed else [],
         splits=f"{config['ledger']}/splits.tsv",
     output:
         matching=f"{RUN}/cohort/matching.tsv",
         exclusions=f"{RUN}/cohort/exclusions.tsv",
         splits=f"{RUN}/cohort/splits.tsv",
+        notes=f"{RUN}/cohort/sample_notes.tsv",
+        note_counts=exhibit("sample_notes"),
     log:
         f"{RUN}/logs/match_cohort.log",
     benchmark:
@@ -66,6 +102,8 @@ rule match_cohort:
         target=TARGET,
         window_days=config["matching"]["window_days"],
         positive_above=config["phenotype"]["positive_above"],
+        thresholds=STUDY.scores.thresholds,
+        computed=STUDY.scores.computed_types,
         segmentation_set=STUDY.trained_by_final_model(),
         versions=pins("ingest"),
     script:

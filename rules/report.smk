@@ -28,6 +28,8 @@ CONDITIONS = {
     "null cohorts": config["phenotype"]["null_cohorts"],
     "probabilities": PROBABILITIES,
     "reproduced": REPRODUCED,
+    "samples": not FROM_TABLE,
+    "scored": STUDY.scores.computed,
     "searched": REPRODUCED and SEARCHED,
     "two masks": COMPARED,
 }
@@ -58,6 +60,8 @@ TOLD = {
     "draws": config["phenotype"]["bootstrap_draws"],
     "window_days": config["matching"]["window_days"],
     "positive_above": config["phenotype"]["positive_above"],
+    "thresholds": STUDY.scores.thresholds,
+    "scoring": config["molecular"]["method"] if STUDY.scores.computed else None,
     "protocols": PROTOCOLS,
     "aggregation": AGGREGATION,
     "published_weights": config["phenotype"]["published_weights"],

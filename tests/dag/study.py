@@ -4,6 +4,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import expression_phantoms as phantoms
 import pandas as pd
 import yaml
 from planning import planner
@@ -111,6 +112,25 @@ def make_study(folder: Path, lits: int = 12, msclc: int = 20, **keys) -> Study:
         **keys,
     )
     return study
+
+
+# By sample; as `make_study` gives it to patients, two of five are negative.
+POSITIVE = {f"T{number}": number % 5 not in (0, 2) for number in range(20)}
+
+
+def score_from_expression(study: Study) -> None:
+    """Let a study's samples, of 20 patients, be scored from a table of expression."""
+    phantoms.write(phantoms.centroids(), study.folder / "centroids.tsv")
+    phantoms.write(phantoms.expression(POSITIVE), study.folder / "expression.tsv")
+    samples = [(f"M{n}", "2020-01-10", "biopsy", f"T{n}") for n in range(20)]
+    columns = ["patient", "sample_date", "sample_type", "sample"]
+    study.write_molecular(pd.DataFrame(samples, columns=columns))
+    assay = {
+        "expression": str(study.folder / "expression.tsv"),
+        "units": "tpm",
+        "reference": str(study.folder / "centroids.tsv"),
+    }
+    study.configure(molecular={"assays": {"biopsy": assay}})
 
 
 def feature_table() -> pd.DataFrame:

@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 import pytest
 import yaml
-from study import feature_table, planned_in
+from study import feature_table, planned_in, score_from_expression
 
 from livermet.contracts import all_contracts
 
@@ -26,6 +26,7 @@ def tables_in(plan) -> set[str]:
 def written(study, root, tmp_path) -> set[str]:
     """Return the tables of a study with all that it can have, and of the published analysis."""
     study.configure(phenotype={"harmonisation": {"by": "scanner"}, "compare_with_reference": True})
+    score_from_expression(study)
     study.assign()
     folder = tmp_path / "published"
     folder.mkdir()

@@ -5,11 +5,16 @@
 
 from functools import cache
 
+import expression_phantoms
 import numpy as np
 import pandas as pd
 
+from livermet.cohort.assays import Assay, Scores
+from livermet.cohort.expression import Reference
 from livermet.cohort.facts import facts_of_sheet
 from livermet.cohort.matching import exclusion_flow, match_samples, split_report
+from livermet.cohort.notes import note_counts, sample_notes
+from livermet.cohort.scoring import scored, summary
 
 from .written import read_back
 
@@ -67,6 +72,29 @@ def matching() -> pd.DataFrame:
     matched = match_samples(series[series["cohort"].eq(TARGET)], molecular, 92, 0.0)
     matched.insert(4, "place", matched["patient"].map(places()))
     return matched
+
+
+def notes() -> pd.DataFrame:
+    """Every patient has one study and one sample: there is nothing to know."""
+    series, molecular = sheet(), samples().drop(columns="burden_ml")
+    return sample_notes(series[series["cohort"].eq(TARGET)], molecular, 92, 0.0, {})
+
+
+def counted_notes() -> pd.DataFrame:
+    return read_back(note_counts(notes()))
+
+
+def sample_scores() -> pd.DataFrame:
+    """Of samples that lie near one of the centroids."""
+    centroids = expression_phantoms.centroids()
+    reference = Reference(centroids, "symbols", "")
+    values = centroids.rename(columns={"ne": "S1", "non_ne": "S2"})
+    assay = Assay("biopsy", "expression.tsv", "log2", "centroids.tsv")
+    rows = pd.DataFrame({"sample": ["S1", "S2"], "sample_type": "biopsy"})
+    rows = rows.assign(patient=["m00", "m01"], sample_date="2019-01-11")
+    rules = Scores("centroids", "scores", 0.9, 0.0, (assay,))
+    table = scored(rows, values, reference, rules, "molecular.tsv")
+    return read_back(summary(table, {"biopsy": reference}))
 
 
 def facts() -> pd.DataFrame:

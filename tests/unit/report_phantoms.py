@@ -13,7 +13,16 @@ from livermet.report.run import Run
 
 from . import detection_table_phantoms as detection
 from . import statistics_phantoms as statistics
-from .cohort_phantoms import TARGET, exclusions, facts, places, sheet, splits
+from .cohort_phantoms import (
+    TARGET,
+    counted_notes,
+    exclusions,
+    facts,
+    places,
+    sample_scores,
+    sheet,
+    splits,
+)
 from .prediction_phantoms import choice, classified, cross_validation, predictions, scores
 from .statistics_phantoms import selection
 from .written import read_back
@@ -33,6 +42,8 @@ SETTINGS = {
     "draws": 1000,
     "window_days": 92,
     "positive_above": 0.0,
+    "thresholds": {},
+    "scoring": None,
     "protocols": ["published", "corrected"],
     "aggregation": "volume_weighted_mean",
     "published_weights": "printed",
@@ -175,6 +186,8 @@ def _tables() -> dict[str, pd.DataFrame]:
     own = {
         "table1_cohort": cohort.table1_cohort(facts(), ["LiTS", TARGET], TARGET, "NE"),
         "table2_splits": cohort.table2_splits(splits()),
+        "sample_notes": counted_notes(),
+        "sample_scores": sample_scores(),
         "table3_segmentation": table3_segmentation(scored, facts(), TARGET, draws=100, seed=1),
         "table4_classification": classification.table4_classification(scores()),
         "tableS1_acquisition": cohort.table_s1_acquisition(acquisition()),

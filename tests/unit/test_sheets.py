@@ -125,6 +125,35 @@ def test_a_score_is_a_number(tmp_path, score):
     assert f"row 3: score '{score}' is not a number" in sentence
 
 
+COMPUTED = {"patient": "a", "sample_date": "2020-02-01", "sample_type": "biopsy", "sample": "T1"}
+
+
+def test_a_score_that_is_computed_is_left_out(tmp_path):
+    path = write(tmp_path / "molecular.tsv", [COMPUTED], list(COMPUTED))
+    table = read_molecular(path, ["biopsy"])
+    assert table["score"].isna().all()
+    assert table.at[0, "sample"] == "T1"
+    (sentence,) = sentences_of(path, read_molecular)
+    assert "lacks the column 'score'" in sentence
+
+
+def test_a_score_that_is_given_stands_beside_those_that_are_computed(tmp_path):
+    given = COMPUTED | {"sample_type": "cfdna", "sample": "", "score": "0.5"}
+    path = write(tmp_path / "molecular.tsv", [COMPUTED, given], [*COMPUTED, "score"])
+    assert read_molecular(path, ["biopsy"])["score"].fillna(-9).tolist() == [-9, 0.5]
+    empty = given | {"score": ""}
+    path = write(tmp_path / "molecular.tsv", [COMPUTED, empty], [*COMPUTED, "score"])
+    (sentence,) = sentences_of(path, read_molecular, ["biopsy"])
+    assert "row 3: score '' is not a number" in sentence
+
+
+def test_a_sample_type_that_no_row_has_is_told(tmp_path):
+    path = write(tmp_path / "molecular.tsv", [COMPUTED], list(COMPUTED))
+    (sentence,) = sentences_of(path, read_molecular, ["Biopsy"])
+    assert "'molecular.assays.Biopsy': no row of" in sentence
+    assert "it has biopsy. Write both alike" in sentence
+
+
 def test_the_readme_of_the_config_tells_of_the_same_columns(root):
     readme = (root / "config" / "README.md").read_text()
     sheets = readme.split("## Sheets")[1].split("## Ledger")[0]

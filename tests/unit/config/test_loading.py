@@ -161,3 +161,46 @@ def test_an_emptied_section_and_an_infinite_number_are_refused(root, value, said
         config["detection"] = config["detection"] | {"surface_tolerance_mm": value}
     with pytest.raises(InputError, match=f"Config key 'detection.*{said}"):
         check_config(config)
+
+
+def assays(root, method="centroids", **given):
+    config = load_config([root / "config" / "config.yaml"])
+    config["molecular"] = config["molecular"] | {"method": method, "assays": given}
+    return config
+
+
+SCORED = {"expression": "e.tsv", "units": "tpm", "reference": "c.tsv"}
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "said"),
+    [
+        ("centroids", {"biopsy": {"expression": "e.tsv"}}, ["no units", "no reference"]),
+        ("centroids", {"biopsy": {"units": "tpm"}}, ["has units and no expression"]),
+        ("centroids", {"biopsy": {}}, ["says nothing"]),
+        ("centroids", {"biopsy": SCORED | {"units": "rpkm"}}, ["'rpkm' is not one of tpm"]),
+        ("centroids", {"biopsy": SCORED | {"unit": "tpm"}}, ["biopsy.unit' is not known"]),
+        ("ssgsea", {"biopsy": SCORED}, ["an enrichment score is 0 nowhere in particular"]),
+        ("centroids", {"cfdna": SCORED}, ["threshold of tissue does not hold for it"]),
+        (
+            "centroids",
+            {"biopsy": SCORED, "cfdna": SCORED | {"positive_above": 0.1}},
+            ["cfDNA needs its own"],
+        ),
+    ],
+)
+def test_an_assay_that_cannot_be_scored_is_told(root, method, given, said):
+    with pytest.raises(InputError) as caught:
+        check_config(assays(root, method, **given))
+    told = str(caught.value).splitlines()
+    assert len(told) == len(said)
+    for words_said in said:
+        assert any(words_said in sentence for sentence in told), words_said
+
+
+def test_assays_that_can_be_scored_pass(root):
+    own = {"reference": "cfdna.tsv", "positive_above": 0.1}
+    check_config(assays(root, biopsy=SCORED, cfdna=SCORED | own))
+    # A threshold of its own for scores that the sheet gives.
+    check_config(assays(root, cfdna={"positive_above": 0.1}))
+    check_config(assays(root, "ssgsea", biopsy=SCORED | {"positive_above": 50}))

@@ -46,6 +46,16 @@ def test_words_are_filled_in_from_the_settings():
     assert told["table2_splits"].startswith("Every patient has one place, test or one of 5 folds")
 
 
+def test_how_scores_came_about_is_told():
+    given = phrases_of(made.SETTINGS)
+    assert given["class_rule"] == "The class is positive where the NE score is above 0"
+    assert given["scoring_rule"] == ""
+    own = {"thresholds": {"cfdna": 0.12}, "scoring": "ssgsea"}
+    computed = phrases_of(made.SETTINGS | own)
+    assert computed["class_rule"].endswith("above 0, of cfdna samples above 0.12")
+    assert "not normalised over the cohort" in computed["scoring_rule"]
+
+
 def test_what_an_exhibit_names_is_there():
     for name, room in ROOMS.items():
         assert room is import_module(f"livermet.report.{name}.content")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from livermet.cohort import facts, matching
+from livermet.cohort import facts, matching, notes, scoring
 from livermet.contracts import Contract, check
 from livermet.detection import cohort as detection
 from livermet.detection import measured
@@ -46,6 +46,8 @@ from .. import statistics_phantoms as statistics
 TABLES = {
     "table1_cohort": cohort.TABLE_1,
     "table2_splits": cohort.TABLE_2,
+    "sample_notes": notes.NOTE_COUNTS,
+    "sample_scores": scoring.SUMMARY,
     "table3_segmentation": TABLE3,
     "table4_classification": classification.TABLE_4,
     "tableS1_acquisition": cohort.TABLE_S1,
@@ -82,6 +84,7 @@ OTHERS: dict[str, tuple[Contract, Callable[[], pd.DataFrame]]] = {
     "cohort/facts.tsv": (facts.FACTS, made.facts),
     "cohort/matching.tsv": (matching.MATCHING, cohort_phantoms.matching),
     "cohort/exclusions.tsv": (matching.FLOW, made.exclusions),
+    "cohort/sample_notes.tsv": (notes.SAMPLE_NOTES, cohort_phantoms.notes),
     "cohort/splits.tsv": (matching.SPLITS, made.splits),
     "cohort/acquisition.tsv": (ACQUISITION, made.acquisition),
     "provenance/leakage_audit.tsv": (AUDIT, made.audit),

@@ -89,12 +89,14 @@ class Contract:
     files: where a run writes it, as patterns from the run's folder on.
     row: what a row is.
     key: the columns that no two rows share; () where rows may be equal.
+    optional: of a table that people write, columns that they may leave out.
     """
 
     files: tuple[str, ...]
     row: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
+    optional: tuple[Column, ...] = ()
 
     @property
     def names(self) -> list[str]:

@@ -6,7 +6,7 @@ What was written otherwise and has one meaning only is read, and told as a note.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +15,13 @@ from livermet.contracts import NUMBER, PATIENT, TEXT, Column, Contract
 from livermet.errors import InputError, stop_on
 from livermet.spreadsheets import Problem, Sheet, did_you_mean, read_sheet
 
+TREATMENT_LINE = Column(
+    "treatment_line",
+    TEXT,
+    "the treatment at that time, in words of your own, such as 1 and 2; a sample is matched only "
+    "with a CT of the same one",
+    missing="in all rows of a patient whose lines nobody has marked",
+)
 LESIONS_READ = ("present", "absent")
 # Words that table readers, ours and a user's, take for a missing value.
 MISSING_WORDS = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
@@ -25,6 +32,8 @@ NOT_KNOWN = frozenset(
 # Texts that tables count by: two ways of writing one word would be counted apart.
 COUNTED_TEXTS = ("phase", "sex", "sample_type")
 DATE_FORM = "write it as YYYY-MM-DD"
+# Row 1 of a sheet is its header.
+FIRST_ROW = 2
 FIRST_YEAR, LAST_YEAR = 1900, 2261
 # Excel counts days from here; of numbers between these two a date of CT is meant (1980 to 2064).
 EXCEL_DAY_ZERO, EXCEL_DAYS = pd.Timestamp(1899, 12, 30), range(29221, 60000)
@@ -83,6 +92,7 @@ SERIES_SHEET = Contract(
         ),
     ),
     key=("series",),
+    optional=(TREATMENT_LINE,),
 )
 MOLECULAR_SHEET = Contract(
     files=("molecular.tsv",),
@@ -95,7 +105,17 @@ MOLECULAR_SHEET = Contract(
             "score",
             NUMBER,
             "continuous molecular score; the class is positive above phenotype.positive_above",
+            missing="where molecular.assays computes it",
         ),
+    ),
+    optional=(
+        Column(
+            "sample",
+            TEXT,
+            "the sample's column in the table of expression that its score is computed from",
+            missing="where the score is given",
+        ),
+        TREATMENT_LINE,
     ),
 )
 
@@ -114,24 +134,36 @@ def read_series(path: str | Path, cohorts: Iterable[str]) -> pd.DataFrame:
     return by_series(sheet)
 
 
-def read_molecular(path: str | Path) -> pd.DataFrame:
-    """Read and check the sheet of molecular samples; scores are floats, dates are datetimes."""
-    sheet = check_molecular(path)
+def read_molecular(path: str | Path, computed: Collection[str] = ()) -> pd.DataFrame:
+    """Read and check the sheet of molecular samples; scores are floats, dates are datetimes.
+
+    `computed` are the sample types whose scores are computed from expression: their cells of
+    `score` are empty and come back as missing. The index is that of `samples_of`.
+    """
+    sheet = check_molecular(path, computed)
     stop_on(sheet.problems)
-    return sheet.table.reset_index(drop=True)
+    return samples_of(sheet)
 
 
 def read_sheets(
-    series: str | Path, molecular: str | Path, cohorts: Iterable[str]
+    series: str | Path,
+    molecular: str | Path,
+    cohorts: Iterable[str],
+    computed: Collection[str] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Read both sheets and hold them against each other; return them and what was read otherwise.
 
-    Raises InputError listing all that is wrong with either.
+    `computed` are those of `read_molecular`. Raises InputError listing all that is wrong with
+    either.
     """
-    sheets = check_series(series, cohorts), check_molecular(molecular)
+    sheets = check_series(series, cohorts), check_molecular(molecular, computed)
     stop_on([*sheets[0].problems, *sheets[1].problems, *near_patients(*sheets)])
-    samples = sheets[1].table.reset_index(drop=True)
-    return by_series(sheets[0]), samples, sheets[0].notes + sheets[1].notes
+    return by_series(sheets[0]), samples_of(sheets[1]), sheets[0].notes + sheets[1].notes
+
+
+def samples_of(sheet: Sheet) -> pd.DataFrame:
+    """Return the rows of the molecular sheet; row 2 of the sheet has the index 0."""
+    return sheet.table.set_axis(sheet.table.index - FIRST_ROW)
 
 
 def by_series(sheet: Sheet) -> pd.DataFrame:
@@ -174,14 +206,30 @@ def check_series(path: str | Path, cohorts: Iterable[str]) -> Sheet:
     return sheet
 
 
-def check_molecular(path: str | Path) -> Sheet:
-    """Read the sheet of molecular samples and say what is wrong with each row."""
-    sheet = _opened(path, MOLECULAR_SHEET)
+def check_molecular(path: str | Path, computed: Collection[str] = ()) -> Sheet:
+    """Read the sheet of molecular samples and say what is wrong with each row.
+
+    `computed` are those of `read_molecular`.
+    """
+    sheet = _opened(path, MOLECULAR_SHEET, may_lack=["score"] if computed else [])
     _tell_empty(sheet, ["patient", "sample_date", "sample_type"])
     _read_dates(sheet, "sample_date")
-    _read_scores(sheet)
+    absent = _types_of_no_row(sheet, computed)
+    sheet.problems += absent
+    # Rows of a type that is written otherwise in the config would seem to lack their scores.
+    _read_scores(sheet, [*sheet.table["sample_type"]] if absent else computed)
     _note_near_words(sheet)
     return sheet
+
+
+def _types_of_no_row(sheet: Sheet, types: Iterable[str]) -> list[str]:
+    found = [name for name in sheet.table["sample_type"].unique() if name]
+    return [
+        f"Config key 'molecular.assays.{name}': no row of {sheet.path} has the sample type "
+        f"'{name}'; it has {', '.join(found)}. Write both alike, capital letters too."
+        for name in types
+        if found and name not in found
+    ]
 
 
 def near_patients(series: Sheet, molecular: Sheet) -> list[str]:
@@ -234,10 +282,19 @@ def _missing_sheet(path: str | Path, columns: list[str]) -> str:
     )
 
 
-def _opened(path: str | Path, contract: Contract) -> Sheet:
-    """Read a sheet's cells; what is wrong with the whole of it becomes its only problems."""
+def _opened(path: str | Path, contract: Contract, may_lack: Collection[str] = ()) -> Sheet:
+    """Read a sheet's cells; what is wrong with the whole of it becomes its only problems.
+
+    Columns that it `may_lack` are empty then; the contract's optional ones are left out.
+    """
+    needed = [name for name in contract.names if name not in may_lack]
+    optional = [column.name for column in contract.optional]
     try:
-        return read_sheet(path, contract.names)
+        sheet = read_sheet(path, needed, [*may_lack, *optional])
+        for name in may_lack:
+            if name not in sheet.table:
+                sheet.table[name] = ""
+        return sheet
     except FileNotFoundError:
         problems = [_missing_sheet(path, contract.names)]
     except InputError as error:
@@ -345,8 +402,11 @@ def _years_of(text: str) -> float:
     return float(years[1].replace(",", ".")) if years else float("nan")
 
 
-def _read_scores(sheet: Sheet) -> None:
-    """Make numbers of scores; a comma is read as the decimal point where it can be nothing else."""
+def _read_scores(sheet: Sheet, computed: Collection[str]) -> None:
+    """Make numbers of scores; a comma is read as the decimal point where it can be nothing else.
+
+    Rows whose sample type is among `computed` may have none.
+    """
     cells = sheet.table["score"]
     usual = cells.str.replace("\u2212", "-")
     commas = usual.str.fullmatch(r"[+-]?\d*,\d+")
@@ -356,13 +416,14 @@ def _read_scores(sheet: Sheet) -> None:
     usual = usual.mask(read, usual.str.replace(",", "."))
     numbers = pd.to_numeric(usual, errors="coerce").astype(float)
     numbers = numbers.where(numbers.abs() != float("inf"))
+    computed_rows = sheet.table["sample_type"].isin(list(computed))
     sheet.note("score", list(cells.index[read]), "has a decimal comma and was read with a point")
     sheet.tell(
         Problem(
             row,
             f"score '{text}' is not a number; write it with a decimal point, or take the row out.",
         )
-        for row, text in cells[numbers.isna()].items()
+        for row, text in cells[numbers.isna() & ~(computed_rows & (cells == ""))].items()
     )
     sheet.table["score"] = numbers
 

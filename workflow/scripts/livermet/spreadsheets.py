@@ -87,8 +87,8 @@ class Sheet:
             self.notes.append(f"{self.path}, {rows_in_words(rows)}: {column} {what}.")
 
 
-def read_sheet(path: str | Path, columns: Sequence[str]) -> Sheet:
-    """Read a sheet's cells under the names of `columns`.
+def read_sheet(path: str | Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Sheet:
+    """Read a sheet's cells under the names of `columns`, and of `optional` those that it has.
 
     Raises InputError for what is no text or has not these columns, and FileNotFoundError.
     """
@@ -102,7 +102,7 @@ def read_sheet(path: str | Path, columns: Sequence[str]) -> Sheet:
         )
     sheet = Sheet(told, pd.DataFrame(columns=list(columns), dtype=str), notes=notes)
     rows = _below_title(sheet, rows, columns)
-    places = _places_of(sheet, rows, columns)
+    places = _places_of(sheet, rows, columns, optional)
     names = list(places)
     kept, empty, short = {}, [], []
     for number, cells in rows[1:]:
@@ -272,11 +272,15 @@ def _below_title(
 
 
 def _places_of(
-    sheet: Sheet, rows: list[tuple[int, list[str]]], columns: Sequence[str]
+    sheet: Sheet,
+    rows: list[tuple[int, list[str]]],
+    columns: Sequence[str],
+    optional: Sequence[str],
 ) -> dict[str, int]:
     """Return where each column stands; raise InputError listing all that is wrong with them."""
     header = rows[0][1]
-    known = {plain_name(column): column for column in columns}
+    taken = [*columns, *optional]
+    known = {plain_name(column): column for column in taken}
     names = [known.get(plain_name(cell), "") for cell in header]
     problems, blank = [], []
     for place, cell in enumerate(header):
@@ -286,7 +290,7 @@ def _places_of(
         if cell:
             problems.append(
                 f"{sheet.path} has a column '{cell}' that livermet does not know; its columns are "
-                f"{', '.join(columns)}{did_you_mean(cell, set(columns) - set(names))}"
+                f"{', '.join(columns)}{did_you_mean(cell, set(taken) - set(names))}"
             )
         elif any(cells[place : place + 1] != [""] for _, cells in rows[1:] if len(cells) > place):
             problems.append(
@@ -319,7 +323,7 @@ def _places_of(
     if blank:
         some = ", ".join(blank[:5]) + (f" and {len(blank) - 5} more" if len(blank) > 5 else "")
         sheet.notes.append(f"{sheet.path}: empty columns were passed over: {some}.")
-    return {column: names.index(column) for column in columns}
+    return {column: names.index(column) for column in taken if column in names}
 
 
 def _letter_of(place: int) -> str:

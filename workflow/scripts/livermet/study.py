@@ -6,15 +6,23 @@ reads a volume or a result.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from livermet.cohort.matching import match_samples, unusable_for_classes
+from livermet.cohort.assays import Scores, scores_of, told, without_files
+from livermet.cohort.from_expression import missing_tables, read_measures, wrong_samples
+from livermet.cohort.matching import (
+    TREATMENT,
+    match_samples,
+    unusable_for_classes,
+    wrong_treatments,
+)
 from livermet.errors import InputError, stop_on
+from livermet.ledger.scores import changed_settings, lacking_scores, with_frozen_scores
 from livermet.ledger.tables import Ledger, empty_ledger, lacking, read_ledger, unusable_sets
 from livermet.models import lineage, networks_of, training_role
 from livermet.monai.settings import VALIDATION_FOLD
@@ -30,6 +38,7 @@ from livermet.sheets import (
     read_molecular,
     read_phantoms,
     read_series,
+    samples_of,
 )
 from livermet.sources import (
     kind_of,
@@ -148,6 +157,7 @@ class Study:
     def settings(self) -> dict:
         """Return the config without what is no part of a result, or what jobs may take."""
         kept = {key: value for key, value in self.config.items() if key not in NO_RESULT}
+        kept["molecular"] = without_files(self.config["molecular"])
         segmentation = self.config["segmentation"]
         networks = {
             key: {name: setting for name, setting in segmentation[key].items() if name != "jobs"}
@@ -288,6 +298,7 @@ class Study:
     def rows_to_match(self) -> list[dict]:
         """Return, of each series, what samples are matched by and the split is counted by."""
         columns = ["series", "patient", "study_date", "cohort", "reference", "lesions_read"]
+        columns += [TREATMENT] if TREATMENT in self.series else []
         rows = self.series.reindex(columns=columns).astype({"study_date": str})
         # Where a reference lies decides nothing.
         given = rows["reference"].where(rows["reference"] == "", "yes")
@@ -305,8 +316,37 @@ class Study:
             series,
             self.molecular,
             self.config["matching"]["window_days"],
-            self.config["phenotype"]["positive_above"],
+            self.scores.positive_above,
+            self.scores.thresholds,
         )
+
+    # Samples.
+
+    @cached_property
+    def scores(self) -> Scores:
+        """How the scores of samples come about."""
+        return scores_of(self.config)
+
+    def score_files(self, key: str) -> list[str]:
+        """List the files 'expression', 'reference' or 'aliases' of the assays that have one."""
+        return [one.files[key] for one in self.scores.computed if key in one.files]
+
+    def scores_told(self) -> dict:
+        """Return what the job that scores samples has to know, apart from files."""
+        return told(self.scores)
+
+    def frozen_scores(self) -> list[str]:
+        """List the ledger's table of the scores that are computed; none where all are given."""
+        if not self.scores.computed:
+            return []
+        return [f"{self.config['ledger']}/scores/{self.scores.frozen_as}.tsv"]
+
+    def rows_to_score(self) -> list[dict]:
+        """Return the samples whose scores are computed, each with its place in the sheet."""
+        assert self.molecular is not None, "only a study with samples scores some"
+        rows = self.molecular[self.molecular["sample_type"].isin(self.scores.computed_types)]
+        rows = rows.reindex(columns=["sample_type", "sample", "patient", "sample_date"])
+        return rows.astype(str).reset_index(names="place").to_dict("records")
 
     # Phantoms.
 
@@ -542,12 +582,19 @@ class Study:
         """Say what is wrong with sheets and ledger, each held against the other."""
         needed = self.needed_training_sets()
         return [
+            *self._wrong_treatments(),
             *lacking(self.series, self.ledger, needed),
             *unusable_sets(self.ledger, needed, len(self.folds)),
             *self._unusable_target(),
             *self._series_without_header(),
             *self._cases_without_liver(),
         ]
+
+    def _wrong_treatments(self) -> list[str]:
+        sheets = self.config["sheets"]
+        if self.molecular is None:
+            return []
+        return wrong_treatments(self.series, self.molecular, sheets["series"], sheets["molecular"])
 
     def _unusable_target(self) -> list[str]:
         target = self.series.loc[self.target_series]
@@ -606,12 +653,14 @@ def read_study(config: Mapping[str, Any], verify: bool = True) -> Study:
     phantoms = read_phantoms(sheets["phantoms"]) if sheets["phantoms"] else None
     if verify:
         return _checked_study(config, phantoms)
+    scores, ledger = scores_of(config), read_ledger(config["ledger"], verify=False)
+    samples = read_molecular(sheets["molecular"], scores.computed_types)
     return Study(
         config,
         read_series(sheets["series"], config["cohorts"].values()),
-        read_molecular(sheets["molecular"]),
+        with_frozen_scores(samples, ledger, scores),
         phantoms,
-        read_ledger(config["ledger"], verify=False),
+        ledger,
     )
 
 
@@ -624,7 +673,8 @@ def _checked_study(config: Mapping[str, Any], phantoms: pd.DataFrame | None) -> 
     sheets = config["sheets"]
     stop_on(missing_sheets(sheets["series"], sheets["molecular"], config["data_root"]))
     series = check_series(sheets["series"], config["cohorts"].values())
-    molecular = check_molecular(sheets["molecular"])
+    scores = scores_of(config)
+    molecular = check_molecular(sheets["molecular"], scores.computed_types)
     made = [] if phantoms is None else phantoms.index
     raw = series.table[~series.table["series"].isin(made)]
     series.tell(problems_of_sources(raw, config["data_root"]))
@@ -636,16 +686,34 @@ def _checked_study(config: Mapping[str, Any], phantoms: pd.DataFrame | None) -> 
     study = Study(
         config,
         by_series(series),
-        molecular.table.reset_index(drop=True),
+        samples_of(molecular),
         phantoms,
         ledger,
         (*series.notes, *molecular.notes),
     )
     if problems:
         stop_on([*problems, *lacking(study.series, ledger, study.needed_training_sets())])
+    study = replace(study, molecular=_scored(study, scores))
     stop_on(study.problems())
     stop_on(study.planned_leaks())
     return study
+
+
+def _scored(study: Study, scores: Scores) -> pd.DataFrame:
+    """Return a study's samples with the scores that its ledger has frozen.
+
+    Raises InputError where samples, tables or settings are not those that scores were frozen for.
+    """
+    assert study.molecular is not None, "only a study with samples scores some"
+    samples, sheet = study.molecular, study.config["sheets"]["molecular"]
+    if scores.computed:
+        stop_on(wrong_samples(samples, scores, sheet))
+        stop_on(missing_tables(scores))
+        stop_on(
+            changed_settings(study.ledger, read_measures(scores), scores)
+            + lacking_scores(study.ledger, samples, scores)
+        )
+    return with_frozen_scores(samples, study.ledger, scores)
 
 
 def _paths_with_braces(config: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ A study is one CT date of a patient. A sheet of series is as `livermet.sheets` r
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -26,9 +27,14 @@ SEGMENTATION, CLASSIFICATION = "segmentation", "classification"
 EXCLUSIONS = {
     "no_sample": "the patient has no molecular sample",
     "outside_window": "no sample within the window of days around the CT",
+    "other_treatment": "no sample within the window of the CT's line of treatment",
     "lesions_absent": "the radiology report reads no liver lesion",
 }
+# Steps of the flow that stand in it only where they remove something.
+OCCASIONAL = ("other_treatment",)
 BEGIN = "begin"
+TREATMENT = "treatment_line"
+NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
 
 # Shared with the facts of the report.
 PLACE = Column("place", TEXT, "side of the split that the patient is on", words=(TRAIN, TEST))
@@ -101,44 +107,114 @@ MATCHING = Contract(
 
 
 def match_samples(
-    series: pd.DataFrame, molecular: pd.DataFrame, window_days: int, positive_above: float
+    series: pd.DataFrame,
+    molecular: pd.DataFrame,
+    window_days: int,
+    positive_above: float,
+    thresholds: Mapping[str, float] = NO_THRESHOLDS,
 ) -> pd.DataFrame:
     """Match each series with the sample nearest in time to its study, and say who is excluded.
 
     The window is inclusive (92 days in Ty et al. 2025). Of two samples equally near the earlier is
     taken, since a later one may follow another line of treatment; of two on one day the first in
-    the sheet. The class is 1 where the score is above `positive_above`, else 0. Exclusions apply
-    in the order of `EXCLUSIONS`, so that `excluded_by` names the first that removes the series.
+    the sheet. Where the sheets mark the line of treatment, a sample of another line is not taken.
+    The class is 1 where the score is above `positive_above`, or above the sample type's own of
+    `thresholds`, else 0. Exclusions apply in the order of `EXCLUSIONS`, so that `excluded_by` names
+    the first that removes the series.
     Returns one row a series, in the sheet's order: `MATCHING` without the place.
     """
-    samples = molecular.rename_axis("sheet_row").reset_index()
-    pairs = series[["series", "patient", "study_date"]].reset_index(drop=True)
-    pairs = pairs.merge(samples, on="patient", how="left")
-    pairs["days_apart"] = (pairs["sample_date"] - pairs["study_date"]).dt.days
-    pairs["distance"] = pairs["days_apart"].abs()
-    nearest = pairs.sort_values(["distance", "sample_date", "sheet_row"], kind="stable")
-    nearest = nearest.drop_duplicates("series").set_index("series")
+    pairs = pair_samples(series, molecular, window_days)
+    nearest = pairs.drop_duplicates("series").set_index("series")
     matched = series[["series", "patient", "study_date"]].copy()
     matched.insert(2, "study", study_names(series))
     for column in ("sample_date", "sample_type", "score", "days_apart"):
         matched[column] = nearest[column].reindex(matched["series"]).to_numpy()
     excluded = pd.Series("", index=matched.index)
+    in_window = _any_of(pairs, "in_window", matched)
     for reason, removed in {
-        "no_sample": matched["score"].isna(),
-        "outside_window": ~(matched["days_apart"].abs() <= window_days),
+        "no_sample": matched["sample_date"].isna(),
+        "outside_window": ~in_window,
+        "other_treatment": ~_any_of(pairs, "usable", matched),
         "lesions_absent": series["lesions_read"] == "absent",
     }.items():
         excluded = excluded.where((excluded != "") | ~removed, reason)
-    usable = ~excluded.isin(["no_sample", "outside_window"])
+    usable = ~excluded.isin(["no_sample", "outside_window", "other_treatment"])
     # A sample outside the window says nothing of this study: it must not reach any table.
     for column in ("sample_date", "sample_type", "score", "days_apart"):
         matched[column] = matched[column].where(usable)
-    positive = (matched["score"] > positive_above).astype("Int64")
+    positive = is_positive(matched, positive_above, thresholds).astype("Int64")
     matched["class"] = positive.where(usable)
     matched["days_apart"] = matched["days_apart"].astype("Int64")
     matched["included"] = excluded == ""
     matched["excluded_by"] = excluded
     return matched.reset_index(drop=True)
+
+
+def _any_of(pairs: pd.DataFrame, column: str, matched: pd.DataFrame) -> pd.Series:
+    found = set(pairs.loc[pairs[column], "series"])
+    return matched["series"].isin(found)
+
+
+def is_positive(
+    samples: pd.DataFrame, positive_above: float, thresholds: Mapping[str, float]
+) -> pd.Series:
+    """Tell which samples are above the threshold of their type."""
+    limits = samples["sample_type"].map(thresholds).astype(float).fillna(positive_above)
+    return samples["score"] > limits
+
+
+def pair_samples(series: pd.DataFrame, molecular: pd.DataFrame, window_days: int) -> pd.DataFrame:
+    """Pair each series with every sample of its patient; the one to take stands first.
+
+    Columns beside those of the sample: sheet_row (its place in the sheet), days_apart (below 0
+    where the sample was first), in_window, other_treatment and usable. A series whose patient has
+    no sample has one row without one.
+    """
+    samples = molecular.rename_axis("sheet_row").reset_index()
+    marked = TREATMENT in series and TREATMENT in samples
+    samples = samples.rename(columns={TREATMENT: "sample_line"})
+    columns = ["series", "patient", "study_date", *([TREATMENT] if marked else [])]
+    pairs = series[columns].reset_index(drop=True).merge(samples, on="patient", how="left")
+    pairs["days_apart"] = (pairs["sample_date"] - pairs["study_date"]).dt.days
+    distance = pairs["days_apart"].abs()
+    pairs["in_window"] = distance <= window_days
+    # Both are empty for a patient whose lines nobody has marked (`wrong_treatments`).
+    pairs["other_treatment"] = pairs[TREATMENT] != pairs["sample_line"] if marked else False
+    pairs["usable"] = pairs["in_window"] & ~pairs["other_treatment"]
+    order = pairs.assign(distance=distance, last=~pairs["usable"])
+    order = order.sort_values(["last", "distance", "sample_date", "sheet_row"], kind="stable")
+    return order.drop(columns=["distance", "last"])
+
+
+def wrong_treatments(
+    series: pd.DataFrame, molecular: pd.DataFrame, series_sheet: str, molecular_sheet: str
+) -> list[str]:
+    """Say where the lines of treatment are marked in one sheet alone, or in some rows of a patient.
+
+    A row without a line could be of any, and matching it would span what the others mark.
+    """
+    sheets = {series_sheet: series, molecular_sheet: molecular}
+    lacking = [name for name, sheet in sheets.items() if TREATMENT not in sheet]
+    if len(lacking) == 1:
+        return [
+            f"{lacking[0]} lacks the column '{TREATMENT}', which the other sheet has: a sample is "
+            "matched with a CT of the same line, so that both have to say it. Add the column, or "
+            "take it out."
+        ]
+    if lacking:
+        return []
+    rows = pd.concat([sheet[["patient", TREATMENT]] for sheet in sheets.values()])
+    marked = set(rows.loc[rows[TREATMENT] != "", "patient"])
+    return [
+        f"{name}, row {place + 2}: the column '{TREATMENT}' is empty, and other rows of patient "
+        f"'{patient}' are filled in; fill in all of them. For a line that is not known write a "
+        "word that no other row has, and the row is matched with none."
+        for name, sheet in sheets.items()
+        for place, (patient, line) in enumerate(
+            sheet[["patient", TREATMENT]].itertuples(index=False)
+        )
+        if line == "" and patient in marked
+    ]
 
 
 FLOW = Contract(
@@ -168,6 +244,8 @@ def exclusion_flow(matched: pd.DataFrame) -> pd.DataFrame:
     rows = [_flow_row(BEGIN, "series of the target cohort", left, left)]
     for step, reason in EXCLUSIONS.items():
         kept = left[left["excluded_by"] != step]
+        if step in OCCASIONAL and len(kept) == len(left):
+            continue
         rows.append(_flow_row(step, reason, left, kept))
         left = kept
     return pd.DataFrame(rows)

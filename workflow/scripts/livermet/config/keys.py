@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from livermet.cohort.assays import Scoring, Units
 from livermet.models import CLASSIFIERS, networks_of
 from livermet.models import NETWORKS as LISTED
 from livermet.monai.architectures import ARCHITECTURES, SPLEEN
@@ -151,6 +152,8 @@ ProtocolName = Annotated[str, *_words(Protocol)]
 WeightingName = Annotated[str, *_words(WEIGHTINGS)]
 AggregationName = Annotated[str, *_words(AGGREGATIONS)]
 AcceptedName = Annotated[str, *_words(Accepted)]
+ScoringName = Annotated[str, *_words(Scoring)]
+UnitsName = Annotated[str, *_words(Units)]
 MATCHING_RULE = r"^(any_overlap|one_to_one|lits|iou_(0[.][0-9]*[1-9][0-9]*|1))$"
 MatchingRule = Annotated[str, StringConstraints(pattern=MATCHING_RULE)]
 
@@ -215,6 +218,55 @@ class Matching(Keys):
         "days that a sample may lie before or after the CT, inclusive",
         "the article's",
         ge=0,
+    )
+
+
+class AssayKeys(Keys):
+    """How samples of one sample type are scored, and when they are positive."""
+
+    expression: FilePath | None = key(
+        None, "table of expression, genes by samples, or null: the sheet gives the scores"
+    )
+    units: UnitsName | None = key(
+        None, f"what its numbers are: {', '.join(f'`{unit.value}`' for unit in Units)}"
+    )
+    reference: FilePath | None = key(
+        None, "centroids (gene, ne, non_ne), or for `ssgsea` the gene set (gene, set)"
+    )
+    aliases: FilePath | None = key(None, "table of other names of genes (alias, gene), or null")
+    positive_above: float | None = key(
+        None, "the class is positive above this score; null: `phenotype.positive_above`"
+    )
+
+
+class Molecular(Keys):
+    """Molecular scores that are computed from expression."""
+
+    method: ScoringName = key(
+        Scoring.CENTROIDS.value,
+        "`centroids`: half the difference of a sample's correlations with the neuroendocrine and "
+        "the other centroid; `ssgsea`: enrichment of a gene set within the sample",
+        "Zhang et al. 2018; 0 means as near to one centroid as to the other, and no sample moves "
+        "with the cohort",
+    )
+    frozen_as: Name = key(
+        "scores",
+        "name under which the ledger freezes references, units, thresholds and scores; a new name "
+        "freezes new ones",
+        "new samples must not change old labels",
+    )
+    minimum_coverage: Share = key(
+        0.9,
+        "share of the reference's genes, of each side, that a sample needs, 0 to 1",
+        "two of 25 genes may have another name; more is another score",
+    )
+    assays: dict[Name, AssayKeys] = key(
+        {},
+        "by `sample_type` of the sheet: `expression` (table of genes by samples), `units` ("
+        + ", ".join(f"`{unit.value}`" for unit in Units)
+        + "), `reference` (the centroids, or the gene set), `aliases` (other names of genes) and "
+        "`positive_above` (its own threshold). A type without an entry has the sheet's scores",
+        "scores as given",
     )
 
 
@@ -772,6 +824,7 @@ class Config(Keys):
     cohorts: Cohorts = section(Cohorts)
     split: Split = section(Split)
     matching: Matching = section(Matching)
+    molecular: Molecular = section(Molecular)
     training_sets: TrainingSets = section(TrainingSets)
     ingest: Ingest = section(Ingest)
     reference_labels: ReferenceLabels = section(ReferenceLabels)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from livermet.cohort.assays import unusable_assays
 from livermet.errors import InputError, stop_on
 from livermet.vocabulary import Aggregation, Protocol
 
@@ -92,6 +93,7 @@ def check_config(config: dict) -> None:
         _unlisted_final_model(config["segmentation"])
         + _unmeasured_lesions(config)
         + _idle_harmonisation(config["phenotype"])
+        + unusable_assays(config)
     )
 
 

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from livermet.cohort.matching import match_samples, patient_strata
+from livermet.cohort.assays import scores_of
+from livermet.cohort.from_expression import read_measures, wrong_samples
+from livermet.cohort.matching import match_samples, patient_strata, wrong_treatments
 from livermet.errors import stop_on
 from livermet.ingest.volume import header_grid_difference
+from livermet.ledger.scores import freeze_scores, with_frozen_scores
 from livermet.ledger.tables import Rules, assign, read_ledger, write_ledger
 from livermet.sheets import read_series, read_sheets
 
@@ -31,25 +34,38 @@ def rules_of(config: dict) -> Rules:
 def assign_from_config(config: dict) -> str:
     """Read a study's sheets and ledger, write the ledger with what is new; say what was added."""
     rules = rules_of(config)
-    sheets = config["sheets"]
+    sheets, scores = config["sheets"], scores_of(config)
     series, molecular, _ = read_sheets(
-        sheets["series"], sheets["molecular"], config["cohorts"].values()
+        sheets["series"], sheets["molecular"], config["cohorts"].values(), scores.computed_types
+    )
+    stop_on(
+        wrong_treatments(series, molecular, sheets["series"], sheets["molecular"])
+        + wrong_samples(molecular, scores, sheets["molecular"])
     )
     target = series[series["cohort"] == config["cohorts"]["target"]]
+    before = read_ledger(config["ledger"], unfinished=True)
+    frozen = before
+    if scores.computed:
+        frozen = freeze_scores(
+            before, molecular, read_measures(scores), scores, sheets["molecular"]
+        )
+        molecular = with_frozen_scores(molecular, frozen, scores)
     matched = match_samples(
         target,
         molecular,
         config["matching"]["window_days"],
-        config["phenotype"]["positive_above"],
+        scores.positive_above,
+        scores.thresholds,
     )
-    before = read_ledger(config["ledger"], unfinished=True)
-    after = assign(before, series, patient_strata(matched), rules)
+    after = assign(frozen, series, patient_strata(matched), rules)
     write_ledger(after, config["ledger"])
     sets = sorted(set(after.training_sets) - set(before.training_sets))
+    new = sum(len(after.scores[name]) - len(before.scores.get(name, ())) for name in after.scores)
     return (
         f"{config['ledger']}: {len(after.splits) - len(before.splits)} patients, "
         f"{len(after.batches) - len(before.batches)} series and {len(sets)} training sets added"
-        f"{': ' if sets else ''}{', '.join(sets)}. Commit the ledger with the sheets."
+        f"{': ' if sets else ''}{', '.join(sets)}"
+        f"{f'; frozen scores: {new}' if new else ''}. Commit the ledger with the sheets."
     )
 
 

@@ -31,6 +31,8 @@ from livermet.tables import write_table
 SEAL = "seal.tsv"
 DIGITS = 16
 FIRST_LINE = 2
+# Folders of the ledger's that have a table a name.
+NAMED = ("training_sets", "scorings", "scores")
 MOST_RUNS = 5
 SEALED = Contract(
     files=(SEAL,),
@@ -287,13 +289,13 @@ def _is_ledgers(name: str) -> bool:
     """Tell whether a name below the folder is a table or the seal, and no leftover of a writer."""
     path = PurePosixPath(name)
     in_its_place = name in (SEAL, "splits.tsv", "batches.tsv") or (
-        path.parent == PurePosixPath("training_sets") and path.suffix == ".tsv"
+        str(path.parent) in NAMED and path.suffix == ".tsv"
     )
     return in_its_place and not path.name.startswith(".")
 
 
 def _texts(folder: Path) -> dict[str, bytes]:
-    paths = [*sorted(folder.glob("*.tsv")), *sorted(folder.glob("training_sets/*.tsv"))]
+    paths = [path for name in (".", *NAMED) for path in sorted(folder.glob(f"{name}/*.tsv"))]
     names = {path.relative_to(folder).as_posix(): path for path in paths}
     return {name: path.read_bytes() for name, path in names.items() if _is_ledgers(name)}
 

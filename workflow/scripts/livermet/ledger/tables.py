@@ -3,20 +3,22 @@
 `splits.tsv` gives each patient one place, 'test' or a fold, for every task and every model;
 `batches.tsv` gives each series the batch in which it is predicted; `training_sets/<name>.tsv`
 lists the series that a model is trained on, and their patients, which stay known when a series is
-withdrawn from the sheets. The workflow only reads it. `assign` adds to it and
-never moves a line, so that a new patient changes nothing for the patients that were there before.
+withdrawn from the sheets; `scorings/<name>.tsv` and `scores/<name>.tsv` freeze scores that are
+computed from expression (`livermet.ledger.scores`). The workflow only reads it. `assign` adds to
+it and never moves a line, so that a new patient changes nothing for the patients that were there
+before.
 `seal.tsv` knows every line that was written (`livermet.ledger.seal`); another hand's are refused.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from livermet.cohort.matching import TEST
-from livermet.contracts import COHORT, PATIENT, SERIES, TEXT, Column, Contract, check
+from livermet.contracts import COHORT, NUMBER, PATIENT, SERIES, TEXT, Column, Contract, check
 from livermet.errors import InputError, stop_on
 from livermet.ledger.seal import alterations, extend_seal
 from livermet.tables import write_table
@@ -43,17 +45,42 @@ TRAINING_SET = Contract(
     columns=(SERIES, PATIENT),
     key=("series",),
 )
+SCORING = Contract(
+    files=("scorings/*.tsv",),
+    row="a setting that decides the scores and classes of a sample type",
+    columns=(
+        Column("sample_type", TEXT, "sample type of the sheet"),
+        Column("setting", TEXT, "a key of the config's section molecular"),
+        Column("value", TEXT, "its value, or the SHA-256 of what its file says"),
+    ),
+    key=("sample_type", "setting"),
+)
+FROZEN_SCORES = Contract(
+    files=("scores/*.tsv",),
+    row="a sample whose score was computed from expression",
+    columns=(
+        Column("sample_type", TEXT, "sample type of the sheet"),
+        Column("sample", TEXT, "the sample's column in the table of expression"),
+        Column("score", NUMBER, "its score, in all its digits"),
+    ),
+    key=("sample_type", "sample"),
+)
 CONTRACTS = {"splits.tsv": SPLITS, "batches.tsv": BATCHES}
 MOST_NAMED = 5
 
 
 @dataclass
 class Ledger:
-    """Splits (patient, cohort, place), batches (series, batch), sets (name: {series: patient})."""
+    """Splits (patient, cohort, place), batches (series, batch), sets (name: {series: patient}).
+
+    `scorings` and `scores` (`livermet.ledger.scores`) are tables by name, all of them text.
+    """
 
     splits: pd.DataFrame
     batches: pd.DataFrame
     training_sets: dict[str, dict[str, str]] = field(default_factory=dict)
+    scorings: dict[str, pd.DataFrame] = field(default_factory=dict)
+    scores: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def places(self) -> dict[str, str]:
@@ -82,10 +109,8 @@ def read_ledger(folder: str | Path, verify: bool = True, unfinished: bool = Fals
     if verify:
         stop_on(alterations(folder, unfinished))
     sets = {
-        path.stem: dict(_read(path, TRAINING_SET).itertuples(index=False))
-        for path in sorted(folder.glob("training_sets/*.tsv"))
-        # What a killed writer leaves begins with a dot.
-        if not path.name.startswith(".")
+        name: dict(table.itertuples(index=False))
+        for name, table in _read_named(folder / "training_sets", TRAINING_SET).items()
     }
     splits = _read(folder / "splits.tsv", SPLITS)
     repeated = splits.loc[splits["patient"].duplicated(), "patient"].unique()
@@ -103,7 +128,14 @@ def read_ledger(folder: str | Path, verify: bool = True, unfinished: bool = Fals
             for series in twice
         ]
     )
-    return Ledger(splits, batches, sets)
+    scorings = _read_named(folder / "scorings", SCORING)
+    return Ledger(splits, batches, sets, scorings, _read_named(folder / "scores", FROZEN_SCORES))
+
+
+def _read_named(folder: Path, contract: Contract) -> dict[str, pd.DataFrame]:
+    # What a killed writer leaves begins with a dot.
+    paths = [path for path in sorted(folder.glob("*.tsv")) if not path.name.startswith(".")]
+    return {path.stem: _read(path, contract) for path in paths}
 
 
 def _read(path: Path, contract: Contract) -> pd.DataFrame:
@@ -131,6 +163,12 @@ def write_ledger(ledger: Ledger, folder: str | Path) -> None:
         for name, cases in ledger.training_sets.items()
     }
     contracts = {name: CONTRACTS.get(name, TRAINING_SET) for name in tables}
+    for kind, found, contract in (
+        ("scorings", ledger.scorings, SCORING),
+        ("scores", ledger.scores, FROZEN_SCORES),
+    ):
+        tables |= {f"{kind}/{name}.tsv": table for name, table in found.items()}
+        contracts |= dict.fromkeys((f"{kind}/{name}.tsv" for name in found), contract)
     # Before the seal, which must not vouch for lines that are never written.
     for name, table in tables.items():
         check(table, contracts[name], folder / name)
@@ -230,7 +268,8 @@ def assign(ledger: Ledger, series: pd.DataFrame, strata: pd.Series, rules: Rules
         rows = [{"patient": p, "cohort": cohort, "place": places[p]} for p in sorted(places)]
         splits = _appended(splits, rows)
         stop_on(_thin_strata(splits, here, cohort, rules))
-    assigned = Ledger(splits, _add_batches(ledger.batches, series, splits, rules.batch_size))
+    batches = _add_batches(ledger.batches, series, splits, rules.batch_size)
+    assigned = replace(ledger, splits=splits, batches=batches)
     assigned.training_sets = _training_sets(series, assigned.places, rules) | ledger.training_sets
     stop_on(
         [

@@ -30,7 +30,8 @@ def phrases_of(settings: Mapping) -> dict:
 
     `settings`: source, target, name, entry (scans, masks or table), final_model, folds,
     connectivity, minimum_lesion_voxels, matching (the rule of table 3), surface_tolerance_mm,
-    draws, window_days, positive_above, protocols, aggregation (phenotype.aggregation, or 'table'
+    draws, window_days, positive_above, thresholds (by sample type), scoring (method, or None where
+    scores are given), protocols, aggregation (phenotype.aggregation, or 'table'
     for a finished one), published_weights (printed or searched), harmonisation (by,
     thin_up_to_mm).
     """

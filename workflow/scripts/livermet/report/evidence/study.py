@@ -179,6 +179,7 @@ def outcome(run: Run, rows: pd.DataFrame) -> Evidence:
         PARTLY,
         sentences(
             f"{run.phrases['class_rule']}.",
+            run.phrases["scoring_rule"],
             f"Sample types of the studies: {words.listed(samples)}." if samples else "",
             "How the score is measured, why it was chosen and what limits it is for the authors.",
         ),
