@@ -23,6 +23,7 @@ WITHOUT_NUMBERS = frozenset(
         "files",
         "jobs",
         "provenance.code",
+        "provenance.journal",
         "provenance.records",
         "tables",
     }
