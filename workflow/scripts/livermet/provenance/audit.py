@@ -1,11 +1,9 @@
 """The audit of a run: its manifest, its crate and its page, and what is wrong with it in words."""
 
-import json
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from livermet import __version__
 from livermet.files import whole_file, write_json
 from livermet.provenance.findings import (
     FAULTS,
@@ -18,7 +16,7 @@ from livermet.provenance.findings import (
     known_checksums,
 )
 from livermet.provenance.journal import in_utc
-from livermet.provenance.manifest import commits, manifest
+from livermet.provenance.manifest import manifest
 from livermet.provenance.origins import Origins, read_origins
 from livermet.provenance.records import VERIFIED, Checksums, read_hints
 
@@ -32,7 +30,7 @@ def audit_run(folder: str | Path) -> list[Found]:
     is not that of a run.
     """
     from livermet.provenance.crate import write_crate
-    from livermet.provenance.page import audit_page
+    from livermet.provenance.page import audit_page, when_and_where
 
     origins = read_origins(folder)
     sums = known_checksums(origins)
@@ -44,7 +42,10 @@ def audit_run(folder: str | Path) -> list[Found]:
     write_crate(origins, content)
     with whole_file(origins.folder / PAGE) as beside:
         beside.write_text(audit_page(origins, found, content))
-    _tell_the_report(origins, found, content)
+    # The report of equal results is equal byte for byte; its date and commit stand in this file,
+    # which it shows.
+    with whole_file(origins.folder / WHEN) as beside:
+        beside.write_text(when_and_where(found, content))
     return found
 
 
@@ -74,20 +75,3 @@ def _keep(origins: Origins, sums: Checksums) -> None:
         with suppress(OSError):
             write_json(read_hints(place) | sums.read, place)
 
-
-def _tell_the_report(origins: Origins, found: list[Found], content: dict) -> None:
-    """Write what the report's page shows of its run and cannot hold, as it has to stay the same.
-
-    The page of equal results is equal byte for byte; date and commit differ. It takes them from
-    this file when it is opened.
-    """
-    told = {
-        "started": content["started"],
-        "audited": content["audited"],
-        "commit": next(iter(commits(origins)), None),
-        "commits": len(content["commits"]),
-        "version": next(iter(reversed(content["livermet"])), __version__),
-        "faults": sum(one.kind in FAULTS for one in found),
-    }
-    with whole_file(origins.folder / WHEN) as beside:
-        beside.write_text(f"window.livermetRun = {json.dumps(told, sort_keys=True)};\n")

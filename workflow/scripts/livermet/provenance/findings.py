@@ -19,7 +19,7 @@ from livermet.provenance.records import (
 MANIFEST = "provenance/manifest.json"
 CRATE = "provenance/ro-crate-metadata.json"
 PAGE = "provenance/audit.html"
-WHEN = "provenance/run.js"
+WHEN = "provenance/run.html"
 WORKFLOW = "provenance/Snakefile"
 OWN_FILES = frozenset({MANIFEST, CRATE, PAGE, WHEN, WORKFLOW})
 # What stands beside the results and is none.

@@ -58,6 +58,16 @@ def audit_page(origins: Origins, found: list[Found], manifest: dict[str, Any]) -
     )
 
 
+def when_and_where(found: list[Found], manifest: dict[str, Any]) -> str:
+    """Write the line that the report shows of its run: date, commit, and what the audit found."""
+    return PAGES.get_template("run.html").render(
+        started=manifest["started"],
+        audited=manifest["audited"],
+        commits=manifest["commits"],
+        faults=sum(one.kind in FAULTS for one in found),
+    )
+
+
 def graph_of(origins: Origins, found: Iterable[Found]) -> dict[str, Any]:
     """Write the files and jobs of a run as lists that name each other by place.
 
