@@ -133,12 +133,16 @@ def test_a_half_finished_run_is_audited():
 
 def test_what_no_page_shows_any_more_is_left_over():
     """A setting was changed: the old protocol's files stay, made from older features."""
-    made.run_job("fit_corrected/unet/LR", ["radiomics/unet/features.csv"], {"phenotype/old.tsv": ""})
+    made.run_job(
+        "fit_corrected/unet/LR", ["radiomics/unet/features.csv"], {"phenotype/old.tsv": ""}
+    )
     made.run_job("collect_radiomics/unet", [], {"radiomics/unet/features.csv": "new"})
     for one in made.CLASSIFIERS:
         path = f"phenotype/unet/published/{one}/predictions.tsv"
         made.run_job(
-            f"fit_published/unet/{one}", ["radiomics/unet/features.csv"], {path: f"{one}\nm1_thin\n"}
+            f"fit_published/unet/{one}",
+            ["radiomics/unet/features.csv"],
+            {path: f"{one}\nm1_thin\n"},
         )
     made.run_job(
         "gather_facts", ["radiomics/unet/features.csv"], {"cohort/facts.tsv": "series\tpatient\n"}

@@ -48,7 +48,11 @@ def test_a_cell_of_table_4_leads_to_its_series():
     graph, tables = embedded(html, "graph"), embedded(html, "tables")
     assert tables[TABLE_4] == (RUN / TABLE_4).read_text()
     seen = behind(graph, TABLE_4)
-    steps = {graph["jobs"][graph["files"][file][2]]["step"] for file in seen if graph["files"][file][2] >= 0}
+    steps = {
+        graph["jobs"][graph["files"][file][2]]["step"]
+        for file in seen
+        if graph["files"][file][2] >= 0
+    }
     assert steps == {
         "tabulate_classification", "fit_published", "collect_radiomics", "extract_radiomics",
         "predict_monai", "train_monai", "ingest_series",
@@ -60,7 +64,9 @@ def test_a_cell_of_table_4_leads_to_its_series():
 
 def test_the_page_needs_nothing_else():
     html = page()
-    assert not re.findall(r"""(?:src|srcset)=|https?://|url\(|@import|fetch\(|XMLHttpRequest""", html)
+    assert not re.findall(
+        r"""(?:src|srcset)=|https?://|url\(|@import|fetch\(|XMLHttpRequest""", html
+    )
     assert set(re.findall(r'href="([^#"][^"]*)"', html)) == {"../report.html", "manifest.json"}
 
 
@@ -144,7 +150,9 @@ def test_a_row_of_a_series_leads_to_that_series_and_to_the_networks_cases():
 
 def test_tables_are_read_as_csv_says():
     """RFC 4180: quoted cells may hold separators, line breaks and doubled quotes."""
-    made.run_job("tabulate_masks", [], {"tables/masks.csv": '# made so\na,b\n"1,""2""",\r\n"x\ny",3\n'})
+    made.run_job(
+        "tabulate_masks", [], {"tables/masks.csv": '# made so\na,b\n"1,""2""",\r\n"x\ny",3\n'}
+    )
     told = in_node(page(), "tables/masks.csv", [])
     assert told["columns"] == ["a", "b"]
     assert told["lines"] == [['1,"2"', ""], ["x\ny", "3"]]

@@ -23,7 +23,9 @@ def test_installed_versions_are_those_that_python_tells():
     told = {}
     for one in metadata.distributions():
         told.setdefault(one.name.lower().replace("_", "-").replace(".", "-"), one.version)
-    found = {name.replace(".", "-"): version for name, version in installed_packages(sys.path).items()}
+    found = {
+        name.replace(".", "-"): version for name, version in installed_packages(sys.path).items()
+    }
     assert found == told
 
 
@@ -70,7 +72,9 @@ def test_a_journal_comes_back_and_names_what_is_installed(tmp_path, monkeypatch)
     assert 2 <= journal.seconds < 60
     assert journal.host["machine"] == platform.machine()
     assert platform.node() not in path.read_text()
-    listed = json.loads((tmp_path / f"results/demo/journal/environments/{journal.environment}.json").read_text())
+    listed = json.loads(
+        (tmp_path / f"results/demo/journal/environments/{journal.environment}.json").read_text()
+    )
     assert listed["packages"]["numpy"] == metadata.version("numpy")
 
 

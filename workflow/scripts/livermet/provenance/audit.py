@@ -74,4 +74,3 @@ def _keep(origins: Origins, sums: Checksums) -> None:
         place = origins.base / VERIFIED
         with suppress(OSError):
             write_json(read_hints(place) | sums.read, place)
-

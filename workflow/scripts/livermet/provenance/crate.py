@@ -121,7 +121,9 @@ class _Crate:
         return self._part(kind(self.crate, dest_path=relpath(path, HERE), properties=about))
 
     def _own(self, path: str, name: str) -> dict[str, str]:
-        return self._part(File(self.crate, dest_path=relpath(path, HERE), properties={"name": name}))
+        return self._part(
+            File(self.crate, dest_path=relpath(path, HERE), properties={"name": name})
+        )
 
     def _steps(self) -> list[str]:
         return list(dict.fromkeys(job["step"] for job in self.manifest["jobs"].values()))
