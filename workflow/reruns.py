@@ -183,19 +183,21 @@ def _refusing_training(update: Callable, allowed: bool) -> Callable:
 
 
 def _plan(dag: DAG) -> dict:
-    """List the jobs that would run, and name the run's folder and the study's series."""
+    """List the jobs that would run, by stage; name the run's folder and the study's series."""
+    order = {rule.name: number for number, rule in enumerate(dag.workflow.rules)}
+    jobs = sorted(dag.needrun_jobs(), key=lambda job: (order[job.rule.name], job.log))
     known = [job for job in dag.jobs if job.rule.name == KNOWS_SERIES]
     return {
         "run": next((str(Path(*_record_of(job).parts[:2])) for job in dag.jobs if job.log), None),
         "series": list(known[0].params["series"]) if known else None,
-        "jobs": [_planned(job) for job in dag.needrun_jobs() if job.log],
+        "jobs": [_planned(job) for job in jobs if job.log],
     }
 
 
 def _planned(job) -> dict:
     params = dict(job.params.items())
     log = str(job.log[0])
-    own = [job.wildcards["series"]] if "series" in job.wildcards.keys() else []
+    own = [job.wildcards_dict["series"]] if "series" in job.wildcards_dict else []
     return {
         "stage": Path(str(job.rule.snakefile)).stem,
         "log": log,

@@ -1,7 +1,6 @@
 """A run of two series from scan to table 4, each file a line of text, with the records of its jobs.
 
-`demo` is what Snakemake would have left of it; the jobs read and write what the real rules do, under
-the real names.
+Its jobs have the names of real rules, and read and write what these do.
 """
 
 import time

@@ -7,7 +7,6 @@ import socket
 from pathlib import Path
 
 import pytest
-
 from click.testing import CliRunner
 
 from livermet.cli import main

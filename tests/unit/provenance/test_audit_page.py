@@ -1,4 +1,4 @@
-"""The audit's page: from a cell of table 4 to the series behind it, in one file without a network."""
+"""The audit's page: from a cell of table 4 to the series behind it, in one file."""
 
 import json
 import re
@@ -104,7 +104,8 @@ const start = graph.files.findIndex(([name]) => name === path);
 const told = rows.map((n) => {
   const who = n === null ? null : about(graph, columns, lines[n]);
   const { steps, leftOut } = chain(graph, start, who);
-  return { files: steps.map(({ file }) => graph.files[file][0]), leftOut, series: seriesOf(graph, steps) };
+  const files = steps.map(({ file }) => graph.files[file][0]);
+  return { files, leftOut, series: seriesOf(graph, steps) };
 });
 process.stdout.write(JSON.stringify({ columns, lines, told }));
 """

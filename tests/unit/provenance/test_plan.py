@@ -60,7 +60,7 @@ def test_hours_are_seconds_by_cores_and_by_gpus():
         "monai: 2 jobs, 3 series, 17.00 core hours, 2.50 GPU hours",
         "    train_monai (1): files are missing (1)",
         "    predict_monai (1): what it reads is made again (1)",
-        "phenotype: 1 job, 0.00 core hours, 0.00 GPU hours and 1 job not measured",
+        "phenotype: 1 job, not measured",
         "    fit_corrected (1): what it reads is made again (1)",
         "Together: 3 jobs, 17.00 core hours, 2.50 GPU hours and 1 job not measured.",
         "Would be trained: train_monai/unet.",

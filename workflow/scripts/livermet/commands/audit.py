@@ -1,4 +1,4 @@
-"""`livermet audit`: what of a run is missing, stale or changed by hand, and where numbers come from."""
+"""`livermet audit`: what of a run is missing, stale or edited, and where numbers come from."""
 
 from pathlib import Path
 

@@ -21,8 +21,8 @@ PREAMBLE = ("Using profile", "host:", "Building DAG", "Using workflow specific p
 def command(context: click.Context, options: tuple[str, ...]) -> None:
     """Tell by stage what a run would make, and why; OPTIONS are snakemake's, as --configfile.
 
-    Hours are those that earlier runs below results/ took: the median of each rule's jobs, by series
-    where a job works series by series. Run it in the folder that snakemake runs in. Nothing is made.
+    Hours are those that earlier runs below results/ took: the median of each rule's jobs, or of a
+    series where jobs go by series. Run it in the folder that snakemake runs in. Nothing is made.
     """
     from livermet.provenance.plan import changed_cases, plan_in_words, read_measured, read_plan
 

@@ -129,8 +129,8 @@ def class_of_host() -> dict[str, Any]:
 def commit_of(project: Path) -> str | None:
     """Return the commit that a clone has checked out; None where it is no clone.
 
-    Git's files are read, since git itself is missing in some environments and takes a hundredth
-    of a second (gitrepository-layout: HEAD, refs, packed-refs, and of a worktree gitdir, commondir).
+    Git's files are read, since git itself is missing in some environments and takes a hundredth of
+    a second (gitrepository-layout: HEAD, refs, packed-refs; of a worktree gitdir, commondir).
     """
     try:
         folder = project / ".git"

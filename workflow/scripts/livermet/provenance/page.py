@@ -122,7 +122,7 @@ def graph_of(origins: Origins, found: Iterable[Found]) -> dict[str, Any]:
 
 
 def embedded_tables(origins: Origins) -> dict[str, str]:
-    """Return the text of the tables that the page holds: those of the report first, then small ones."""
+    """Return the text of the tables that the page holds: first the report's, then small ones."""
     sizes = {}
     for path in origins.makers:
         place = origins.folder / path

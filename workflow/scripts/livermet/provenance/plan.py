@@ -1,4 +1,4 @@
-"""A plan in the field's words: what would be made and why, how long it takes, what it would train."""
+"""A plan in the field's words: what would be made and why, in what time, what it would train."""
 
 import json
 import statistics
@@ -147,20 +147,22 @@ def _stage(stage: str, jobs: list[Planned], measured: Mapping[str, Measured]) ->
 def _hours(jobs: Iterable[Planned], measured: Mapping[str, Measured]) -> str:
     """Sum core hours and GPU hours; name how many jobs were never measured."""
     cores = gpus = 0.0
-    unknown = 0
-    for job in jobs:
+    unknown = number = 0
+    for number, job in enumerate(jobs, start=1):
         if job.step not in measured:
             unknown += 1
             continue
         hours = measured[job.step].of(job) / SECONDS_PER_HOUR
         cores += hours * job.threads
         gpus += hours * job.gpus
+    if unknown == number:
+        return "not measured"
     told = f"{cores:.2f} core hours, {gpus:.2f} GPU hours"
     return f"{told} and {_count(unknown, 'job')} not measured" if unknown else told
 
 
 def changed_cases(plan: Plan) -> dict[str, list[str]]:
-    """Name each trained network's cases that have changed, would be made again, or are withdrawn."""
+    """Name each trained network's cases that have changed, would change, or are withdrawn."""
     try:
         origins = read_origins(plan.run or "")
     except InputError:
