@@ -56,14 +56,10 @@ def run_crate(folder: Path, manifest: dict[str, Any]) -> ROCrate:
 
 
 class _Crate:
-    """A crate while it is written; the parts of its lists are gathered first.
-
-    The library looks through a whole list for each part that it adds to it.
-    """
+    """A crate while it is written."""
 
     def __init__(self, crate: ROCrate, folder: Path, manifest: dict[str, Any]):
         self.crate, self.folder, self.manifest = crate, folder, manifest
-        self.parts: list[dict[str, str]] = []
         self.raw: dict[str, dict[str, str]] = {}
 
     def describe(self) -> None:
@@ -72,7 +68,8 @@ class _Crate:
         steps = {step: self._step(n, step) for n, step in enumerate(self._steps(), start=1)}
         actions = [self._job(name, job, files) for name, job in manifest["jobs"].items()]
         controls = [self._control(name, job, steps) for name, job in manifest["jobs"].items()]
-        own = [self._own(path, name) for path, name in OWN.items()]
+        for path, name in OWN.items():
+            self._own(path, name)
         engine = self._context("#snakemake-engine", "SoftwareApplication", name="Snakemake")
         workflow = self._workflow(list(steps.values()))
         run = self._run(workflow, files)
@@ -84,12 +81,11 @@ class _Crate:
             object=controls,
             result=run,
         )
-        root = self.crate.root_dataset
         profiles = [
             self._context(url, "CreativeWork", name=name, version=url.rpartition("/")[2])
             for url, name in PROFILES.items()
         ]
-        root._jsonld |= {
+        about = {
             "name": f"Run {manifest['run']} of livermet",
             "description": "From CT and molecular results to lesions, radiomics and a phenotype "
             "classifier: every file of the run, and the jobs that made them.",
@@ -98,8 +94,8 @@ class _Crate:
             "conformsTo": profiles,
             "mainEntity": workflow,
             "mentions": [run, *actions],
-            "hasPart": [workflow, *own, *(part for part in files.values() if part)],
         }
+        self.crate.root_dataset.properties().update(about)
 
     def _context(self, identifier: str, kind: str, /, **properties: Any) -> dict[str, str]:
         known = {key: value for key, value in properties.items() if value not in (None, [])}
@@ -108,8 +104,7 @@ class _Crate:
         return {"@id": entity.id}
 
     def _part(self, entity: Any) -> dict[str, str]:
-        # hasPart is written once, at the end.
-        self.crate._ROCrate__entity_map[entity.canonical_id()] = entity
+        self.crate.add(entity)
         return {"@id": entity.id}
 
     def _file(self, path: str, facts: dict[str, Any]) -> dict[str, str] | None:
@@ -120,10 +115,8 @@ class _Crate:
         kind = Dataset if place.is_dir() else File
         return self._part(kind(self.crate, dest_path=relpath(path, HERE), properties=about))
 
-    def _own(self, path: str, name: str) -> dict[str, str]:
-        return self._part(
-            File(self.crate, dest_path=relpath(path, HERE), properties={"name": name})
-        )
+    def _own(self, path: str, name: str) -> None:
+        self._part(File(self.crate, dest_path=relpath(path, HERE), properties={"name": name}))
 
     def _steps(self) -> list[str]:
         return list(dict.fromkeys(job["step"] for job in self.manifest["jobs"].values()))

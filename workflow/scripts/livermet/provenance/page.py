@@ -101,7 +101,10 @@ def graph_of(origins: Origins, found: Iterable[Found]) -> dict[str, Any]:
             "step": job.step,
             "code": job.record.code,
             "params": params.setdefault(_shown_params(job), len(params)),
-            "inputs": [place(job, *one) for one in job.record.inputs],
+            "inputs": [
+                place(job, path, owner or "", checksum)
+                for path, owner, checksum in job.record.inputs
+            ],
             "series": sorted(number[name] for name in job.by_series) or None,
             "network": job.is_network,
             "started": job.journal.started if job.journal else "",

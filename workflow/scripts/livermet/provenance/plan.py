@@ -3,7 +3,7 @@
 import json
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -144,18 +144,18 @@ def _stage(stage: str, jobs: list[Planned], measured: Mapping[str, Measured]) ->
     return lines
 
 
-def _hours(jobs: Iterable[Planned], measured: Mapping[str, Measured]) -> str:
+def _hours(jobs: Sequence[Planned], measured: Mapping[str, Measured]) -> str:
     """Sum core hours and GPU hours; name how many jobs were never measured."""
     cores = gpus = 0.0
-    unknown = number = 0
-    for number, job in enumerate(jobs, start=1):
+    unknown = 0
+    for job in jobs:
         if job.step not in measured:
             unknown += 1
             continue
         hours = measured[job.step].of(job) / SECONDS_PER_HOUR
         cores += hours * job.threads
         gpus += hours * job.gpus
-    if unknown == number:
+    if unknown == len(jobs):
         return "not measured"
     told = f"{cores:.2f} core hours, {gpus:.2f} GPU hours"
     return f"{told} and {_count(unknown, 'job')} not measured" if unknown else told
