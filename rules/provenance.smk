@@ -12,7 +12,6 @@ repeated with equal results; `livermet audit results/<run>` makes it at any time
 
 from provenance_hook import audit_after_run
 
-
 MODEL_RECORDS = [f"{RUN}/monai/{model}/model.json" for model in MONAI_MODELS] + [
     f"{fold_folder(NNUNET, dataset, fold)}/model.json"
     for dataset in NNUNET_DATASETS.values()

@@ -19,5 +19,11 @@ def audit_after_run(folder: str) -> None:
     try:
         for sentence in in_words(audit_run(folder)):
             logger.info(sentence)
-    except (InputError, OSError) as error:
+    except InputError as error:
         logger.warning(f"The run was not audited: {error}")
+    except Exception as error:
+        # The results are there, whatever is wrong with their audit.
+        logger.warning(
+            f"The run was not audited ({type(error).__name__}: {error}); "
+            f"`livermet audit {folder}` tells more."
+        )

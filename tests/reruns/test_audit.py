@@ -1,4 +1,4 @@
-"""The audit that a real run ends with, what it finds in a copy of it, and the plan that mends it."""
+"""The audit that a real run ends with, what it finds in a copy, and the plan that mends it."""
 
 import json
 import subprocess
