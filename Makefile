@@ -25,11 +25,16 @@ setup: .venv/installed .venv/package
 	touch $@
 
 # What tests and benchmarks compare with and livermet does not run with.
-peers: .venv/panoptica/installed
+peers: .venv/panoptica/installed .venv/rocrate/installed
 
 .venv/panoptica/installed: tests/peers/panoptica.lock | .venv/installed
 	$(PYTHON) -m venv .venv/panoptica
 	.venv/panoptica/bin/pip install --quiet --no-compile -r tests/peers/panoptica.lock
+	touch $@
+
+.venv/rocrate/installed: tests/peers/rocrate.lock | .venv/installed
+	$(PYTHON) -m venv .venv/rocrate
+	.venv/rocrate/bin/pip install --quiet --no-compile -r tests/peers/rocrate.lock
 	touch $@
 
 demo: setup

@@ -28,4 +28,4 @@ rule all:
     input:
         report=f"{RUN}/report.html",
         checklists=f"{RUN}/checklists.html",
-        manifest=f"{RUN}/manifest.json",
+        settings=f"{RUN}/provenance/settings.json",

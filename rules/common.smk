@@ -17,13 +17,14 @@ from pathlib import Path
 # environments, and a copy of the project has to run its own livermet and not the installed one.
 sys.path[:0] = [str(Path(workflow.basedir, "workflow", *names)) for names in ((), ("scripts",))]
 
+from livermet import __version__
 from livermet.config.loading import check_config, in_order
 from livermet.controller import name_as_controller
 from livermet.errors import InputError, stop_on
 from livermet.kernels import pin_kernel
 from livermet.ledger.batches import parts_of
 from livermet.models import classifiers_of
-from livermet.provenance.code import package_hash, pinned_versions
+from livermet.provenance.code import pinned_versions
 from livermet.report.exhibits import EXHIBITS
 from livermet.sheets import NAME_PATTERN
 from livermet.study import read_study
@@ -211,11 +212,6 @@ def exhibit(key):
     shown = EXHIBITS[key]
     caption = f"../workflow/report/{key}.rst"
     return report(f"{RUN}/{shown.path}", caption=caption, category=shown.category)
-
-
-def code_of_package(wildcards):
-    """Hash all of livermet's logic, in the one job that asks for it."""
-    return package_hash()
 
 
 def pins(environment):

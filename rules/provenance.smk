@@ -1,11 +1,16 @@
-"""Provenance: who trained what, what has changed since, and one manifest of the run.
+"""Provenance: who trained what, what has changed since, and the audit of the run.
 
-Comes in: the record beside each trained network, the ledger, the checksums of the ingested files,
-and the report with all that it shows.
+Comes in: the record beside each trained network, the ledger, the checksums of the ingested files;
+after a run that made something, every record and journal of its jobs.
 Goes out: `results/<run>/provenance/leakage_audit.tsv` (patient by fold by task by model; the run stops
 where a patient is on both sides), `results/<run>/provenance/stale_models.tsv` (cases that have changed
-or been withdrawn since a model was trained on them), `results/<run>/manifest.json`.
+or been withdrawn since a model was trained on them), `results/<run>/provenance/settings.json` (what
+the run was told to do, and of which series), and the audit: manifest.json, ro-crate-metadata.json,
+audit.html and run.html beside them. The audit is no rule, since it would be stale whenever a job was
+repeated with equal results; `livermet audit results/<run>` makes it at any time.
 """
+
+from provenance_hook import audit_after_run
 
 MODEL_RECORDS = [f"{RUN}/monai/{model}/model.json" for model in MONAI_MODELS] + [
     f"{fold_folder(NNUNET, dataset, fold)}/model.json"
@@ -39,31 +44,26 @@ rule audit_leakage:
         "../workflow/scripts/audit_leakage.py"
 
 
-rule write_manifest:
-    input:
-        report=f"{RUN}/report.html",
-        audit=f"{RUN}/provenance/leakage_audit.tsv",
-        features=[PUBLISHED_FEATURES, CORRECTED_FEATURES],
-        records=MODEL_RECORDS,
-        tables=REPORT_TABLES,
-        checklists=[f"{RUN}/checklists.html", f"{RUN}/tables/checklists.csv"],
+rule write_settings:
     output:
-        manifest=f"{RUN}/manifest.json",
+        settings=f"{RUN}/provenance/settings.json",
     log:
-        f"{RUN}/logs/write_manifest.log",
+        f"{RUN}/logs/write_settings.log",
     benchmark:
-        f"{RUN}/benchmarks/write_manifest.tsv"
+        f"{RUN}/benchmarks/write_settings.tsv"
     conda:
         "../envs/ingest.yaml"
     threads: 1
     resources:
-        mem_mb=memory(1000),
-        runtime=minutes(20),
+        mem_mb=memory(500),
+        runtime=minutes(10),
     params:
         run=config["run"],
         settings=STUDY.settings(),
-        code=code_of_package,
-        packages=PINNED,
-        versions=pins("ingest"),
+        series=list(STUDY.series.index),
     script:
-        "../workflow/scripts/write_manifest.py"
+        "../workflow/scripts/write_settings.py"
+
+
+onsuccess:
+    audit_after_run(RUN)

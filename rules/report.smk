@@ -68,6 +68,7 @@ TOLD = {
     "harmonisation": HARMONISATION,
     "phantoms": STUDY.phantoms is not None,
     "versions": PINNED,
+    "version": __version__,
 }
 
 

@@ -5,9 +5,11 @@ out), what they say is wrong after a copy or a touch, and the metadata in `.snak
 a copy. What decides in Snakemake is therefore replaced: the check for incomplete files, where
 every job whose record does not say what it should gets its reason, and the comparison of times.
 After Snakemake has worked out a plan, trainings without leave are refused.
-docs/decisions/reruns.md tells what else was tried.
+docs/decisions/reruns.md tells what else was tried. Where the variable LIVERMET_PLAN names a file,
+the jobs that would run are written into it with their reasons, which `livermet plan` tells.
 """
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -43,7 +45,11 @@ from livermet.provenance.records import (
     why_trained,
 )
 
+# The variable that names the file for `livermet plan`, and the rule that knows the study's series.
+PLAN, KNOWS_SERIES = "LIVERMET_PLAN", "write_settings"
 MOST_NAMED = 3
+# Why each job has to run, by its log, where that does not follow from other jobs.
+REASONS: dict[str, list[str]] = {}
 # The results whose content is not what their job recorded.
 ALTERED: set[str] = set()
 
@@ -91,6 +97,7 @@ async def _give_reasons(dag: DAG) -> None:
     for job in jobs:
         for finding in faults(wanted[job], records, sums):
             _give_reason(dag.reason(job), finding, job)
+            REASONS.setdefault(str(job.log[0]), []).append(finding.fault.value)
             if finding.fault is Fault.UNKNOWN:
                 unknown += finding.names
             elif finding.fault is Fault.ALTERED:
@@ -157,6 +164,8 @@ def _tell(paths: list[str], what: str) -> None:
 def _refusing_training(update: Callable, allowed: bool) -> Callable:
     async def update_needrun(dag: DAG, *arguments, **options) -> None:
         await update(dag, *arguments, **options)
+        if os.environ.get(PLAN):
+            write_json(_plan(dag), os.environ[PLAN])
         refused = {} if allowed else _trained_before(dag)
         if refused:
             raise WorkflowError(
@@ -171,6 +180,33 @@ def _refusing_training(update: Callable, allowed: bool) -> Callable:
             )
 
     return update_needrun
+
+
+def _plan(dag: DAG) -> dict:
+    """List the jobs that would run, by stage; name the run's folder and the study's series."""
+    order = {rule.name: number for number, rule in enumerate(dag.workflow.rules)}
+    jobs = sorted(dag.needrun_jobs(), key=lambda job: (order[job.rule.name], job.log))
+    known = [job for job in dag.jobs if job.rule.name == KNOWS_SERIES]
+    return {
+        "run": next((str(Path(*_record_of(job).parts[:2])) for job in dag.jobs if job.log), None),
+        "series": list(known[0].params["series"]) if known else None,
+        "jobs": [_planned(job) for job in jobs if job.log],
+    }
+
+
+def _planned(job) -> dict:
+    params = dict(job.params.items())
+    log = str(job.log[0])
+    own = [job.wildcards_dict["series"]] if "series" in job.wildcards_dict else []
+    return {
+        "stage": Path(str(job.rule.snakefile)).stem,
+        "log": log,
+        "series": list(params.get(BY_SERIES, own)),
+        "reasons": REASONS.get(log, []),
+        "threads": job.threads,
+        "gpus": getattr(job.resources, "gpu", 0) or 0,
+        "network": NETWORK in params,
+    }
 
 
 def _trained_before(dag: DAG) -> dict[str, list[str]]:

@@ -166,7 +166,6 @@ def test_each_protocol_reads_its_own_features(study, aggregation):
         "correct_stepwise": union | own,
         "measure_reproducibility": union | own,
         "gather_facts": union | own,
-        "write_manifest": union | own,
     }
 
 

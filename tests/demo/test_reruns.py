@@ -31,7 +31,9 @@ def rules(text: str) -> frozenset[str]:
 
 
 # What follows what, from the end.
-PAGE = rules("write_checklists write_manifest write_report")
+PAGE = rules("write_checklists write_report")
+# What the audit reads of the config and the sheet.
+SETTINGS = rules("write_settings")
 FACTS = PAGE | rules(
     "gather_facts tabulate_cohort tabulate_failures draw_burden draw_failures draw_flow"
     " draw_segmentation_examples"
@@ -67,6 +69,7 @@ MONAI_PREDICTIONS = rules(
 )
 NEW = (
     COHORT
+    | SETTINGS
     | PLACED
     | REFERENCE
     | RADIOMICS
@@ -82,7 +85,7 @@ PLANNING = rules(
 )
 # The checklists show no figure.
 FIGURES = rules(
-    "write_report write_manifest draw_burden draw_burden_agreement draw_calibration"
+    "write_report draw_burden draw_burden_agreement draw_calibration"
     " draw_corrections draw_failures draw_features draw_flow draw_froc draw_lesion_sizes"
     " draw_reproducibility draw_segmentation_examples"
 )
@@ -118,13 +121,13 @@ CHANGES = [
     Change(
         "a series that left the sheet",
         changes.removed_series,
-        COHORT | PLACED | ACQUISITION | rules("collect_detection"),
+        COHORT | PLACED | ACQUISITION | SETTINGS | rules("collect_detection"),
         withdrawn="msclc_012_20181107_thin",
     ),
     Change(
         "a training case that left the sheet",
         changes.removed_training_case,
-        COHORT | PLACED | ACQUISITION | rules("collect_detection"),
+        COHORT | PLACED | ACQUISITION | SETTINGS | rules("collect_detection"),
         withdrawn="msclc_004_20201130_thick",
     ),
     Change(
@@ -158,12 +161,13 @@ CHANGES = [
     Change(
         "a setting of radiomics",
         changes.bin_width,
-        FEATURES | RADIOMICS | rules("collect_radiomics"),
+        FEATURES | RADIOMICS | SETTINGS | rules("collect_radiomics"),
     ),
     Change(
         "the number of bootstrap draws",
         changes.bootstrap_draws,
         PAGE
+        | SETTINGS
         | rules(
             "bootstrap_metrics compare_baselines summarise_repeats correct_stepwise"
             " measure_reproducibility tabulate_classification tabulate_masks tabulate_failures"
@@ -175,17 +179,18 @@ CHANGES = [
         changes.overlap,
         MONAI_PREDICTIONS
         | PAGE
+        | SETTINGS
         | rules(
             "measure_detection collect_detection score_detection tabulate_segmentation draw_froc"
             " draw_lesion_sizes draw_burden_agreement"
         ),
     ),
-    Change("how often a checkpoint is saved", changes.save_every, rules("write_manifest")),
+    Change("how often a checkpoint is saved", changes.save_every, SETTINGS),
     Change("how a network is trained", changes.epochs, REFUSED),
     Change(
         "how a network is trained, with leave",
         changes.epochs_with_leave,
-        TRAINING | PREDICTIONS | DETECTION | RADIOMICS,
+        TRAINING | PREDICTIONS | DETECTION | RADIOMICS | SETTINGS,
         leave=True,
     ),
     Change("new names of training sets", changes.new_training_sets, REFUSED),
@@ -224,12 +229,12 @@ CHANGES = [
     Change(
         "a result edited by hand",
         changes.result_edited_by_hand,
-        rules("correlate_burden draw_burden write_report write_manifest"),
+        rules("correlate_burden draw_burden write_report"),
     ),
     Change(
         "a record that is not there",
         changes.record_deleted,
-        rules("correlate_burden draw_burden write_report write_manifest"),
+        rules("correlate_burden draw_burden write_report"),
     ),
     Change("a result that is not there", changes.table_of_acquisition_deleted, ACQUISITION),
     Change("a checkpoint that is not there or was edited", changes.checkpoint_deleted, REFUSED),

@@ -9,8 +9,11 @@ import re
 from pathlib import Path
 
 from livermet.ledger.tables import read_ledger
+from livermet.provenance.findings import OWN_FILES
 
 from .small_study import Study
+
+NO_RESULTS = ("logs", "benchmarks", "journal")
 
 
 def differences(study: Study, fresh: Study) -> list[str]:
@@ -29,9 +32,10 @@ def differences(study: Study, fresh: Study) -> list[str]:
 
 
 def result_files(results: Path) -> set[str]:
-    """Name every result of a run: all but logs and benchmarks, records too."""
+    """Name every result of a run, records too; what tells of its time and place is none."""
     paths = (path.relative_to(results) for path in results.rglob("*") if path.is_file())
-    return {str(path) for path in paths if path.parts[0] not in ("logs", "benchmarks")}
+    names = {str(path) for path in paths if path.parts[0] not in NO_RESULTS}
+    return names - OWN_FILES
 
 
 def tables_with(study: Study, names: set[str]) -> list[str]:
@@ -39,7 +43,7 @@ def tables_with(study: Study, names: set[str]) -> list[str]:
     return [
         name
         for name in sorted(result_files(study.results))
-        if name.endswith((".tsv", ".csv", ".html", "manifest.json"))
+        if name.endswith((".tsv", ".csv", ".html"))
         and "/batches/" not in name
         and any(series in (study.results / name).read_text() for series in names)
     ]

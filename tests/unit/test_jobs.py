@@ -37,7 +37,7 @@ from livermet import jobs
 jobs.end_with_controller = lambda: None
 params = SimpleNamespace(items=lambda: [])
 given = SimpleNamespace(items=lambda: [])
-with jobs.job(SimpleNamespace(log=["/dev/full"], params={{}}, input=given, output=[])):
+with jobs.job(SimpleNamespace(rule="a", log=["/dev/full"], params={{}}, input=given, output=[])):
     print("progress")
 """
 

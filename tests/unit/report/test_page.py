@@ -80,7 +80,11 @@ def test_the_page_needs_nothing_else(page):
     assert all(source.startswith("data:image/svg+xml;base64,") for source in loaded)
     links = {tag["href"] for tag in reader.named("a")}
     kept = {link for link in links if link.startswith(("#", "data:text/csv;base64,"))}
-    assert links - kept == {"checklists.html"}
+    assert links - kept == {"checklists.html", "provenance/audit.html"}
+    # Date and commit come from beside the page, which says where they are if that is missing.
+    (when,) = reader.named("object")
+    assert when["data"] == "provenance/run.html"
+    assert "stand in its audit" in page
     assert not reader.named("script")
     assert not reader.named("link")
     assert "http" not in page

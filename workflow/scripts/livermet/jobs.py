@@ -1,11 +1,12 @@
 """What every script of a rule does around its work: log it, record it, and end bad input plainly.
 
-A job ends with a record of what it was made from (`livermet.provenance.records`), and with its
-controller.
+A job ends with a journal of when and where it ran (`livermet.provenance.journal`), with a record of
+what it was made from (`livermet.provenance.records`), and with its controller.
 """
 
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from livermet.controller import end_with_controller
 from livermet.errors import InputError
 from livermet.files import full_disk, remove_parts, write_json
 from livermet.provenance.code import script_hash
+from livermet.provenance.journal import journal_path, write_journal
 from livermet.provenance.records import (
     BY_SERIES,
     FROZEN,
@@ -85,16 +87,17 @@ def _tell(log_file: TextIO, words: str) -> None:
 
 @contextmanager
 def recorded(snakemake) -> Iterator[None]:
-    """Write the record of a job if the block succeeds; there is none while it runs.
+    """Write the journal and the record of a job if the block succeeds; there is none while it runs.
 
     What a killed run of the job has left beside its outputs goes first. Inputs are read before the
     block: should one change while the job works, the record holds the old content, and the next run
     makes the results again.
     """
+    began = time.time()
     path = record_path(snakemake.log[0])
     params = dict(snakemake.params.items())
     path.unlink(missing_ok=True)
-    remove_parts([path, *snakemake.output])
+    remove_parts([path, journal_path(path), *snakemake.output])
     # Snakemake gives the script's own path to the file that it runs.
     recall_logic()
     script = Path(str(sys.modules["__main__"].__file__))
@@ -110,4 +113,6 @@ def recorded(snakemake) -> Iterator[None]:
         path_in_run(path, file) or file: sums.of(file) for file in map(str, snakemake.output)
     }
     write_json(sums.read, hints_path(path))
+    write_journal(str(snakemake.rule), began, path)
+    # The last: a job with a record has ended.
     write_record(Record(code, plain(params), inputs, outputs), path)

@@ -23,6 +23,7 @@ WITHOUT_NUMBERS = frozenset(
         "files",
         "jobs",
         "provenance.code",
+        "provenance.journal",
         "provenance.records",
         "tables",
     }
@@ -56,12 +57,6 @@ def script_hash(script: str | Path, sentences: bool = True) -> str:
     """
     logic = _logic(Path(script))
     return _digest({"": logic} | _imported(logic), sentences)
-
-
-def package_hash() -> str:
-    """Hash the logic of all of livermet."""
-    names = set(all_modules()) - WITHOUT_NUMBERS
-    return _digest({name: _logic(_source_of(name)) for name in names}, sentences=True)
 
 
 def _imported(logic: Logic) -> dict[str, Logic]:
@@ -172,13 +167,6 @@ def _own_imports(tree: ast.AST) -> Iterable[str]:
             for alias in node.names:
                 if alias.name.startswith("livermet."):
                     yield alias.name.removeprefix("livermet.")
-
-
-def all_modules() -> list[str]:
-    """Name every module and subpackage of livermet, sorted."""
-    paths = PACKAGE.rglob("*.py")
-    names = {".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in paths}
-    return sorted({name.removesuffix(".__init__") for name in names} - {"__init__"})
 
 
 def pinned_versions(environment: Path) -> dict[str, str]:

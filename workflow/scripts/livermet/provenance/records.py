@@ -144,9 +144,13 @@ def _digest_of(rows: Iterable[tuple[str, str]]) -> str:
 
 
 class Checksums:
-    """Checksums of files, read only where size or times are not those they were known with."""
+    """Checksums of files, read only where size or times are not those they were known with.
 
-    def __init__(self):
+    Paths begin at `folder`, the one that snakemake runs in.
+    """
+
+    def __init__(self, folder: str | Path = ""):
+        self.folder = folder
         # (path, stamp): checksum
         self.known: dict[tuple[str, str], str | None] = {}
         # path: [stamp, checksum], of the files that had to be read.
@@ -159,11 +163,12 @@ class Checksums:
 
     def of(self, path: str) -> str | None:
         """Return a file's checksum; None where it is not there."""
-        stamp = stamp_of(path)
+        place = os.path.join(self.folder, path)
+        stamp = stamp_of(place)
         if stamp is None:
             return None
         if (path, stamp) not in self.known:
-            self.known[path, stamp] = checksum_of(path)
+            self.known[path, stamp] = checksum_of(place)
             self.read[path] = [stamp, self.known[path, stamp]]
         return self.known[path, stamp]
 

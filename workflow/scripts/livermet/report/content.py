@@ -58,6 +58,7 @@ def compose(run: Run) -> dict:
         "sections": [section for section in sections if section.items],
         "rules": [*checks.rules(run), *checks.checks(run)],
         "stale": checks.stale_table(run),
+        "version": run.settings["version"],
         "versions": sorted(run.settings["versions"].items()),
     }
 

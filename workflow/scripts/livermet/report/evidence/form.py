@@ -15,7 +15,7 @@ DONE, PARTLY, NOT_DONE = "done", "partly", "not done"
 AUTHORS, NOT_APPLICABLE = "for the authors", "not applicable"
 STATES = (DONE, PARTLY, NOT_DONE, AUTHORS, NOT_APPLICABLE)
 METHODS = "docs/methods.md"
-MANIFEST = "manifest.json"
+MANIFEST = "provenance/manifest.json"
 FACTS = "cohort/facts.tsv"
 
 
