@@ -1,4 +1,4 @@
-"""A run on a SLURM cluster: what its jobs may ask for, and whose they are when something ends early.
+"""A run on a SLURM cluster: what its jobs may ask for, and what follows when one ends early.
 
 The executor plugin submits jobs and asks for their state. Left to it, a job that fits no partition
 goes to the cluster's default one, a preempted job is waited for without end, and the jobs of a
@@ -22,13 +22,13 @@ from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
+import earlier
+from endings import Ending, Why, ending_of, keep_logs
 from snakemake.exceptions import WorkflowError
 from snakemake.jobs import GroupJob
 from snakemake.logging import logger
 from snakemake.scheduling.job_scheduler import JobScheduler
 
-import earlier
-from endings import Ending, Why, ending_of, keep_logs
 from livermet.provenance.records import record_path
 
 SECONDS_FOR_SINFO = 10
@@ -85,7 +85,7 @@ class Cluster:
 
 
 def read_cluster(workflow) -> Cluster:
-    """Read the partitions of a profile, and, in the process that plans, ask SLURM for their limits."""
+    """Read a profile's partitions and, in the process that plans, ask SLURM for their limits."""
     default = workflow.resource_settings.default_resources or {}
 
     def given(name, otherwise):
@@ -122,7 +122,7 @@ def read_cluster(workflow) -> Cluster:
 
 
 def limits_of(partition: str) -> Limits:
-    """Ask SLURM what the nodes of a partition have; where it does not answer, nothing is limited."""
+    """Ask SLURM what a partition's nodes have; where it does not answer, nothing is limited."""
     if not shutil.which("sinfo"):
         return Limits()
     command = ["sinfo", "--noheader", "--partition", partition, "--format", "%c|%m|%l|%G"]
@@ -148,7 +148,7 @@ def _number(words: str) -> int:
 
 
 def minutes_of(time: str) -> int:
-    """Read SLURM's time limit, [days-]hours:minutes:seconds or parts of it; 0 where there is none."""
+    """Read SLURM's time limit, [days-]hours:minutes:seconds or less; 0 where there is none."""
     days, _, rest = time.rpartition("-")
     parts = rest.split(":")
     if not all(part.isdigit() for part in parts):
@@ -162,7 +162,7 @@ def minutes_of(time: str) -> int:
 
 
 class Requests:
-    """How much of memory and time the jobs of this run ask for, by how their attempts have ended."""
+    """How much memory and time the jobs of this run ask for, by how their attempts ended."""
 
     def __init__(self, cluster: Cluster):
         self.cluster = cluster
@@ -267,7 +267,7 @@ def _settle_first(workflow, run: str) -> None:
     workflow.execute = settled
 
 
-# ---- What a plan asks for --------------------------------------------------------------------------
+# ---- What a plan asks for -----------------------------------------------------------------------
 
 
 def _checked_first(construct, cluster: Cluster, requests: Requests):
@@ -338,16 +338,15 @@ def _has_gpu_of(limits: Limits, kind: str) -> bool:
     return any(gres.split(":")[: len(wanted)] == wanted for gres in limits.gres)
 
 
+# Of rules whose request stands in the config: how their names begin, and in which section.
+SECTIONS = {"predict": "predict", "train": "train", "pre": "preprocess", "plan": "preprocess"}
+
+
 def _where(rule: str, what: str) -> str:
-    option = (
-        f"--set-threads {rule}=..." if what == "threads" else f"--set-resources {rule}:{what}=..."
-    )
-    for begun, section in (
-        ("predict", "predict"),
-        ("train", "train"),
-        ("pre", "preprocess"),
-        ("plan", "preprocess"),
-    ):
+    option = f"--set-resources {rule}:{what}=..."
+    if what == "threads":
+        option = f"--set-threads {rule}=..."
+    for begun, section in SECTIONS.items():
         if rule.startswith(begun):
             return f"config segmentation.*.jobs.{section}.{what}, or {option}"
     return option
@@ -382,7 +381,7 @@ def _bounded(resources, cluster: Cluster):
     return of_group
 
 
-# ---- What becomes of a job that failed -------------------------------------------------------------
+# ---- What becomes of a job that failed ----------------------------------------------------------
 
 # By a job's number: when it was submitted, as the file system says, and how SLURM says it ended.
 SUBMITTED: dict[object, float] = {}
@@ -444,7 +443,7 @@ def _keeping_results(postprocess):
 
 
 async def _shrink(group, made: set) -> None:
-    """Let a group consist of the jobs alone that are not made yet; what follows the others may run."""
+    """Let a group hold the jobs alone that are not made yet; what follows the others may run."""
     dag, scheduler = group.dag, group.dag.workflow.scheduler
     # A group's hash is that of its jobs: sets would not find it again.
     sets = [known for known in (dag._running, scheduler.running) if group in known]
@@ -499,7 +498,7 @@ def _by_ending(handle_error, cluster: Cluster, requests: Requests):
 
 
 def _prepare_again(job, why: Why, cluster: Cluster, requests: Requests) -> bool | None:
-    """Tell whether a job is tried again: yes (an attempt), no, or None: yes, and it does not count."""
+    """Tell whether a job is tried again: yes, no, or None: yes, in an attempt that is not counted."""
     if why is Why.USER:
         return False
     if why is Why.LOST:
@@ -525,7 +524,7 @@ def _prepare_again(job, why: Why, cluster: Cluster, requests: Requests) -> bool 
     return True
 
 
-# ---- The executor ----------------------------------------------------------------------------------
+# ---- The executor -------------------------------------------------------------------------------
 
 
 def _change_executor(plugin, requests: Requests) -> None:
@@ -558,7 +557,9 @@ def _change_executor(plugin, requests: Requests) -> None:
             ENDINGS[job_info.job.jobid] = ending
             logger.error(ending.sentence)
             msg = ending.sentence
-            keep_logs(job_info)
+            since = SUBMITTED[job_info.job.jobid]
+            failed = [job for job in _members(job_info.job) if not is_made(job, since)]
+            keep_logs([log for job in failed for log in job.log], number)
         report_error(executor, job_info, msg=msg, **about)
 
     async def check_active(executor, active_jobs):

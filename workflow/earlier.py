@@ -52,9 +52,9 @@ def jobs_named(name: str) -> dict[str, str]:
         ).stdout
     except (subprocess.SubprocessError, OSError) as error:
         raise WorkflowError(
-            "squeue does not answer, so that it is not known whether SLURM jobs of an earlier start "
-            f"of this run are still at work ({getattr(error, 'stderr', '') or error}). Start it "
-            "again when it does."
+            "squeue does not answer, so that it is not known whether SLURM jobs of an earlier "
+            f"start of this run are still at work ({getattr(error, 'stderr', '') or error}). "
+            "Start it again when it does."
         ) from None
     rows = [line.split("|", 2) for line in said.splitlines()]
     return {number: state for number, state, called in rows if called.startswith(name)}
@@ -117,9 +117,9 @@ def _check_controller() -> None:
     elif locked:
         raise WorkflowError(
             f"This run was started as process {said['process']} on {said['host']}, which cannot be "
-            "seen from here. If it runs there, leave it alone. If it has ended, start again there, "
-            "or type snakemake --unlock here first: the SLURM jobs that it left are then found, and "
-            "waited for or cancelled."
+            "seen from here. If it runs there, leave it alone. If it has ended, start again "
+            "there, or type snakemake --unlock here first: the SLURM jobs that it left are then "
+            "found, and waited for or cancelled."
         )
 
 

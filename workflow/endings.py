@@ -7,6 +7,7 @@ needed; slurmctld forgets a job some minutes after its end (MinJobAge).
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -92,15 +93,11 @@ def _why(state: str, about: dict[str, str], log: Path) -> Why:
     return Why.USER if state == "CANCELLED" else Why.FAULT
 
 
-def keep_logs(job_info) -> None:
-    """Keep the log of a failed attempt under its own name, before the next one writes anew."""
-    job = job_info.job
-    for log in map(
-        Path, [log for one in (job.jobs if job.is_group() else [job]) for log in one.log]
-    ):
+def keep_logs(logs: Iterable[str], number: str) -> None:
+    """Keep the logs of a failed attempt under names of their own, before the next writes anew."""
+    for log in map(Path, logs):
         if log.is_file():
-            kept = log.with_name(f"{log.stem}.slurm-{job_info.external_jobid}{log.suffix}")
             try:
-                shutil.copy(log, kept)
+                shutil.copy(log, log.with_name(f"{log.stem}.slurm-{number}{log.suffix}"))
             except OSError as error:
-                logger.warning(f"A failed job's log could not be kept: {error.strerror}")
+                logger.warning(f"A failed job's log could not be kept: {error.strerror}.")

@@ -29,6 +29,8 @@ mkdir "$place/bin"
 lib=$place/root/usr/lib/x86_64-linux-gnu
 for command in "$place"/root/usr/bin/* "$place"/root/usr/sbin/*; do
   name=$(basename "$command")
+  # As on a cluster without accounting: neither these commands nor an account.
+  case $name in sacct | sacctmgr | sshare | sreport) continue ;; esac
   cat >"$place/bin/$name" <<SCRIPT
 #!/bin/sh
 export LD_LIBRARY_PATH="$lib/slurm-wlm:$lib:$place/root/lib/x86_64-linux-gnu\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"

@@ -95,9 +95,11 @@ class Slurm:
         key.chmod(0o400)
         self._begin(
             "munged",
-            [BIN / "munged", "--foreground", "--force", "--key-file", key]
-            + ["--socket", PLACE / "munge.socket", "--pid-file", PLACE / "munged.pid"]
-            + ["--log-file", PLACE / "log" / "munged.log", "--seed-file", PLACE / "munge.seed"],
+            [
+                *(BIN / "munged", "--foreground", "--force", "--key-file", key),
+                *("--socket", PLACE / "munge.socket", "--pid-file", PLACE / "munged.pid"),
+                *("--log-file", PLACE / "log" / "munged.log", "--seed-file", PLACE / "munge.seed"),
+            ],
         )
         wait(lambda: (PLACE / "munge.socket").exists(), SECONDS_TO_START)
         self._begin("slurmctld", [BIN / "slurmctld", "-D"])
@@ -125,9 +127,9 @@ class Slurm:
             with suppress(OSError):
                 words = (folder / "cmdline").read_bytes().decode(errors="replace")
                 environ = (folder / "environ").read_bytes().decode(errors="replace")
-                if "slurmstepd" in words and f"SLURM_CONF={PLACE}" in environ:
-                    if parent(int(folder.name)) in (self.processes[node].pid, 1):
-                        found.append(folder.name)
+                of_tests = "slurmstepd" in words and f"SLURM_CONF={PLACE}" in environ
+                if of_tests and parent(int(folder.name)) == self.processes[node].pid:
+                    found.append(folder.name)
         return found
 
     def nodes(self, state: str) -> list[str]:
