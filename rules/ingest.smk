@@ -52,6 +52,9 @@ for batch, members in STUDY.batches_of(STUDY.series_to_segment).items():
                 f"{RUN}/logs/ingest_reference/{batch}.log",
             benchmark:
                 f"{RUN}/benchmarks/ingest_reference/{batch}.tsv"
+            # Of a cluster's jobs: its profile says how many batches share one.
+            group:
+                "reference"
             conda:
                 "../envs/ingest.yaml"
             threads: 1

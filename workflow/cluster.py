@@ -498,7 +498,7 @@ def _by_ending(handle_error, cluster: Cluster, requests: Requests):
 
 
 def _prepare_again(job, why: Why, cluster: Cluster, requests: Requests) -> bool | None:
-    """Tell whether a job is tried again: yes, no, or None: yes, in an attempt that is not counted."""
+    """Tell whether a job is tried again; None: it is, and the attempt does not count."""
     if why is Why.USER:
         return False
     if why is Why.LOST:
@@ -560,7 +560,7 @@ def _change_executor(plugin, requests: Requests) -> None:
             since = SUBMITTED[job_info.job.jobid]
             failed = [job for job in _members(job_info.job) if not is_made(job, since)]
             keep_logs([log for job in failed for log in job.log], number)
-        report_error(executor, job_info, msg=msg, **about)
+        report_error(executor, job_info, msg=f"{msg} ", **about)
 
     async def check_active(executor, active_jobs):
         active[:] = active_jobs

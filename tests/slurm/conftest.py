@@ -110,6 +110,7 @@ def run(slurm, tmp_path) -> Run:
     if made.process and made.process.poll() is None:
         made.process.kill()
         made.process.wait()
+    slurm.restore()
 
 
 def profile_with(folder: Path, **lines: str) -> str:

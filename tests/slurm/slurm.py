@@ -114,23 +114,22 @@ class Slurm:
 
     def kill_node(self, node: str) -> None:
         """Take a node away: its daemon and all that its jobs have started, as a power cut does."""
-        own = [self.processes[node].pid]
-        own += [int(row) for row in self._steps_of(node)]
-        for process in own + [child for step in own for child in descendants(step)]:
+        jobs = [process for process in processes() if _is_of_job(process, node)]
+        steps = {parent(process) for process in jobs} - set(jobs) - {1}
+        # Those first that would tell the controller of the others' end.
+        for process in [self.processes[node].pid, *steps, *jobs]:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         self.processes.pop(node).wait()
 
-    def _steps_of(self, node: str) -> list[str]:
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                words = (folder / "cmdline").read_bytes().decode(errors="replace")
-                environ = (folder / "environ").read_bytes().decode(errors="replace")
-                of_tests = "slurmstepd" in words and f"SLURM_CONF={PLACE}" in environ
-                if of_tests and parent(int(folder.name)) == self.processes[node].pid:
-                    found.append(folder.name)
-        return found
+    def restore(self) -> None:
+        """Cancel all jobs, and wait until both nodes are idle."""
+        ask("scancel", "--user", str(os.getuid()))
+        for node in NODES:
+            if node not in self.processes:
+                self.start_node(node)
+        wait(lambda: not ask("squeue", "-h"), 60)
+        wait(lambda: len(self.nodes("idle")) == len(NODES), 60)
 
     def nodes(self, state: str) -> list[str]:
         return ask("sinfo", "-h", "-p", "cpu", "-t", state, "-N", "-o", "%N").split()
@@ -213,17 +212,15 @@ def parent(process: int) -> int:
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def descendants(process: int) -> list[int]:
-    found, waiting = [], [process]
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            children.setdefault(parent(int(folder.name)), []).append(int(folder.name))
-    while waiting:
-        started = children.get(waiting.pop(), [])
-        found += started
-        waiting += started
-    return found
+def processes() -> list[int]:
+    return [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+
+
+def _is_of_job(process: int, node: str) -> bool:
+    with suppress(OSError):
+        words = Path(f"/proc/{process}/environ").read_bytes().decode(errors="replace").split("\0")
+        return f"SLURMD_NODENAME={node}" in words and any(str(PLACE) in word for word in words)
+    return False
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ On a real slurmctld with two slurmd, without accounting and without an account.
 
 import signal
 import time
+from itertools import pairwise
 
 import pytest
 from conftest import Run, profile_with
@@ -72,7 +73,7 @@ def test_a_group_works_one_by_one_and_keeps_the_good_results(first):
     )
     assert len(rows["bad"]) == 3
     spans = sorted((rows[name][0]["time"], rows[name][-1]["time"]) for name in good)
-    assert all(one[1] <= other[0] for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one[1] <= other[0] for one, other in pairwise(spans))
     about = job(rows["a"][0]["job"])
     assert about["NumCPUs"] == "1"
     assert "mem=600M" in about["TRES"]
@@ -144,8 +145,7 @@ def test_a_lost_node_and_a_preemption_are_no_attempts(slurm, run):
     run.wait_for_epoch("0.pth", 2)
     node = run.journal("0.pth")[-1]["node"]
     slurm.kill_node(node)
-    other = run.wait_for_epoch
-    other("0.pth", 4, 200)
+    run.wait_for_epoch("0.pth", 4, 200)
     assert run.journal("0.pth")[-1]["node"] != node
     slurm.start_node(node)
     # A partition that comes first takes all GPUs of all nodes.
