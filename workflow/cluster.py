@@ -272,7 +272,8 @@ def _settle_first(workflow, run: str) -> None:
 
 def _checked_first(construct, cluster: Cluster, requests: Requests):
     def construct_scheduler(scheduler, workflow, *arguments, **options):
-        needed = list(workflow.dag.needrun_jobs())
+        # What has no files of its own, such as `all`, is no job of the cluster.
+        needed = [job for job in workflow.dag.needrun_jobs() if job.output]
         jobs = list({workflow.dag.get_job_group(job) or job: None for job in needed})
         refused = sorted(set(_refusals(jobs, cluster)))
         if refused:

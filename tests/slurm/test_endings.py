@@ -8,8 +8,8 @@ import time
 from itertools import pairwise
 
 import pytest
-from conftest import Run, profile_with
 from slurm import ask, wait
+from step_runs import Run, profile_with
 
 FOLDS = [f"results/steps/{fold}.pth" for fold in range(3)]
 SERIES = "a b bad c d e"

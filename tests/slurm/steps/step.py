@@ -56,7 +56,7 @@ def collect() -> None:
 
 
 Path(log).parent.mkdir(parents=True, exist_ok=True)
-sys.stderr = sys.stdout = open(log, "w", buffering=1)
+sys.stderr = sys.stdout = open(log, "w", buffering=1)  # noqa: SIM115
 record = Path(log.replace("/logs/", "/records/")).with_suffix(".json")
 record.parent.mkdir(parents=True, exist_ok=True)
 record.unlink(missing_ok=True)
