@@ -155,9 +155,10 @@ def minutes_of(time: str) -> int:
         return 0
     numbers = [int(part) for part in parts]
     if days:
-        hours, minutes, *_ = [*numbers, 0, 0]
+        hours, minutes = [*numbers, 0][:2]
         return int(days) * 1440 + hours * 60 + minutes
-    hours, minutes, _ = [0, *numbers, 0][-3:] if len(numbers) < 3 else numbers
+    # minutes, minutes:seconds, or hours:minutes:seconds
+    hours, minutes = numbers[:2] if len(numbers) == 3 else [0, numbers[0]]
     return hours * 60 + minutes
 
 

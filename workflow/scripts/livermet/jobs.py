@@ -52,7 +52,7 @@ def job(snakemake) -> Iterator[logging.Logger]:
         )
         # Where output is captured in the terminal, Snakemake shows the failed log itself.
         try:
-            refuse_cpu(snakemake.resources)
+            refuse_cpu(getattr(snakemake, "resources", {}))
             with recorded(snakemake):
                 yield LOG
         except InputError as error:
