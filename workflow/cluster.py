@@ -219,12 +219,12 @@ class Requests:
 
 
 def _largest(paths) -> float:
-    """Return the size in MB of the largest input; of a folder, of all that lies in it."""
+    """Return the size in MB of the largest input that is there; of a folder, of all in it."""
     sizes = [0]
     for path in map(Path, paths):
         files = path.rglob("*") if path.is_dir() else [path]
-        # A file that another job has yet to make lets Snakemake ask again.
-        sizes.append(sum(file.stat().st_size for file in files if not file.is_dir()))
+        # What another job has yet to make counts once it is there: Snakemake asks again.
+        sizes.append(sum(file.stat().st_size for file in files if file.is_file()))
     return max(sizes) / 1e6
 
 
