@@ -7,7 +7,7 @@ PUBLISHED := published$(if $(SEARCH),_searched)
 # IBSI's phantoms and reference values, for the tables of docs/explanations/methods/ibsi.md.
 IBSI ?= ../shared/data/ibsi
 
-.PHONY: setup peers demo published table assign ibsi test config lint format docs rulegraph bench
+.PHONY: setup peers slurm demo published table assign ibsi test config lint format docs rulegraph bench
 
 setup: .venv/installed .venv/package
 
@@ -36,6 +36,12 @@ peers: .venv/panoptica/installed .venv/rocrate/installed
 	$(PYTHON) -m venv .venv/rocrate
 	.venv/rocrate/bin/pip install --quiet --no-compile -r tests/peers/rocrate.lock
 	touch $@
+
+# SLURM for tests/slurm, from Debian's packages and into .slurm alone; elsewhere these tests skip.
+slurm: .slurm/bin
+
+.slurm/bin: tests/slurm/install.sh
+	tests/slurm/install.sh .slurm
 
 demo: setup
 	$(BIN)/snakemake --configfile config/demo.yaml

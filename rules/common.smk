@@ -28,6 +28,7 @@ from livermet.provenance.code import pinned_versions
 from livermet.report.exhibits import EXHIBITS
 from livermet.sheets import NAME_PATTERN
 from livermet.study import read_study
+from cluster import Requests, read_cluster, run_on_cluster
 from messages import tell_reasons_first
 from reruns import decide_by_records
 from searches import search_once
@@ -83,8 +84,15 @@ COMPONENTS = {key: config["detection"][key] for key in ("connectivity", "minimum
 # Whether an article's printed numbers stand beside the run's, and its class weights are searched.
 REPRODUCED = bool(config["phenotype"]["printed_values"]) and "published" in PROTOCOLS
 SEARCHED = config["phenotype"]["published_weights"] == "searched"
+# What a profile says of a SLURM cluster, and what jobs ask for.
+CLUSTER = read_cluster(workflow)
+REQUESTS = Requests(CLUSTER)
+memory, memory_by_size, minutes = REQUESTS.memory, REQUESTS.memory_by_size, REQUESTS.minutes
+minutes_of_training = REQUESTS.minutes_of_training
+run_on_cluster(workflow, CLUSTER, REQUESTS, config["run"])
 # 'auto' takes a GPU where there is one, so the job has to be sent where one may be.
-GPU = 0 if config["segmentation"]["device"] == "cpu" else 1
+ON_GPU = config["segmentation"]["device"] != "cpu"
+GPU = CLUSTER.gpus(int(ON_GPU))
 
 
 def by_wildcards(method, **fixed):
@@ -217,21 +225,3 @@ def exhibit(key):
 def pins(environment):
     """Return the versions that a rule computes with, as its conda environment pins them."""
     return pinned_versions(Path(workflow.basedir) / "envs" / f"{environment}.yaml")
-
-
-def memory(megabytes):
-    """Ask for memory that grows with each attempt."""
-
-    def of_attempt(wildcards, attempt):
-        return megabytes * attempt
-
-    return of_attempt
-
-
-def minutes(count):
-    """Ask for a time that grows with each attempt."""
-
-    def of_attempt(wildcards, attempt):
-        return count * attempt
-
-    return of_attempt

@@ -25,7 +25,8 @@ rule ingest_series:
         "../envs/ingest.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000),
+        # A DICOM folder lies uncompressed; of a compressed volume a CT is three times as large.
+        mem_mb=memory_by_size(2000, 15),
         runtime=minutes(20),
     params:
         kind=by_wildcards(STUDY.kind_of_source),
@@ -62,11 +63,14 @@ for batch, members in STUDY.batches_of(STUDY.series_to_segment).items():
                 f"{RUN}/logs/ingest_reference/{batch}.log",
             benchmark:
                 f"{RUN}/benchmarks/ingest_reference/{batch}.tsv"
+            # Of a cluster's jobs: its profile says how many batches share one.
+            group:
+                "reference"
             conda:
                 "../envs/ingest.yaml"
             threads: 1
             resources:
-                mem_mb=memory(4000),
+                mem_mb=memory_by_size(2000, 25),
                 runtime=minutes(60),
             params:
                 by_series={

@@ -32,10 +32,10 @@ rule train_monai:
         "../envs/monai.yaml"
     threads: MONAI_JOBS["train"]["threads"]
     resources:
-        mem_mb=memory(MONAI_JOBS["train"]["mem_mb"]),
-        runtime=minutes(MONAI_JOBS["train"]["minutes"]),
-        gpu=GPU,
+        **GPU,
         # No param: if the machine has no GPU, a model that was trained on one is still the same.
+        mem_mb=memory(MONAI_JOBS["train"]["mem_mb"], ON_GPU),
+        runtime=minutes_of_training(MONAI_JOBS["train"]["minutes"], ON_GPU),
         device=config["segmentation"]["device"],
     params:
         network=network_of_model,
@@ -69,9 +69,9 @@ for model in MONAI_MODELS:
                     "../envs/monai.yaml"
                 threads: MONAI_JOBS["predict"]["threads"]
                 resources:
-                    mem_mb=memory(MONAI_JOBS["predict"]["mem_mb"]),
-                    runtime=minutes(MONAI_JOBS["predict"]["minutes"]),
-                    gpu=GPU,
+                    **GPU,
+                    mem_mb=memory(MONAI_JOBS["predict"]["mem_mb"], ON_GPU),
+                    runtime=minutes(MONAI_JOBS["predict"]["minutes"], ON_GPU),
                     device=config["segmentation"]["device"],
                 params:
                     by_series=dict.fromkeys(series_of_job, True),

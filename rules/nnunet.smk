@@ -162,10 +162,10 @@ for nnunet_model, base_model in BASES.items():
             "../envs/nnunet.yaml"
         threads: NNUNET_JOBS["train"]["threads"]
         resources:
-            mem_mb=memory(NNUNET_JOBS["train"]["mem_mb"]),
-            runtime=minutes(NNUNET_JOBS["train"]["minutes"]),
-            gpu=GPU,
+            **GPU,
             # No params: neither the device nor how often a network is saved makes it another.
+            mem_mb=memory(NNUNET_JOBS["train"]["mem_mb"], ON_GPU),
+            runtime=minutes_of_training(NNUNET_JOBS["train"]["minutes"], ON_GPU),
             device=config["segmentation"]["device"],
             save_every=NNUNET_SETTINGS[nnunet_model]["save_every"],
         params:
@@ -214,10 +214,10 @@ for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:
                     "../envs/nnunet.yaml"
                 threads: NNUNET_JOBS["predict"]["threads"]
                 resources:
-                    mem_mb=memory(NNUNET_JOBS["predict"]["mem_mb"]),
-                    runtime=minutes(NNUNET_JOBS["predict"]["minutes"]),
-                    gpu=GPU,
+                    **GPU,
                     # No param: on a machine without a GPU the network is still the same.
+                    mem_mb=memory(NNUNET_JOBS["predict"]["mem_mb"], ON_GPU),
+                    runtime=minutes(NNUNET_JOBS["predict"]["minutes"], ON_GPU),
                     device=config["segmentation"]["device"],
                 params:
                     by_series=nnunet_folds,

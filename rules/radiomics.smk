@@ -37,7 +37,8 @@ rule extract_radiomics:
         "../envs/radiomics.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000),
+        # 512 x 512 x 400 voxels took 846 MB, and lie on the disk as 100 MB or so.
+        mem_mb=memory_by_size(2000, 20),
         runtime=minutes(240),
     params:
         by_series=members_of_batch,
@@ -63,7 +64,7 @@ rule perturb_lesions:
         "../envs/radiomics.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000),
+        mem_mb=memory_by_size(2000, 20),
         runtime=minutes(480),
     params:
         by_series=perturbed_of_batch,

@@ -19,9 +19,14 @@ from livermet.tables import read_table
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 # What shares a long run, by where it lies; every other file is a group of its own.
-GROUPS = {"tests/demo": "demo", "tests/real/test_crlm.py": "demo", "tests/reruns": "reruns"}
+GROUPS = {
+    "tests/demo": "demo",
+    "tests/real/test_crlm.py": "demo",
+    "tests/reruns": "reruns",
+    "tests/slurm": "slurm",
+}
 # Begun first, so that no process is left with one of them at the end.
-LONGEST = ("demo", "reruns", "tests/real/test_sts.py", "tests/real/test_published.py")
+LONGEST = ("demo", "reruns", "slurm", "tests/real/test_sts.py", "tests/real/test_published.py")
 
 
 def group_of(nodeid: str) -> str:

@@ -133,6 +133,9 @@ def _run(arguments: list[str], folder: str, variables: dict[str, str], said: lis
 def _exit_status(arguments: list[str]) -> int:
     from snakemake.cli import main
 
+    # Profiles and rules look at the words of the command.
+    sys.argv[1:] = arguments
+
     try:
         main(arguments)
     except SystemExit as ended:

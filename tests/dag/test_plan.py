@@ -35,13 +35,9 @@ def batches_of(study, wanted) -> set[str]:
     return {batch[row.series] for row in study.series().itertuples() if wanted(row)}
 
 
-@pytest.mark.parametrize("profile", ["default", "slurm"])
+@pytest.mark.parametrize("profile", ["default", "slurm", "slurm-gres"])
 def test_the_full_study_is_planned_whole(study, root, profile):
-    options = ["--profile", str(root / "profiles" / profile)]
-    if profile == "slurm":
-        # The profile names the file as it lies below the project's root, where users run.
-        options += ["--slurm-partition-config", str(root / "profiles/slurm/partitions.yaml")]
-    jobs = planned(study.plan(*options))
+    jobs = planned(study.plan("--profile", str(root / "profiles" / profile)))
     # 12 LiTS series as NIfTI; 20 patients x 2 series as DICOM; references of LiTS and 10 patients.
     assert jobs["ingest_series"] == 12 + 40
     # Batches of at most six: LiTS 1 of test and 2 of training series, mSCLC 2 and 6.
