@@ -37,6 +37,7 @@ rule train_monai:
         gpu=GPU,
         # No param: if the machine has no GPU, a model that was trained on one is still the same.
         device=config["segmentation"]["device"],
+        save_minutes=config["segmentation"]["save_minutes"],
     params:
         network=network_of_model,
     script:

@@ -168,6 +168,7 @@ for nnunet_model, base_model in BASES.items():
             # No params: neither the device nor how often a network is saved makes it another.
             device=config["segmentation"]["device"],
             save_every=NNUNET_SETTINGS[nnunet_model]["save_every"],
+            save_minutes=config["segmentation"]["save_minutes"],
         params:
             network=NETWORKS[nnunet_model],
         script:
