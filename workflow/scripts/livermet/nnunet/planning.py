@@ -179,8 +179,8 @@ def override_plan(plan: dict, overrides: dict) -> dict:
     ):
         raise InputError(
             "segmentation.nnunet.plan_changes.patch_size is "
-            f"{list(configuration['patch_size'])}, but its axes must be multiples of {strides}, the "
-            "product of the network's strides."
+            f"{list(configuration['patch_size'])}, but its axes must be multiples of {strides}, "
+            "the product of the network's strides."
         )
     return plan
 
