@@ -34,9 +34,7 @@ def test_auto_is_the_cpu_where_no_gpu_is_and_none_was_granted(no_gpu):
 @pytest.mark.parametrize("name", ["CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS"])
 def test_a_granted_gpu_that_torch_cannot_use_is_refused(name, no_gpu, monkeypatch):
     monkeypatch.setenv(name, "0")
-    with pytest.raises(
-        InputError, match=rf"a GPU \({name}=0\), but torch cannot use it"
-    ):
+    with pytest.raises(InputError, match=rf"a GPU \({name}=0\), but torch cannot use it"):
         choose_device("auto")
     assert choose_device("cpu") == torch.device("cpu")
 
@@ -102,13 +100,13 @@ def test_a_clock_is_due_after_its_minutes_and_on_a_signal():
     clock = Clock(1e-6, seconds_before=100)
     time.sleep(0.001)
     assert clock.due
-    assert 100 < clock.seconds < 101
+    assert 100 < clock.seconds < 200
     clock = Clock(0)
     before = signal.getsignal(signal.SIGUSR1)
     with listening(clock):
         os.kill(os.getpid(), signal.SIGUSR1)
         assert clock.due
-        with pytest.raises(InterruptionError, match=r"asked to stop \\(SIGUSR1\\).* in epoch 7"):
+        with pytest.raises(InterruptionError, match=r"asked to stop \(SIGUSR1\).* in epoch 7"):
             clock.saved(7)
     assert signal.getsignal(signal.SIGUSR1) == before
 

@@ -40,6 +40,7 @@ from livermet.nnunet.planning import (
     override_plan,
     plan_dataset,
     preprocess_dataset,
+    publish,
     transfer_plan,
 )
 from livermet.nnunet.prediction import FoldPredictor
@@ -153,6 +154,36 @@ def test_overrides_shrink_every_part_of_the_network():
         "n_conv_per_stage_decoder": [1, 1],
     }
     assert plan == own_plan()
+
+
+def test_the_articles_plan_has_its_patch_but_for_what_nnunet_makes_of_60_slices():
+    """Counted by hand with nnU-Net's rules.
+
+    An axis is halved while it has 8 voxels, and z only where it is less than twice as coarse as the
+    plane: 0.789 x 0.789 x 2 mm in plane alone, then three times all, which leaves 8 x 5 x 5. Three
+    halvings make 64 of 60.
+    """
+    plan = own_plan()
+    plan["configurations"][CONFIGURATION] |= {
+        "spacing": [2.0, 0.789, 0.789],
+        "normalization_schemes": ["CTNormalization"],
+    }
+    published = publish(plan)["configurations"][CONFIGURATION]
+    assert published["patch_size"] == [64, 80, 80]
+    assert published["normalization_schemes"] == ["ZScoreNormalization"]
+    network = published["architecture"]["arch_kwargs"]
+    assert network["strides"] == [[1, 1, 1], [1, 2, 2], [2, 2, 2], [2, 2, 2], [2, 2, 2]]
+    assert network["kernel_sizes"] == [[1, 3, 3], *[[3, 3, 3]] * 4]
+    assert network["features_per_stage"] == [32, 64, 128, 256, 320]
+    assert (network["n_conv_per_stage"], network["n_conv_per_stage_decoder"]) == ([2] * 5, [2] * 4)
+    assert override_plan(publish(plan), {}) == publish(plan)
+
+
+def test_normalisation_is_changed_by_its_own_key():
+    changed = override_plan(own_plan(), {"normalization": "zscore"})
+    assert changed["configurations"][CONFIGURATION]["normalization_schemes"] == [
+        "ZScoreNormalization"
+    ]
 
 
 def test_features_stop_at_nnunets_maximum():
@@ -495,6 +526,26 @@ def trained(run) -> dict:
     record = train(run)
     logging.getLogger("livermet").removeHandler(handler)
     return {"record": record, "log": lines}
+
+
+@pytest.mark.parametrize(
+    ("kind", "network", "normalization"),
+    [
+        ("auto", "PlainConvUNet", "CTNormalization"),
+        ("published", "PlainConvUNet", "ZScoreNormalization"),
+        ("resenc_m", "ResidualEncoderUNet", "CTNormalization"),
+        ("resenc_l", "ResidualEncoderUNet", "CTNormalization"),
+    ],
+)
+def test_every_kind_of_plan_is_nnunets_for_this_dataset(run, kind, network, normalization):
+    with nnunet_roots(str(run / "nnunet"), workers=1):
+        plan = plan_dataset(dataset_name("nnunet", "balls"), kind, {"convolutions_per_stage": 1})
+    made = plan["configurations"][CONFIGURATION]
+    assert made["architecture"]["network_class_name"].endswith(network)
+    assert made["normalization_schemes"] == [normalization]
+    # Each plan's cases are its own, at the place where the rules look for them.
+    assert made["data_identifier"] == f"{PLANS}_{CONFIGURATION}"
+    assert (made["spacing"] == [2.0, 0.789, 0.789]) == (kind == "published")
 
 
 def test_preprocessed_cases_are_whole(run):
