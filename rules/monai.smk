@@ -37,6 +37,7 @@ rule train_monai:
         mem_mb=memory(MONAI_JOBS["train"]["mem_mb"], ON_GPU),
         runtime=minutes_of_training(MONAI_JOBS["train"]["minutes"], ON_GPU),
         device=config["segmentation"]["device"],
+        save_minutes=config["segmentation"]["save_minutes"],
     params:
         network=network_of_model,
     script:

@@ -168,6 +168,7 @@ for nnunet_model, base_model in BASES.items():
             runtime=minutes_of_training(NNUNET_JOBS["train"]["minutes"], ON_GPU),
             device=config["segmentation"]["device"],
             save_every=NNUNET_SETTINGS[nnunet_model]["save_every"],
+            save_minutes=config["segmentation"]["save_minutes"],
         params:
             network=NETWORKS[nnunet_model],
         script:

@@ -99,6 +99,7 @@ def nnunet_planning(model):
         "training_set": NNUNET_SETS[model],
         "places": {series: STUDY.place(series) for series in cases},
         "plans": NNUNET_CONFIG["plans"],
+        "plan_changes": NNUNET_CONFIG["plan_changes"],
         "code": logic("describe_nnunet", "split_nnunet", "plan_nnunet", "preprocess_nnunet"),
         "versions": versions_of_weights("nnunet"),
     }

@@ -15,5 +15,6 @@ if __name__ == "__main__":  # nnU-Net starts processes that import this file
             plan = transfer_plan(read_json(snakemake.input.base[0]), folder.name)
             write_json(read_json(snakemake.input.description[0]), snakemake.output.description)
         else:
-            plan = plan_dataset(folder.name, snakemake.params.planning["plans"])
+            planning = snakemake.params.planning
+            plan = plan_dataset(folder.name, planning["plans"], planning["plan_changes"])
         write_json(plan, snakemake.output.plan)

@@ -1,20 +1,26 @@
 """Rule predict_<model>_<batch>: segment the CTs of a batch with a trained MONAI network."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import SimpleITK as sitk
 import torch
 
+from livermet.checkpoints import forget_checkpoints
+from livermet.device import choose_device
+from livermet.faults import plain_faults
 from livermet.images import write_image
 from livermet.jobs import job
-from livermet.monai.networks import device_of, load_network
+from livermet.monai.networks import load_network
 from livermet.monai.prediction import predict_scan
 
-with job(snakemake) as log:
+with job(snakemake) as log, plain_faults("a smaller segmentation.monai.batch_size"):
     torch.set_num_threads(snakemake.threads)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(snakemake.threads)
-    device = device_of(snakemake.resources.device)
+    device = choose_device(snakemake.resources.device)
     network, trained_with = load_network(snakemake.input.model, device)
+    # The rule that trained it has ended, or this job would not be here.
+    forget_checkpoints(Path(snakemake.input.model).parent)
     settings = replace(trained_with, overlap=snakemake.params.overlap)
     pairs = list(zip(snakemake.input.ct, snakemake.output.prediction, strict=True))
     probabilities = dict(

@@ -1,14 +1,18 @@
 """Rules predict_nnunet_*: segment a batch's series by the folds that may see them."""
 
+from pathlib import Path
+
 import torch
 
+from livermet.checkpoints import forget_checkpoints
+from livermet.device import choose_device
+from livermet.faults import plain_faults
 from livermet.files import read_json
 from livermet.images import on_grid_of, read_image, write_image
 from livermet.jobs import job
-from livermet.nnunet.device import choose_device
 from livermet.nnunet.prediction import FoldPredictor
 
-with job(snakemake) as log:
+with job(snakemake) as log, plain_faults("segmentation.device: cpu"):
     torch.set_num_threads(snakemake.threads)
     series_folds = snakemake.params.by_series
     used = sorted({fold for folds in series_folds.values() for fold in folds})
@@ -19,6 +23,9 @@ with job(snakemake) as log:
         choose_device(snakemake.resources.device),
         **snakemake.params.settings,
     )
+    for checkpoint in snakemake.input.checkpoints:
+        # The rule that trained it has ended, or this job would not be here.
+        forget_checkpoints(Path(checkpoint).parent)
     jobs = zip(series_folds.items(), snakemake.input.cts, snakemake.output.predictions, strict=True)
     probabilities = dict(
         # None of them where they are not saved.

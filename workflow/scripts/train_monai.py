@@ -6,23 +6,29 @@ from pathlib import Path
 import SimpleITK as sitk
 import torch
 
+from livermet.checkpoints import Checkpoints, digests
+from livermet.device import choose_device
+from livermet.faults import plain_faults
 from livermet.files import write_json
+from livermet.interruption import Clock, listening
 from livermet.jobs import job
-from livermet.monai.networks import device_of, save_state
+from livermet.monai.networks import save_state
 from livermet.monai.progress import TRAINING, training_table
 from livermet.monai.settings import VALIDATION_FOLD, Settings
-from livermet.monai.training import fingerprint_of, train
+from livermet.monai.training import train
 from livermet.monai.volumes import read_case
 from livermet.provenance.code import file_checksum
 from livermet.tables import write_table
 
+# They decide how much further a network is trained and how often it is looked at, no more.
+NO_ORIGIN = ("epochs", "validation_every")
 PACKAGES = ("monai", "numpy", "simpleitk", "torch")
 
 with job(snakemake) as log:
     network, model = snakemake.params.network, snakemake.wildcards.model
     torch.set_num_threads(snakemake.threads)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(snakemake.threads)
-    device = device_of(snakemake.resources.device)
+    device = choose_device(snakemake.resources.device)
     settings = Settings.of(model, network["settings"])
     series = [*network["training"], *network["validation"]]
     paths = dict(
@@ -47,21 +53,33 @@ with job(snakemake) as log:
         [read_case(*paths[name], settings.spacing_mm) for name in names]
         for names in (network["training"], network["validation"])
     )
-    # The checkpoint is undeclared, so that Snakemake leaves it where a killed job left it.
-    checkpoint = Path(snakemake.output.model).with_name("checkpoint_latest.pt")
-    progress = train(
-        settings,
-        training,
-        validation,
-        seed=network["seed"],
-        device=device,
-        checkpoint=checkpoint,
-        fingerprint=fingerprint_of(
-            model=model,
-            network=network,
-            checksums=checksums,
+    of_settings = {key: value for key, value in network["settings"].items() if key not in NO_ORIGIN}
+    checkpoints = Checkpoints(
+        Path(snakemake.output.model).parent,
+        digests(
+            cases=checksums,
+            split=[network[key] for key in ("training_set", "training", "validation", "patients")],
+            settings=[model, of_settings],
+            seed=network["seed"],
+            code=network["code"],
+            versions=network["versions"],
         ),
+        settings.epochs,
+        ".pt",
+        older=("checkpoint_latest.pt",),
     )
+    clock = Clock(snakemake.resources.save_minutes, checkpoints.state.seconds)
+    leaner = "a smaller segmentation.monai.batch_size or patch_size"
+    with plain_faults(leaner), listening(clock):
+        progress = train(
+            settings,
+            training,
+            validation,
+            seed=network["seed"],
+            device=device,
+            checkpoints=checkpoints,
+            clock=clock,
+        )
     save_state(
         {"model": model, "settings": settings.as_values(), "weights": progress.best_weights},
         snakemake.output.model,
@@ -82,8 +100,13 @@ with job(snakemake) as log:
             "versions": {package: version(package) for package in PACKAGES},
             "iterations": progress.iteration,
             "best": progress.best,
+            "training": {
+                "seconds": round(checkpoints.state.seconds, 1),
+                "seconds_per_epoch": round(checkpoints.state.seconds / settings.epochs, 2),
+                "resumed_after_iterations": checkpoints.state.resumed,
+                "changes_of_epochs": checkpoints.state.extended,
+            },
         },
         snakemake.output.record,
     )
     write_table(training_table(progress.rows), snakemake.output.training, TRAINING)
-    checkpoint.unlink(missing_ok=True)

@@ -53,8 +53,8 @@ def test_every_key_stands_once_in_the_defaults_and_in_the_page(root):
     assert [row for row in rows if row in keys] == keys
     given = dict(leaves(yaml.safe_load((root / "config" / "config.yaml").read_text())))
     not_set = {name for name in keys if _value(Config(), name) is NOT_SET}
-    # nnU-Net's plan has no override at all.
-    assert set(given) - {"segmentation.nnunet.plans"} == set(keys) - not_set
+    # Nothing of nnU-Net's plan is changed.
+    assert set(given) - {"segmentation.nnunet.plan_changes"} == set(keys) - not_set
     assert all(given[name] == _plain(_value(Config(), name)) for name in set(keys) - not_set)
 
 
@@ -122,7 +122,7 @@ def test_a_network_may_have_a_key_of_its_own_and_no_unknown_one():
     monai["unet"] = monai["unet"] | {"batch_size": 2}
     Config.model_validate(config)
     assert settings_of(monai, "unet")["batch_size"] == 2
-    assert settings_of(monai, "segresnet")["batch_size"] == 8
+    assert settings_of(monai, "segresnet")["batch_size"] == 12
     for wrong in ({"batch_size": 0}, {"batches": 2}):
         monai["unet"] = {**monai["unet"], "batch_size": 2, **wrong}
         with pytest.raises(ValidationError, match=next(iter(wrong))):

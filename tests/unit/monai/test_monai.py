@@ -1,28 +1,35 @@
 """MONAI's networks: settings, patches, training that a kill does not change, prediction."""
 
 import math
+import os
+import signal
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
 
+from livermet.checkpoints import Checkpoints, digests
 from livermet.contracts import check
 from livermet.errors import InputError
-from livermet.images import array_of, grid_difference, write_image
+from livermet.images import BACKGROUND, array_of, grid_difference, write_image
+from livermet.interruption import Clock, InterruptionError, listening
 from livermet.monai import training as training_module
 from livermet.monai.networks import (
     build_loss,
     build_network,
     class_probabilities,
-    device_of,
+    foreground,
+    in_window,
     load_network,
     save_state,
 )
 from livermet.monai.prediction import predict_scan
 from livermet.monai.progress import TRAINING, training_table
 from livermet.monai.settings import Settings, settings_of, split_by_fold
-from livermet.monai.training import Patches, dice, fingerprint_of, train
+from livermet.monai.training import Patches, dice, train
 from livermet.monai.volumes import (
     ct_on_network_grid,
     labels_on_ct_grid,
@@ -44,13 +51,20 @@ DIRECTIONS = {
 }
 SECTION = {
     "spacing_mm": [2, 2, 3],
+    "crop_foreground": False,
     "window_hu": [-100, 300],
+    "window_ranges_hu": None,
     "patch_size": [8, 8, 4],
+    "label_ratios": [1, 1, 1],
+    "samples_per_image": 1,
     "batch_size": 2,
-    "iterations": 6,
-    "validation_every": 2,
+    "epochs": 3,
+    "iterations_per_epoch": 2,
+    "validation_every": 1,
     "learning_rate": 0.01,
+    "schedule": "cosine",
     "loss": "dice_ce",
+    "loss_weights": [1, 1, 1],
     "loss_batch": True,
     "flip": 0.5,
     "overlap": 0.25,
@@ -102,9 +116,9 @@ def phantom(seed, shape=(6, 12, 12)):
 
 
 def test_model_block_overrides_shared_key():
-    section = {**SECTION, "segresnet": {**SECTION["segresnet"], "iterations": 99}}
-    assert settings_of(section, "segresnet")["iterations"] == 99
-    assert settings_of(section, "unet")["iterations"] == 6
+    section = {**SECTION, "segresnet": {**SECTION["segresnet"], "epochs": 99}}
+    assert settings_of(section, "segresnet")["epochs"] == 99
+    assert settings_of(section, "unet")["epochs"] == 3
     assert settings_of(section, "unet")["network"] == SECTION["unet"]
 
 
@@ -121,6 +135,9 @@ def test_settings_survive_being_stored_as_plain_values():
         ({"loss": "focal"}, "loss 'focal' is none of dice, dice_ce"),
         ({"patch_size": [8, 7, 4]}, "patch_size must be multiples of 2"),
         ({"window_hu": [300, -100]}, "window_hu"),
+        ({"window_ranges_hu": [[-100, 0], [0, 100]]}, "window_ranges_hu"),
+        ({"label_ratios": [0, 0, 0]}, "label_ratios must be from 0, and one of them above"),
+        ({"schedule": "steps"}, "schedule 'steps' is none of constant, cosine"),
         ({"unet": {"channels": [4, 8]}}, "key 'strides' is missing"),
     ],
 )
@@ -237,6 +254,17 @@ def test_loss_of_undecided_network(loss, batch, expected):
     assert value.item() == pytest.approx(expected, abs=1e-4)
 
 
+def test_weights_of_the_loss_leave_classes_out():
+    # The undecided network of above: of lesions alone, patch A has 0.4 and patch B 0.
+    labels = torch.ones(2, 1, 2, 2, 2)
+    labels[0, 0, 0] = 2
+    value = build_loss(settings(loss="dice", loss_batch=False, loss_weights=[0, 0, 1]))(
+        torch.zeros(2, 3, 2, 2, 2), labels
+    )
+    # MONAI takes the mean over all three classes, of which two weigh nothing.
+    assert value.item() == pytest.approx((0.6 + 1) / 6, abs=1e-4)
+
+
 def test_dice_counts_empty_masks_as_agreement():
     some, none = np.array([True, True, False]), np.zeros(3, bool)
     assert dice(some, np.array([True, False, False])) == pytest.approx(2 / 3)
@@ -255,6 +283,42 @@ def test_every_case_takes_its_turn_and_small_ones_are_padded():
         assert sorted(int(patch.max()) for patch in labels) == [0, 1, 2]
 
 
+def test_a_case_gives_its_samples_one_after_the_other():
+    shape = (4, 12, 12)
+    cases = [(np.zeros(shape, np.int16), np.full(shape, label, np.uint8)) for label in range(3)]
+    patches = Patches(cases, settings(batch_size=4, samples_per_image=4), seed=1)
+    seen = [{int(patch.max()) for patch in patches.batch(turn)[1]} for turn in range(3)]
+    assert sorted(map(tuple, seen)) == [(0,), (1,), (2,)]
+    # Three images of 12 patches each, in batches of 8.
+    assert (
+        settings(samples_per_image=12, batch_size=8, iterations_per_epoch=None).epoch_length(3) == 5
+    )
+
+
+def test_patches_centre_on_labels_in_the_given_ratio():
+    """One row of voxels: the label at a patch's centre is the one that was drawn."""
+    labels = np.repeat(np.uint8([0, 1, 2]), [80, 10, 10])[None, None]
+    made = settings(
+        patch_size=[2, 2, 2], label_ratios=[4, 1, 3], samples_per_image=160, batch_size=160
+    )
+    patches = Patches([(np.zeros(labels.shape, np.int16), labels)], made, seed=1)
+    _, drawn = patches.batch(0)
+    # A centre is a patch's second voxel; the row is padded in y and z.
+    counts = np.bincount(drawn[:, 0, :, :, 1].amax((1, 2)).numpy().astype(int), minlength=3)
+    # 160 draws: 80, 20 and 60; three standard deviations are 19, 13 and 18.
+    assert np.allclose(counts, [80, 20, 60], atol=19)
+
+
+def test_windows_vary_from_patch_to_patch_within_their_ranges():
+    cases = [(np.full((4, 8, 8), 50, np.int16), np.zeros((4, 8, 8), np.uint8))]
+    ranges = [[-150, -45], [105, 250]]
+    patches = Patches(cases, settings(window_ranges_hu=ranges, batch_size=50, flip=0), seed=1)
+    drawn = [next(windows) for windows in [patches._windows(0)] for _ in range(200)]
+    lower, upper = np.transpose(drawn)
+    assert -150 <= lower.min() < -140 < -55 < lower.max() <= -45
+    assert 105 <= upper.min() < 115 < 240 < upper.max() <= 250
+
+
 def test_patches_follow_from_seed_and_iteration():
     cases = [phantom(0), phantom(1)]
     one, other = (Patches(cases, settings(), seed=7) for _ in range(2))
@@ -269,67 +333,149 @@ def test_patches_follow_from_seed_and_iteration():
 # Training
 
 
-def run_training(model, folder, fingerprint="same", seed=3):
+def checkpoints_of(folder, origin="same", epochs=3):
+    return Checkpoints(folder, digests(of=origin), epochs, ".pt")
+
+
+def run_training(model, folder, origin="same", seed=3, clock=None, **changes):
+    made = settings(model, **changes)
     return train(
-        settings(model),
+        made,
         [phantom(0), phantom(1), phantom(2)],
         [phantom(3)],
         seed,
         CPU,
-        folder / "checkpoint_latest.pt",
-        fingerprint,
+        checkpoints_of(folder, origin, made.epochs),
+        clock or Clock(0),
     )
 
 
-def kill_after_first_checkpoint(monkeypatch):
-    """Stop the next training as a kill would, right after its first checkpoint (iteration 2)."""
+def last_network(folder):
+    (path,) = folder.glob("checkpoint_at_*.pt")
+    return torch.load(path, weights_only=True)["network"]
 
-    def save_and_die(state, path):
-        save_state(state, path)
-        raise KeyboardInterrupt
 
-    monkeypatch.setattr(training_module, "save_state", save_and_die)
+def assert_same_weights(one, other):
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def signalled_at(iteration):
+    """Make a clock that is sent SIGTERM by this process at its so many-th look."""
+    looks = 0
+
+    class Signalled(Clock):
+        @property
+        def due(self):
+            nonlocal looks
+            looks += 1
+            if looks == iteration:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().due
+
+    return Signalled(0)
 
 
 @pytest.mark.parametrize("model", ["unet", "segresnet"])
-def test_killed_and_resumed_equals_never_killed(model, tmp_path, monkeypatch):
-    (tmp_path / "killed").mkdir()
-    (tmp_path / "whole").mkdir()
+@pytest.mark.parametrize("iteration", [1, 3, 4])
+def test_a_training_that_left_on_a_signal_ends_as_one_that_was_not_asked(
+    model, iteration, tmp_path
+):
     whole = run_training(model, tmp_path / "whole")
-    with monkeypatch.context() as context:
-        kill_after_first_checkpoint(context)
-        with pytest.raises(KeyboardInterrupt):
-            run_training(model, tmp_path / "killed")
-    resumed = run_training(model, tmp_path / "killed")
-    assert [row["iteration"] for row in resumed.rows] == [2, 4, 6]
+    clock = signalled_at(iteration)
+    with listening(clock), pytest.raises(InterruptionError, match="asked to stop"):
+        run_training(model, tmp_path / "left", clock=clock)
+    resumed = run_training(model, tmp_path / "left")
     assert resumed.rows == whole.rows
-    last = [
-        torch.load(tmp_path / name / "checkpoint_latest.pt", weights_only=True)["network"]
-        for name in ("whole", "killed")
-    ]
-    assert all(torch.equal(last[0][key], last[1][key]) for key in last[0])
+    assert_same_weights(last_network(tmp_path / "left"), last_network(tmp_path / "whole"))
+    assert checkpoints_of(tmp_path / "left").state.resumed == [iteration]
 
 
-def test_checkpoint_of_another_origin_is_not_resumed(tmp_path, monkeypatch, caplog):
-    with monkeypatch.context() as context:
-        kill_after_first_checkpoint(context)
-        with pytest.raises(KeyboardInterrupt):
-            run_training("unet", tmp_path, seed=4)
-    with caplog.at_level("INFO", logger="livermet"):
-        done = run_training("unet", tmp_path, fingerprint="other")
-    assert "it is deleted" in caplog.text
-    # Nothing is left of the training with seed 4: all three rows are those of a fresh start.
-    (tmp_path / "fresh").mkdir()
-    assert done.rows == run_training("unet", tmp_path / "fresh").rows
+def killed_in_save(number, during, folder):
+    """Train in a process that ends with -9 in its so many-th save; give how it ended.
+
+    `during`: half of the file is written; else it is whole, but has not its name.
+    """
+    process = os.fork()
+    if not process:
+        saves = iter(range(1, 100))
+
+        def save(state, path):
+            if next(saves) < number:
+                save_state(state, path)
+            elif during:
+                Path(path).write_bytes(b"half of a checkpoint")
+                os.kill(os.getpid(), signal.SIGKILL)
+            else:
+                save_state(state, path)
+                os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+
+        training_module.save_state = save
+        try:
+            run_training("unet", folder)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def test_fingerprint_changes_with_any_part_of_the_origin():
-    origin = {"seed": 1, "settings": {"iterations": 5}, "checksums": {"a": {"ct": "x"}}}
-    reordered = dict(reversed(origin.items()))
-    assert fingerprint_of(**origin) == fingerprint_of(**reordered)
-    assert fingerprint_of(**origin) != fingerprint_of(**{**origin, "seed": 2})
-    changed = {**origin, "checksums": {"a": {"ct": "y"}}}
-    assert fingerprint_of(**origin) != fingerprint_of(**changed)
+@pytest.mark.parametrize(("number", "during"), [(1, True), (2, True), (2, False), (3, True)])
+def test_a_training_killed_while_it_saves_ends_as_one_that_was_not(number, during, tmp_path):
+    folder = tmp_path / "killed"
+    assert killed_in_save(number, during, folder) == -signal.SIGKILL
+    resumed = run_training("unet", folder)
+    assert resumed.rows == run_training("unet", tmp_path / "whole").rows
+    assert_same_weights(last_network(folder), last_network(tmp_path / "whole"))
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"resume.json", "checkpoint_at_00000006.pt"}
+
+
+def test_a_finished_training_is_not_repeated(tmp_path, monkeypatch):
+    whole = run_training("unet", tmp_path)
+    monkeypatch.setattr(Patches, "batch", None)  # no batch is drawn any more
+    again = run_training("unet", tmp_path)
+    assert again.rows == whole.rows
+    assert_same_weights(again.best_weights, whole.best_weights)
+
+
+def test_more_epochs_go_on_and_other_origins_begin_anew(tmp_path, caplog):
+    run_training("unet", tmp_path / "one")
+    with caplog.at_level("WARNING", logger="livermet"):
+        longer = run_training("unet", tmp_path / "one", epochs=4)
+    assert "3 epochs were planned and 4 are now" in caplog.text
+    assert [row["iteration"] for row in longer.rows] == [2, 4, 6, 8]
+    caplog.clear()
+    other = run_training("unet", tmp_path / "one", origin="other", epochs=4)
+    assert "of another origin: of" in caplog.text
+    assert (tmp_path / "one" / "refused_1" / "checkpoint_at_00000008.pt").exists()
+    assert other.rows == run_training("unet", tmp_path / "fresh", epochs=4).rows
+
+
+def test_validations_at_other_epochs_go_on_with_the_training(tmp_path):
+    clock = signalled_at(3)
+    with listening(clock), pytest.raises(InterruptionError):
+        run_training("unet", tmp_path / "one", clock=clock)
+    resumed = run_training("unet", tmp_path / "one", validation_every=3)
+    assert [row["iteration"] for row in resumed.rows] == [2, 6]
+    run_training("unet", tmp_path / "whole")
+    assert_same_weights(last_network(tmp_path / "one"), last_network(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_stops_and_leaves_the_last_good_checkpoint(
+    value, tmp_path, monkeypatch
+):
+    def loss_of(settings):
+        good, calls = build_loss(settings), iter(range(100))
+        loss = lambda logits, labels: good(logits, labels) * (1 if next(calls) < 3 else value)  # noqa: E731
+        return SimpleNamespace(to=lambda device: loss)
+
+    monkeypatch.setattr("livermet.monai.training.build_loss", loss_of)
+    with pytest.raises(InputError, match=r"The loss is (nan|inf) in epoch 1.*learning_rate"):
+        run_training("unet", tmp_path)
+    path, checkpoint = checkpoints_of(tmp_path).newest()
+    assert checkpoint.iteration == 2
+    weights = torch.load(path, weights_only=True)["network"]
+    assert all(torch.isfinite(value).all() for value in weights.values())
 
 
 def test_best_weights_are_those_of_the_best_row(tmp_path):
@@ -366,19 +512,28 @@ def test_prediction_lies_on_the_grid_of_its_ct(model, tmp_path):
     assert (times_255[~lesion] <= 128).all()
 
 
+def test_what_is_cropped_away_is_background():
+    hu = np.full((6, 20, 20), -1000, np.int16)
+    hu[1:5, 4:16, 3:17] = 40
+    made = settings(crop_foreground=True)
+    assert foreground(hu, made) == (slice(1, 5), slice(4, 16), slice(3, 17))
+    assert foreground(np.full_like(hu, -1000), made) == (slice(0, 6), slice(0, 20), slice(0, 20))
+    network = build_network(made).eval()
+    answer = class_probabilities(network, hu, made, CPU)
+    inside = class_probabilities(network, hu[1:5, 4:16, 3:17], settings(), CPU)
+    assert np.array_equal(answer[:, 1:5, 4:16, 3:17], inside)
+    assert (answer[BACKGROUND][hu < 0] == 1).all()
+    # Training draws its patches from within the box.
+    patches = Patches([(hu, np.zeros(hu.shape, np.uint8))], made, seed=1)
+    assert patches.cases[0]["image"].shape == (1, 4, 12, 14)
+    assert in_window(torch.tensor([-57.0, 164.0]), (-57, 164)).tolist() == [0, 1]
+
+
 def test_probabilities_sum_to_one_and_volumes_may_be_smaller_than_a_patch():
     network = build_network(settings()).eval()
     probabilities = class_probabilities(network, phantom(0, (3, 5, 20))[0], settings(), CPU)
     assert probabilities.shape == (3, 3, 5, 20)
     assert np.allclose(probabilities.sum(axis=0), 1, atol=1e-5)
-
-
-def test_absent_gpu_is_told_in_words():
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
-    assert device_of("auto") == CPU
-    with pytest.raises(InputError, match=r"device is cuda"):
-        device_of("cuda")
 
 
 def test_a_loss_that_is_no_number_loses_no_training():

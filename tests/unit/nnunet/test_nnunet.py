@@ -2,10 +2,10 @@
 
 import json
 import logging
+import multiprocessing
 import os
+import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,10 +16,14 @@ import torch
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
+from livermet import checkpoints as checkpoints_module
 from livermet import images
+from livermet.checkpoints import Checkpoints
+from livermet.controller import process_of
 from livermet.errors import InputError
+from livermet.interruption import InterruptionError
+from livermet.nnunet import training as training_module
 from livermet.nnunet.dataset import LABELS, describe_dataset, files_of_case, split_by_place
-from livermet.nnunet.device import choose_device
 from livermet.nnunet.layout import (
     CONFIGURATION,
     PLANS,
@@ -36,19 +40,20 @@ from livermet.nnunet.planning import (
     override_plan,
     plan_dataset,
     preprocess_dataset,
+    publish,
     transfer_plan,
 )
 from livermet.nnunet.prediction import FoldPredictor
-from livermet.nnunet.trainer import TrainingSettings, nnUNetTrainerLivermet
+from livermet.nnunet.trainer import FINAL, TrainingSettings, nnUNetTrainerLivermet
 from livermet.nnunet.training import (
     Base,
     Fold,
     augmentation_workers,
     check_held_out,
-    keep_or_clear_checkpoints,
     train_fold,
 )
 
+CPU = torch.device("cpu")
 PLACES = {"a1": "0", "a2": "0", "b1": "1", "c1": "2"}  # patient a has two series
 
 
@@ -151,6 +156,36 @@ def test_overrides_shrink_every_part_of_the_network():
     assert plan == own_plan()
 
 
+def test_the_articles_plan_has_its_patch_but_for_what_nnunet_makes_of_60_slices():
+    """Counted by hand with nnU-Net's rules.
+
+    An axis is halved while it has 8 voxels, and z only where it is less than twice as coarse as the
+    plane: 0.789 x 0.789 x 2 mm in plane alone, then three times all, which leaves 8 x 5 x 5. Three
+    halvings make 64 of 60.
+    """
+    plan = own_plan()
+    plan["configurations"][CONFIGURATION] |= {
+        "spacing": [2.0, 0.789, 0.789],
+        "normalization_schemes": ["CTNormalization"],
+    }
+    published = publish(plan)["configurations"][CONFIGURATION]
+    assert published["patch_size"] == [64, 80, 80]
+    assert published["normalization_schemes"] == ["ZScoreNormalization"]
+    network = published["architecture"]["arch_kwargs"]
+    assert network["strides"] == [[1, 1, 1], [1, 2, 2], [2, 2, 2], [2, 2, 2], [2, 2, 2]]
+    assert network["kernel_sizes"] == [[1, 3, 3], *[[3, 3, 3]] * 4]
+    assert network["features_per_stage"] == [32, 64, 128, 256, 320]
+    assert (network["n_conv_per_stage"], network["n_conv_per_stage_decoder"]) == ([2] * 5, [2] * 4)
+    assert override_plan(publish(plan), {}) == publish(plan)
+
+
+def test_normalisation_is_changed_by_its_own_key():
+    changed = override_plan(own_plan(), {"normalization": "zscore"})
+    assert changed["configurations"][CONFIGURATION]["normalization_schemes"] == [
+        "ZScoreNormalization"
+    ]
+
+
 def test_features_stop_at_nnunets_maximum():
     plan = override_plan(own_plan(), {"features": 64})["configurations"][CONFIGURATION]
     assert plan["architecture"]["arch_kwargs"]["features_per_stage"] == [64, 128, 256, 320, 320]
@@ -178,26 +213,9 @@ def test_two_threads_or_fewer_start_no_processes():
     assert [augmentation_workers(n) for n in (1, 2, 3, 12)] == [0, 0, 3, 12]
 
 
-def test_missing_gpu_and_wrong_optimizer_are_told(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choose_device("auto").type == "cpu"
-    with pytest.raises(InputError, match="finds no GPU"):
-        choose_device("cuda")
+def test_wrong_optimizer_is_told():
     with pytest.raises(InputError, match="optimizer is 'adam'"):
         TrainingSettings(optimizer="adam")
-
-
-def test_stale_checkpoint_is_never_resumed(tmp_path):
-    latest = tmp_path / "checkpoint_latest.pth"
-    assert not keep_or_clear_checkpoints(tmp_path, "one")  # nothing to resume yet
-    latest.write_text("weights")
-    assert keep_or_clear_checkpoints(tmp_path, "one")
-    assert not keep_or_clear_checkpoints(tmp_path, "two")
-    assert not latest.exists()
-    latest.write_text("weights")
-    (tmp_path / "resume.json").unlink()  # a checkpoint of unknown origin
-    assert not keep_or_clear_checkpoints(tmp_path, "two")
-    assert not latest.exists()
 
 
 def a_fold(**changes) -> Fold:
@@ -223,14 +241,20 @@ def a_fold(**changes) -> Fold:
         {"seed": 2},
         {"code": "y"},
         {"plan": {"batch_size": 3}},
-        {"settings": TrainingSettings(epochs=1)},
+        {"settings": TrainingSettings(iterations_per_epoch=1)},
         {"cases": {"a1": {"ct": "1"}, "b1": {"ct": "3"}}},
         {"base": Base(Path("base.pth"), "abc", {})},
     ],
 )
-def test_state_changes_with_everything_that_a_training_starts_from(change):
-    assert a_fold().state == a_fold().state
-    assert a_fold(**change).state != a_fold().state
+def test_origin_changes_with_everything_that_decides_the_weights(change):
+    assert a_fold().origin == a_fold().origin
+    changed = a_fold(**change).origin
+    assert [name for name in changed if changed[name] != a_fold().origin[name]]
+
+
+def test_origin_is_the_same_however_often_and_long_is_trained():
+    other = TrainingSettings(save_every=3, epochs=2000)
+    assert a_fold(settings=other).origin == a_fold().origin
 
 
 def test_base_that_saw_a_held_out_patient_stops_fine_tuning():
@@ -287,7 +311,7 @@ def run(tmp_path_factory) -> Path:
             if plan is None:
                 extract_fingerprint(dataset, 1)
                 overrides = {"n_stages": 3, "features": 4, "patch_size": [16, 24, 24]}
-                plan = plan_dataset(dataset, overrides)
+                plan = plan_dataset(dataset, "auto", overrides)
                 fingerprint = Path(preprocessed, "dataset_fingerprint.json").read_text()
             else:
                 plan = transfer_plan(plan, dataset)
@@ -317,39 +341,211 @@ def folder_of(run: Path, model: str) -> Path:
     return Path(fold_folder(str(run / "nnunet"), dataset_name(model, "balls"), 0))
 
 
-def train_until_killed(run: Path) -> None:
-    """Train the base in another process and kill that as soon as it has left a checkpoint."""
-    here = Path(__file__).parent
-    program = (
-        f"import sys; sys.path[:0] = [{str(here)!r}]\n"
-        "from pathlib import Path\n"
-        "import torch, test_nnunet as t\n"
-        f"run = Path({str(run)!r})\n"
-        "t.train_fold(t.fold_of(run, 'nnunet'), str(run / 'nnunet'), torch.device('cpu'), 1)\n"
-    )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen([sys.executable, "-c", program], env=environment)
-    latest = folder_of(run, "nnunet") / "checkpoint_latest.pth"
-    until = time.monotonic() + 120
-    while not latest.exists() and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert latest.exists()
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Compute on one thread, however many a training is given: what is left is its processes."""
+    before = torch.set_num_threads
+    before(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "set_num_threads", lambda number: None)
+        yield
+
+
+def train(run, at=None, threads=1):
+    """Train a fold to its end; `at` names a moment at which its process kills itself."""
+    fold = fold_of(run, "nnunet")
+    if at is None:
+        return train_fold(fold, str(run / "nnunet"), CPU, threads)
+    process = os.fork()
+    if not process:
+        try:
+            MOMENTS[at]()
+            train_fold(fold, str(run / "nnunet"), CPU, threads)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def die(*anything, **more):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def at_call(owner, name, number, then=die):
+    """Let the so many-th call of a function end this process, or do something else."""
+    calls, before = iter(range(1, 1000)), getattr(owner, name)
+
+    def called(*given, **named):
+        return then(*given, **named) if next(calls) == number else before(*given, **named)
+
+    setattr(owner, name, called)
+
+
+# Epochs have 2 iterations, saves come after epochs 4 and 8.
+MOMENTS = {
+    "in the middle of an epoch": lambda: at_call(nnUNetTrainerLivermet, "train_step", 12),
+    "before the second save": lambda: at_call(Checkpoints, "save", 2),
+    "between a checkpoint and its record": lambda: at_call(Checkpoints, "_write", 3),
+    "before the final checkpoint has its name": lambda: at_call(checkpoints_module, "linked", 1),
+    "after the final checkpoint": lambda: at_call(training_module, "record_of", 1),
+}
+
+
+def weights_of(path) -> dict:
+    return torch.load(path, weights_only=False)["network_weights"]
+
+
+def largest_difference(one, other) -> float:
+    assert one.keys() == other.keys()
+    return max(float((one[key] - other[key]).abs().max()) for key in one)
+
+
+def cleared(run) -> Path:
+    folder = folder_of(run, "nnunet")
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def newest(run):
+    """Return the newest checkpoint of the fold, its epoch and iteration."""
+    fold = fold_of(run, "nnunet")
+    kept = Checkpoints(folder_of(run, "nnunet"), fold.origin, fold.settings.epochs, ".pth")
+    return kept.newest()[1]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(run) -> dict:
+    """The record, and the weights, of a fold that trained to its end at once."""
+    cleared(run)
+    record = train(run)
+    return {"record": record, "weights": weights_of(folder_of(run, "nnunet") / FINAL)}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_and_resumed_training_has_the_weights_of_an_undisturbed_one(
+    run, undisturbed, moment, caplog
+):
+    folder = cleared(run)
+    assert train(run, at=moment) == -signal.SIGKILL
+    # What Snakemake does with the declared output of a job that was killed.
+    (folder / FINAL).unlink(missing_ok=True)
+    with caplog.at_level("INFO", logger="livermet"):
+        record = train(run)
+    assert "resumed after" in caplog.text
+    assert ("had ended before" in caplog.text) == ("final checkpoint" in moment)
+    assert largest_difference(weights_of(folder / FINAL), undisturbed["weights"]) == 0
+    assert record["training"]["curve"] == undisturbed["record"]["training"]["curve"]
+    assert len(record["training"]["resumed_after_iterations"]) == 1
+
+
+def test_a_signal_saves_within_the_epoch_and_the_processes_end(run, undisturbed):
+    """SIGUSR1 in iteration 5 of 24; of four threads, so that processes augment."""
+    folder = cleared(run)
+    step, calls = nnUNetTrainerLivermet.train_step, iter(range(1, 100))
+
+    def signalled(self, batch):
+        if next(calls) == 5:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return step(self, batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nnUNetTrainerLivermet, "train_step", signalled)
+        with pytest.raises(InterruptionError, match=r"asked to stop \(SIGUSR1\) and is saved"):
+            train(run, threads=4)
+    assert not multiprocessing.active_children()
+    assert newest(run).iteration == 5
+    train(run)
+    # Neither the interruption nor the number of processes has changed a weight.
+    assert largest_difference(weights_of(folder / FINAL), undisturbed["weights"]) == 0
+
+
+def test_processes_that_augment_end_with_their_killed_parent(run, tmp_path):
+    cleared(run)
+    numbers = tmp_path / "processes"
+
+    def noted(*given, **named):
+        children = [str(child.pid) for child in multiprocessing.active_children()]
+        numbers.write_text(" ".join(children))
+        die()
+
+    process = os.fork()
+    if not process:
+        try:
+            at_call(nnUNetTrainerLivermet, "train_step", 3, noted)
+            train_fold(fold_of(run, "nnunet"), str(run / "nnunet"), CPU, 3)
+        finally:
+            os._exit(0)
+    os.waitpid(process, 0)
+    left = [int(number) for number in numbers.read_text().split()]
+    assert len(left) == 3 + 1
+    until = time.monotonic() + 60
+    while any(process_of(number) for number in left) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not [number for number in left if process_of(number)]
+
+
+def test_a_dead_process_that_augments_is_told(run):
+    cleared(run)
+
+    def with_a_kill(self, batch):
+        os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+        time.sleep(5)
+        raise AssertionError("torch's loader has not seen it")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nnUNetTrainerLivermet, "train_step", with_a_kill)
+        with pytest.raises(InputError, match="process that loads and augments was killed"):
+            train(run, threads=3)
+
+
+def test_a_loss_that_is_no_number_stops_and_leaves_the_last_good_checkpoint(run):
+    folder = cleared(run)
+    step, calls = nnUNetTrainerLivermet.train_step, iter(range(1, 100))
+
+    def bad(self, batch):
+        found = step(self, batch)
+        return {"loss": np.array(np.nan)} if next(calls) == 11 else found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nnUNetTrainerLivermet, "train_step", bad)
+        with pytest.raises(InputError, match="The loss is nan in epoch 5"):
+            train(run)
+    assert newest(run).epoch == 4
+    assert not (folder / FINAL).exists()
 
 
 @pytest.fixture(scope="module")
 def trained(run) -> dict:
     """The base's record after a training that was killed and resumed, with what it logged."""
-    train_until_killed(run)
+    cleared(run)
+    assert train(run, at="in the middle of an epoch") == -signal.SIGKILL
     lines: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())
     logging.getLogger("livermet").addHandler(handler)
     logging.getLogger("livermet").setLevel(logging.INFO)
-    record = train_fold(fold_of(run, "nnunet"), str(run / "nnunet"), torch.device("cpu"), 1)
+    record = train(run)
     logging.getLogger("livermet").removeHandler(handler)
     return {"record": record, "log": lines}
+
+
+@pytest.mark.parametrize(
+    ("kind", "network", "normalization"),
+    [
+        ("auto", "PlainConvUNet", "CTNormalization"),
+        ("published", "PlainConvUNet", "ZScoreNormalization"),
+        ("resenc_m", "ResidualEncoderUNet", "CTNormalization"),
+        ("resenc_l", "ResidualEncoderUNet", "CTNormalization"),
+    ],
+)
+def test_every_kind_of_plan_is_nnunets_for_this_dataset(run, kind, network, normalization):
+    with nnunet_roots(str(run / "nnunet"), workers=1):
+        plan = plan_dataset(dataset_name("nnunet", "balls"), kind, {"convolutions_per_stage": 1})
+    made = plan["configurations"][CONFIGURATION]
+    assert made["architecture"]["network_class_name"].endswith(network)
+    assert made["normalization_schemes"] == [normalization]
+    # Each plan's cases are its own, at the place where the rules look for them.
+    assert made["data_identifier"] == f"{PLANS}_{CONFIGURATION}"
+    assert (made["spacing"] == [2.0, 0.789, 0.789]) == (kind == "published")
 
 
 def test_preprocessed_cases_are_whole(run):
@@ -359,12 +555,15 @@ def test_preprocessed_cases_are_whole(run):
 
 
 def test_killed_training_resumes_at_its_last_checkpoint(run, trained):
-    # Checkpoints are written after epochs 4 and 8; the kill follows one of the two.
-    assert trained["log"][0] in {f"resumed after {n} of 12 epochs" for n in (4, 8)}
+    # Checkpoints are written after epochs 4 and 8; the kill came in the twelfth iteration, epoch 5.
+    assert trained["log"][0] == "resumed after 4 of 12 epochs and 0 iterations more"
+    assert trained["record"]["training"]["resumed_after_iterations"] == [8]
     left = {f.name for f in folder_of(run, "nnunet").iterdir()}
-    assert "checkpoint_final.pth" in left
-    assert "checkpoint_latest.pth" not in left
+    assert {FINAL, "checkpoint_at_00000024.pth", "resume.json"} <= left
+    assert "checkpoint_at_00000016.pth" not in left
     assert "debug.json" not in left
+    # A second name takes no room, and goes once the network is in use.
+    assert (folder_of(run, "nnunet") / FINAL).stat().st_nlink == 2
     assert not any(name.endswith(".tmp") for name in left)
 
 

@@ -16,6 +16,8 @@ SECONDS_BETWEEN_LOOKS = 0.5
 PROC = Path("/proc")
 # The variable that tells a job which process has started it.
 CONTROLLER = "LIVERMET_CONTROLLER"
+# Until when a job outlives its controller, to save its work.
+_spared = {"until": 0.0}
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,15 @@ def end_with_controller() -> None:
         threading.Thread(target=_watch, args=(above, os.getppid()), daemon=True).start()
 
 
+def spare(seconds: float) -> None:
+    """Let this process outlive its controller by some seconds, in which it saves its work."""
+    _spared["until"] = time.monotonic() + seconds
+
+
 def _watch(above: list[Process], parent: int) -> None:
-    while os.getppid() == parent and all(process.alive for process in above):
+    while (
+        os.getppid() == parent and all(process.alive for process in above)
+    ) or time.monotonic() < _spared["until"]:
         time.sleep(SECONDS_BETWEEN_LOOKS)
     _end(above)
 

@@ -17,6 +17,7 @@ from typing import TextIO
 from livermet.controller import end_with_controller
 from livermet.errors import InputError
 from livermet.files import full_disk, remove_parts, write_json
+from livermet.interruption import RESUBMIT, InterruptionError
 from livermet.provenance.code import script_hash
 from livermet.provenance.journal import journal_path, write_journal
 from livermet.provenance.records import (
@@ -42,8 +43,9 @@ CPU_FOR_GPU = "LIVERMET_CPU_FOR_GPU"
 def job(snakemake) -> Iterator[logging.Logger]:
     """Send log records and everything printed to the rule's log file; exit 1 after an error.
 
-    An InputError leaves its sentence alone in the log; any other error leaves its traceback. What
-    the job read and wrote is recorded after its last file is whole.
+    An InputError leaves its sentence alone in the log; any other error leaves its traceback. A
+    training that was asked to leave exits with `RESUBMIT`. What the job read and wrote is recorded
+    after its last file is whole.
     """
     end_with_controller()
     with _log(snakemake.log[0]) as log_file:
@@ -60,6 +62,9 @@ def job(snakemake) -> Iterator[logging.Logger]:
         except InputError as error:
             _tell(log_file, f"{error}\n")
             sys.exit(1)
+        except InterruptionError as leave:
+            _tell(log_file, f"{leave}\n")
+            sys.exit(RESUBMIT)
         except Exception as error:
             sentence = full_disk(error, Path(snakemake.log[0]).parent)
             _tell(log_file, f"{sentence}\n" if sentence else traceback.format_exc())

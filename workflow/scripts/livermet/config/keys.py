@@ -34,6 +34,9 @@ from livermet.vocabulary import (
     Weighting,
 )
 
+METHODS = (
+    "the article, methods, 'Deep learning model development for tumor segmentation', paragraph 2"
+)
 BTCV = "MONAI's tutorial unetr_btcv_segmentation_3d"
 # Of keys that a config may leave out, so that a library's own default holds.
 NOT_SET = object()
@@ -145,6 +148,8 @@ Labels = Annotated[
     ),
 ]
 Spacing = Annotated[list[Rate], Field(min_length=3, max_length=3)]
+Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
+Weights = Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=3, max_length=3)]
 Patch = Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=3, max_length=3)]
 NetworkName = Annotated[str, *_words(LISTED)]
 ClassifierName = Annotated[str, *_words(CLASSIFIERS)]
@@ -352,27 +357,70 @@ class MonaiJobs(Keys):
 class MonaiTraining(Keys):
     """What a MONAI network is trained and used with."""
 
-    spacing_mm: Spacing = key([1.5, 1.5, 2.0], "voxel that the networks see, mm (x, y, z)", SPLEEN)
-    window_hu: Annotated[list[float], Field(min_length=2, max_length=2)] = key(
-        [-57, 164], "[lower, upper] HU, scaled to 0-1 and clipped", SPLEEN
+    spacing_mm: Spacing = key(
+        [0.5, 0.5, 1.0], "voxel that the networks see, mm (x, y, z)", f"{METHODS}, resampling"
+    )
+    crop_foreground: bool = key(
+        True,
+        "whether volumes are cropped to the box around what is above the window's lower end; "
+        "outside is background",
+        f"{METHODS}; the threshold is that of MONAI's tutorials",
+    )
+    window_hu: Bounds = key(
+        [-57, 164],
+        "[lower, upper] HU of validation and prediction, scaled to 0-1 and clipped",
+        f"not stated: {SPLEEN}",
+    )
+    window_ranges_hu: Annotated[list[Bounds], Field(min_length=2, max_length=2)] | None = key(
+        [[-150, -45], [105, 250]],
+        "[[from, to], [from, to]] HU that each training patch draws its window's lower and upper "
+        "end from, or null: always `window_hu`",
+        f"{METHODS}: windows vary; ranges are not stated: from a liver window of width 150 and "
+        "level 30 to one of width 400 and level 50",
     )
     patch_size: Patch = key(
-        [96, 96, 96],
+        [512, 512, 16],
         "voxels (x, y, z) of training and sliding window, multiples of the network's reduction",
-        SPLEEN,
+        f"{METHODS}, size of a sample",
     )
-    batch_size: Count = key(8, "patches an iteration", f"2 volumes of 4 patches: {SPLEEN}")
-    iterations: Count = key(
-        31500, "iterations in all", f"600 epochs at 105 training volumes: {SPLEEN}"
+    label_ratios: Weights = key(
+        [4, 1, 3],
+        "how often a patch's centre is background, liver, lesion, each from 0",
+        f"{METHODS}, sampling ratio",
+    )
+    samples_per_image: Count = key(
+        12, "patches that a volume gives, one after the other, when its turn comes", METHODS
+    )
+    batch_size: Count = key(
+        12,
+        "patches an iteration",
+        "not stated: those of one volume; fewer need less memory of a GPU",
+    )
+    epochs: Count = key(1500, "epochs", METHODS)
+    iterations_per_epoch: Count | None = key(
+        None,
+        "iterations of an epoch, or null: as many as give each training volume one turn",
+        "what an epoch is in MONAI",
     )
     validation_every: Count = key(
-        525, "iterations between validations and checkpoints", "10 epochs at 105 volumes"
+        10,
+        "epochs between validations, of which the best decides the weights that are kept",
+        "not stated: a validation takes the time of some epochs",
     )
-    learning_rate: Rate = key(
-        0.0001, "Adam's first rate, which falls to 0 along a cosine", f"the article's; {SPLEEN}"
+    learning_rate: Rate = key(0.0001, "Adam's rate", METHODS)
+    schedule: Literal["constant", "cosine"] = key(
+        "constant",
+        "`constant`, or `cosine`: the rate falls to 0 along a cosine",
+        f"{METHODS} give one rate for all epochs",
     )
     loss: Literal["dice", "dice_ce"] = key(
-        "dice", "`dice` or `dice_ce` (with cross-entropy)", "the article's"
+        "dice", "`dice` or `dice_ce` (with cross-entropy)", METHODS
+    )
+    loss_weights: Weights = key(
+        [0, 1, 1],
+        "weight of background, liver and lesion in the loss, each from 0",
+        f"{METHODS}: Dice at the level of lesions; [0, 0, 1] is that alone, which leaves the liver "
+        "unlearnt that figure 1 shows beside them",
     )
     loss_batch: bool = key(
         False, "`false`: Dice of each patch; `true`: over the batch", "MONAI's default"
@@ -435,22 +483,27 @@ Monai = create_model(  # type: ignore[call-overload]
 )
 
 
-class NnunetPlans(Keys):
-    """Overrides of nnU-Net's own plan; none: nnU-Net's plan."""
+class NnunetPlanChanges(Keys):
+    """What is changed of the plan that `plans` names; none: that plan."""
 
-    spacing_mm: Spacing = key(NOT_SET, "voxel in mm (z, y, x)", "nnU-Net's plan")
-    patch_size: Patch = key(NOT_SET, "voxels (z, y, x)", "nnU-Net's plan")
-    batch_size: Count = key(NOT_SET, "patches an iteration", "nnU-Net's plan")
-    n_stages: int = key(NOT_SET, "stages, from 3, at most the plan's", "nnU-Net's plan", ge=3)
-    features: Count = key(NOT_SET, "features of the first stage", "nnU-Net's plan")
-    convolutions_per_stage: Count = key(NOT_SET, "convolutions of a stage", "nnU-Net's plan")
+    spacing_mm: Spacing = key(NOT_SET, "voxel in mm (z, y, x)", "the plan's")
+    patch_size: Patch = key(NOT_SET, "voxels (z, y, x)", "the plan's")
+    batch_size: Count = key(NOT_SET, "patches an iteration", "the plan's")
+    n_stages: int = key(NOT_SET, "stages, from 3, at most the plan's", "the plan's", ge=3)
+    features: Count = key(NOT_SET, "features of the first stage", "the plan's")
+    convolutions_per_stage: Count = key(NOT_SET, "convolutions of a stage", "the plan's")
+    normalization: Literal["ct", "zscore"] = key(
+        NOT_SET,
+        "`ct` (clipped and scaled by the training set's foreground) or `zscore` (of each image)",
+        "the plan's",
+    )
     torch_resampling: bool = key(
-        NOT_SET, "whether torch resamples, faster and less exactly", "nnU-Net's plan"
+        NOT_SET, "whether torch resamples, faster and less exactly", "the plan's"
     )
 
 
 class NnunetTraining(Keys):
-    """Training of one fold; the defaults are nnU-Net's, which the article used."""
+    """Training of one fold; the defaults are nnU-Net's, which the article used as it comes."""
 
     epochs: Count = key(1000, "epochs", "nnU-Net's")
     iterations_per_epoch: Count = key(250, "iterations of an epoch", "nnU-Net's")
@@ -461,9 +514,7 @@ class NnunetTraining(Keys):
         0.33, "share of a batch's patches that hold foreground, 0 to 1", "nnU-Net's"
     )
     mirroring: bool = key(True, "whether patches are mirrored", "nnU-Net's")
-    save_every: Count = key(
-        50, "epochs between checkpoints; not part of any result", "the most that a kill can cost"
-    )
+    save_every: Count = key(50, "epochs between checkpoints; not part of any result", "nnU-Net's")
 
 
 class NnunetFinetuning(NnunetTraining):
@@ -476,7 +527,7 @@ class NnunetFinetuning(NnunetTraining):
         "a tenth of the base's, so that what the base has learnt survives",
     )
     save_every: Count = key(
-        25, "epochs between checkpoints; not part of any result", "the most that a kill can cost"
+        25, "epochs between checkpoints; not part of any result", "half of the base's"
     )
 
 
@@ -504,7 +555,16 @@ class NnunetJobs(Keys):
 class Nnunet(Keys):
     """nnU-Net, 3d_fullres."""
 
-    plans: NnunetPlans = section(NnunetPlans)
+    plans: Literal["auto", "published", "resenc_m", "resenc_l"] = key(
+        "published",
+        "`published`: spacing 0.789 x 0.789 x 2 mm, patch 80 x 80 x 64, each image's z-score; "
+        "`auto`: nnU-Net's own plan for the training set; `resenc_m`, `resenc_l`: its residual "
+        "encoder for GPUs of 9-11 and 24 GB",
+        "the article, methods, 'Deep learning model development for tumor segmentation', "
+        "paragraph 3, which has a patch of 80 x 80 x 60: nnU-Net halves z several times and makes "
+        "64 of 60",
+    )
+    plan_changes: NnunetPlanChanges = section(NnunetPlanChanges)
     training: NnunetTraining = section(NnunetTraining)
     finetuning: NnunetFinetuning = section(NnunetFinetuning)
     prediction: NnunetPrediction = section(NnunetPrediction)
@@ -535,6 +595,13 @@ class Segmentation(Keys):
         "whether predictions are saved as lesion probabilities too (a byte a voxel, zipped), which "
         "FROC curves are made from",
         "some MB a scan; nnU-Net needs about 3 GB more memory for a volume of 512 x 512 x 500",
+    )
+    save_minutes: int = key(
+        15,
+        "minutes between checkpoints of a training, beside those by epochs; 0: none by time; not "
+        "part of any result",
+        "what a kill can cost at most",
+        ge=0,
     )
     monai: Monai = section(Monai)  # type: ignore[valid-type]
     nnunet: Nnunet = section(Nnunet)

@@ -9,24 +9,9 @@ import torch
 from monai.inferers import sliding_window_inference
 from monai.losses import DiceCELoss, DiceLoss
 
-from livermet.errors import InputError
 from livermet.files import whole_file
+from livermet.images import BACKGROUND
 from livermet.monai.settings import Settings, zyx
-
-
-def device_of(name: str) -> torch.device:
-    """Return the device of a config value: auto, cpu or cuda. 'auto' is a GPU where there is one.
-
-    Raises InputError for cuda on a machine without it.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError(
-            "Config segmentation.device is cuda, but torch finds no GPU here; "
-            "set it to auto or cpu, or run the job on a machine with a GPU."
-        )
-    return torch.device(name)
 
 
 def build_network(settings: Settings) -> torch.nn.Module:
@@ -35,19 +20,41 @@ def build_network(settings: Settings) -> torch.nn.Module:
 
 
 def build_loss(settings: Settings) -> torch.nn.Module:
-    """Build the loss over logits: Dice, or the sum of Dice and cross-entropy, of all three classes.
+    """Build the loss over logits: Dice, or the sum of Dice and cross-entropy, weighted by class.
 
     With `loss_batch` the Dice of a class is taken over the batch's voxels together, so that a patch
     without a lesion does not count as a Dice of 0.
     """
     kind = {"dice": DiceLoss, "dice_ce": DiceCELoss}[settings.loss]
-    return kind(to_onehot_y=True, softmax=True, batch=settings.loss_batch)
+    same = len(set(settings.loss_weights)) == 1
+    weight = None if same else torch.tensor(settings.loss_weights)
+    return kind(to_onehot_y=True, softmax=True, batch=settings.loss_batch, weight=weight)
 
 
-def in_window(hu: torch.Tensor, settings: Settings) -> torch.Tensor:
-    """Scale HU to 0..1 over the settings' window, clipped outside of it."""
-    lower, upper = settings.window_hu
+def in_window(hu: torch.Tensor, window_hu: tuple[float, float]) -> torch.Tensor:
+    """Scale HU to 0..1 over a window (lower, upper), clipped outside of it."""
+    lower, upper = window_hu
     return ((hu.float() - lower) / (upper - lower)).clamp_(0, 1)
+
+
+def foreground(hu: np.ndarray, settings: Settings) -> tuple[slice, ...]:
+    """Return the box around what is above the window's lower end, or the whole volume's.
+
+    MONAI's CropForeground does the same with volumes that are scaled over a window. Where the
+    settings do not crop, or nothing is above, the box is the volume.
+    """
+    whole = tuple(slice(0, size) for size in hu.shape)
+    if not settings.crop_foreground:
+        return whole
+    above = hu > settings.window_hu[0]
+    sides = []
+    for axis in range(hu.ndim):
+        others = tuple(other for other in range(hu.ndim) if other != axis)
+        found = np.flatnonzero(above.any(axis=others))
+        if not found.size:
+            return whole
+        sides.append(slice(int(found[0]), int(found[-1]) + 1))
+    return tuple(sides)
 
 
 @torch.inference_mode()
@@ -59,9 +66,12 @@ def class_probabilities(
 ) -> np.ndarray:
     """Run a network over a volume in overlapping patches, blended by a Gaussian.
 
-    `hu` is a volume on the network's grid (z, y, x); the answer (class, z, y, x) sums to 1.
+    `hu` is a volume on the network's grid (z, y, x); the answer (class, z, y, x) sums to 1. What
+    the settings crop away is background.
     """
-    volume = in_window(torch.from_numpy(hu)[None, None].to(device), settings)
+    box = foreground(hu, settings)
+    inside = np.ascontiguousarray(hu[box])
+    volume = in_window(torch.from_numpy(inside)[None, None].to(device), settings.window_hu)
     logits = sliding_window_inference(
         volume,
         roi_size=zyx(settings.patch_size),
@@ -70,7 +80,13 @@ def class_probabilities(
         overlap=settings.overlap,
         mode="gaussian",
     )
-    return torch.softmax(logits[0], dim=0).cpu().numpy()
+    found = torch.softmax(logits[0], dim=0).cpu().numpy()
+    if found.shape[1:] == hu.shape:
+        return found
+    answer = np.zeros((len(found), *hu.shape), found.dtype)
+    answer[BACKGROUND] = 1
+    answer[(slice(None), *box)] = found
+    return answer
 
 
 def save_state(state: Mapping[str, Any], path: str | Path) -> None:

@@ -1,5 +1,6 @@
 """Settings of one network and the split of its training set; without torch, read at parse time."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from livermet.errors import InputError, stop_on
 from livermet.monai.architectures import ARCHITECTURES, Architecture
 
 LOSSES = ("dice", "dice_ce")
+SCHEDULES = ("constant", "cosine")
 VALIDATION_FOLD = 0
 
 
@@ -16,18 +18,27 @@ class Settings:
     """All settings of one network.
 
     Spacing in mm and patch in voxels are in (x, y, z) order of the canonical (RAS+) volume; the
-    window is (lower, upper) in HU; overlap is a fraction of the patch; flip is the probability of
-    mirroring a patch along each axis.
+    window is (lower, upper) in HU, and its ranges those that training draws the two from (None: the
+    window alone); ratios and loss weights are of background, liver and lesion; validations are so
+    many epochs apart; overlap is a fraction of the patch; flip is the probability of mirroring a
+    patch along each axis.
     """
 
     spacing_mm: tuple[float, float, float]
+    crop_foreground: bool
     window_hu: tuple[float, float]
+    window_ranges_hu: tuple[tuple[float, float], tuple[float, float]] | None
     patch_size: tuple[int, int, int]
+    label_ratios: tuple[float, float, float]
+    samples_per_image: int
     batch_size: int
-    iterations: int
+    epochs: int
+    iterations_per_epoch: int | None
     validation_every: int
     learning_rate: float
+    schedule: str
     loss: str
+    loss_weights: tuple[float, float, float]
     loss_batch: bool
     flip: float
     overlap: float
@@ -36,19 +47,18 @@ class Settings:
     @classmethod
     def of(cls, model: str, values: Mapping[str, Any]) -> "Settings":
         """Make settings of the plain values that `settings_of` gives."""
-        values = {
-            key: tuple(value) if isinstance(value, list | tuple) else value
-            for key, value in values.items()
-        }
-        shape = {
-            key: tuple(value) if isinstance(value, list | tuple) else value
-            for key, value in values["network"].items()
-        }
+        values = {key: _as_tuple(value) for key, value in values.items()}
+        shape = {key: _as_tuple(value) for key, value in values["network"].items()}
         return cls(**{**values, "network": ARCHITECTURES[model](**shape)})
 
     def as_values(self) -> dict[str, Any]:
         """Return the settings as plain values: what `Settings.of` takes."""
         return asdict(self)
+
+    def epoch_length(self, cases: int) -> int:
+        """Return the iterations of an epoch: a pass over the cases, unless the settings say."""
+        passed = math.ceil(cases * self.samples_per_image / self.batch_size)
+        return self.iterations_per_epoch or passed
 
     def problems(self) -> list[str]:
         """Say in words what is wrong with the values taken together."""
@@ -57,9 +67,27 @@ class Settings:
             found.append(f"loss '{self.loss}' is none of {', '.join(LOSSES)}")
         if not self.window_hu[0] < self.window_hu[1]:
             found.append("window_hu must be [lower, upper]")
+        if self.window_ranges_hu and not self._ranges_in_order(*self.window_ranges_hu):
+            found.append(
+                "window_ranges_hu must be [[lowest, highest lower], [lowest, highest upper]], the "
+                "first below the second"
+            )
+        if self.schedule not in SCHEDULES:
+            found.append(f"schedule '{self.schedule}' is none of {', '.join(SCHEDULES)}")
+        for name in ("label_ratios", "loss_weights"):
+            if not sum(getattr(self, name)) > 0 or min(getattr(self, name)) < 0:
+                found.append(f"{name} must be from 0, and one of them above")
         if any(size % self.network.reduction for size in self.patch_size):
             found.append(f"patch_size must be multiples of {self.network.reduction} in x, y and z")
         return found
+
+    @staticmethod
+    def _ranges_in_order(lower: tuple[float, float], upper: tuple[float, float]) -> bool:
+        return lower[0] <= lower[1] < upper[0] <= upper[1]
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list | tuple) else value
 
 
 SHARED = frozenset(Settings.__dataclass_fields__) - {"network"}

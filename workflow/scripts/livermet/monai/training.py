@@ -4,11 +4,8 @@ A killed training that resumes from its last checkpoint therefore draws the same
 order as one that was never killed.
 """
 
-import hashlib
-import json
 import logging
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,18 +23,23 @@ from monai.transforms import (
 )
 from monai.utils import set_determinism
 
+from livermet.checkpoints import Checkpoints
+from livermet.faults import check_loss
 from livermet.images import LESION
+from livermet.interruption import Clock
 from livermet.monai.architectures import CLASSES
 from livermet.monai.networks import (
     build_loss,
     build_network,
     class_probabilities,
+    foreground,
     in_window,
     load_state,
     save_state,
 )
 from livermet.monai.settings import Settings, zyx
 from livermet.monai.volumes import LOWEST_HU
+from livermet.randomness import seed_of
 
 LOG = logging.getLogger("livermet")
 # Voxels a class and case that a patch's centre is drawn from; all of a CT's would fill the memory.
@@ -53,10 +55,12 @@ Case = tuple[np.ndarray, np.ndarray]
 class Progress:
     """Where a training stands: iterations done, rows of the record, the best weights so far.
 
-    Rows are those of `TRAINING`; the best weights have the greatest mean of the two Dice.
+    Rows are those of `TRAINING`; `losses` are those since the last row; the best weights have the
+    greatest mean of the two Dice.
     """
 
     iteration: int = 0
+    losses: list[float] = field(default_factory=list)
     rows: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, float] = field(default_factory=dict)
     best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -64,6 +68,7 @@ class Progress:
     def add(self, row: dict[str, float], network: torch.nn.Module) -> None:
         """Add a row, and keep the network's weights if none were better."""
         self.rows.append(row)
+        self.losses = []
         if not self.best or mean_dice(row) > mean_dice(self.best):
             self.best = row
             self.best_weights = {
@@ -85,8 +90,8 @@ def dice(prediction: np.ndarray, reference: np.ndarray) -> float:
 class Patches:
     """Patches for every iteration, drawn around a voxel of a class that is drawn first.
 
-    Cases take turns in an order shuffled each round; background, liver and lesion are drawn equally
-    often as a patch's centre where a case has them.
+    Cases take turns in an order shuffled each round, each with `samples_per_image` patches;
+    background, liver and lesion are a patch's centre in the settings' ratio, where a case has them.
     """
 
     def __init__(self, cases: list[Case], settings: Settings, seed: int):
@@ -95,7 +100,9 @@ class Patches:
         padding = {"image": LOWEST_HU, "label": 0}
         centres = ClassesToIndices(CLASSES, max_samples_per_class=CENTRES_PER_CLASS)
         self.cases = []
-        for case in cases:
+        for hu, labels in cases:
+            box = foreground(hu, settings)
+            case = [np.ascontiguousarray(part[box]) for part in (hu, labels)]
             volumes = {
                 key: SpatialPad(patch, value=outside)(torch.from_numpy(array)[None]).as_tensor()
                 for (key, outside), array in zip(padding.items(), case, strict=True)
@@ -106,6 +113,7 @@ class Patches:
             label_key="label",
             spatial_size=patch,
             num_classes=CLASSES,
+            ratios=list(settings.label_ratios),
             indices_key="centres",
             warn=False,
         )
@@ -119,10 +127,11 @@ class Patches:
 
     def batch(self, iteration: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the images (float, windowed) and labels of an iteration, (patch, 1, z, y, x)."""
-        seed = _seed_of(self.seed, iteration)
+        seed = seed_of(self.seed, iteration)
         self.crop.set_random_state(seed=seed)
         self.change.set_random_state(seed=seed)
-        drawn = [self._patch(case) for case in self._turn(iteration)]
+        windows = self._windows(iteration)
+        drawn = [self._patch(case, next(windows)) for case in self._turn(iteration)]
         return (
             torch.stack([patch["image"] for patch in drawn]),
             torch.stack([patch["label"] for patch in drawn]),
@@ -131,19 +140,25 @@ class Patches:
     def _turn(self, iteration: int) -> Iterator[dict[str, Any]]:
         first = iteration * self.settings.batch_size
         for place in range(first, first + self.settings.batch_size):
-            turn, index = divmod(place, len(self.cases))
+            turn, index = divmod(place // self.settings.samples_per_image, len(self.cases))
             order = np.random.default_rng([self.seed, turn]).permutation(len(self.cases))
             yield self.cases[order[index]]
 
-    def _patch(self, case: dict[str, Any]) -> dict[str, torch.Tensor]:
+    def _windows(self, iteration: int) -> Iterator[tuple[float, float]]:
+        ranges = self.settings.window_ranges_hu
+        random = np.random.default_rng([self.seed, iteration])
+        while True:
+            if ranges:
+                lower, upper = (random.uniform(*bounds) for bounds in ranges)
+                yield lower, upper
+            else:
+                yield self.settings.window_hu
+
+    def _patch(self, case: dict[str, Any], window: tuple[float, float]) -> dict[str, torch.Tensor]:
         (patch,) = self.crop(case)
         patch = {key: patch[key].as_tensor() for key in ("image", "label")}
-        patch = self.change({**patch, "image": in_window(patch["image"], self.settings)})
+        patch = self.change({**patch, "image": in_window(patch["image"], window)})
         return {key: torch.as_tensor(value) for key, value in patch.items()}
-
-
-def _seed_of(seed: int, iteration: int) -> int:
-    return int(np.random.SeedSequence([seed, iteration]).generate_state(1)[0])
 
 
 def validate(
@@ -168,74 +183,99 @@ def validate(
     return {"dice_liver": float(liver), "dice_lesion": float(lesion)}
 
 
-def fingerprint_of(**origin: Any) -> str:
-    """Hash everything that a training starts from: a checkpoint serves the same origin only."""
-    return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()
-
-
 def train(
     settings: Settings,
     training: list[Case],
     validation: list[Case],
     seed: int,
     device: torch.device,
-    checkpoint: Path,
-    fingerprint: str,
+    checkpoints: Checkpoints,
+    clock: Clock,
 ) -> Progress:
     """Train a network and give its record and best weights.
 
-    A checkpoint is written after each validation. If `checkpoint` holds one with the same
-    `fingerprint` (see `fingerprint_of`), training goes on from it; any other is deleted.
+    A checkpoint is written after each validation and whenever the clock says so; training goes on
+    from the newest of `checkpoints`. Raises InputError where the loss is no number, and
+    InterruptionError where a signal asked it to leave.
     """
     set_determinism(seed)
     network = build_network(settings).to(device).train()
-    loss_of = build_loss(settings)
+    loss_of = build_loss(settings).to(device)
+    length = settings.epoch_length(len(training))
+    end, between = length * settings.epochs, length * settings.validation_every
     optimizer = torch.optim.Adam(
         network.parameters(), settings.learning_rate, weight_decay=WEIGHT_DECAY
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.iterations)
+    schedule = _schedule(settings, optimizer, end)
     parts = {"network": network, "optimizer": optimizer, "schedule": schedule}
-    progress = _resume(checkpoint, fingerprint, parts)
+
+    def save() -> Path:
+        states = {name: part.state_dict() for name, part in parts.items()}
+        return checkpoints.save(
+            lambda beside: save_state({**states, **vars(progress)}, beside),
+            progress.iteration // length,
+            progress.iteration,
+            clock.seconds,
+        )
+
+    progress = _resume(checkpoints, parts)
+    if settings.schedule == "cosine":
+        schedule.T_max = end  # of a longer training than was planned
     patches = Patches(training, settings, seed)
-    losses = []
-    while progress.iteration < settings.iterations:
-        torch.manual_seed(_seed_of(seed, progress.iteration))  # dropout
+    while progress.iteration < end:
+        torch.manual_seed(seed_of(seed, progress.iteration))  # dropout
         images, labels = (part.to(device) for part in patches.batch(progress.iteration))
         optimizer.zero_grad(set_to_none=True)
         loss = loss_of(network(images), labels)
         loss.backward()
         optimizer.step()
         schedule.step()
-        losses.append(loss.item())
+        progress.losses.append(loss.item())
+        check_loss(
+            progress.losses[-1],
+            f"epoch {progress.iteration // length}",
+            "segmentation.monai.learning_rate",
+        )
         progress.iteration += 1
-        last = progress.iteration == settings.iterations
-        if last or progress.iteration % settings.validation_every == 0:
+        if progress.iteration == end or progress.iteration % between == 0:
             scores = validate(network, validation, settings, device)
-            row = {"iteration": progress.iteration, "loss": float(np.mean(losses)), **scores}
-            progress.add(row, network)
-            losses = []
+            mean_loss = float(np.mean(progress.losses))
+            progress.add({"iteration": progress.iteration, "loss": mean_loss, **scores}, network)
             LOG.info(
-                "Iteration %d of %d: loss %.3f, validation Dice liver %.3f, lesion %.3f",
-                progress.iteration,
-                settings.iterations,
-                row["loss"],
-                row["dice_liver"],
-                row["dice_lesion"],
+                "Epoch %d of %d: loss %.3f, validation Dice liver %.3f, lesion %.3f",
+                progress.iteration // length,
+                settings.epochs,
+                mean_loss,
+                scores["dice_liver"],
+                scores["dice_lesion"],
             )
-            states = {name: part.state_dict() for name, part in parts.items()}
-            save_state({"fingerprint": fingerprint, **states, **vars(progress)}, checkpoint)
+            path = save()
+            if progress.iteration == end:
+                checkpoints.finish(path)
+                return progress
+        if clock.due:
+            save()
+            clock.saved(progress.iteration // length)
     return progress
 
 
-def _resume(checkpoint: Path, fingerprint: str, parts: Mapping[str, Any]) -> Progress:
-    if not checkpoint.exists():
+def _schedule(settings: Settings, optimizer: torch.optim.Optimizer, iterations: int) -> Any:
+    """Return what sets the learning rate of each iteration."""
+    if settings.schedule == "cosine":
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, iterations)
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda iteration: 1.0)
+
+
+def _resume(checkpoints: Checkpoints, parts: Mapping[str, Any]) -> Progress:
+    newest = checkpoints.newest()
+    if not newest:
         return Progress()
-    state = load_state(checkpoint)
-    if state["fingerprint"] != fingerprint:
-        LOG.info("The last checkpoint was made of other inputs or settings: it is deleted.")
-        checkpoint.unlink()
-        return Progress()
+    path, checkpoint = newest
+    checkpoints.going_on_from(checkpoint)
+    state = load_state(path)
     for name, part in parts.items():
-        part.load_state_dict(deepcopy(state[name]))
-    LOG.info("Training goes on after iteration %d.", state["iteration"])
-    return Progress(*(state[name] for name in Progress.__dataclass_fields__))
+        part.load_state_dict(state[name])
+    LOG.info(
+        "Training goes on after epoch %d, iteration %d.", checkpoint.epoch, checkpoint.iteration
+    )
+    return Progress(**{name: state[name] for name in Progress.__dataclass_fields__})

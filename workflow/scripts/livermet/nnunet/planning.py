@@ -17,6 +17,12 @@ from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor impo
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import (
     ExperimentPlanner,
 )
+from nnunetv2.experiment_planning.experiment_planners.network_topology import (
+    get_pool_and_conv_props,
+)
+from nnunetv2.experiment_planning.experiment_planners.residual_unets import (
+    residual_encoder_unet_planners as residual,
+)
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
@@ -26,15 +32,47 @@ from livermet.nnunet.layout import CONFIGURATION, PLANS, case_files
 
 LOG = logging.getLogger("livermet")
 MOST_FEATURES = 320  # ExperimentPlanner.UNet_max_features_3d
+FEWEST_VOXELS = 4  # of an axis: ExperimentPlanner.UNet_featuremap_min_edge_length
+MOST_HALVINGS = 999999  # ExperimentPlanner's: no limit
 FEWEST_STAGES = 3  # with two, the only output is the one that nnU-Net's loss weights with zero
-PER_STAGE = ("kernel_sizes", "strides", "n_conv_per_stage")
+# Blocks of the residual encoder stand for the plain one's convolutions.
+CONVOLUTIONS = ("n_conv_per_stage", "n_blocks_per_stage")
+PER_STAGE = ("kernel_sizes", "strides", *CONVOLUTIONS)
+NORMALIZATIONS = {"ct": "CTNormalization", "zscore": "ZScoreNormalization"}
+# The article's (methods, on nnU-Net), in z, y, x; nnU-Net makes 64 of the 60 voxels.
+PUBLISHED_SPACING_MM = (2.0, 0.789, 0.789)
+PUBLISHED_PATCH = (60, 80, 80)
 
 
-class _Planner(ExperimentPlanner):
-    """nnU-Net's planner, except that its plan is returned and not merged into an older file."""
+class _Returned:
+    """A planner whose plan is returned and not merged into an older file."""
 
     def save_plans(self, plans: dict) -> None:
         recursive_fix_for_json_export(plans)
+
+    def generate_data_identifier(self, configuration_name: str) -> str:
+        # Planners of the residual encoder would share the default plan's cases, made otherwise.
+        return f"{PLANS}_{configuration_name}"
+
+
+class _Planner(_Returned, ExperimentPlanner):
+    """nnU-Net's default."""
+
+
+class _ResidualM(_Returned, residual.nnUNetPlannerResEncM):
+    """nnU-Net's residual encoder for GPUs of 9 to 11 GB."""
+
+
+class _ResidualL(_Returned, residual.nnUNetPlannerResEncL):
+    """nnU-Net's residual encoder for GPUs of 24 GB."""
+
+
+PLANNERS = {
+    "auto": _Planner,
+    "published": _Planner,
+    "resenc_m": _ResidualM,
+    "resenc_l": _ResidualL,
+}
 
 
 def extract_fingerprint(dataset: str, workers: int) -> None:
@@ -44,20 +82,50 @@ def extract_fingerprint(dataset: str, workers: int) -> None:
     extractor.run(overwrite_existing=True)
 
 
-def plan_dataset(dataset: str, overrides: dict) -> dict:
+def plan_dataset(dataset: str, kind: str, overrides: dict) -> dict:
     """Let nnU-Net plan a dataset whose fingerprint exists, then apply the config's overrides.
 
-    Writes dataset.json beside the fingerprint, where nnU-Net expects it. Overrides are those of
-    `override_plan`, and `spacing_mm` (z, y, x), the target spacing. An empty dictionary leaves
-    nnU-Net's own plan.
+    Writes dataset.json beside the fingerprint, where nnU-Net expects it. `kind` is `auto`,
+    `published` (the article's spacing, patch and normalisation), `resenc_m` or `resenc_l`.
+    Overrides are those of `override_plan`, and `spacing_mm` (z, y, x), the target spacing.
     """
-    spacing = overrides.get("spacing_mm")
-    planner = _Planner(
+    published = kind == "published"
+    spacing = overrides.get("spacing_mm", PUBLISHED_SPACING_MM if published else None)
+    planner = PLANNERS[kind](
         dataset,
         plans_name=PLANS,
         overwrite_target_spacing=[float(s) for s in spacing] if spacing else None,
     )
-    return override_plan(planner.plan_experiment(), overrides)
+    plan = planner.plan_experiment()
+    return override_plan(publish(plan) if published else plan, overrides)
+
+
+def publish(plan: dict) -> dict:
+    """Give a plan the article's patch and normalisation; the argument stays as it is.
+
+    The network has as many stages as nnU-Net makes of such a patch at the plan's spacing. It halves
+    an axis until it has fewer than 8 voxels, and pads the patch so that each half is whole: at
+    0.789 x 0.789 x 2 mm four times in plane and three times along z, so that 60 slices become 64.
+    """
+    plan = deepcopy(plan)
+    configuration = plan["configurations"][CONFIGURATION]
+    network = configuration["architecture"]["arch_kwargs"]
+    _, strides, kernels, patch, _ = get_pool_and_conv_props(
+        configuration["spacing"], PUBLISHED_PATCH, FEWEST_VOXELS, MOST_HALVINGS
+    )
+    stages, features = len(strides), network["features_per_stage"][0]
+    convolutions = network["n_conv_per_stage"][0]
+    network |= {
+        "n_stages": stages,
+        "features_per_stage": [min(features * 2**i, MOST_FEATURES) for i in range(stages)],
+        "strides": [list(one) for one in strides],
+        "kernel_sizes": [list(one) for one in kernels],
+        "n_conv_per_stage": [convolutions] * stages,
+        "n_conv_per_stage_decoder": [convolutions] * (stages - 1),
+    }
+    configuration["patch_size"] = [int(size) for size in patch]
+    configuration["normalization_schemes"] = [NORMALIZATIONS["zscore"]]
+    return plan
 
 
 def override_plan(plan: dict, overrides: dict) -> dict:
@@ -65,8 +133,9 @@ def override_plan(plan: dict, overrides: dict) -> dict:
 
     Overrides, each optional: `patch_size` (voxels, in the plan's axis order), `batch_size`,
     `n_stages`, `features` (of the first stage; doubled at each stage up to 320),
-    `convolutions_per_stage`, `torch_resampling` (true: linear resampling of the logits by torch
-    in place of scikit-image; same interpolation, several times as fast on a large CT).
+    `convolutions_per_stage`, `normalization` (`ct` or `zscore`), `torch_resampling` (true: linear
+    resampling of the logits by torch in place of scikit-image; same interpolation, several times as
+    fast on a large CT).
     Raises InputError where there are more stages than nnU-Net planned, or fewer than three (whose
     deep supervision nnU-Net weights with zero), or where the patch does not divide by the product
     of the strides.
@@ -77,7 +146,7 @@ def override_plan(plan: dict, overrides: dict) -> dict:
     stages = overrides.get("n_stages", network["n_stages"])
     if not FEWEST_STAGES <= stages <= network["n_stages"]:
         raise InputError(
-            f"segmentation.nnunet.plans.n_stages is {stages}, but must lie between "
+            f"segmentation.nnunet.plan_changes.n_stages is {stages}, but must lie between "
             f"{FEWEST_STAGES} and {network['n_stages']}, the number in nnU-Net's own plan for this "
             "dataset."
         )
@@ -85,14 +154,19 @@ def override_plan(plan: dict, overrides: dict) -> dict:
     network["n_stages"] = stages
     network["features_per_stage"] = [min(features * 2**i, MOST_FEATURES) for i in range(stages)]
     for key in PER_STAGE:
-        network[key] = network[key][:stages]
+        if key in network:
+            network[key] = network[key][:stages]
     network["n_conv_per_stage_decoder"] = network["n_conv_per_stage_decoder"][: stages - 1]
     if "convolutions_per_stage" in overrides:
         convolutions = overrides["convolutions_per_stage"]
-        network["n_conv_per_stage"] = [convolutions] * stages
+        for key in CONVOLUTIONS:
+            if key in network:
+                network[key] = [convolutions] * stages
         network["n_conv_per_stage_decoder"] = [convolutions] * (stages - 1)
     configuration["patch_size"] = overrides.get("patch_size", configuration["patch_size"])
     configuration["batch_size"] = overrides.get("batch_size", configuration["batch_size"])
+    if "normalization" in overrides:
+        configuration["normalization_schemes"] = [NORMALIZATIONS[overrides["normalization"]]]
     if overrides.get("torch_resampling"):
         configuration["resampling_fn_probabilities"] = "resample_torch_fornnunet"
         configuration["resampling_fn_probabilities_kwargs"] = {
@@ -104,8 +178,9 @@ def override_plan(plan: dict, overrides: dict) -> dict:
         size % stride for size, stride in zip(configuration["patch_size"], strides, strict=True)
     ):
         raise InputError(
-            f"segmentation.nnunet.plans.patch_size is {list(configuration['patch_size'])}, but "
-            f"its axes must be multiples of {strides}, the product of the network's strides."
+            "segmentation.nnunet.plan_changes.patch_size is "
+            f"{list(configuration['patch_size'])}, but its axes must be multiples of {strides}, "
+            "the product of the network's strides."
         )
     return plan
 

@@ -6,8 +6,9 @@ itself takes the class directly: the search imports every trainer that nnU-Net s
 seconds and fails where torchvision does not fit torch (a CPU build of torch beside it).
 """
 
-import random
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +16,18 @@ from nnunetv2.training.logging.nnunet_logger import MetaLogger
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+from livermet.checkpoints import Checkpoints
 from livermet.errors import InputError
+from livermet.faults import check_loss
 from livermet.files import whole_file
+from livermet.interruption import Clock
+from livermet.nnunet.batches import SeededBatches, batches_from
+from livermet.randomness import generator_states, restore_generators
+
+FINAL = "checkpoint_final.pth"
+# The two streams of batches of a fold, told apart in their seeds.
+TRAINING, VALIDATION = 0, 1
+NEVER = 2**62
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,7 @@ class TrainingSettings:
     optimizer: str = "sgd"  # or "adamw"
     foreground_oversampling: float = 0.33  # share of a batch's patches that hold foreground
     mirroring: bool = True  # in training, and allowed in prediction
-    save_every: int = 50  # epochs between checkpoints: what a kill can cost
+    save_every: int = 50  # epochs between checkpoints
 
     def __post_init__(self):
         if self.optimizer not in ("sgd", "adamw"):
@@ -52,20 +63,25 @@ class _SparseLogger(MetaLogger):
 class nnUNetTrainerLivermet(nnUNetTrainer):  # noqa: N801, named as nnU-Net names trainers
     """nnU-Net's trainer, following `TrainingSettings`, with checkpoints that are whole or absent.
 
-    Call `follow` before `initialize`; without it the class trains as nnU-Net's own does.
+    Call `follow` and `keep` before `initialize`. A checkpoint can be taken up in the middle of an
+    epoch, since each batch has a number, and its number alone decides what is in it.
     """
 
     settings = TrainingSettings()
+    checkpoints: Checkpoints
+    clock = Clock(0)
+    batch_seed, workers = 0, 0
+    losses: list[dict[str, Any]]  # of the epoch that is going on
+    states: dict[str, Any] | None = None
 
     def follow(self, settings: TrainingSettings) -> None:
         """Take schedule and optimiser from the settings."""
-        self.settings = settings
+        self.settings, self.losses = settings, []
         self.num_epochs = settings.epochs
         self.num_iterations_per_epoch = settings.iterations_per_epoch
         self.num_val_iterations_per_epoch = settings.validation_iterations
         self.initial_lr = settings.initial_learning_rate
         self.oversample_foreground_percent = settings.foreground_oversampling
-        self.save_every = settings.save_every
         self.logger = _SparseLogger(self.output_folder, resume=False)
         self.logger.draw_every = settings.save_every
         self.print_to_log_file("Settings:", asdict(settings), add_timestamp=False)
@@ -89,24 +105,133 @@ class nnUNetTrainerLivermet(nnUNetTrainer):  # noqa: N801, named as nnU-Net name
             self.inference_allowed_mirroring_axes = None
         return rotation, dummy_2d, patch_size, mirror_axes
 
+    def keep(self, checkpoints: Checkpoints, clock: Clock, seed: int, workers: int) -> None:
+        """Say where checkpoints are kept, when they are due, and how batches are drawn."""
+        self.checkpoints, self.clock = checkpoints, clock
+        self.batch_seed, self.workers = seed, workers
+        # `on_epoch_end` saves, after nnU-Net's own has counted the epoch.
+        self.save_every = NEVER
+
+    def get_dataloaders(self):
+        """Return batches of training and of validation from where the training stands."""
+        single = super().get_dataloaders()  # nnUNet_n_proc_DA is 0: loaders without processes
+        epoch, length = self.current_epoch, self.num_iterations_per_epoch
+        validated = self.num_val_iterations_per_epoch
+        first = (epoch * length + len(self.losses), epoch * validated)
+        end = (self.num_epochs * length, self.num_epochs * validated)
+        workers = (self.workers, self.workers and max(1, self.workers // 2))
+        return tuple(
+            batches_from(
+                SeededBatches(single[kind].data_loader, self.batch_seed, kind),
+                first[kind],
+                end[kind],
+                workers[kind],
+                pin_memory=self.device.type == "cuda",
+            )
+            for kind in (TRAINING, VALIDATION)
+        )
+
+    def run_training(self):
+        """Train epoch by epoch, saving between any two iterations where that is due."""
+        self.on_train_start()
+        if self.states:
+            restore_generators(self.states)
+        try:
+            while self.current_epoch < self.num_epochs:
+                self.run_epoch()
+        finally:
+            # Their processes end with them.
+            self.dataloader_train = self.dataloader_val = None
+        self.on_train_end()
+
+    def run_epoch(self) -> None:
+        """Do what is left of an epoch. Raises InputError where the loss is no number."""
+        self.on_epoch_start()
+        self.on_train_epoch_start()
+        while len(self.losses) < self.num_iterations_per_epoch:
+            step = self.train_step(next(self.dataloader_train))
+            self._check(step)
+            self.losses.append(step)
+            self._save_if_due()
+        self.on_train_epoch_end(self.losses)
+        with torch.no_grad():
+            self.on_validation_epoch_start()
+            validated = []
+            for _ in range(self.num_val_iterations_per_epoch):
+                validated.append(self.validation_step(next(self.dataloader_val)))
+                self._check(validated[-1])
+                self._save_if_due()
+            self.on_validation_epoch_end(validated)
+        self.losses = []
+        self.on_epoch_end()
+
+    def on_epoch_end(self):
+        """Count the epoch, and save where that is due."""
+        super().on_epoch_end()
+        if self.current_epoch < self.num_epochs:
+            if self.current_epoch % self.settings.save_every == 0:
+                self.save()
+            self._save_if_due()
+
+    def on_train_end(self):
+        """Save the finished network, under its final name too."""
+        path = self.save()
+        self.checkpoints.finish(path, Path(self.output_folder, FINAL))
+        self.print_to_log_file("Training done.")
+
+    def save(self) -> Path:
+        """Save the training as it stands. Raises InterruptionError where it was asked to leave."""
+        done = self.current_epoch * self.num_iterations_per_epoch + len(self.losses)
+        state = self.state(self.current_epoch) | {
+            "losses": self.losses,
+            "generators": generator_states(),
+        }
+        path = self.checkpoints.save(
+            lambda beside: torch.save(state, beside), self.current_epoch, done, self.clock.seconds
+        )
+        if self.current_epoch < self.num_epochs:
+            self.clock.saved(self.current_epoch)
+        return path
+
+    def go_on_from(self, path: Path) -> None:
+        """Take up a checkpoint; the generators' states are restored when training begins."""
+        self.load_checkpoint(str(path))
+        state = torch.load(path, map_location="cpu", weights_only=False)
+        self.losses, self.states = state["losses"], state["generators"]
+
+    def state(self, epoch: int) -> dict[str, Any]:
+        """Return what nnU-Net's checkpoints hold, under its names; `epoch` epochs are done."""
+        network = getattr(self.network, "_orig_mod", self.network)  # inside a compiled one
+        return {
+            "network_weights": network.state_dict(),
+            "optimizer_state": self.optimizer.state_dict(),
+            "grad_scaler_state": self.grad_scaler and self.grad_scaler.state_dict(),
+            "logging": self.logger.get_checkpoint(),
+            "_best_ema": self._best_ema,
+            "current_epoch": epoch,
+            "init_args": self.my_init_kwargs,
+            "trainer_name": type(self).__name__,
+            "inference_allowed_mirroring_axes": self.inference_allowed_mirroring_axes,
+        }
+
     def save_checkpoint(self, filename: str) -> None:
-        """Write a checkpoint beside its place, then rename it: a kill leaves the older one."""
+        """Write a checkpoint of nnU-Net's own beside its place, then rename it."""
         with whole_file(filename) as beside:
-            super().save_checkpoint(str(beside))
+            torch.save(self.state(self.current_epoch + 1), beside)
+
+    def _save_if_due(self) -> None:
+        if self.clock.due:
+            self.save()
+
+    def _check(self, step: dict[str, Any]) -> None:
+        check_loss(
+            float(np.mean(step["loss"])),
+            f"epoch {self.current_epoch}",
+            "segmentation.nnunet's initial_learning_rate",
+        )
 
     def plot_network_architecture(self) -> None:
         """Draw nothing: nnU-Net's drawing needs a package that is no longer maintained."""
 
     def _save_debug_information(self) -> None:
         """Write nothing: nnU-Net's debug.json names the host and the absolute paths of its data."""
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and torch.
-
-    nnU-Net's augmentation processes seed themselves and its GPU kernels are not deterministic, so
-    two trainings agree closely but not bit by bit (nnU-Net issues 1423 and 2871).
-    """
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)

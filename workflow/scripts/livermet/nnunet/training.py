@@ -1,7 +1,5 @@
 """Training and fine-tuning of one fold: resumed when interrupted, started afresh when changed."""
 
-import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from copy import deepcopy
@@ -11,7 +9,10 @@ from pathlib import Path
 
 import torch
 
+from livermet.checkpoints import Checkpoints, digests
 from livermet.errors import InputError, stop_on
+from livermet.faults import plain_faults
+from livermet.interruption import Clock, listening
 from livermet.nnunet.layout import (
     CONFIGURATION,
     case_folder,
@@ -19,11 +20,14 @@ from livermet.nnunet.layout import (
     missing_case_files,
     nnunet_roots,
 )
-from livermet.nnunet.trainer import TrainingSettings, nnUNetTrainerLivermet, seed_everything
+from livermet.nnunet.trainer import FINAL, TrainingSettings, nnUNetTrainerLivermet
+from livermet.randomness import seed_everything
 
 LOG = logging.getLogger("livermet")
-LATEST = "checkpoint_latest.pth"
-CHECKPOINTS = (LATEST, "checkpoint_best.pth", "checkpoint_final.pth")
+# What nnU-Net, and earlier versions of livermet, keep beside: moved aside with what is refused.
+OLDER = ("checkpoint_latest.pth", "checkpoint_best.pth", FINAL)
+# What decides no weight: how often a network is saved, and how much further it is trained.
+NO_ORIGIN = ("save_every", "epochs")
 
 
 @dataclass(frozen=True)
@@ -70,13 +74,18 @@ class Fold:
         return sorted({self.patients[series] for series in self.split["val"]})
 
     @property
-    def state(self) -> str:
-        """Hash of everything that the training starts from, the base's checkpoint included."""
-        content = asdict(self)
-        content["base"] = self.base.sha256 if self.base else None
-        # How often a training is saved does not make it another.
-        del content["settings"]["save_every"]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    def origin(self) -> dict[str, str]:
+        """Digests of all that decides the weights, the base's checkpoint included."""
+        settings = asdict(self.settings)
+        return digests(
+            cases=self.cases,
+            split=[self.model, self.training_set, self.number, self.split, self.patients],
+            plan=[self.plan, self.description],
+            settings={name: settings[name] for name in settings if name not in NO_ORIGIN},
+            seed=self.seed,
+            code=self.code,
+            base=self.base.sha256 if self.base else None,
+        )
 
 
 def fold_of(
@@ -108,22 +117,30 @@ def fold_of(
     )
 
 
-def train_fold(fold: Fold, root: str | Path, device: torch.device, threads: int) -> dict:
+def train_fold(
+    fold: Fold, root: str | Path, device: torch.device, threads: int, minutes: float = 0
+) -> dict:
     """Train a fold to its end below nnU-Net's root folder; give the content of model.json.
 
     Splits and preprocessed cases are read from `root`; checkpoint_final.pth is left in the fold's
-    folder. An interrupted training is resumed from its last checkpoint if nothing has changed.
+    folder. An interrupted training is resumed from its last checkpoint if nothing has changed that
+    decides the weights; `minutes` is the time between checkpoints (0: only the settings' epochs).
     nnU-Net's validation at the end is left out: out-of-fold prediction does that work once, for
-    the same patients. Raises InputError for a patient on both sides of the split, and when a
-    background process dies.
+    the same patients. Raises InputError for a patient on both sides of the split, and for what goes
+    wrong while it trains (`livermet.faults`); InterruptionError where a signal asked it to leave.
     """
     check_held_out(fold)
     folder = case_folder(root, dataset_name(fold.model, fold.training_set))  # type: ignore[arg-type]
     stop_on(missing_case_files(folder, fold.cases))
-    seed_everything(fold.seed + fold.number)
+    seed = fold.seed + fold.number
+    seed_everything(seed)
     torch.set_num_threads(1 if device.type == "cuda" else threads)
     torch.backends.cudnn.benchmark = True
-    with nnunet_roots(root, augmentation_workers(threads)):
+    # Batches come from processes of our own (nnunet/batches.py), none from nnU-Net's.
+    with (
+        nnunet_roots(root, workers=0),
+        plain_faults("a smaller segmentation.nnunet.plan_changes.batch_size or patch_size"),
+    ):
         trainer = nnUNetTrainerLivermet(
             {**deepcopy(fold.plan), "continue_training": False},
             CONFIGURATION,
@@ -132,25 +149,33 @@ def train_fold(fold: Fold, root: str | Path, device: torch.device, threads: int)
             device,
         )
         trainer.follow(fold.settings)
-        folder = Path(trainer.output_folder)  # type: ignore[assignment]
-        resumable = keep_or_clear_checkpoints(folder, fold.state)  # type: ignore[arg-type]
+        checkpoints = Checkpoints(
+            trainer.output_folder, fold.origin, fold.settings.epochs, ".pth", OLDER
+        )
+        clock = Clock(minutes, checkpoints.state.seconds)
+        trainer.keep(checkpoints, clock, seed, augmentation_workers(threads))
         trainer.initialize()
-        if resumable:
-            trainer.load_checkpoint(str(folder / LATEST))  # type: ignore[operator]
-            LOG.info("resumed after %d of %d epochs", trainer.current_epoch, trainer.num_epochs)
+        newest = checkpoints.newest()
+        if newest:
+            path, checkpoint = newest
+            checkpoints.going_on_from(checkpoint)
+            trainer.go_on_from(path)
+            LOG.info(
+                "resumed after %d of %d epochs and %d iterations more",
+                trainer.current_epoch,
+                trainer.num_epochs,
+                len(trainer.losses),
+            )
         elif fold.base:
             load_weights(trainer.network, fold.base.checkpoint)
             LOG.info("started from the weights of %s", fold.base.checkpoint)
-        try:
-            trainer.run_training()
-        except RuntimeError as error:
-            if "background workers" not in str(error):
-                raise
-            raise InputError(
-                "A background process of nnU-Net's augmentation died, most often for want of "
-                "memory: give the rule more mem_mb or fewer threads."
-            ) from error
-    return record_of(fold, device)
+        if newest and trainer.current_epoch >= trainer.num_epochs:
+            LOG.info("the training had ended before: its last checkpoint is the network")
+            checkpoints.finish(path, Path(trainer.output_folder, FINAL))
+        else:
+            with listening(clock):
+                trainer.run_training()
+    return record_of(fold, device, trainer)
 
 
 def check_held_out(fold: Fold) -> None:
@@ -161,30 +186,6 @@ def check_held_out(fold: Fold) -> None:
             f"Fold {fold.number} of {fold.model} holds out patients that it, or the fold it starts "
             f"from, is trained on: {', '.join(both)}. Retrain the base from the present ledger."
         )
-
-
-def keep_or_clear_checkpoints(folder: Path, state: str) -> bool:
-    """Delete the checkpoints in a fold's folder unless they were written from the same state.
-
-    Returns whether an interrupted training can be resumed. The state is recorded in resume.json,
-    after the deletion, so that a kill between the two leaves nothing that could be resumed wrongly.
-    Parts of checkpoints that a kill left behind go in any case.
-    """
-    for part in folder.glob(".*.pth"):
-        part.unlink()
-    record = folder / "resume.json"
-    if record.exists() and json.loads(record.read_text()) == {"state": state}:
-        return (folder / LATEST).exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    record.unlink(missing_ok=True)
-    for name in CHECKPOINTS:
-        if (folder / name).exists():
-            LOG.info("%s was written from other inputs or settings: deleted", folder / name)
-            (folder / name).unlink()
-    beside = folder / ".resume.json"
-    beside.write_text(json.dumps({"state": state}))
-    beside.replace(record)
-    return False
 
 
 def load_weights(network: torch.nn.Module, checkpoint: Path) -> None:
@@ -206,7 +207,7 @@ def load_weights(network: torch.nn.Module, checkpoint: Path) -> None:
     inner.load_state_dict(weights)
 
 
-def record_of(fold: Fold, device: torch.device) -> dict:
+def record_of(fold: Fold, device: torch.device, trainer: nnUNetTrainerLivermet) -> dict:
     """Make the content of model.json: what the network learnt from, and how."""
     base = fold.base
     return {
@@ -219,7 +220,9 @@ def record_of(fold: Fold, device: torch.device) -> dict:
         "trained_patients": fold.trained_patients,
         "held_out_patients": fold.held_out_patients,
         "cases": fold.cases,
+        "plan": fold.plan,
         "epochs": fold.settings.epochs,
+        "training": course_of(trainer),
         "settings": asdict(fold.settings),
         "seed": fold.seed + fold.number,
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
@@ -230,6 +233,27 @@ def record_of(fold: Fold, device: torch.device) -> dict:
             "fold": base.record["fold"],
             "training_set": base.record["training_set"],
             "checkpoint_sha256": base.sha256,
+        },
+    }
+
+
+def course_of(trainer: nnUNetTrainerLivermet) -> dict:
+    """Tell how a training went: its time, where it was interrupted, and its curve.
+
+    The curve has a value an epoch: loss of training and of validation, nnU-Net's pseudo Dice of
+    liver and lesion (over patches), learning rate.
+    """
+    state, log = trainer.checkpoints.state, trainer.logger.get_checkpoint()
+    return {
+        "seconds": round(state.seconds, 1),
+        "seconds_per_epoch": round(state.seconds / trainer.num_epochs, 2),
+        "resumed_after_iterations": state.resumed,
+        "changes_of_epochs": state.extended,
+        "curve": {
+            "training_loss": [float(value) for value in log["train_losses"]],
+            "validation_loss": [float(value) for value in log["val_losses"]],
+            "pseudo_dice": [[float(v) for v in row] for row in log["dice_per_class_or_region"]],
+            "learning_rate": [float(value) for value in log["lrs"]],
         },
     }
 

@@ -13,14 +13,18 @@ from typing import cast
 PACKAGE = Path(__file__).parents[1]
 
 
-# What reads and writes files, logs and errors, and what follows a result's origin: no number
-# depends on it.
+# What reads and writes files, logs and errors, what saves and resumes a training, and what follows
+# a result's origin: no number depends on it.
 WITHOUT_NUMBERS = frozenset(
     {
+        "checkpoints",
         "contracts",
         "controller",
+        "device",
         "errors",
+        "faults",
         "files",
+        "interruption",
         "jobs",
         "provenance.code",
         "provenance.journal",
