@@ -35,6 +35,23 @@ class Aggregation(StrEnum):
     TABLE = "table"
 
 
+class Grid(StrEnum):
+    """Where the grid that a lesion is resampled to begins."""
+
+    # PyRadiomics' own.
+    CORNER = "corner"
+    # IBSI's, which is the same from whichever corner a file is stored.
+    CENTRE = "centre"
+
+
+class OneSlice(StrEnum):
+    """What is done with a lesion that spans one slice of the CT, which PyRadiomics keeps thick."""
+
+    RESAMPLED = "resampled"
+    LEFT_OUT = "left_out"
+    AS_MEASURED = "as_measured"
+
+
 class Calls(StrEnum):
     """How a classifier calls the series of one study."""
 

@@ -24,7 +24,15 @@ from pydantic import (
 from livermet.models import CLASSIFIERS, networks_of
 from livermet.models import NETWORKS as LISTED
 from livermet.monai.architectures import ARCHITECTURES, SPLEEN
-from livermet.vocabulary import AGGREGATIONS, WEIGHTINGS, Aggregation, Protocol, Weighting
+from livermet.vocabulary import (
+    AGGREGATIONS,
+    WEIGHTINGS,
+    Aggregation,
+    Grid,
+    OneSlice,
+    Protocol,
+    Weighting,
+)
 
 BTCV = "MONAI's tutorial unetr_btcv_segmentation_3d"
 # Of keys that a config may leave out, so that a library's own default holds.
@@ -118,6 +126,8 @@ ClassifierName = Annotated[str, *_words(CLASSIFIERS)]
 ProtocolName = Annotated[str, *_words(Protocol)]
 WeightingName = Annotated[str, *_words(WEIGHTINGS)]
 AggregationName = Annotated[str, *_words(AGGREGATIONS)]
+GridName = Annotated[str, *_words(Grid)]
+OneSliceName = Annotated[str, *_words(OneSlice)]
 MATCHING_RULE = r"^(any_overlap|one_to_one|lits|iou_(0[.][0-9]*[1-9][0-9]*|1))$"
 MatchingRule = Annotated[str, StringConstraints(pattern=MATCHING_RULE)]
 
@@ -523,6 +533,30 @@ class RadiomicsSettings(Keys):
     gldm_a: Annotated[int, Field(ge=0)] = key(NOT_SET, "cutoff of dependence in the GLDM")
 
 
+class LesionRules(Keys):
+    """How a lesion by itself is measured; the union of lesions is always PyRadiomics' own."""
+
+    grid: GridName = key(
+        Grid.CENTRE.value,
+        "the grid that a lesion is resampled to: `corner`, PyRadiomics', or `centre`, IBSI's, with "
+        "its rules for masks and rounding, which needs `sitkBSpline` and no `normalize`",
+        "features no longer hang on the corner that a file is stored from; "
+        "docs/decisions/resampling-grid.md has what was measured",
+    )
+    one_slice: OneSliceName = key(
+        OneSlice.RESAMPLED.value,
+        "what is done with a lesion of one slice, which PyRadiomics leaves thick: `resampled` like "
+        "all others, `left_out` (no features; it counts in number and burden) or `as_measured`",
+        "one voxel size for all lesions, and their sums are the union's again; a lesion of two "
+        "thick slices is resampled too",
+    )
+    texture_minimum_voxels: Count = key(
+        64,
+        "resampled voxels that a lesion needs to have texture; 1: none",
+        "LIFEx computes none below 64; at 1 mm a sphere of 5 mm",
+    )
+
+
 class Perturbations(Keys):
     """Masks with a moved contour, of each training series, for the ICC of features between them."""
 
@@ -556,6 +590,7 @@ class Radiomics(Keys):
         "the article needs the union alone",
     )
     settings: RadiomicsSettings = section(RadiomicsSettings)
+    lesions: LesionRules = section(LesionRules)
     perturbations: Perturbations = section(Perturbations)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from livermet.errors import InputError, stop_on
-from livermet.vocabulary import Aggregation, Protocol
+from livermet.vocabulary import Aggregation, Grid, OneSlice, Protocol
 
 # The clone that this package lies in: its config/ has the defaults.
 PROJECT = Path(__file__).parents[4]
@@ -91,6 +91,7 @@ def check_config(config: dict) -> None:
     stop_on(
         _unlisted_final_model(config["segmentation"])
         + _unmeasured_lesions(config)
+        + _refused_resampling(config["radiomics"])
         + _idle_harmonisation(config["phenotype"])
     )
 
@@ -127,6 +128,24 @@ def _unmeasured_lesions(config: dict) -> list[str]:
         f"Config key 'phenotype.aggregation' is '{aggregation}', which is made of the features of "
         "single lesions, and radiomics.per_lesion is false; set it to true, or the aggregation to "
         "union."
+    ]
+
+
+def _refused_resampling(radiomics: dict) -> list[str]:
+    """Say where single lesions would need a resampling that PyRadiomics alone can do."""
+    settings, rules = radiomics["settings"], radiomics["lesions"]
+    if not settings["resampledPixelSpacing"]:
+        return []
+    plain = {"grid": Grid.CORNER, "one_slice": OneSlice.AS_MEASURED}
+    if rules["one_slice"] == OneSlice.LEFT_OUT:
+        plain["one_slice"] = OneSlice.LEFT_OUT
+    asked = [name for name, word in plain.items() if rules[name] != word]
+    if not asked or (settings["interpolator"] == "sitkBSpline" and not settings["normalize"]):
+        return []
+    return [
+        f"Config key 'radiomics.lesions.{name}' is '{rules[name]}', which needs the interpolator "
+        f"sitkBSpline and no normalize (radiomics.settings); set it to {plain[name]}, or those."
+        for name in asked
     ]
 
 
