@@ -15,6 +15,7 @@ from radiomics import getFeatureClasses
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 from radiomics.imageoperations import cropToTumorMask
 
+from livermet.radiomics.matrices import Matrices, Zones, over
 from livermet.radiomics.packing import packed
 from livermet.radiomics.placeholders import placeholders
 from livermet.radiomics.shape import Shape
@@ -44,6 +45,7 @@ def _binned(feature_class: type) -> type:
 
 
 BINNED = {name: _binned(getFeatureClasses()[name]) for name in TEXTURES}
+ZONES = type("RadiomicsGLSZM", (Zones, BINNED["glszm"]), {"__module__": "radiomics.glszm"})
 FIRST_ORDER = getFeatureClasses()["firstorder"]
 
 
@@ -120,8 +122,11 @@ class Extractor(RadiomicsFeatureExtractor):
             smaller = packed(levels, inside) if kwargs["distances"] == [1] else None
             grey, present = smaller or (levels, inside)
             pair = images(grey, present, image.GetSpacing())
+            near = kwargs["distances"] == [1] and not kwargs["force2D"]
+            matrices = Matrices(grey, kwargs.get("gldm_a", 0)) if near else None
             for name in textures:
-                found |= self._computed(imageTypeName, name, BINNED[name](*pair, **kwargs))
+                computing = _texture(name, pair, matrices, kwargs)
+                found |= self._computed(imageTypeName, name, computing)
         return found
 
     def _computed(self, image_type: str, name: str, computing) -> dict:
@@ -129,6 +134,17 @@ class Extractor(RadiomicsFeatureExtractor):
         stood_in = dict.fromkeys(placeholders(name, computing))
         self.told.placeholders += _named(image_type, name, stood_in)
         return _named(image_type, name, found)
+
+
+def _texture(name: str, pair: tuple, matrices: Matrices | None, kwargs: dict):
+    """Make a texture class of PyRadiomics, over our matrices where there are any."""
+    if not matrices:
+        return BINNED[name](*pair, **kwargs)
+    if name != "glszm":
+        return over(BINNED[name](*pair, **kwargs), matrices)
+    made = ZONES(*pair, **kwargs)
+    made.matrices = matrices
+    return made
 
 
 def _row(voxels: np.ndarray) -> np.ndarray:
