@@ -52,6 +52,21 @@ class OneSlice(StrEnum):
     AS_MEASURED = "as_measured"
 
 
+class Transform(StrEnum):
+    """What is done with skewed features before they are standardised."""
+
+    NONE = "none"
+    LOG = "log"
+    YEO_JOHNSON = "yeo_johnson"
+
+
+class Redundancy(StrEnum):
+    """Which of two features that say nearly the same stays."""
+
+    LEAST_ALIKE = "least_alike"
+    MOST_REPRODUCIBLE = "most_reproducible"
+
+
 class Calls(StrEnum):
     """How a classifier calls the series of one study."""
 

@@ -31,6 +31,8 @@ from livermet.vocabulary import (
     Grid,
     OneSlice,
     Protocol,
+    Redundancy,
+    Transform,
     Weighting,
 )
 
@@ -126,6 +128,8 @@ ClassifierName = Annotated[str, *_words(CLASSIFIERS)]
 ProtocolName = Annotated[str, *_words(Protocol)]
 WeightingName = Annotated[str, *_words(WEIGHTINGS)]
 AggregationName = Annotated[str, *_words(AGGREGATIONS)]
+TransformName = Annotated[str, *_words(Transform)]
+RedundancyName = Annotated[str, *_words(Redundancy)]
 GridName = Annotated[str, *_words(Grid)]
 OneSliceName = Annotated[str, *_words(OneSlice)]
 MATCHING_RULE = r"^(any_overlap|one_to_one|lits|iou_(0[.][0-9]*[1-9][0-9]*|1))$"
@@ -611,7 +615,8 @@ class Harmonisation(Keys):
     by: Literal["scanner", "thickness", None] = key(
         None,
         "`scanner` (manufacturer and model), `thickness`, or null: what features are harmonised "
-        "by; needs DICOM series of the target cohort",
+        "by; needs DICOM series of the target cohort; a finished table that has the scans' spacing "
+        "tells `thickness`",
         "with few patients it can do harm, and a batch's classes are mixed with its effect",
     )
     thin_up_to_mm: Rate = key(
@@ -661,6 +666,19 @@ class Phenotype(Keys):
         "all",
     )
     lasso_alpha: Rate = key(0.35, "the published protocol's alpha", "the article's")
+    feature_transform: TransformName = key(
+        Transform.NONE.value,
+        "what the corrected protocol does with features inside each fold before it standardises "
+        "them: `none`, `log` (sign(x) log(1 + |x|)) or `yeo_johnson`",
+        "which one classifies better was not measured; 47 of the article's 108 features have a "
+        "skewness beyond 2",
+    )
+    redundancy: RedundancyName = key(
+        Redundancy.LEAST_ALIKE.value,
+        "which of two features that say nearly the same stays: the `least_alike` to all others, or "
+        "the `most_reproducible` between series of one study of the fold's training rows",
+        "many studies have one series, and then nothing tells how reproducible a feature is",
+    )
     lasso_target: Literal["score", "class"] = key(
         "score",
         "`score` or `class`: what the corrected protocol's LASSO predicts; the published one takes "

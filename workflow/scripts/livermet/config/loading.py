@@ -156,10 +156,10 @@ def _idle_harmonisation(phenotype: dict) -> list[str]:
         return []
     remedy = "set phenotype.harmonisation.by to null"
     problems = []
-    if phenotype["table"]:
+    if phenotype["table"] and by != "thickness":
         problems.append(
             f"Config key 'phenotype.harmonisation.by' is '{by}', which a finished feature table "
-            f"(phenotype.table) does not name; {remedy}, or begin with scans."
+            f"(phenotype.table) does not name; take thickness, {remedy}, or begin with scans."
         )
     if Protocol.CORRECTED not in phenotype["protocols"]:
         problems.append(

@@ -59,6 +59,8 @@ RADIOMIC_FEATURES = tuple(
 LESION_COUNT = "Num_Lesions"
 FEATURES = (*RADIOMIC_FEATURES, LESION_COUNT)
 
+# A spacing as PyRadiomics' diagnostics write it.
+SPACING = r"^\(\s*[^,]+,\s*[^,]+,\s*(?P<z>[0-9.eE+-]+)\s*\)$"
 GROUPS = ("train", "val", "test")
 CLASSES = {1: "positive", 0: "negative"}
 MM3_PER_ML = 1000.0
@@ -123,7 +125,7 @@ def file_columns(name: str) -> dict[str, Column]:
         "scan_voxel_mm": Column(
             "diagnostics_Image-original_Spacing",
             TEXT,
-            "the scan's own voxel (x, y, z); the largest of the three is taken as slice thickness",
+            "the scan's own voxel (x, y, z); the third length is taken as slice thickness",
             unit="mm",
             missing="where the table that was imported has none",
         ),
@@ -185,6 +187,16 @@ def as_published_columns(table: pd.DataFrame, name: str) -> pd.DataFrame:
     names = {here: column.name for here, column in file_columns(name).items()}
     table = table.assign(status=table["label"].map(CLASSES)).rename(columns=names)
     return table[imported_table(name).names]
+
+
+def slice_thickness(table: pd.DataFrame) -> pd.Series:
+    """Return the slice thickness in mm by series, as far as the table tells the scans' voxels.
+
+    It is the third length of the scan's own voxel (x, y, z), the distance of its slices, and
+    missing where the cell is empty or holds anything but three lengths.
+    """
+    lengths = table["scan_voxel_mm"].astype("str").str.extract(SPACING)["z"]
+    return pd.to_numeric(lengths, errors="coerce").set_axis(table["series"])
 
 
 def measured(table: pd.DataFrame) -> pd.Series:
