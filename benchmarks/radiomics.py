@@ -1,11 +1,12 @@
 """The 107 features of three masks: ours against PyRadiomics' `execute` with the same settings.
 
 Cases: a phantom of a liver (512 x 512 x 400 voxels of 0.75 x 0.75 x 1 mm) with 60 lesions of 300 ml
-in all, a ball of about 1,350 voxels in a phantom that is at 1 mm already, and, where the real data are beside the project, PyRadiomics' lung1 (512 x 512 x 48) and the
-largest tumour of the sarcoma cohort. Each is resampled to 1 mm, from images in memory, on one
-thread. Ours runs before and after the peer; the peer runs once as a user calls it and once without
-its diagnostics, which hash every image. Of the phantom the 60 lesions are measured one by one too
-(`all_lesions_seconds`, the union and the component labelling among them).
+in all, a ball of about 1,350 voxels in a phantom that is at 1 mm already, and, where the real data
+are beside the project, PyRadiomics' lung1 (512 x 512 x 48) and the largest tumour of the sarcoma
+cohort. Each is resampled to 1 mm, from images in memory, on one thread. Ours runs before and after
+the peer; the peer runs once as a user calls it and once without its diagnostics, which hash every
+image. Of the phantom the 60 lesions are measured one by one too (`all_lesions_seconds`, the union
+and the component labelling among them).
 
 The line's own numbers are the phantom's; `cases` holds those of every case.
 """
