@@ -77,6 +77,10 @@ PHENOTYPE_MASK, COMPARED = STUDY.phenotype_mask, STUDY.is_compared
 PROBABILITIES = STUDY.saves_probabilities
 AGGREGATION, BY_LESION = STUDY.aggregation, STUDY.is_by_lesion
 HARMONISATION, HARMONISED = config["phenotype"]["harmonisation"], STUDY.harmonisation
+PREPARATION = {
+    "transform": config["phenotype"]["feature_transform"],
+    "redundancy": config["phenotype"]["redundancy"],
+}
 PROTOCOLS = config["phenotype"]["protocols"]
 CLASSIFIERS = {protocol: classifiers_of(protocol) for protocol in ("published", "corrected")}
 # What makes a lesion, wherever lesions are counted.

@@ -4,7 +4,8 @@ Comes in: `radiomics/{mask}/features.csv` (of the union of lesions), from which 
 protocol learns, and `features_{aggregation}.csv`, from which the corrected one does
 (`phenotype.aggregation`), one row a series in the authors' column names. Where the config names a
 finished table (`phenotype.table`), the mask is 'table', and both protocols learn from that table.
-Where features are harmonised, `cohort/matching.tsv` and `cohort/acquisition.tsv`.
+Where features are harmonised, `cohort/matching.tsv` and `cohort/acquisition.tsv`, or the finished
+table.
 Goes out: `results/<run>/phenotype/{mask}/`: `burden.tsv` (tumour burden against score and class)
 and, for each protocol, `selection.tsv` (features), `{classifier}/` (predictions, scores of the
 folds, models), `metrics.tsv` (test metrics with bootstrap intervals) and `cross_validation.tsv`.
@@ -21,8 +22,9 @@ FITTED = [*CLASSIFIERS["corrected"], "baselines"]
 
 rule assign_harmonisation:
     input:
-        matching=f"{RUN}/cohort/matching.tsv",
-        acquisition=f"{RUN}/cohort/acquisition.tsv",
+        matching=[] if FROM_TABLE else f"{RUN}/cohort/matching.tsv",
+        acquisition=[] if FROM_TABLE else f"{RUN}/cohort/acquisition.tsv",
+        features=f"{RUN}/radiomics/table/features.csv" if FROM_TABLE else [],
     output:
         batches=f"{RUN}/phenotype/harmonisation.tsv",
     log:
@@ -38,6 +40,7 @@ rule assign_harmonisation:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        name=config["phenotype"]["name"],
         by=HARMONISATION["by"],
         thin_up_to_mm=HARMONISATION["thin_up_to_mm"],
         minimum_patients=HARMONISATION["minimum_patients"],
@@ -66,6 +69,7 @@ rule select_features:
         name=config["phenotype"]["name"],
         lasso_alpha=config["phenotype"]["lasso_alpha"],
         lasso_target=config["phenotype"]["lasso_target"],
+        preparation=PREPARATION,
         minimum_patients=by_wildcards(STUDY.patients_a_batch),
         seed=config["seed"],
         versions=pins("phenotype"),
@@ -125,6 +129,7 @@ rule fit_corrected:
         weightings=config["phenotype"]["weightings"],
         trees=config["phenotype"]["trees"],
         lasso_target=config["phenotype"]["lasso_target"],
+        preparation=PREPARATION,
         seed=config["seed"],
         versions=pins("phenotype"),
     script:

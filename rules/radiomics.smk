@@ -45,6 +45,7 @@ rule extract_radiomics:
         components=COMPONENTS,
         per_lesion=config["radiomics"]["per_lesion"],
         settings=config["radiomics"]["settings"],
+        lesions=config["radiomics"]["lesions"],
         versions=pins("radiomics"),
     script:
         "../workflow/scripts/extract_radiomics.py"
@@ -70,6 +71,7 @@ rule perturb_lesions:
         by_series=perturbed_of_batch,
         components=COMPONENTS,
         settings=config["radiomics"]["settings"],
+        lesions=config["radiomics"]["lesions"],
         perturbations=config["radiomics"]["perturbations"],
         aggregations=list(AGGREGATED),
         seed=config["seed"],
@@ -104,6 +106,7 @@ rule collect_radiomics:
         name=config["phenotype"]["name"],
         aggregations=AGGREGATED,
         settings=config["radiomics"]["settings"],
+        lesions=config["radiomics"]["lesions"],
         rule=config["detection"]["matching"][0],
         final_model=FINAL_MODEL,
         versions=pins("radiomics"),

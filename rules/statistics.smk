@@ -97,6 +97,7 @@ rule assess_selection:
     params:
         name=config["phenotype"]["name"],
         lasso_target=config["phenotype"]["lasso_target"],
+        preparation=PREPARATION,
         assumed_auc=config["phenotype"]["assumed_auc"],
         seed=config["seed"],
         versions=pins("phenotype"),

@@ -85,6 +85,7 @@ rule repeat_cross_validation:
         folds=len(FOLDS),
         trees=config["phenotype"]["trees"],
         lasso_target=config["phenotype"]["lasso_target"],
+        preparation=PREPARATION,
         seed=config["seed"],
         versions=pins("phenotype"),
     script:
@@ -136,6 +137,7 @@ rule permute_labels:
         folds=len(FOLDS),
         trees=config["phenotype"]["trees"],
         lasso_target=config["phenotype"]["lasso_target"],
+        preparation=PREPARATION,
         seed=config["seed"],
         versions=pins("phenotype"),
     script:
@@ -198,6 +200,7 @@ rule correct_stepwise:
         draws=config["phenotype"]["bootstrap_draws"],
         trees=config["phenotype"]["trees"],
         lasso_target=config["phenotype"]["lasso_target"],
+        preparation=PREPARATION,
         seed=config["seed"],
         versions=pins("phenotype"),
     script:

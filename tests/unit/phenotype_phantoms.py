@@ -37,10 +37,11 @@ def feature_table(seed=0, patients=30, test_patients=8, signal=1.0, folds=5):
                         "burden_ml": float(random.uniform(1, 50)),
                         "mask_lesions": np.nan,
                         "voxel_mm": None,
+                        "scan_voxel_mm": None,
                         **features,
                     }
                 )
-    table = pd.DataFrame(rows).astype({"voxel_mm": "str"})
+    table = pd.DataFrame(rows).astype({"voxel_mm": "str", "scan_voxel_mm": "str"})
     table.insert(8, "fold", pd.array([pd.NA] * len(table), dtype="Int64"))
     training = table["group"] == "train"
     table.loc[training, "fold"] = assign_folds(table[training], folds, seed)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
-from livermet.phenotype.corrected import prepared
+from livermet.phenotype.corrected import Preparation, prepared
 from livermet.phenotype.table import read_feature_table
 from livermet.statistics.sample_size import SAMPLE_SIZE, plan_sample_size
 from livermet.statistics.stability import (
@@ -23,7 +23,12 @@ with job(snakemake) as log:
     corrected = read_table(given.corrected)
     others = [read_table(path) for path in given.published]
     log.info("selecting from halves of the training patients")
-    chosen = resample_selections(table, params.lasso_target, params.seed)
+    chosen = resample_selections(
+        table,
+        params.lasso_target,
+        params.seed,
+        preparation=Preparation(**params.preparation),
+    )
     log.info(
         "%d halves, %.1f features on average",
         len(chosen),

@@ -6,14 +6,16 @@ from livermet.jobs import job
 from livermet.ledger.batches import as_values, read_batches, stop_on_missing
 from livermet.radiomics.aggregation import aggregate
 from livermet.radiomics.features import FEATURES
-from livermet.radiomics.provenance import provenance_line
+from livermet.radiomics.provenance import provenance_line, rules_told
 from livermet.radiomics.tables import (
     COHORT_LESIONS,
     cohort_features,
     feature_table,
+    one_voxel,
     with_matches,
 )
 from livermet.tables import read_table, write_table
+from livermet.vocabulary import Aggregation
 
 with job(snakemake) as log:
     given, params, output = snakemake.input, snakemake.params, snakemake.output
@@ -29,8 +31,14 @@ with job(snakemake) as log:
     measured = lesions.assign(**lesions[numbers].replace("", np.nan).astype(float))
     for aggregation, path in zip(params.aggregations, output.features, strict=True):
         rows = aggregate(unions, measured, aggregation)
+        if not one_voxel(params.settings):
+            # Voxels of the scans' own tell no series from the others.
+            rows = rows.assign(voxel_mm="")
         features = feature_table(rows, matching, params.name)
-        provenance = provenance_line(*made, f"aggregation {aggregation}")
+        told = [f"aggregation {aggregation}"]
+        if aggregation != Aggregation.UNION:
+            told.append(rules_told(params.lesions))
+        provenance = provenance_line(*made, *told)
         write_table(as_values(features), path, cohort_features(params.name), provenance)
     log.info(
         "%d series with a mask, %d included by the matching, %d in the table, %d without lesions",
@@ -51,6 +59,7 @@ with job(snakemake) as log:
     else:
         lesions = lesions.assign(matched="", matched_lesions="")
         matched = "not matched, as the run has no predictions"
-    provenance = provenance_line(*made, "one row a lesion", matched)
+    rules = rules_told(params.lesions)
+    provenance = provenance_line(*made, "one row a lesion", rules, matched)
     lesions = as_values(lesions[COHORT_LESIONS.names])
     write_table(lesions, output.lesions, COHORT_LESIONS, provenance)

@@ -3,7 +3,7 @@
 from livermet.jobs import job
 from livermet.phenotype.baselines import BASELINES
 from livermet.phenotype.combat import with_batches
-from livermet.phenotype.corrected import UNWEIGHTED, Settings
+from livermet.phenotype.corrected import UNWEIGHTED, Preparation, Settings
 from livermet.phenotype.fits import read_rows
 from livermet.phenotype.table import read_feature_table
 from livermet.tables import read_table, write_table
@@ -25,7 +25,9 @@ with job(snakemake) as log:
         tested=tested[~trivial],
         trivial=tested[trivial],
     )
-    settings = Settings(params.lasso_target, params.trees, params.seed)
+    settings = Settings(
+        params.lasso_target, params.trees, params.seed, Preparation(**params.preparation)
+    )
     by_lesion = read_feature_table(given.by_lesion, params.name) if given.by_lesion else None
     steps = climb(table, protocols, settings, params.aggregation, by_lesion)
     corrections = tabulate(steps, params.draws, params.seed)

@@ -5,8 +5,8 @@ import SimpleITK as sitk
 from livermet.images import read_image
 from livermet.jobs import job
 from livermet.ledger.batches import write_parts
-from livermet.radiomics.provenance import provenance_line
-from livermet.radiomics.scans import LESIONS, UNIONS, scan_features
+from livermet.radiomics.provenance import provenance_line, rules_told
+from livermet.radiomics.scans import LESIONS, UNIONS, LesionRules, scan_features
 
 with job(snakemake) as log:
     # ITK would take every core of the machine.
@@ -26,6 +26,7 @@ with job(snakemake) as log:
             read_image(labels),
             settings=params.settings,
             per_lesion=params.per_lesion,
+            rules=LesionRules(**params.lesions),
             **components,
         )
         if reason := union["reason"].item():
@@ -34,4 +35,5 @@ with job(snakemake) as log:
         lesions.append(single.assign(series=series)[LESIONS.names])
     provenance = provenance_line(params.settings, params.versions["pyradiomics-bhklab"], mask)
     write_parts(unions, output.union, UNIONS, provenance)
+    provenance = f"{provenance}; {rules_told(params.lesions)}"
     write_parts(lesions, output.lesions, LESIONS, provenance)

@@ -12,7 +12,12 @@ with job(snakemake) as log:
     table = corrected.prepared(read_feature_table(snakemake.input.features, params.name))
     table = with_batches(table, snakemake.input.batches)
     selection = read_table(snakemake.input.selection, dtype={"fold": str})
-    settings = corrected.Settings(params.lasso_target, params.trees, params.seed)
+    settings = corrected.Settings(
+        params.lasso_target,
+        params.trees,
+        params.seed,
+        corrected.Preparation(**params.preparation),
+    )
     fit = corrected.fit(table, selection, classifier, params.weightings, settings)
     for weighting, folds in fit.cross_validation_table().groupby("weighting", sort=False):
         log.info(

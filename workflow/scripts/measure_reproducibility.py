@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.jobs import job
 from livermet.phenotype.corrected import prepared
-from livermet.phenotype.table import read_feature_table
+from livermet.phenotype.table import read_feature_table, slice_thickness
 from livermet.statistics.reproducibility import REPRODUCIBILITY, measure_reproducibility
 from livermet.tables import read_table, write_table
 
@@ -23,6 +23,8 @@ with job(snakemake) as log:
     parts = []
     for aggregation, path in zip(params.aggregations, given.features, strict=True):
         table = prepared(read_feature_table(path, params.name))
+        if not given.acquisition:
+            thickness = slice_thickness(table)
         masks = None if perturbed is None else perturbed[perturbed["aggregation"].eq(aggregation)]
         icc = measure_reproducibility(table, thickness, masks, params.draws, params.seed)
         for row in icc.drop_duplicates("comparison").itertuples():

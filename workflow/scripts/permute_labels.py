@@ -2,7 +2,7 @@
 
 from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
-from livermet.phenotype.corrected import Settings
+from livermet.phenotype.corrected import Preparation, Settings
 from livermet.phenotype.table import read_feature_table
 from livermet.tables import write_table
 from livermet.validation.permutation import AUCS, permutation_aucs
@@ -11,7 +11,9 @@ with job(snakemake) as log:
     params, classifier = snakemake.params, snakemake.wildcards.classifier
     table = read_feature_table(snakemake.input.features, params.name)
     table = with_batches(table, snakemake.input.batches)
-    settings = Settings(params.lasso_target, params.trees, params.seed)
+    settings = Settings(
+        params.lasso_target, params.trees, params.seed, Preparation(**params.preparation)
+    )
     first, last = params.numbers
     log.info("%s: permutations %d to %d", classifier, first, last)
     numbers = range(first, last + 1)

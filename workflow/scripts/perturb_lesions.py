@@ -6,7 +6,8 @@ from livermet.images import read_image
 from livermet.jobs import job
 from livermet.ledger.batches import write_parts
 from livermet.radiomics.perturbation import PERTURBED, Perturbations, perturbed_features
-from livermet.radiomics.provenance import provenance_line
+from livermet.radiomics.provenance import provenance_line, rules_told
+from livermet.radiomics.scans import LesionRules
 
 with job(snakemake) as log:
     # ITK would take every core of the machine.
@@ -30,8 +31,10 @@ with job(snakemake) as log:
                 Perturbations(**params.perturbations),
                 params.seed,
                 params.aggregations,
+                rules=LesionRules(**params.lesions),
                 **components,
             )
         )
-    provenance = provenance_line(params.settings, params.versions["pyradiomics-bhklab"], mask)
+    version, rules = params.versions["pyradiomics-bhklab"], rules_told(params.lesions)
+    provenance = provenance_line(params.settings, version, mask, rules)
     write_parts(tables, snakemake.output.table, PERTURBED, provenance)

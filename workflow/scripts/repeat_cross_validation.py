@@ -2,7 +2,7 @@
 
 from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
-from livermet.phenotype.corrected import Settings, prepared
+from livermet.phenotype.corrected import Preparation, Settings, prepared
 from livermet.phenotype.table import read_feature_table
 from livermet.tables import write_table
 from livermet.validation.repeats import REPEATED, repeat_baselines, repeat_cross_validation
@@ -15,6 +15,8 @@ with job(snakemake) as log:
     if model == "baselines":
         predictions = repeat_baselines(table, params.folds, params.repeats, params.seed)
     else:
-        settings = Settings(params.lasso_target, params.trees, params.seed)
+        settings = Settings(
+            params.lasso_target, params.trees, params.seed, Preparation(**params.preparation)
+        )
         predictions = repeat_cross_validation(table, model, params.folds, params.repeats, settings)
     write_table(predictions, snakemake.output.predictions, REPEATED)

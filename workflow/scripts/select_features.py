@@ -17,7 +17,8 @@ with job(snakemake) as log:
         table = with_batches(corrected.prepared(table), snakemake.input.batches)
         if snakemake.input.batches:
             check_measured(table, params.minimum_patients)
-        selection = corrected.select(table, params.lasso_target, params.seed)
+        preparation = corrected.Preparation(**params.preparation)
+        selection = corrected.select(table, params.lasso_target, params.seed, preparation)
     for fold, chosen in selection.groupby("fold"):
         log.info("fold %s: %d features selected", fold, chosen["feature"].notna().sum())
     write_table(selection, snakemake.output.selection, SELECTION)

@@ -135,6 +135,9 @@ def test_features_are_harmonised_where_a_run_knows_its_scanners(root):
 def test_a_harmonisation_that_could_not_be_done_is_refused(root):
     with pytest.raises(InputError, match="which a finished feature table"):
         check_config(harmonised(root, table="features.csv"))
+    # Its scans' spacing may tell the thickness.
+    by_thickness = harmonised(root)["phenotype"]["harmonisation"] | {"by": "thickness"}
+    check_config(harmonised(root, table="features.csv", harmonisation=by_thickness))
     with pytest.raises(InputError, match="only the protocol 'corrected' harmonises"):
         check_config(harmonised(root, protocols=["published"]))
     with pytest.raises(InputError, match=r"harmonisation\.by': should be 'scanner'"):

@@ -17,6 +17,8 @@ from livermet.phenotype.filling import EXTENT_FEATURES, UNMEASURED, LesionFreeFi
 from livermet.phenotype.fits import CROSS_VALIDATION, PREDICTIONS, SELECTION, selected
 from livermet.phenotype.folds import folds_of
 from livermet.phenotype.table import FEATURES
+from livermet.phenotype.transforms import Unskewed
+from livermet.statistics.reproducibility import ONE_WAY, icc_by_pingouin
 
 from .. import phenotype_phantoms as made
 
@@ -285,3 +287,51 @@ def test_a_remembered_selection_is_that_of_its_rows_alone(table):
     corrected._SELECTED.clear()
     computed = corrected.select_in(rows, "score", SEED, 3)
     pd.testing.assert_frame_equal(again, computed, check_exact=True)
+
+
+def test_of_two_alike_features_the_reproducible_one_stays():
+    # Twelve studies of two series. Columns 0 and 1 rank nearly alike; only column 1 is the same in
+    # both series of a study. Column 2 resembles neither.
+    random = np.random.default_rng(3)
+    truth = np.repeat(np.arange(12.0), 2)
+    noisy = truth + random.uniform(-0.4, 0.4, 24)
+    features = np.column_stack([noisy, truth, random.normal(size=24)])
+    studies = np.repeat([f"s{k}" for k in range(12)], 2)
+    icc = corrected.reproducibility_within(features, studies)
+    assert icc[1] == pytest.approx(1)
+    assert 0.9 < icc[0] < 1
+    assert without_redundancy(features, icc) == [1, 2]
+    assert corrected.reproducibility_within(features[::2], studies[::2]) is None
+
+
+def test_reproducibility_within_is_the_one_way_icc():
+    random = np.random.default_rng(5)
+    values = random.normal(size=(2, 9))
+    values[1] += 0.8 * values[0]
+    features, studies = values.T.reshape(-1, 1), np.repeat(np.arange(9), 2)
+    expected = icc_by_pingouin(values, ONE_WAY)
+    assert corrected.reproducibility_within(features, studies) == pytest.approx([expected])
+
+
+@pytest.mark.parametrize("kind", ["log", "yeo_johnson"])
+def test_a_transform_takes_the_skewness_and_is_learnt_inside(kind):
+    random = np.random.default_rng(2)
+    table = pd.DataFrame({"a": np.exp(random.normal(3, 1.5, 200)), "b": random.normal(size=200)})
+    fitted = Unskewed(kind).fit(table[:100])
+    made = fitted.transform(table)
+    assert abs(made["a"][100:].skew()) < 0.6 < table["a"][100:].skew()
+    # Order is kept, and other rows change nothing.
+    assert (made["a"].rank() == table["a"].rank()).all()
+    alone = fitted.transform(table[100:])
+    pd.testing.assert_frame_equal(alone, made[100:])
+
+
+@pytest.mark.parametrize("kind", ["log", "yeo_johnson"])
+def test_the_protocol_runs_on_transformed_features(table, kind):
+    preparation = corrected.Preparation(kind, "most_reproducible")
+    settings = Settings("score", 10, SEED, preparation)
+    fitted = corrected.fit_untuned(table, "LR", settings)
+    assert np.isfinite(fitted.prediction_table()["probability"]).all()
+    steps = dict(fitted.models["none"][0].pipeline.steps)
+    assert steps["transform"].kind == kind
+    assert "transform" not in dict(corrected.completing_steps())

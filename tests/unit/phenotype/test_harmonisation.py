@@ -16,6 +16,7 @@ from livermet.phenotype.harmonisation import (
     check_measured,
     compare_features,
     count_batches,
+    facts_of_table,
     name_batches,
     share_by_batch,
 )
@@ -147,3 +148,22 @@ def test_batches_explain_little_of_held_out_series():
     assert medians["before"] > 0.5
     assert medians["after"] < 0.02
     assert medians["held_out"] < 0.02
+
+
+def test_a_finished_table_tells_the_thickness_by_the_scans_own_voxel():
+    table = pd.DataFrame(
+        {
+            "series": ["a", "b", "c"],
+            "patient": ["p", "p", "q"],
+            "group": ["train", "train", "test"],
+            "fold": pd.array([1, 1, None], "Int64"),
+            "scan_voxel_mm": ["(0.78, 0.78, 5.0)", "(0.98, 0.98, 1.0)", None],
+        }
+    )
+    acquisition, matching = facts_of_table(table)
+    assert acquisition["slice_thickness_mm"].tolist()[:2] == [5, 1]
+    names = name_batches(acquisition, "thickness", 2.5)
+    assert names.tolist()[:2] == ["over 2.5 mm", "at most 2.5 mm"]
+    assert names.isna().tolist() == [False, False, True]
+    assert matching["place"].tolist() == ["1", "1", "test"]
+    assert matching["included"].all()

@@ -13,17 +13,19 @@ from livermet.vocabulary import AGGREGATIONS
 
 ENERGY, MEAN = "original_firstorder_Energy", "original_firstorder_Mean"
 NAN = float("nan")
+CUBE, THICK = "(1.0, 1.0, 1.0)", "(1.0, 1.0, 5.0)"
 
 
 def lesion(series, number, volume_ml, mean, energy, reason=""):
     values = dict.fromkeys(ADDITIVE, energy) | {MEAN: mean}
-    row = {"series": series, "lesion": number, "volume_ml": volume_ml}
+    row = {"series": series, "lesion": number, "volume_ml": volume_ml, "voxel_mm": CUBE}
     return {**row, **values, "reason": reason}
 
 
 def union(series, count, reason=""):
     values = dict.fromkeys((*ADDITIVE, MEAN), -1.0)
-    return {"series": series, **values, "Num_Lesions": count, "burden_ml": 9.5, "reason": reason}
+    values |= {"series": series, "voxel_mm": CUBE}
+    return {**values, "Num_Lesions": count, "burden_ml": 9.5, "reason": reason}
 
 
 UNIONS = pd.DataFrame([union("b", 3), union("none", 0, "no lesions"), union("a", 1)])
@@ -70,6 +72,15 @@ def test_the_reason_counts_the_lesions_that_lack_features():
     assert by("sum", others).at["b", "reason"] == told
     assert by("largest", others).at["b", "reason"] == "glcm"
     assert by("sum").at["a", "reason"] == ""
+
+
+def test_the_voxel_is_that_of_the_lesions_that_count():
+    # Lesion 3 of b has no feature, so that its voxel counts in no aggregation.
+    mixed = LESIONS.assign(voxel_mm=[CUBE, CUBE, THICK, THICK])
+    assert by("largest", mixed)["voxel_mm"].tolist() == [CUBE, "", CUBE]
+    for aggregation in ("volume_weighted_mean", "sum"):
+        assert by(aggregation, mixed)["voxel_mm"].tolist() == [f"{CUBE}; {THICK}", "", CUBE]
+        assert by(aggregation)["voxel_mm"].tolist() == [CUBE, "", CUBE]
 
 
 @pytest.mark.parametrize("aggregation", AGGREGATIONS[1:])

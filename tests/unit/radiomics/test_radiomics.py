@@ -13,8 +13,9 @@ from livermet.contracts import check
 from livermet.detection.scores import measure_scan
 from livermet.errors import InputError
 from livermet.ledger.batches import as_values
+from livermet.radiomics.aggregation import aggregate
 from livermet.radiomics.features import FEATURES, feature_extractor, mask_features
-from livermet.radiomics.scans import LESION_COUNT, LESIONS, UNIONS, scan_features
+from livermet.radiomics.scans import LESION_COUNT, LESIONS, UNIONS, LesionRules, scan_features
 from livermet.radiomics.tables import cohort_features, feature_table
 
 BATCH = "radiomics/nnunet/batches/b0001"
@@ -106,6 +107,50 @@ def test_a_lesions_row_tells_the_voxel_that_it_is_measured_in():
     assert lesions["voxel_mm"].tolist() == ["(1.0, 1.0, 1.0)", "(1.0, 1.0, 3.0)"]
     _, lesions = scan_features(ct(), labels(BIG), {"binWidth": 25})
     assert lesions["voxel_mm"].tolist() == ["(2.0, 2.0, 3.0)"]
+
+
+@pytest.mark.parametrize("grid", ["corner", "centre"])
+@pytest.mark.parametrize(
+    ("one_slice", "voxel", "volume_mm3"),
+    [
+        # 3 x 3 pixels of 2 x 2 mm in a slice of 3 mm.
+        ("as_measured", "(1.0, 1.0, 3.0)", 108),
+        ("resampled", "(1.0, 1.0, 1.0)", 108),
+        ("left_out", "(1.0, 1.0, 3.0)", np.nan),
+    ],
+)
+def test_a_lesion_of_one_slice_by_the_rules(grid, one_slice, voxel, volume_mm3):
+    rules = LesionRules(grid, one_slice)
+    union, lesions = scan_features(ct(), labels(BIG, np.s_[6, 8:11, 9:12]), SETTINGS, rules=rules)
+    small = lesions.iloc[1]
+    assert lesions["voxel_mm"].tolist() == ["(1.0, 1.0, 1.0)", voxel]
+    if (grid, one_slice) == ("centre", "resampled"):
+        # Of a box's eight corners less than half lies inside.
+        volume_mm3 -= 8
+    assert small["original_shape_VoxelVolume"] == pytest.approx(volume_mm3, nan_ok=True)
+    assert small["volume_ml"] == pytest.approx(0.108)
+    assert ("one slice" in small["reason"]) == (one_slice == "left_out")
+    # The union resamples its lesions alike, whatever the rules are.
+    assert union["voxel_mm"].tolist() == ["(1.0, 1.0, 1.0)"]
+    row = aggregate(union.assign(series="s"), lesions.assign(series="s"), "sum").iloc[0]
+    assert (row["voxel_mm"] == "(1.0, 1.0, 1.0)") == (one_slice != "as_measured")
+    assert row[LESION_COUNT] == 2
+
+
+def test_resampled_lesions_of_one_slice_add_up_to_the_union():
+    rules = LesionRules(one_slice="resampled")
+    union, lesions = scan_features(ct(), labels(BIG, np.s_[6, 8:11, 9:12]), SETTINGS, rules=rules)
+    for name in ("original_shape_VoxelVolume", "original_firstorder_Energy"):
+        assert lesions[name].sum() == union.at[0, name]
+
+
+def test_the_only_lesion_in_one_slice_is_not_the_unions_voxel():
+    one = labels(np.s_[6, 8:11, 9:12])
+    union, lesions = scan_features(ct(), one, SETTINGS, rules=LesionRules(one_slice="resampled"))
+    assert union["voxel_mm"].tolist() == ["(1.0, 1.0, 3.0)"]
+    assert lesions["voxel_mm"].tolist() == ["(1.0, 1.0, 1.0)"]
+    assert lesions.at[0, "original_shape_LeastAxisLength"] > 0
+    assert union.at[0, "original_shape_LeastAxisLength"] == 0
 
 
 def test_volumes_in_ml():
@@ -242,7 +287,7 @@ def test_feature_table_has_the_authors_columns():
             {"series": "a", LESION_COUNT: 0, "burden_ml": 0.0, "reason": "no lesions"},
             {"series": "out", **features, LESION_COUNT: 1, "burden_ml": 1.0, "reason": ""},
         ]
-    )
+    ).assign(voxel_mm=["(1.0, 1.0, 5.0)", "", "(1.0, 1.0, 1.0)"])
     matching = pd.DataFrame(
         {
             "series": ["a", "b", "out", "no_mask"],
@@ -269,8 +314,10 @@ def test_feature_table_has_the_authors_columns():
         "Fold",
         "Sample_Type",
         "Burden_ml",
+        "diagnostics_Image-interpolated_Spacing",
         "Reason",
     ]
+    assert table["diagnostics_Image-interpolated_Spacing"].tolist() == ["", "(1.0, 1.0, 5.0)"]
     assert table["File"].tolist() == ["a", "b"]
     assert table["unique_scandate"].tolist() == ["p1_20200101", "p2_20200202"]
     assert table["NE_Score"].tolist() == [-0.25, 0.75]

@@ -611,7 +611,7 @@ class Study:
         return unusable_for_classes(self.matched(series), self.places)
 
     def _series_without_header(self) -> list[str]:
-        if not self.harmonisation:
+        if not self.harmonisation or self.from_table:
             return []
         matched = self.matched(self.series.loc[self.target_series])
         included = matched.loc[matched["included"], "series"]

@@ -81,6 +81,38 @@ class Verdict(StrEnum):
     NOT_IN_TABLE = "not_in_table"
 
 
+class Grid(StrEnum):
+    """Where the grid that a lesion is resampled to begins."""
+
+    # PyRadiomics' own.
+    CORNER = "corner"
+    # IBSI's, which is the same from whichever corner a file is stored.
+    CENTRE = "centre"
+
+
+class OneSlice(StrEnum):
+    """What is done with a lesion that spans one slice of the CT, which PyRadiomics keeps thick."""
+
+    RESAMPLED = "resampled"
+    LEFT_OUT = "left_out"
+    AS_MEASURED = "as_measured"
+
+
+class Transform(StrEnum):
+    """What is done with skewed features before they are standardised."""
+
+    NONE = "none"
+    LOG = "log"
+    YEO_JOHNSON = "yeo_johnson"
+
+
+class Redundancy(StrEnum):
+    """Which of two features that say nearly the same stays."""
+
+    LEAST_ALIKE = "least_alike"
+    MOST_REPRODUCIBLE = "most_reproducible"
+
+
 class Calls(StrEnum):
     """How a classifier calls the series of one study."""
 

@@ -30,7 +30,11 @@ from livermet.vocabulary import (
     WEIGHTINGS,
     Accepted,
     Aggregation,
+    Grid,
+    OneSlice,
     Protocol,
+    Redundancy,
+    Transform,
     Weighting,
 )
 
@@ -159,6 +163,10 @@ AggregationName = Annotated[str, *_words(AGGREGATIONS)]
 AcceptedName = Annotated[str, *_words(Accepted)]
 ScoringName = Annotated[str, *_words(Scoring)]
 UnitsName = Annotated[str, *_words(Units)]
+TransformName = Annotated[str, *_words(Transform)]
+RedundancyName = Annotated[str, *_words(Redundancy)]
+GridName = Annotated[str, *_words(Grid)]
+OneSliceName = Annotated[str, *_words(OneSlice)]
 MATCHING_RULE = r"^(any_overlap|one_to_one|lits|iou_(0[.][0-9]*[1-9][0-9]*|1))$"
 MatchingRule = Annotated[str, StringConstraints(pattern=MATCHING_RULE)]
 
@@ -718,6 +726,30 @@ class RadiomicsSettings(Keys):
     gldm_a: Annotated[int, Field(ge=0)] = key(NOT_SET, "cutoff of dependence in the GLDM")
 
 
+class LesionRules(Keys):
+    """How a lesion by itself is measured; the union of lesions is always PyRadiomics' own."""
+
+    grid: GridName = key(
+        Grid.CENTRE.value,
+        "the grid that a lesion is resampled to: `corner`, PyRadiomics', or `centre`, IBSI's, with "
+        "its rules for masks and rounding, which needs `sitkBSpline` and no `normalize`",
+        "features no longer hang on the corner that a file is stored from; "
+        "docs/decisions/resampling-grid.md has what was measured",
+    )
+    one_slice: OneSliceName = key(
+        OneSlice.RESAMPLED.value,
+        "what is done with a lesion of one slice, which PyRadiomics leaves thick: `resampled` like "
+        "all others, `left_out` (no features; it counts in number and burden) or `as_measured`",
+        "one voxel size for all lesions, and their sums are the union's again; a lesion of two "
+        "thick slices is resampled too",
+    )
+    texture_minimum_voxels: Count = key(
+        64,
+        "resampled voxels that a lesion needs to have texture; 1: none",
+        "LIFEx computes none below 64; at 1 mm a sphere of 5 mm",
+    )
+
+
 class Perturbations(Keys):
     """Masks with a moved contour, of each training series, for the ICC of features between them."""
 
@@ -751,6 +783,7 @@ class Radiomics(Keys):
         "the article needs the union alone",
     )
     settings: RadiomicsSettings = section(RadiomicsSettings)
+    lesions: LesionRules = section(LesionRules)
     perturbations: Perturbations = section(Perturbations)
 
 
@@ -771,7 +804,8 @@ class Harmonisation(Keys):
     by: Literal["scanner", "thickness", None] = key(
         None,
         "`scanner` (manufacturer and model), `thickness`, or null: what features are harmonised "
-        "by; needs DICOM series of the target cohort",
+        "by; needs DICOM series of the target cohort; a finished table that has the scans' spacing "
+        "tells `thickness`",
         "with few patients it can do harm, and a batch's classes are mixed with its effect",
     )
     thin_up_to_mm: Rate = key(
@@ -821,6 +855,19 @@ class Phenotype(Keys):
         "all",
     )
     lasso_alpha: Rate = key(0.35, "the published protocol's alpha", "the article's")
+    feature_transform: TransformName = key(
+        Transform.NONE.value,
+        "what the corrected protocol does with features inside each fold before it standardises "
+        "them: `none`, `log` (sign(x) log(1 + |x|)) or `yeo_johnson`",
+        "which one classifies better was not measured; 47 of the article's 108 features have a "
+        "skewness beyond 2",
+    )
+    redundancy: RedundancyName = key(
+        Redundancy.LEAST_ALIKE.value,
+        "which of two features that say nearly the same stays: the `least_alike` to all others, or "
+        "the `most_reproducible` between series of one study of the fold's training rows",
+        "many studies have one series, and then nothing tells how reproducible a feature is",
+    )
     lasso_target: Literal["score", "class"] = key(
         "score",
         "`score` or `class`: what the corrected protocol's LASSO predicts; the published one takes "

@@ -7,7 +7,7 @@ import yaml
 
 from livermet.cohort.assays import unusable_assays
 from livermet.errors import InputError, stop_on
-from livermet.vocabulary import Aggregation, Protocol
+from livermet.vocabulary import Aggregation, Grid, OneSlice, Protocol
 
 # The clone that this package lies in: its config/ has the defaults.
 PROJECT = Path(__file__).parents[4]
@@ -92,6 +92,7 @@ def check_config(config: dict) -> None:
     stop_on(
         _unlisted_final_model(config["segmentation"])
         + _unmeasured_lesions(config)
+        + _refused_resampling(config["radiomics"])
         + _idle_harmonisation(config["phenotype"])
         + unusable_assays(config)
     )
@@ -132,6 +133,24 @@ def _unmeasured_lesions(config: dict) -> list[str]:
     ]
 
 
+def _refused_resampling(radiomics: dict) -> list[str]:
+    """Say where single lesions would need a resampling that PyRadiomics alone can do."""
+    settings, rules = radiomics["settings"], radiomics["lesions"]
+    if not settings["resampledPixelSpacing"]:
+        return []
+    plain = {"grid": Grid.CORNER, "one_slice": OneSlice.AS_MEASURED}
+    if rules["one_slice"] == OneSlice.LEFT_OUT:
+        plain["one_slice"] = OneSlice.LEFT_OUT
+    asked = [name for name, word in plain.items() if rules[name] != word]
+    if not asked or (settings["interpolator"] == "sitkBSpline" and not settings["normalize"]):
+        return []
+    return [
+        f"Config key 'radiomics.lesions.{name}' is '{rules[name]}', which needs the interpolator "
+        f"sitkBSpline and no normalize (radiomics.settings); set it to {plain[name]}, or those."
+        for name in asked
+    ]
+
+
 def _idle_harmonisation(phenotype: dict) -> list[str]:
     """Say why a harmonisation that is asked for could not be done, as far as the config tells."""
     by = phenotype["harmonisation"]["by"]
@@ -139,10 +158,10 @@ def _idle_harmonisation(phenotype: dict) -> list[str]:
         return []
     remedy = "set phenotype.harmonisation.by to null"
     problems = []
-    if phenotype["table"]:
+    if phenotype["table"] and by != "thickness":
         problems.append(
             f"Config key 'phenotype.harmonisation.by' is '{by}', which a finished feature table "
-            f"(phenotype.table) does not name; {remedy}, or begin with scans."
+            f"(phenotype.table) does not name; take thickness, {remedy}, or begin with scans."
         )
     if Protocol.CORRECTED not in phenotype["protocols"]:
         problems.append(

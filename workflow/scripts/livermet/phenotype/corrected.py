@@ -7,8 +7,9 @@ the others is left out. Inside each fold, from its training rows alone:
 
 1. Where rows have batches (`batches.with_batches`), `ComBat` takes the batches' effects out of the
    features. Scans without measurable lesions stay. `LesionFreeFiller` gives them stated values.
-2. Features are standardised, and of features that say nearly the same (|Spearman's rho| above
-   REDUNDANT) the one that resembles all others least stays.
+2. Skewed features may be transformed (`Preparation`). Features are standardised, and of features
+   that say nearly the same (|Spearman's rho| above REDUNDANT) the one that resembles all others
+   least stays, or the most reproducible one.
 3. LASSO, its alpha chosen by an inner cross-validation grouped by patient, regresses the score (or
    the class) on the features. It may select nothing, and that is a result: the fold's model is
    then the prevalence among its training series.
@@ -60,7 +61,8 @@ from livermet.phenotype.fits import (
 )
 from livermet.phenotype.folds import folds_of, grouped_splits
 from livermet.phenotype.table import FEATURES, LESION_COUNT
-from livermet.vocabulary import Weighting
+from livermet.phenotype.transforms import Unskewed
+from livermet.vocabulary import Redundancy, Transform, Weighting
 
 INNER_FOLDS = 5
 # Nearest to 1 first, so that a tie keeps the milder weight.
@@ -69,9 +71,22 @@ UNWEIGHTED, SEARCHED = Weighting.NONE.value, Weighting.SEARCHED.value
 BALANCED = Weighting.BALANCED.value
 TREES_INSIDE = 100
 REDUNDANT = 0.9
+# Fewer studies of several series say nothing of how reproducible features are.
+FEWEST_STUDIES = 5
 # Selections: more than the folds and inner folds of all repeats of one cross-validation.
 REMEMBERED = 1000
-_SELECTED: dict[tuple[bytes, str, int], tuple[float, np.ndarray, np.ndarray]] = {}
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What features go through before LASSO: a transform, and which of two alike ones stays."""
+
+    transform: str = Transform.NONE.value
+    redundancy: str = Redundancy.LEAST_ALIKE.value
+
+
+PLAIN = Preparation()
+_SELECTED: dict[tuple[bytes, str, int, Preparation], tuple[float, np.ndarray, np.ndarray]] = {}
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,7 @@ class Settings:
     target: str
     trees: int
     seed: int
+    preparation: Preparation = PLAIN
 
 
 @dataclass(frozen=True)
@@ -114,7 +130,9 @@ def prepared(table: pd.DataFrame) -> pd.DataFrame:
     return counted[~odd]
 
 
-def select(table: pd.DataFrame, target: str, seed: int) -> pd.DataFrame:
+def select(
+    table: pd.DataFrame, target: str, seed: int, preparation: Preparation = PLAIN
+) -> pd.DataFrame:
     """Select features in each fold from that fold's training rows.
 
     `target` is 'score' or 'class', what LASSO regresses on the features.
@@ -122,40 +140,53 @@ def select(table: pd.DataFrame, target: str, seed: int) -> pd.DataFrame:
     training = training_rows(table)
     return pd.concat(
         [
-            select_in(training.iloc[inside], target, seed, fold)
+            select_in(training.iloc[inside], target, seed, fold, preparation)
             for fold, (inside, _) in folds_of(training)
         ],
         ignore_index=True,
     )
 
 
-def select_in(rows: pd.DataFrame, target: str, seed: int, fold: int | str) -> pd.DataFrame:
+def select_in(
+    rows: pd.DataFrame,
+    target: str,
+    seed: int,
+    fold: int | str,
+    preparation: Preparation = PLAIN,
+) -> pd.DataFrame:
     """Select features from some training rows; alpha by inner folds grouped by patient.
 
     The classifiers of a protocol ask for the same selections, so that the last ones are remembered.
+    Coefficients are those of the transformed features, where there is a transform.
     """
     # Nothing else of the rows is there to depend on.
     features = rows[list(FEATURES)].to_numpy(dtype=float)
-    known = rows[["patient", "label", "score", *rows.columns.intersection([BATCH])]]
+    study = ["study"] if preparation.redundancy == Redundancy.MOST_REPRODUCIBLE else []
+    known = rows[["patient", "label", "score", *study, *rows.columns.intersection([BATCH])]]
     content = hashlib.sha256(features.tobytes() + known.to_csv().encode()).digest()
-    asked = (content, target, seed)
+    asked = (content, target, seed, preparation)
     if asked not in _SELECTED:
         if len(_SELECTED) >= REMEMBERED:
             del _SELECTED[next(iter(_SELECTED))]
         parts = [known.reset_index(drop=True), pd.DataFrame(features, columns=list(FEATURES))]
-        _SELECTED[asked] = _lasso_of(pd.concat(parts, axis=1), target, seed)
+        _SELECTED[asked] = _lasso_of(pd.concat(parts, axis=1), target, seed, preparation)
     alpha, coefficients, scale = _SELECTED[asked]
     return selection_table(
         CORRECTED, fold, alpha, list(CANDIDATES), coefficients / scale, scale.copy()
     )
 
 
-def _lasso_of(rows: pd.DataFrame, target: str, seed: int) -> tuple[float, np.ndarray, np.ndarray]:
+def _lasso_of(
+    rows: pd.DataFrame, target: str, seed: int, preparation: Preparation
+) -> tuple[float, np.ndarray, np.ndarray]:
     """Return LASSO's alpha, and its coefficients on standardised features with their scales."""
     scaler = StandardScaler()
-    complete = Pipeline(completing_steps()).fit_transform(rows)
+    complete = Pipeline(completing_steps(preparation)).fit_transform(rows)
     standardised = scaler.fit_transform(complete)
-    kept = without_redundancy(standardised)
+    preferred = None
+    if preparation.redundancy == Redundancy.MOST_REPRODUCIBLE:
+        preferred = reproducibility_within(standardised, rows["study"].to_numpy())
+    kept = without_redundancy(standardised, preferred)
     outcome = rows["score" if target == "score" else "label"].to_numpy(dtype=float)
     lasso = LassoCV(cv=grouped_splits(rows, INNER_FOLDS, seed), eps=0.02, alphas=50, max_iter=10000)
     lasso.fit(np.asfortranarray(standardised[:, kept]), outcome)
@@ -164,22 +195,53 @@ def _lasso_of(rows: pd.DataFrame, target: str, seed: int) -> tuple[float, np.nda
     return lasso.alpha_, coefficients, scaler.scale_
 
 
-def completing_steps() -> list[tuple[str, TransformerMixin]]:
+def completing_steps(preparation: Preparation = PLAIN) -> list[tuple[str, TransformerMixin]]:
     """Make the steps from rows as they were read to complete features: the columns CANDIDATES."""
-    return [("harmonise", ComBat()), ("fill", LesionFreeFiller())]
+    steps = [("harmonise", ComBat()), ("fill", LesionFreeFiller())]
+    if preparation.transform != Transform.NONE:
+        steps.append(("transform", Unskewed(preparation.transform)))
+    return steps
 
 
-def without_redundancy(features: np.ndarray) -> list[int]:
+def reproducibility_within(features: np.ndarray, studies: np.ndarray) -> np.ndarray | None:
+    """Return ICC(1,1) of each column of (rows, features) between the series of one study.
+
+    Studies of one series count in no mean square; others may have several numbers of series. NaN
+    where a column does not vary; None with fewer than FEWEST_STUDIES studies of several series.
+    """
+    _, study, counts = np.unique(studies, return_inverse=True, return_counts=True)
+    several = counts[study] > 1
+    values = pd.DataFrame(features[several])
+    groups = values.groupby(study[several])
+    sizes = groups.size().to_numpy()
+    if len(sizes) < FEWEST_STUDIES:
+        return None
+    total, number = sizes.sum(), len(sizes)
+    apart = values - groups.transform("mean")
+    within = (apart**2).sum().to_numpy() / (total - number)
+    between = ((groups.mean() - values.mean()) ** 2).mul(sizes, axis=0).sum().to_numpy()
+    between = between / (number - 1)
+    usual = (total - (sizes**2).sum() / total) / (number - 1)
+    spread = between + (usual - 1) * within
+    return np.where(spread > 0, (between - within) / np.where(spread > 0, spread, 1), np.nan)
+
+
+def without_redundancy(features: np.ndarray, preferred: np.ndarray | None = None) -> list[int]:
     """Choose columns of (rows, features) no two of which have |Spearman's rho| above REDUNDANT.
 
-    Columns that resemble the others least, by their mean |rho|, come first. Constant columns have
-    no correlation and stay.
+    Columns with the highest value of `preferred` come first, those without one last; without it
+    those that resemble the others least, by their mean |rho|, which also settles what is equal.
+    Constant columns have no correlation and stay.
     """
     ranks = pd.DataFrame(features).rank().to_numpy()
     with np.errstate(invalid="ignore", divide="ignore"):
         alike = np.nan_to_num(np.abs(np.corrcoef(ranks, rowvar=False)))
+    order = np.argsort(alike.mean(axis=0), kind="stable")
+    if preferred is not None:
+        worth = np.nan_to_num(preferred, nan=-np.inf)
+        order = order[np.argsort(-worth[order], kind="stable")]
     kept: list[int] = []
-    for column in np.argsort(alike.mean(axis=0), kind="stable"):
+    for column in order:
         if (alike[column, kept] <= REDUNDANT).all():
             kept.append(int(column))
     return sorted(kept)
@@ -277,7 +339,8 @@ def recipe_of(classifier: str, weights: list[Weight], settings: Settings) -> Rec
     """Say how some rows become a model for each weight, selection of features included."""
 
     def fit_rows(rows: pd.DataFrame) -> list[Pipeline]:
-        features = selected(select_in(rows, settings.target, settings.seed, ALL_FOLDS), ALL_FOLDS)
+        chosen = select_in(rows, settings.target, settings.seed, ALL_FOLDS, settings.preparation)
+        features = selected(chosen, ALL_FOLDS)
         return fit_models(rows, features, classifier, weights, settings)
 
     return fit_rows
@@ -335,7 +398,7 @@ def fit_models(
     """
     labels = rows["label"].to_numpy()
     columns = ColumnTransformer([("selected", StandardScaler(), features)])
-    preparing = Pipeline([*completing_steps(), ("scale", columns)])
+    preparing = Pipeline([*completing_steps(settings.preparation), ("scale", columns)])
     prepared = preparing.fit_transform(rows, labels)
 
     def fitted(weight: Weight) -> ClassifierMixin:

@@ -22,7 +22,7 @@ from livermet.errors import stop_on
 from livermet.phenotype.combat import BATCH, ComBat
 from livermet.phenotype.corrected import training_rows
 from livermet.phenotype.folds import folds_of
-from livermet.phenotype.table import RADIOMIC_FEATURES
+from livermet.phenotype.table import RADIOMIC_FEATURES, slice_thickness
 
 TRAIN, TEST = "train", "test"
 # The columns of cohort/acquisition.tsv that each kind of batch is made of.
@@ -136,6 +136,17 @@ def assign_batches(
     )
     stop_on(unusable_batches(rows, minimum))
     return rows
+
+
+def facts_of_table(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return of a finished feature table what `name_batches` and `assign_batches` take.
+
+    Its only fact of acquisition is the scan's own voxel: columns series and slice_thickness_mm.
+    """
+    thickness = slice_thickness(table).rename("slice_thickness_mm").rename_axis("series")
+    place = table["fold"].astype("str").where(table["group"] != TEST, TEST)
+    matching = table[["series", "patient"]].assign(place=place, included=True)
+    return thickness.reset_index(), matching
 
 
 def unusable_batches(rows: pd.DataFrame, minimum: int) -> list[str]:

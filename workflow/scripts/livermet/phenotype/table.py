@@ -1,8 +1,8 @@
 """The feature table: one row a series, in the column names that the paper's authors publish.
 
 Inside this subpackage a row has the project's words for what the file names otherwise
-(`file_columns`). The 108 features keep their names. Two of PyRadiomics' diagnostics are read where
-a table has them (DIAGNOSTICS).
+(`file_columns`). The 108 features keep their names. Three of PyRadiomics' diagnostics are read
+where a table has them; two of them only tables of other sources have (OF_OTHERS).
 """
 
 from pathlib import Path
@@ -59,14 +59,16 @@ RADIOMIC_FEATURES = tuple(
 LESION_COUNT = "Num_Lesions"
 FEATURES = (*RADIOMIC_FEATURES, LESION_COUNT)
 
+# A spacing as PyRadiomics' diagnostics write it.
+SPACING = r"^\(\s*[^,]+,\s*[^,]+,\s*(?P<z>[0-9.eE+-]+)\s*\)$"
 GROUPS = ("train", "val", "test")
 CLASSES = {1: "positive", 0: "negative"}
 MM3_PER_ML = 1000.0
-TEXTS = ("series", "study", "patient", "group", "sample_type", "voxel_mm")
+TEXTS = ("series", "study", "patient", "group", "sample_type", "voxel_mm", "scan_voxel_mm")
 NUMBERS = ("score", "label", "fold", "burden_ml", "mask_lesions", *FEATURES)
-OPTIONAL = ("fold", "sample_type", "burden_ml", "mask_lesions", "voxel_mm")
-# Of PyRadiomics, in tables of other sources.
-DIAGNOSTICS = ("mask_lesions", "voxel_mm")
+OPTIONAL = ("fold", "sample_type", "burden_ml", "mask_lesions", "voxel_mm", "scan_voxel_mm")
+# PyRadiomics' diagnostics that tables of this pipeline do not have.
+OF_OTHERS = ("mask_lesions", "scan_voxel_mm")
 # What stands for a phenotype's name where no run has given it.
 NAME = "<name>"
 
@@ -115,7 +117,15 @@ def file_columns(name: str) -> dict[str, Column]:
         "voxel_mm": Column(
             "diagnostics_Image-interpolated_Spacing",
             TEXT,
-            "the voxel (x, y, z) that the features were measured in",
+            "the voxel (x, y, z) that the features were measured in; several where lesions differ",
+            unit="mm",
+            missing="without a measured lesion, where each scan keeps voxels of its own, and where "
+            "the table that was imported has none",
+        ),
+        "scan_voxel_mm": Column(
+            "diagnostics_Image-original_Spacing",
+            TEXT,
+            "the scan's own voxel (x, y, z); the third length is taken as slice thickness",
             unit="mm",
             missing="where the table that was imported has none",
         ),
@@ -177,6 +187,16 @@ def as_published_columns(table: pd.DataFrame, name: str) -> pd.DataFrame:
     names = {here: column.name for here, column in file_columns(name).items()}
     table = table.assign(status=table["label"].map(CLASSES)).rename(columns=names)
     return table[imported_table(name).names]
+
+
+def slice_thickness(table: pd.DataFrame) -> pd.Series:
+    """Return the slice thickness in mm by series, as far as the table tells the scans' voxels.
+
+    It is the third length of the scan's own voxel (x, y, z), the distance of its slices, and
+    missing where the cell is empty or holds anything but three lengths.
+    """
+    lengths = table["scan_voxel_mm"].astype("str").str.extract(SPACING)["z"]
+    return pd.to_numeric(lengths, errors="coerce").set_axis(table["series"])
 
 
 def measured(table: pd.DataFrame) -> pd.Series:

@@ -32,11 +32,13 @@ def features_file(aggregation: str) -> str:
 def aggregate(unions: pd.DataFrame, lesions: pd.DataFrame, aggregation: str) -> pd.DataFrame:
     """Return the rows of `unions` with the features of their lesions by an aggregation.
 
-    unions: one row a series (series, features named original_*, whatever else a scan has, reason).
-    lesions: one row a lesion (series, lesion, volume_ml, the same features, reason). A lesion that
-    lacks a feature does not count in it; `reason` says of how many lesions of the scan something is
-    missing. A feature that no lesion has is NaN. Of lesions of equal volume the first row is the
-    largest. Raises InputError for a name that is no aggregation.
+    unions: one row a series (series, voxel_mm, features named original_*, whatever else a scan has,
+    reason). lesions: one row a lesion (series, lesion, volume_ml, voxel_mm, the same features,
+    reason). A lesion that lacks a feature does not count in it; `reason` says of how many lesions
+    of the scan something is missing. A feature that no lesion has is NaN. Of lesions of equal
+    volume the first row is the largest. `voxel_mm` names every voxel that a lesion with features
+    was measured in, joined by '; ', and is empty without one. Raises InputError for a name that is
+    no aggregation.
     """
     if aggregation not in AGGREGATIONS:
         raise InputError(
@@ -48,15 +50,17 @@ def aggregate(unions: pd.DataFrame, lesions: pd.DataFrame, aggregation: str) -> 
     if aggregation == Aggregation.LARGEST:
         by_volume = lesions.sort_values("volume_ml", ascending=False, kind="stable")
         largest = by_volume.drop_duplicates("series").set_index("series")
-        values, reasons = largest[features], largest["reason"]
+        used, values, reasons = largest.reset_index(), largest[features], largest["reason"]
     else:
-        values, reasons = _weighted_mean(lesions, features), _reasons(lesions)
+        used, values, reasons = lesions, _weighted_mean(lesions, features), _reasons(lesions)
         if aggregation == Aggregation.SUM:
             added = lesions.groupby("series")[list(ADDITIVE)].sum(min_count=1)
             values = values.assign(**added)
     rows = unions.drop(columns=features).join(values[features], on="series")
     told = dict(zip(unions["series"], unions["reason"], strict=True)) | reasons.to_dict()
     rows["reason"] = rows["series"].map(told)
+    voxels = _voxels(used, features)
+    rows["voxel_mm"] = [voxels.get(series, "") for series in rows["series"]]
     return rows[list(unions.columns)]
 
 
@@ -66,6 +70,15 @@ def _weighted_mean(lesions: pd.DataFrame, features: list[str]) -> pd.DataFrame:
     # Shares first, so that the only lesion's values come out as they are.
     shares = weights / weights.groupby(series).transform("sum")
     return (lesions[features] * shares).groupby(series).sum(min_count=1)
+
+
+def _voxels(lesions: pd.DataFrame, features: list[str]) -> dict[str, str]:
+    """Name, a series, the voxels that its lesions with features were measured in."""
+    counted = lesions[lesions[features].notna().any(axis=1)]
+    return {
+        series: "; ".join(sorted(set(names)))
+        for series, names in counted.groupby("series")["voxel_mm"]
+    }
 
 
 def _reasons(lesions: pd.DataFrame) -> pd.Series:

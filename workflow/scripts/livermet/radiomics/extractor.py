@@ -7,6 +7,7 @@ them, and a scattered mask's parts stand side by side (`packing`). The shape cla
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 import SimpleITK as sitk
@@ -14,7 +15,9 @@ from radiomics import getFeatureClasses
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 from radiomics.imageoperations import cropToTumorMask
 
+from livermet.radiomics.matrices import Matrices, Zones, over
 from livermet.radiomics.packing import packed
+from livermet.radiomics.placeholders import placeholders
 from livermet.radiomics.shape import Shape
 
 FEATURE_CLASSES = ("shape", "firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm")
@@ -42,11 +45,29 @@ def _binned(feature_class: type) -> type:
 
 
 BINNED = {name: _binned(getFeatureClasses()[name]) for name in TEXTURES}
+ZONES = type("RadiomicsGLSZM", (Zones, BINNED["glszm"]), {"__module__": "radiomics.glszm"})
 FIRST_ORDER = getFeatureClasses()["firstorder"]
 
 
+@dataclass
+class Told:
+    """What a mask's features alone do not tell.
+
+    voxels: how many voxels intensities and texture were computed on. placeholders: names of the
+    features that have no value there but PyRadiomics' placeholder.
+    """
+
+    voxels: int = 0
+    placeholders: list[str] = field(default_factory=list)
+
+
 class Extractor(RadiomicsFeatureExtractor):
-    """PyRadiomics' extractor, for a CT and a mask that are on their final grid."""
+    """PyRadiomics' extractor, for a CT and a mask that are on their final grid.
+
+    One that `on_final_grid` made serves one mask, of which `told` speaks.
+    """
+
+    told: Told
 
     @property
     def spacing_mm(self) -> list[float] | None:
@@ -61,7 +82,9 @@ class Extractor(RadiomicsFeatureExtractor):
 
     def on_final_grid(self) -> "Extractor":
         """Return the extractor of images that are resampled and normalised already."""
-        return self._with({**self.settings, "resampledPixelSpacing": None, "normalize": False})
+        made = self._with({**self.settings, "resampledPixelSpacing": None, "normalize": False})
+        made.told = Told()
+        return made
 
     def of_class(self, name: str) -> "Extractor":
         """Return the extractor of one class of features."""
@@ -88,8 +111,9 @@ class Extractor(RadiomicsFeatureExtractor):
         voxels = sitk.GetArrayViewFromImage(image)[inside]
         first_order = FIRST_ORDER(*images(_row(voxels), None, image.GetSpacing()), **kwargs)
         found: dict = {}
+        self.told.voxels = len(voxels)
         if "firstorder" in self.enabledFeatures:
-            found |= _named(imageTypeName, "firstorder", first_order.execute())
+            found |= self._computed(imageTypeName, "firstorder", first_order)
         textures = [name for name in TEXTURES if name in self.enabledFeatures]
         if textures:
             levels = np.zeros(inside.shape, np.int32)
@@ -98,9 +122,29 @@ class Extractor(RadiomicsFeatureExtractor):
             smaller = packed(levels, inside) if kwargs["distances"] == [1] else None
             grey, present = smaller or (levels, inside)
             pair = images(grey, present, image.GetSpacing())
+            near = kwargs["distances"] == [1] and not kwargs["force2D"]
+            matrices = Matrices(grey, kwargs.get("gldm_a", 0)) if near else None
             for name in textures:
-                found |= _named(imageTypeName, name, BINNED[name](*pair, **kwargs).execute())
+                computing = _texture(name, pair, matrices, kwargs)
+                found |= self._computed(imageTypeName, name, computing)
         return found
+
+    def _computed(self, image_type: str, name: str, computing) -> dict:
+        found = computing.execute()
+        stood_in = dict.fromkeys(placeholders(name, computing))
+        self.told.placeholders += _named(image_type, name, stood_in)
+        return _named(image_type, name, found)
+
+
+def _texture(name: str, pair: tuple, matrices: Matrices | None, kwargs: dict):
+    """Make a texture class of PyRadiomics, over our matrices where there are any."""
+    if not matrices:
+        return BINNED[name](*pair, **kwargs)
+    if name != "glszm":
+        return over(BINNED[name](*pair, **kwargs), matrices)
+    made = ZONES(*pair, **kwargs)
+    made.matrices = matrices
+    return made
 
 
 def _row(voxels: np.ndarray) -> np.ndarray:

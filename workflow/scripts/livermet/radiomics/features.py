@@ -2,11 +2,13 @@
 
 They stand in the order of the authors' table; PyRadiomics computes them, with the settings of the
 config under its own names. Its resampling grid starts at the volume's origin and depends on the
-mask's absolute voxel indices; volumes are therefore never cropped before.
+mask's absolute voxel indices; volumes are therefore never cropped before. The other grid has the
+volume's centre (`centred`).
 """
 
 import logging
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,8 +21,10 @@ from livermet.contracts import NUMBER, Column
 from livermet.detection.lesions import labelled_box
 from livermet.errors import InputError
 from livermet.images import on_grid_of
-from livermet.radiomics.extractor import FEATURE_CLASSES, Extractor, images
+from livermet.radiomics.centred import centred_lines, resample_centred
+from livermet.radiomics.extractor import FEATURE_CLASSES, TEXTURES, Extractor, images
 from livermet.radiomics.resampling import Box, SplineVolume, resample, resampled_grid
+from livermet.vocabulary import Grid
 
 FEATURES = tuple(
     f"original_{name}_{feature}"
@@ -64,6 +68,36 @@ def feature_extractor(settings: dict) -> Extractor:
         ) from None
 
 
+@dataclass(frozen=True)
+class Measured:
+    """The 107 features of a mask as PyRadiomics gives them, and what has to be known of them.
+
+    reason: why values are NaN, '' where none is. voxels: how many voxels texture was computed on.
+    placeholders: features without a value, which PyRadiomics fills with a number of its choice.
+    """
+
+    values: dict[str, float]
+    reason: str
+    voxels: int = 0
+    placeholders: tuple[str, ...] = ()
+
+    def of_lesion(self, texture_minimum_voxels: int) -> tuple[dict[str, float], str]:
+        """Return values and reason for a table of lesions: NaN in the place of placeholders.
+
+        Texture of fewer voxels than the minimum is NaN too.
+        """
+        unknown, reasons = [], [self.reason] if self.reason else []
+        if self.voxels and self.voxels < texture_minimum_voxels:
+            unknown = [name for name in FEATURES if name.split("_")[1] in TEXTURES]
+            reasons.append(f"texture: fewer than {texture_minimum_voxels} voxels")
+        stood_in = [name for name in self.placeholders if name not in unknown]
+        if stood_in:
+            named = ", ".join(name.removeprefix("original_") for name in stood_in)
+            reasons.append(f"{named}: no value but PyRadiomics' placeholder")
+        values = self.values | dict.fromkeys([*unknown, *stood_in], float("nan"))
+        return values, "; ".join(reasons)
+
+
 def mask_features(
     ct: sitk.Image, mask: sitk.Image, extractor: Extractor
 ) -> tuple[dict[str, float], str]:
@@ -75,21 +109,28 @@ def mask_features(
     """
     inside = sitk.GetArrayViewFromImage(mask)
     box = labelled_box(inside)
-    return region_features(SplineVolume(ct), inside[box] == 1, box, extractor)
+    found = region_features(SplineVolume(ct), inside[box] == 1, box, extractor)
+    return found.values, found.reason
 
 
 def region_features(
-    volume: SplineVolume, inside: np.ndarray, box: Box, extractor: Extractor
-) -> tuple[dict[str, float], str]:
+    volume: SplineVolume,
+    inside: np.ndarray,
+    box: Box,
+    extractor: Extractor,
+    grid: Grid = Grid.CORNER,
+    keep_one_slice: bool = True,
+) -> Measured:
     """Compute the 107 features of a mask that is given in its box of a CT, as `mask_features`.
 
     inside: bool, (z, y, x), of the shape of `box`, the smallest that holds the mask. Masks of one
-    CT are best given the same volume, which is prefiltered once.
+    CT are best given the same volume, which is prefiltered once. By default on PyRadiomics' grid,
+    where an axis in which the mask spans one slice is not resampled.
     """
     values = dict.fromkeys(FEATURES, float("nan"))
     if refusal := _refusal(inside, extractor):
-        return values, refusal
-    image, mask = _on_final_grid(volume, inside, box, extractor)
+        return Measured(values, refusal)
+    image, mask = _on_final_grid(volume, inside, box, extractor, grid, keep_one_slice)
     with warnings.catch_warnings():
         # Means over no voxel pairs: the reason names these features once.
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -98,9 +139,12 @@ def region_features(
         try:
             found = extractor.execute(image, mask)
         except (ValueError, IndexError):
+            extractor.told.placeholders.clear()
             found, reasons = _class_by_class(image, mask, extractor)
     values |= {name: float(value) for name, value in found.items() if np.isfinite(value)}
-    return values, "; ".join([*reasons, *_undefined(found)])
+    told = extractor.told
+    reason = "; ".join([*reasons, *_undefined(found)])
+    return Measured(values, reason, told.voxels, tuple(told.placeholders))
 
 
 def _refusal(inside: np.ndarray, extractor: Extractor) -> str:
@@ -119,7 +163,12 @@ def _refusal(inside: np.ndarray, extractor: Extractor) -> str:
 
 
 def _on_final_grid(
-    volume: SplineVolume, inside: np.ndarray, box: Box, extractor: Extractor
+    volume: SplineVolume,
+    inside: np.ndarray,
+    box: Box,
+    extractor: Extractor,
+    kind: Grid,
+    keep_one_slice: bool,
 ) -> tuple[sitk.Image, sitk.Image]:
     """Return CT and mask in the voxels that the settings ask for, normalised if they say so."""
     if extractor.needs_whole_volume:
@@ -128,17 +177,26 @@ def _on_final_grid(
         return extractor.loadImage(
             volume.ct, on_grid_of(whole, volume.ct), None, **extractor.settings
         )
-    spacing_mm = extractor.spacing_mm
-    grid = spacing_mm and resampled_grid(
-        volume.ct, box, spacing_mm, extractor.settings["padDistance"]
-    )
-    if not grid:
-        return images(volume.hu[box], inside, volume.ct.GetSpacing())
-    hu, resampled = resample(volume, inside, box, grid)
+    asked_mm, own_mm = extractor.spacing_mm, volume.ct.GetSpacing()
+    if not asked_mm:
+        return images(volume.hu[box], inside, own_mm)
+    if kind == Grid.CENTRE:
+        lines = centred_lines(volume, box, asked_mm, keep_one_slice)
+        if not lines:
+            return images(volume.hu[box], inside, own_mm)
+        hu, resampled = resample_centred(volume, inside, box, lines)
+        spacing_mm = [line.spacing_mm for line in reversed(lines)]
+    else:
+        padding = extractor.settings["padDistance"]
+        grid = resampled_grid(volume.ct, box, asked_mm, padding, keep_one_slice)
+        if not grid:
+            return images(volume.hu[box], inside, own_mm)
+        hu, resampled = resample(volume, inside, box, grid)
+        spacing_mm = grid.spacing
     if resampled.any():
         own = labelled_box(resampled)
         hu, resampled = hu[own], resampled[own]
-    return images(hu, resampled, grid.spacing)
+    return images(hu, resampled, spacing_mm)
 
 
 def _class_by_class(

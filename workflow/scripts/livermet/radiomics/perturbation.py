@@ -22,13 +22,15 @@ from livermet.contracts import COUNT, NUMBER, SERIES, SHARE, TEXT, Column, Contr
 from livermet.detection.lesions import labelled_box, lesion_boxes, lesion_components, moved_box
 from livermet.images import LESION, array_of, voxel_volume_ml
 from livermet.radiomics.aggregation import aggregate
-from livermet.radiomics.features import FEATURE_COLUMNS, FEATURES, feature_extractor
+from livermet.radiomics.features import FEATURE_COLUMNS, FEATURES, Measured, feature_extractor
 from livermet.radiomics.resampling import SplineVolume
 from livermet.radiomics.scans import (
     BURDEN,
     LESION_COUNT,
     LESIONS_OF_MASK,
+    PLAIN,
     REASON,
+    LesionRules,
     Lesions,
     refuse_other_grid,
 )
@@ -101,10 +103,11 @@ def perturbed_features(
     aggregations: Sequence[str] = (UNION,),
     connectivity: int = 26,
     minimum_lesion_voxels: int = 1,
+    rules: LesionRules = PLAIN,
 ) -> pd.DataFrame:
     """Compute the features of a scan's lesions in perturbed masks, a row a mask and aggregation.
 
-    ct, labels, settings and lesions as in `scan_features`; lesions are left out before their
+    ct, labels, settings, rules and lesions as in `scan_features`; lesions are left out before their
     contours move, never afterwards. `aggregations` as in `livermet.radiomics.aggregation`; lesions
     are then those of the perturbed mask, as are Num_Lesions and burden_ml. Without a lesion
     features and dice are NaN. The result is `PERTURBED`. Raises InputError where the grids differ.
@@ -130,7 +133,7 @@ def perturbed_features(
         moved = lesion_components(mask * np.uint8(LESION), connectivity)
         dice = _dice(components > 0, mask) if mask.any() else np.nan
         LOG.info("perturbation %d: Dice %.3f", number, dice)
-        rows = _aggregated(Lesions(volume, moved, corner, extractor), aggregations)
+        rows = _aggregated(Lesions(volume, moved, corner, extractor, rules), aggregations)
         parts.append(rows.assign(perturbation=number, dice=dice))
     facts: dict[str, float | str] = {"contour_sd_mm": perturbations.contour_sd_mm}
     facts |= {"correlation_mm": perturbations.correlation_mm, "series": series}
@@ -141,17 +144,19 @@ def _aggregated(scan: Lesions, aggregations: Sequence[str]) -> pd.DataFrame:
     """Measure the lesions of a mask, a row an aggregation."""
     voxels = np.bincount(scan.components[scan.components > 0], minlength=1)[1:]
     volumes_ml = voxels * voxel_volume_ml(scan.volume.ct)
-    values, reason = scan.union() if len(voxels) else ({}, "no lesions")
-    # One scan, whose name does not matter here.
-    row = {"series": "", LESION_COUNT: len(voxels), "burden_ml": volumes_ml.sum(), "reason": reason}
-    unions = pd.DataFrame([row | dict.fromkeys(FEATURES, np.nan) | values])
+    union = scan.union() if len(voxels) else Measured({}, "no lesions")
+    # One scan, whose name does not matter here; nor does its voxel.
+    row = {"series": "", LESION_COUNT: len(voxels), "burden_ml": volumes_ml.sum(), "voxel_mm": ""}
+    row |= {"reason": union.reason}
+    unions = pd.DataFrame([row | dict.fromkeys(FEATURES, np.nan) | union.values])
     rows = []
     if set(aggregations) != {UNION}:
         for number, volume_ml in enumerate(volumes_ml, start=1):
             values, reason = scan.lesion(number)
-            facts = {"series": "", "lesion": number, "volume_ml": volume_ml, "reason": reason}
-            rows.append(facts | values)
-    lesions = pd.DataFrame(rows, columns=["series", "lesion", "volume_ml", "reason", *FEATURES])
+            facts = {"series": "", "lesion": number, "volume_ml": volume_ml, "voxel_mm": ""}
+            rows.append(facts | values | {"reason": reason})
+    columns = ["series", "lesion", "volume_ml", "voxel_mm", "reason", *FEATURES]
+    lesions = pd.DataFrame(rows, columns=columns)
     return pd.concat(
         aggregate(unions, lesions, name).assign(aggregation=name) for name in aggregations
     )

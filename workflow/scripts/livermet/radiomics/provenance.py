@@ -13,3 +13,8 @@ def provenance_line(settings: dict, version: str, mask: str, *more: str) -> str:
         *more,
     ]
     return "; ".join(parts)
+
+
+def rules_told(rules: dict) -> str:
+    """Say how single lesions were measured: the config's radiomics.lesions."""
+    return f"lesions {json.dumps(rules, sort_keys=True)}"

@@ -86,18 +86,23 @@ class Geometry:
 
 
 def resampled_grid(
-    volume: sitk.Image, box: Box, spacing_mm: Sequence[float], padding: int
+    volume: sitk.Image,
+    box: Box,
+    spacing_mm: Sequence[float],
+    padding: int,
+    keep_one_slice: bool = True,
 ) -> Geometry | None:
     """Return PyRadiomics' grid of a mask in a volume; None where the volume's own spacing is kept.
 
-    `box` is the mask's in the volume, `spacing_mm` the new spacing (x, y, z; 0 keeps the volume's),
-    which is kept along an axis in which the mask spans one slice; `padding` voxels of the new grid
-    surround the mask. The definition is that of radiomics.imageoperations.resampleImage.
+    `box` is the mask's in the volume, `spacing_mm` the new spacing (x, y, z; 0 keeps the volume's);
+    `padding` voxels of the new grid surround the mask. The definition is that of
+    radiomics.imageoperations.resampleImage, which keeps the volume's spacing along an axis in which
+    the mask spans one slice; without `keep_one_slice` such an axis is resampled too.
     """
     size, own = np.array(volume.GetSize()), np.array(volume.GetSpacing())
     first = np.array([edge.start for edge in reversed(box)])
     slices = np.array([edge.stop - edge.start for edge in reversed(box)])
-    new = np.where(np.equal(spacing_mm, 0) | (slices == 1), own, spacing_mm)
+    new = np.where(np.equal(spacing_mm, 0) | (keep_one_slice & (slices == 1)), own, spacing_mm)
     if np.allclose(own, new):
         return None
     ratio = own / new
@@ -135,10 +140,11 @@ class SplineVolume:
     def _edges(self, box: Box) -> list[tuple[slice, int]]:
         return list(zip(box, self.hu.shape, strict=True))
 
-    def at(self, positions: np.ndarray) -> np.ndarray:
+    def at(self, positions: np.ndarray, to_nearest: bool = False) -> np.ndarray:
         """Interpolate at continuous indices (3, n; x, y, z) in the prepared box, in HU.
 
-        0 outside of the volume, and values of the CT's own type, whole numbers cut off, as ITK.
+        0 outside of the volume, and values of the CT's own type. Whole numbers are cut off, as ITK
+        does, or rounded to the nearest, where a difference below 1e-6 decides nothing.
         """
         # ITK's rule of what is inside: up to half a voxel beyond the outermost centres.
         end = self.geometry.size[:, np.newaxis] - 0.5
@@ -149,6 +155,8 @@ class SplineVolume:
             chunk = places[start : start + CHUNK]
             found[chunk] = self._evaluate(positions[:, chunk])
         if np.issubdtype(self.kind, np.integer):
+            if to_nearest:
+                found = np.rint(np.round(found, 6))
             limits = np.iinfo(self.kind)
             found = np.clip(found, limits.min, limits.max)
         return found.astype(self.kind)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -23,11 +23,13 @@ from livermet.images import array_of, grid_difference
 from livermet.radiomics.extractor import Extractor
 from livermet.radiomics.features import (
     FEATURE_COLUMNS,
+    Measured,
     feature_extractor,
     region_features,
 )
 from livermet.radiomics.position import POSITION, lesion_positions
 from livermet.radiomics.resampling import Box, SplineVolume, resampled_grid
+from livermet.vocabulary import Grid, OneSlice
 
 LESION_COUNT = "Num_Lesions"
 REASON = Column(
@@ -36,19 +38,23 @@ REASON = Column(
     "why features are missing, or how many of them",
     missing="where none is missing",
 )
+VOXEL = Column("voxel_mm", TEXT, "the voxel (x, y, z) that the features are measured in", unit="mm")
 LESIONS_OF_MASK = Column(LESION_COUNT, COUNT, "lesions of the mask")
 BURDEN = Column("burden_ml", NUMBER, "volume of all lesions; 0 without lesions", unit="ml", low=0)
 UNIONS = Contract(
     files=("radiomics/*/batches/*.union.tsv",),
     row="a series, its features those of all lesions as one mask",
-    columns=(SERIES, FEATURE_COLUMNS, LESIONS_OF_MASK, BURDEN, REASON),
+    columns=(
+        SERIES,
+        replace(VOXEL, missing="without a lesion"),
+        FEATURE_COLUMNS,
+        LESIONS_OF_MASK,
+        BURDEN,
+        REASON,
+    ),
     key=("series",),
 )
-MEASURED = (
-    Column("voxel_mm", TEXT, "the voxel (x, y, z) that the features are measured in", unit="mm"),
-    FEATURE_COLUMNS,
-    REASON,
-)
+MEASURED = (VOXEL, FEATURE_COLUMNS, REASON)
 LESION = (
     SERIES,
     Column("lesion", COUNT, "number of the lesion; 1 is the largest", low=1),
@@ -66,6 +72,23 @@ LOG = logging.getLogger("livermet")
 
 
 @dataclass(frozen=True)
+class LesionRules:
+    """How a lesion by itself is measured; the union of lesions is always measured as PyRadiomics.
+
+    grid: that of resampling. one_slice: what is done with a lesion of one slice where that slice
+    would keep another thickness than the voxels asked for. texture_minimum_voxels: fewer resampled
+    voxels have no texture. These defaults are PyRadiomics' own way; the config has others.
+    """
+
+    grid: Grid = Grid.CORNER
+    one_slice: OneSlice = OneSlice.AS_MEASURED
+    texture_minimum_voxels: int = 1
+
+
+PLAIN = LesionRules()
+
+
+@dataclass(frozen=True)
 class Lesions:
     """The lesions of a component map that is a part of a CT, its first voxel the CT's `corner`."""
 
@@ -73,24 +96,64 @@ class Lesions:
     components: np.ndarray
     corner: Sequence[int]
     extractor: Extractor
+    rules: LesionRules
 
     @cached_property
     def boxes(self) -> list[Box]:
         """Return each lesion's box in the map."""
         return lesion_boxes(self.components)
 
-    def union(self) -> tuple[dict[str, float], str]:
-        """Compute the 107 features of all lesions as one mask, and why some are missing."""
-        box = labelled_box(self.components)
-        return self._features(self.components[box] > 0, box)
+    @cached_property
+    def box(self) -> Box:
+        """Return the box of all lesions in the map."""
+        return labelled_box(self.components)
+
+    def union(self) -> Measured:
+        """Compute the 107 features of all lesions as one mask, in PyRadiomics' way."""
+        place = moved_box(self.box, self.corner)
+        return region_features(self.volume, self.components[self.box] > 0, place, self.extractor)
 
     def lesion(self, number: int) -> tuple[dict[str, float], str]:
-        """Compute the 107 features of a lesion, and why some are missing."""
+        """Compute the 107 features of a lesion by the rules, and why some are missing."""
         box = self.boxes[number - 1]
-        return self._features(self.components[box] == number, box)
+        if self.rules.one_slice == OneSlice.LEFT_OUT and self._keeps_a_slice(box):
+            return {}, "one slice, of another thickness than the voxels (radiomics.lesions)"
+        measured = region_features(
+            self.volume,
+            self.components[box] == number,
+            moved_box(box, self.corner),
+            self.extractor,
+            self.rules.grid,
+            self.rules.one_slice != OneSlice.RESAMPLED,
+        )
+        return measured.of_lesion(self.rules.texture_minimum_voxels)
 
-    def _features(self, inside: np.ndarray, box: Box) -> tuple[dict[str, float], str]:
-        return region_features(self.volume, inside, moved_box(box, self.corner), self.extractor)
+    def like_pyradiomics(self, number: int) -> bool:
+        """Tell whether the rules measure a lesion in the voxels that PyRadiomics would."""
+        box = self.boxes[number - 1]
+        return self.rules.grid == Grid.CORNER and not (
+            self.rules.one_slice != OneSlice.AS_MEASURED and self._keeps_a_slice(box)
+        )
+
+    def union_voxel_mm(self) -> str:
+        """Write the voxel (x, y, z) that the union is measured in, as PyRadiomics' diagnostics."""
+        return self._voxel_mm(self.box, keep_one_slice=True)
+
+    def voxel_mm(self, number: int) -> str:
+        """Write the voxel (x, y, z) that a lesion is measured in."""
+        keep = self.rules.one_slice != OneSlice.RESAMPLED
+        return self._voxel_mm(self.boxes[number - 1], keep)
+
+    def _keeps_a_slice(self, box: Box) -> bool:
+        return self._voxel_mm(box, True) != self._voxel_mm(box, False)
+
+    def _voxel_mm(self, box: Box, keep_one_slice: bool) -> str:
+        asked_mm, place = self.extractor.spacing_mm, moved_box(box, self.corner)
+        grid = asked_mm and resampled_grid(
+            self.volume.ct, place, asked_mm, padding=0, keep_one_slice=keep_one_slice
+        )
+        spacing = grid.spacing if grid else self.volume.ct.GetSpacing()
+        return str(tuple(float(length) for length in spacing))
 
 
 def scan_features(
@@ -100,12 +163,14 @@ def scan_features(
     connectivity: int = 26,
     minimum_lesion_voxels: int = 1,
     per_lesion: bool = True,
+    rules: LesionRules = PLAIN,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute the features of a scan's lesions, of their union and of each one.
 
     ct in HU; labels 0 background, 1 liver, 2 lesion on the same grid. Lesions are numbered as
     detection does, those of fewer than `minimum_lesion_voxels` voxels left out. Returns the union
-    (one row, `UNIONS`) and the lesions (one row each, `LESIONS`), both without the series. Without
+    (one row, `UNIONS`), with PyRadiomics' own values whatever they are, and the lesions (one row
+    each, `LESIONS`), measured by `rules`, both without the series. Without
     a lesion the union's features are NaN and Num_Lesions is 0; without `per_lesion` the lesions'
     features are NaN. Raises InputError where the grids differ.
     """
@@ -116,30 +181,29 @@ def scan_features(
     corner = [edge.start for edge in box]
     lesions = lesion_table(components, ct, corner)
     lesions = lesion_positions(whole[box], components, lesions, ct, corner)
-    scan = Lesions(SplineVolume(ct), components, corner, feature_extractor(settings))
-    union: dict[str, float] = {}
-    if lesions.empty:
-        reason = "no lesions"
-    else:
+    scan = Lesions(SplineVolume(ct), components, corner, feature_extractor(settings), rules)
+    union = Measured({}, "no lesions")
+    if len(lesions):
         LOG.info("union of %d lesions, %.1f ml", len(lesions), lesions["volume_ml"].sum())
-        union, reason = scan.union()
+        union = scan.union()
     union_row = {
-        **union,
+        "voxel_mm": scan.union_voxel_mm() if len(lesions) else "",
+        **union.values,
         LESION_COUNT: len(lesions),
         "burden_ml": float(lesions["volume_ml"].sum()),
-        "reason": reason,
+        "reason": union.reason,
     }
     features = []
-    for lesion, box in zip(lesions.itertuples(), scan.boxes, strict=True):
+    for lesion in lesions.itertuples():
+        number, values = lesion.lesion, {}
         if not per_lesion:
-            values, reason = {}, "not computed: radiomics, per_lesion is false"
-        elif len(lesions) == 1:
-            values = union
+            reason = "not computed: radiomics, per_lesion is false"
+        elif len(lesions) == 1 and scan.like_pyradiomics(number):
+            values, reason = union.of_lesion(rules.texture_minimum_voxels)
         else:
-            LOG.info("lesion %d of %d, %.2f ml", lesion.lesion, len(lesions), lesion.volume_ml)
-            values, reason = scan.lesion(lesion.lesion)
-        voxel_mm = _voxel_mm(ct, moved_box(box, corner), scan.extractor.spacing_mm)
-        features.append({"voxel_mm": voxel_mm, **values, "reason": reason})
+            LOG.info("lesion %d of %d, %.2f ml", number, len(lesions), lesion.volume_ml)
+            values, reason = scan.lesion(number)
+        features.append({"voxel_mm": scan.voxel_mm(number), **values, "reason": reason})
     return (
         pd.DataFrame([union_row], columns=UNIONS.names[1:]),
         lesions.join(pd.DataFrame(features, columns=LESIONS.names[len(LESION) :])),
@@ -153,10 +217,3 @@ def refuse_other_grid(ct: sitk.Image, labels: sitk.Image) -> None:
             f"CT and label map lie on different grids: {difference}; "
             "run the ingest or the prediction of this series again."
         )
-
-
-def _voxel_mm(ct: sitk.Image, box: Box, spacing_mm: Sequence[float] | None) -> str:
-    """Write the spacing that a mask in a box is measured in, as PyRadiomics' diagnostics do."""
-    grid = resampled_grid(ct, box, spacing_mm, padding=0) if spacing_mm else None
-    spacing = ct.GetSpacing() if grid is None else grid.spacing
-    return str(tuple(float(length) for length in spacing))

@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.contracts import FLAG, TEXT, Column, Contract
 from livermet.errors import InputError
-from livermet.phenotype.table import CLASSES, DIAGNOSTICS, NAME, file_columns
+from livermet.phenotype.table import CLASSES, NAME, OF_OTHERS, file_columns
 from livermet.radiomics.scans import LESION, MEASURED, REASON
 
 COHORT_LESIONS = Contract(
@@ -75,7 +75,7 @@ def with_matches(
 
 def cohort_features(name: str) -> Contract:
     """Return the contract of a cohort's features; `name` is the phenotype's."""
-    shared = {here: c for here, c in file_columns(name).items() if here not in DIAGNOSTICS}
+    shared = {here: c for here, c in file_columns(name).items() if here not in OF_OTHERS}
     return Contract(
         files=("radiomics/*/features.csv", "radiomics/*/features_*.csv"),
         row="a target series that the matching includes",
@@ -90,7 +90,8 @@ COHORT_FEATURES = cohort_features(NAME)
 def feature_table(unions: pd.DataFrame, matching: pd.DataFrame, name: str) -> pd.DataFrame:
     """Join the union features of a cohort with its molecular results, in the authors' columns.
 
-    unions: one row a series (series, the 107 features, Num_Lesions, burden_ml, reason). matching:
+    unions: one row a series (series, voxel_mm, the 107 features, Num_Lesions, burden_ml, reason).
+    matching:
     one row a target series (series, patient, study, place, sample_type, score, class 1 or 0,
     included). name: the phenotype, which heads the columns of score, status and class (NE_Score).
     One row for each series that the matching includes and that has features, in its order:
@@ -109,3 +110,9 @@ def feature_table(unions: pd.DataFrame, matching: pd.DataFrame, name: str) -> pd
     )
     names = {here: column.name for here, column in file_columns(name).items()}
     return rows.rename(columns=names)[cohort_features(name).names]
+
+
+def one_voxel(settings: dict) -> bool:
+    """Tell whether PyRadiomics' settings ask for one size of voxels in all scans."""
+    asked_mm = settings.get("resampledPixelSpacing")
+    return bool(asked_mm) and all(asked_mm) and bool(settings.get("interpolator", True))

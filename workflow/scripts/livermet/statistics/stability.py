@@ -13,7 +13,7 @@ from scipy import stats
 
 from livermet.contracts import COUNT, NUMBER, SHARE, TEXT, Column, Contract
 from livermet.phenotype.columns import CORRECTED, PROTOCOL
-from livermet.phenotype.corrected import select_in, training_rows
+from livermet.phenotype.corrected import PLAIN, Preparation, select_in, training_rows
 from livermet.phenotype.filling import LesionFreeFiller
 from livermet.phenotype.fits import ALL_FOLDS, selected
 
@@ -68,7 +68,11 @@ SUMMARY = Contract(
 
 
 def resample_selections(
-    table: pd.DataFrame, target: str, seed: int, resamples: int = RESAMPLES
+    table: pd.DataFrame,
+    target: str,
+    seed: int,
+    resamples: int = RESAMPLES,
+    preparation: Preparation = PLAIN,
 ) -> pd.DataFrame:
     """Select features from halves of the training patients; (resamples, candidates) of booleans.
 
@@ -86,7 +90,7 @@ def resample_selections(
     for _ in range(resamples):
         half = generator.choice(patients, len(patients) // 2, replace=False)
         rows = training[training["patient"].isin(half)]
-        features = selected(select_in(rows, target, seed, ALL_FOLDS), ALL_FOLDS)
+        features = selected(select_in(rows, target, seed, ALL_FOLDS, preparation), ALL_FOLDS)
         chosen.append(candidates.isin(features))
     return pd.DataFrame(chosen, columns=candidates)
 

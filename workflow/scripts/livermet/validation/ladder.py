@@ -351,7 +351,9 @@ def _fit_inside(table: pd.DataFrame, classifier: str, settings: Settings) -> Fit
     """Select inside the folds as the corrected protocol does, for the classifier of the paper."""
 
     def models_of(rows: pd.DataFrame, fold: int) -> dict[str, FoldModel]:
-        selection = corrected.select_in(rows, settings.target, settings.seed, fold)
+        selection = corrected.select_in(
+            rows, settings.target, settings.seed, fold, settings.preparation
+        )
         features = selected(selection, fold)
         model = _published_model(rows, features, classifier, settings, StandardScaler())
         return {UNWEIGHTED: FoldModel(model, THRESHOLD, 1.0)}
@@ -360,7 +362,7 @@ def _fit_inside(table: pd.DataFrame, classifier: str, settings: Settings) -> Fit
 
 
 def _fit_tuned(table: pd.DataFrame, classifier: str, settings: Settings) -> Fit:
-    selection = corrected.select(table, settings.target, settings.seed)
+    selection = corrected.select(table, settings.target, settings.seed, settings.preparation)
     return corrected.fit(table, selection, classifier, [UNWEIGHTED], settings)
 
 

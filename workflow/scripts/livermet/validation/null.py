@@ -111,8 +111,9 @@ def null_table(seed: int, folds: int) -> pd.DataFrame:
     table["group"] = np.where(tested, "test", "train")
     table["fold"] = pd.array([pd.NA] * len(table), dtype="Int64")
     table.loc[~tested, "fold"] = assign_folds(table[~tested], folds, seed)
-    empty = {"sample_type": None, "voxel_mm": None, "mask_lesions": np.nan}
-    return table.assign(**empty, burden_ml=table["original_shape_MeshVolume"])
+    texts = {"sample_type": None, "voxel_mm": None, "scan_voxel_mm": None}
+    table = table.assign(**texts, mask_lesions=np.nan)
+    return table.assign(burden_ml=table["original_shape_MeshVolume"])
 
 
 def simulate(seed: int, folds: int, draws: int, lasso_alpha: float, target: str) -> pd.DataFrame:

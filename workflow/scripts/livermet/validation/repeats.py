@@ -72,7 +72,7 @@ def repeat_cross_validation(
     parts = []
     for repeat in range(1, repeats + 1):
         dealt = dealt_anew(table, folds, settings.seed + repeat)
-        selection = corrected.select(dealt, settings.target, settings.seed)
+        selection = corrected.select(dealt, settings.target, settings.seed, settings.preparation)
         fitted = corrected.fit(dealt, selection, classifier, [UNWEIGHTED], settings)
         parts.append(fitted.prediction_table().assign(repeat=repeat))
     return pd.concat(parts, ignore_index=True)
