@@ -103,7 +103,7 @@ def test_baselines_stand_in_the_tables_order_with_both_scores():
     tested = chosen[chosen["set"].eq("test")].iloc[0]
     # Of two positive and two negative patients one of the latter is called positive, or both are.
     assert tested["F1"] == "0.80 / 0.67"
-    assert tested["F1, difference"] == "0.13 (0.00 to 0.60)"
+    assert tested["F1, difference"] == "0.13 (-0.46 to 0.72)"
     # No model has class weights here.
     assert "weighting" not in rows
 
@@ -114,8 +114,11 @@ def test_intervals_stand_side_by_side_and_leave_the_pooled_auc_of_held_out_serie
     assert list(shown.columns[-3:]) == ["By series", "By study", "By patient"]
     keys = ["protocol", "model", "set", "metric"]
     cells = shown.set_index(keys)["By patient"]
-    # Of four patients one is called wrong: three or four draws of them are 5%, four are 0.4%.
-    assert cells["corrected", "RF", "test", "accuracy"] == "0.75 (0.25 to 1.00)"
+    # One of four patients is called wrong. The draws' standard error is about sqrt(3) / 8, and
+    # t(0.975, 3) 3.18: on the log odds 1.10 more or less 3.67, which is 0.07 to 0.99.
+    assert cells["corrected", "RF", "test", "accuracy"] == "0.75 (0.06 to 0.99)"
+    # Two patients of a class are too few for an AUC's interval.
+    assert cells["corrected", "RF", "test", "auc"] == "0.75 (too few)"
     by_series = shown.set_index(keys)["By series"]
     assert by_series["corrected", "RF", "test", "accuracy"] == "0.75 (0.75 to 0.75)"
     held_out = table[table["set"].eq("validation")]["metric"]

@@ -8,7 +8,6 @@ from livermet.contracts import check
 from livermet.models import CLASSIFIERS
 from livermet.phenotype import corrected, published
 from livermet.phenotype.baselines import fit_baseline
-from livermet.phenotype.bootstrap import Predictions, interval, metrics_of_draws, patient_draws
 from livermet.phenotype.choice import choose
 from livermet.phenotype.corrected import Settings, prepared
 from livermet.phenotype.metrics import bootstrap_metrics, summarise_folds
@@ -55,6 +54,11 @@ def assert_corrected_end(last, protocols, fitted):
         assert last[metric] == own.at[metric, "mean"]
         assert last[f"{metric}_width"] == own.at[metric, "high"] - own.at[metric, "low"]
     assert last["cv_auc"] == pytest.approx(fitted.cross_validation_table()["auc"].mean())
+
+
+def at(steps, correction):
+    """Return the row of a correction."""
+    return steps[steps["correction"] == correction].iloc[0]
 
 
 def aggregated(table):
@@ -174,10 +178,11 @@ def test_intervals_by_patient_are_those_of_the_bootstrap(table, ladder):
     protocols = ladder[0]
     steps = {step.correction: step for step in climb(table, protocols, SETTINGS, "union")}
     rows = steps["intervals by patient"].tested.sort_values("series")
-    counts = patient_draws(rows["patient"].to_numpy(), rows["study"].to_numpy(), 200, 2)
-    expected = interval(metrics_of_draws(counts, Predictions.of(rows))["auc"])[1:3]
-    found = ladder[-1].iloc[4]
-    assert (found["auc_low"], found["auc_high"]) == expected
+    assert set(rows["protocol"]) == {"corrected"}
+    expected = bootstrap_metrics(rows.iloc[:0], rows, 200, 2).set_index("metric")
+    found = at(ladder[-1], Correction.BY_PATIENT)
+    for end in ("low", "high"):
+        assert found[f"auc_{end}"] == expected.at["auc", end]
 
 
 def test_scans_without_lesions_join_at_their_own_step():

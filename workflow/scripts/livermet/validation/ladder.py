@@ -23,7 +23,6 @@ from livermet.phenotype import corrected
 from livermet.phenotype.baselines import ALWAYS_POSITIVE
 from livermet.phenotype.bootstrap import (
     Predictions,
-    interval,
     metrics_of_draws,
     patient_draws,
     published_draws,
@@ -35,6 +34,7 @@ from livermet.phenotype.combat import BATCH
 from livermet.phenotype.corrected import UNWEIGHTED, FoldModel, Settings, fit_folds, score_test
 from livermet.phenotype.fits import ALL_FOLDS, Fit, auc, f1, selected
 from livermet.phenotype.folds import folds_of, patient_strata
+from livermet.phenotype.metrics import estimates
 from livermet.phenotype.table import FEATURES, LESION_COUNT, measured
 from livermet.vocabulary import Protocol
 
@@ -106,15 +106,17 @@ CORRECTIONS = Contract(
                     SHARE,
                     f"lower end of the 95% interval of {metric}; what is drawn anew is the series, "
                     f"and from the step '{Correction.BY_PATIENT}' on the patient",
-                    missing=f"as {metric}",
+                    missing=f"as {metric}, or too few patients",
                 ),
                 Column(
                     f"{metric}_high",
                     SHARE,
                     "upper end of that interval",
-                    missing=f"as {metric}",
+                    missing=f"as {metric}_low",
                 ),
-                Column(f"{metric}_width", SHARE, "width of that interval", missing=f"as {metric}"),
+                Column(
+                    f"{metric}_width", SHARE, "width of that interval", missing=f"as {metric}_low"
+                ),
             )
         ),
     ),
@@ -435,11 +437,9 @@ def _tested(step: Step, draws: int, seed: int) -> list[float]:
     else:
         central = study_draws(studies, draws, seed)
         spread = patient_draws(patients, studies, draws, seed)
-    facts = Predictions.of(rows.drop(columns="fold"))
-    centre, around = metrics_of_draws(central, facts), metrics_of_draws(spread, facts)
+    found = estimates(rows.drop(columns="fold"), step.unit, central, spread)
     numbers = []
     for metric in METRICS:
-        mean = interval(centre[metric])[0]
-        _, low, high, _ = interval(around[metric])
+        mean, low, high, _ = found[metric]
         numbers += [mean, low, high, high - low]
     return numbers

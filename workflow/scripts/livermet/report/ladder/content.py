@@ -3,7 +3,7 @@
 import pandas as pd
 
 from livermet.report import words
-from livermet.report.layout import MAIN_METRICS, estimates, numbers
+from livermet.report.layout import MAIN_METRICS, TOO_FEW, estimates, numbers
 from livermet.report.run import Run
 
 
@@ -22,7 +22,7 @@ def corrections(table: pd.DataFrame) -> pd.DataFrame:
     ]
     for metric in MAIN_METRICS:
         name = words.heading(metric)
-        shown[name] = estimates(scored, metric, f"{metric}_low", f"{metric}_high")
+        shown[name] = estimates(scored, metric, f"{metric}_low", f"{metric}_high", TOO_FEW)
         shown[f"{name}, width"] = numbers(scored[f"{metric}_width"])
         shown[f"{name}, cross-validated"] = numbers(scored[f"cv_{metric}"])
     return shown
@@ -51,7 +51,11 @@ def sentences(run: Run) -> list[str]:
     )
     return [
         f"From the published procedure to the corrected one, {corrected} of {len(steps) - 1} "
-        f"corrections made: on the test studies {scores}; the interval of the AUC is "
-        f"{words.number(first['auc_width'])} wide at the beginning and "
-        f"{words.number(last['auc_width'])} at the end."
+        f"corrections made: on the test studies {scores}; the interval of the AUC "
+        f"{_width(first)} at the beginning and {_width(last)} at the end."
     ]
+
+
+def _width(step: pd.Series) -> str:
+    width = step["auc_width"]
+    return "has too few patients" if pd.isna(width) else f"is {words.number(width)} wide"
