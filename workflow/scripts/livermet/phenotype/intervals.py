@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 from scipy.special import expit, logit
 
-from livermet.phenotype.bootstrap import METRICS, WITHIN_FOLDS, Predictions
+from livermet.phenotype.bootstrap import BALANCED_ACCURACY, METRICS, WITHIN_FOLDS, Predictions
 
 LEVEL = 0.95
 # Patients of each class that a metric needs before it has an interval.
@@ -52,7 +52,8 @@ def supports(predictions: Predictions, units: np.ndarray) -> dict[str, Support]:
         "f1": of(positive | called),
         "auc": ranked,
     }
-    return {metric: counted[metric] for metric in METRICS} | {WITHIN_FOLDS: ranked}
+    both = dict.fromkeys((WITHIN_FOLDS, BALANCED_ACCURACY), ranked)
+    return {metric: counted[metric] for metric in METRICS} | both
 
 
 def interval_of_share(value: float, drawn: np.ndarray, support: Support) -> tuple[float, float]:
@@ -83,6 +84,17 @@ def interval_of_difference(
     half = _quantile(support) * error
     p = 2 * stats.t.sf(abs(value) / error, support.units - 1)
     return float(max(value - half, -1)), float(min(value + half, 1)), float(p)
+
+
+def interval_of_correlation(
+    value: float, drawn: np.ndarray, support: Support
+) -> tuple[float, float]:
+    """Return the 95% interval of a correlation, a t interval on Fisher's z; NaN as for a share."""
+    error = _standard_error(drawn)
+    if support.scarcest < MINIMUM_PATIENTS or not abs(value) < 1 - EDGE or not error > 0:
+        return NONE
+    half = _quantile(support) * error / (1 - value**2)
+    return float(np.tanh(np.arctanh(value) - half)), float(np.tanh(np.arctanh(value) + half))
 
 
 def _standard_error(drawn: np.ndarray) -> float:
