@@ -79,12 +79,16 @@ def test_a_step_that_was_not_made_has_its_reason_and_no_numbers():
     assert rows.loc[0, "AUC"] == "1.00 (1.00 to 1.00)"
     # Three of five splits rank their two series right.
     assert rows.loc[0, "AUC, cross-validated"] == "0.60"
-    assert rows.loc[6, "correction"] == "model chosen by cross-validation (random forest)"
-    assert rows.loc[7, "correction"] == "lesions counted by the mask"
-    assert "(not made: a finished table is taken as it is)" in rows.loc[8, "correction"]
+    assert rows.loc[8, "correction"] == "model chosen by cross-validation (random forest)"
+    assert rows.loc[9, "correction"] == "lesions counted by the mask"
+    assert "(not made: a finished table is taken as it is)" in rows.loc[10, "correction"]
+    # The steps of features change nothing here; in the reverse order the first one takes AUC 1 to
+    # the 0.75 of the last step.
+    (order,) = (name for name in rows if "reverse order" in name)
+    assert list(rows.loc[2:4, order]) == ["", "+0.00 / -0.25", ""]
     told = "(does not apply: concerns segmentation, not classification)"
-    assert told in rows.loc[12, "correction"]
-    assert list(rows.loc[12, ["AUC", "F1, width", "Accuracy"]]) == ["", MISSING, ""]
+    assert told in rows.loc[15, "correction"]
+    assert list(rows.loc[15, ["AUC", "F1, width", "Accuracy"]]) == ["", MISSING, ""]
 
 
 def test_a_note_of_a_step_that_was_made_is_kept():

@@ -54,6 +54,7 @@ COLUMNS = {
     "characteristic": "Characteristic",
     "statistic": "Statistic",
     "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
     "ppv": "PPV",
     "npv": "NPV",
     "sensitivity": "Sensitivity",
