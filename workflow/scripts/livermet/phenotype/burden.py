@@ -151,7 +151,7 @@ def _by_patient(
     """Return the interval of rho by patient, its p and that of z; NaN for what is not tested."""
     patients = studies["patient"].nunique()
     if patients < MINIMUM_PATIENTS:
-        return (np.nan,) * 4
+        return np.nan, np.nan, np.nan, np.nan
     burden = stats.rankdata(studies["burden_ml"])
     score, positive = stats.rankdata(studies["score"]), studies["label"].to_numpy() == 1
     # Ranks and numbers of a class stay as they are, so that the sums alone change.

@@ -3,7 +3,7 @@
 A patient's studies are alike, so that labels or scores are not exchanged one by one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,9 @@ def pools_of_patients(studies: pd.DataFrame) -> list[list[str]]:
     return pools
 
 
-def exchanged(studies: pd.DataFrame, generators) -> Iterator[np.ndarray]:
+def exchanged(
+    studies: pd.DataFrame, generators: Iterable[np.random.Generator]
+) -> Iterator[np.ndarray]:
     """Yield, for each generator, which row's values each row of `studies` gets.
 
     `studies` has one row a study with its patient. A patient's rows are a sequence in their order.

@@ -10,6 +10,7 @@ itself, the last one the corrected protocol as it is.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -330,9 +331,8 @@ def _last_steps(
 
 
 def _with(step: Step, correction: Correction, **changes) -> Step:
-    return replace(
-        step, **(dict(correction=correction, made=YES, reason="", reverse=None) | changes)
-    )
+    told: dict[str, Any] = {"made": YES, "reason": "", "reverse": None} | changes
+    return replace(step, correction=correction, **told)
 
 
 def _of_features(
