@@ -235,6 +235,7 @@ rule correlate_burden:
         runtime=minutes(10),
     params:
         name=config["phenotype"]["name"],
+        seed=config["seed"],
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/correlate_burden.py"

@@ -62,6 +62,8 @@ def steps() -> list[Step]:
         (Correction.GROUPED, {"held_out": whole}),
         (Correction.ENSEMBLE, {"tested": of_folds}),
         (Correction.INSIDE, {}),
+        (Correction.STANDARDISED, {}),
+        (Correction.RESELECTED, {}),
         (Correction.BY_PATIENT, {"unit": "patient"}),
         (Correction.TRIVIAL, {"reason": "always positive: accuracy 0.50, F1 0.67, AUC 0.50"}),
         (
@@ -71,7 +73,8 @@ def steps() -> list[Step]:
         ),
         (Correction.COUNTED, {}),
         (Correction.OF_LESIONS, {"made": NO, "reason": UNION_ALONE["table"]}),
-        (Correction.TUNED, {}),
+        (Correction.SETTINGS, {}),
+        (Correction.THRESHOLD, {}),
         (Correction.KEPT, {"made": NOT_APPLICABLE, "reason": "every scan has its features"}),
         (Correction.ONE_VOXEL, {"made": NOT_APPLICABLE, "reason": "no series has another"}),
         (
@@ -82,6 +85,8 @@ def steps() -> list[Step]:
     for correction, change in changes:
         told = {"correction": correction, "made": "yes", "reason": ""} | change
         climbed.append(replace(climbed[-1], **told))
+    # In the reverse order the first of the steps of features would lead from one to the other.
+    climbed[3] = replace(climbed[3], reverse=(climbed[0], climbed[-1]))
     return climbed
 
 

@@ -7,7 +7,7 @@ from livermet.tables import write_table
 
 with job(snakemake) as log:
     table = read_feature_table(snakemake.input.features, snakemake.params.name)
-    burden = correlate_burden(table)
+    burden = correlate_burden(table, snakemake.params.seed)
     for row in burden.itertuples():
         log.info("%s: %d studies%s", row.subset, row.studies, f" ({row.reason})" * bool(row.reason))
     write_table(burden, snakemake.output.burden, BURDEN)

@@ -73,10 +73,35 @@ def test_differences_are_paired():
     found = found.set_index("metric")
     assert next(iter(BASELINES)) == "always_positive"
     assert set(found["baseline"]) == {"always_positive"}
-    # Accuracy 3/4 against 2/4; patient c alone decides, drawn 0 to 4 times of 4.
+    # Accuracy 3/4 against 2/4; patient c alone decides, drawn 0 to 4 times of 4: the difference is
+    # a share of 4 trials of 1/4 each, with sd sqrt(3)/8; t(0.975, 3) is 3.182. Cut at 1.
     assert found.at["accuracy", "difference"] == pytest.approx(0.25)
-    assert found.at["accuracy", "low"] == 0
-    assert 0.5 <= found.at["accuracy", "high"] <= 1
+    half = 3.182 * np.sqrt(3) / 8
+    assert found.at["accuracy", "low"] == pytest.approx(0.25 - half, abs=0.06)
+    assert found.at["accuracy", "high"] == pytest.approx(0.25 + half, abs=0.06)
     # All positives rank above all negatives but for d, which lies below them too: AUC 1 to 0.5.
+    # Two patients of a class are too few.
     assert found.at["auc", "difference"] == pytest.approx(0.5)
-    assert (found.at["auc", "low"], found.at["auc", "high"]) == (0.5, 0.5)
+    assert found.loc["auc", ["low", "high", "p"]].isna().all()
+
+
+def test_one_family_of_comparisons_is_corrected_by_holm():
+    """Each model has two baselines, each with one metric that decides, in one set."""
+    random = np.random.default_rng(3)
+    label = np.repeat([0, 1], 10)
+    patients = [f"P{number:02}" for number in range(20)]
+    facts = {"protocol": "corrected", "weighting": "none", "set": "test", "fold": "ensemble"}
+    rows = {"series": patients, "study": patients, "patient": patients, "label": label}
+    scored = pd.concat(
+        pd.DataFrame(rows | {"probability": random.uniform(size=20) / 2 + better * label})
+        .assign(model=name, **facts)
+        .assign(predicted=lambda table: (table["probability"] > 0.4).astype(int))
+        for name, better in (("LR", 0.3), ("always_positive", 0.0), ("volume", 0.1))
+    )
+    found = compare_baselines(scored, draws=300, seed=0)
+    check(found, COMPARISONS, "tables/baselines.csv")
+    family = found[found["p_holm"].notna()].set_index("baseline")
+    assert family["metric"].to_dict() == {"always_positive": "f1", "volume": "auc"}
+    # Holm by hand: the smaller p twice, the greater one once and not below it.
+    least, most = sorted(family["p"])
+    assert sorted(family["p_holm"]) == pytest.approx([2 * least, max(most, 2 * least)])

@@ -105,6 +105,7 @@ def test_a_case_counted_by_hand():
             "specificity": 1 / 2,
             "f1": 2 / 3,
             "auc": 3.5 / 6,
+            "balanced_accuracy": (2 / 3 + 1 / 2) / 2,
         },
         abs=1e-15,
     )

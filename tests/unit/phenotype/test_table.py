@@ -232,6 +232,17 @@ def test_import_deals_folds_by_patient_and_takes_the_mesh_volume_as_burden(tmp_p
     assert table["burden_ml"].to_numpy() == pytest.approx(volume.to_numpy() / 1000)
 
 
+def test_import_takes_the_masks_own_voxels_as_burden_where_it_knows_them(tmp_path, raw):
+    path = tmp_path / "features.csv"
+    told = {
+        "diagnostics_Mask-original_VoxelNum": 2000,
+        "diagnostics_Mask-original_Spacing": "(0.5, 0.5, 5.0)",
+    }
+    raw.drop(columns="Burden_ml").assign(**told).to_csv(path, index=False)
+    # 2000 voxels of 1.25 mm3.
+    assert import_table(path, "NE", folds=5, seed=1)["burden_ml"].unique() == pytest.approx(2.5)
+
+
 def test_import_keeps_the_folds_of_the_table(tmp_path, raw):
     path = tmp_path / "features.csv"
     raw.to_csv(path, index=False)

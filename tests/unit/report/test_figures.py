@@ -208,8 +208,8 @@ def texts(figure) -> list[str]:
 
 def test_the_ladder_shows_widths_reasons_and_where_the_model_changes():
     written = texts(corrections(statistics.corrections(), statistics.baselines()))
-    # Steps 0 and 1 have an accuracy of 0.75 or 1, and an F1 of 0.8 or 1.
-    assert written.count("0.25") == written.count("0.20") == 2
+    # Steps 0 and 1 have an accuracy and a balanced accuracy of 0.75 or 1, and an F1 of 0.8 or 1.
+    assert written.count("0.25") == 2 * written.count("0.20") == 4
     assert any("(logistic regression)" in text for text in written)
     assert sum("(random forest)" in text for text in written) == 1
     assert "not made: a finished table is taken as it is" in written
@@ -219,7 +219,7 @@ def test_the_ladder_shows_widths_reasons_and_where_the_model_changes():
 
 def test_the_trivial_rule_is_that_of_the_test_studies():
     # Two of four test studies are positive.
-    expected = {"auc": 0.5, "f1": 2 / 3, "accuracy": 0.5}
+    expected = {"auc": 0.5, "f1": 2 / 3, "accuracy": 0.5, "balanced_accuracy": 0.5}
     assert always_positive(statistics.baselines()) == pytest.approx(expected)
 
 
@@ -234,7 +234,9 @@ def test_the_ladder_is_drawn_of_no_step_and_of_one(rows):
 
 def test_the_ladder_is_drawn_where_the_test_set_gives_no_score():
     steps = statistics.corrections()
-    steps[[name for name in steps if name.startswith(("auc", "f1", "accuracy", "cv_"))]] = np.nan
+    steps[
+        [name for name in steps if name.startswith(("auc", "balanced", "f1", "accuracy", "cv_"))]
+    ] = np.nan
     drawn = corrections(steps, statistics.baselines())
     drawn.draw_without_rendering()
     assert any("published procedure" in text for text in texts(drawn))

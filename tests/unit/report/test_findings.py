@@ -45,28 +45,35 @@ def run(tables):
 
 def test_the_ladder_is_told_from_its_first_to_its_last_step_that_was_made(run):
     (told,) = ladder.sentences(run)
-    assert "8 of 12 corrections made" in told
+    assert "11 of 15 corrections made" in told
     # The first step's model ranks all test series right, the last one's three of four pairs.
     assert "AUC from 1.00 to 0.75" in told
-    # By series nothing varies; of patients 6% of the draws with both classes have AUC 0.
-    assert "0.00 wide at the beginning and 1.00 at the end" in told
+    # By series nothing varies; two patients of a class are too few.
+    assert "0.00 wide at the beginning and has too few patients at the end" in told
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [(0.01, 0.2, "yes"), (-0.1, 0.1, "not shown"), (-0.2, -0.01, "it is worse")],
+    ("difference", "p", "verdict"),
+    [(0.1, 0.049, "yes"), (0.1, 0.051, "not shown"), (-0.1, 0.001, "it is worse")],
 )
-def test_a_baseline_is_beaten_where_the_interval_lies_above_zero(tables, low, high, verdict):
+def test_a_baseline_is_beaten_by_the_p_corrected_for_the_family(tables, difference, p, verdict):
     rows = tables["baselines"]
     chosen = rows["set"].eq("test") & rows["baseline"].eq("volume") & rows["metric"].eq("auc")
-    rows.loc[chosen, ["difference", "low", "high"]] = (low + high) / 2, low, high
+    values = difference, difference - 0.05, difference + 0.05, p
+    rows.loc[chosen, ["difference", "low", "high", "p_holm"]] = values
     held_out, tested = classification.baseline_sentences(run_of(tables))
     assert "in cross-validation" in held_out
-    difference = f"{(low + high) / 2:z.2f} ({low:.2f} to {high:.2f})"
-    assert f"'tumour volume alone' AUC {difference}, {verdict}" in tested
-    # The trivial rule ranks nothing: F1 is what it is compared by, here 4 / 5 less 2 / 3. It is as
-    # good in the 32% of the draws without the negative patient whom the model alone calls right.
-    assert "'always positive' F1 0.13 (0.00 to 0.60), not shown" in tested
+    told = f"{difference:.2f} ({difference - 0.05:.2f} to {difference + 0.05:.2f}), p = {p:.3f}"
+    assert f"'tumour volume alone' AUC {told}: {verdict}" in tested
+    # The trivial rule ranks nothing: F1 is what it is compared by, here 4 / 5 less 2 / 3.
+    assert "'always positive' F1 0.13 (-0.46 to 0.72)" in tested
+
+
+def test_a_difference_without_interval_is_not_shown(tables):
+    rows = tables["baselines"]
+    rows[["low", "high", "p", "p_holm"]] = np.nan
+    _, tested = classification.baseline_sentences(run_of(tables))
+    assert "'always positive' F1 0.13 (no interval): not shown" in tested
 
 
 def test_optimism_is_that_of_the_same_classifier_and_of_the_chosen_one():

@@ -79,12 +79,16 @@ def test_a_step_that_was_not_made_has_its_reason_and_no_numbers():
     assert rows.loc[0, "AUC"] == "1.00 (1.00 to 1.00)"
     # Three of five splits rank their two series right.
     assert rows.loc[0, "AUC, cross-validated"] == "0.60"
-    assert rows.loc[6, "correction"] == "model chosen by cross-validation (random forest)"
-    assert rows.loc[7, "correction"] == "lesions counted by the mask"
-    assert "(not made: a finished table is taken as it is)" in rows.loc[8, "correction"]
+    assert rows.loc[8, "correction"] == "model chosen by cross-validation (random forest)"
+    assert rows.loc[9, "correction"] == "lesions counted by the mask"
+    assert "(not made: a finished table is taken as it is)" in rows.loc[10, "correction"]
+    # The steps of features change nothing here; in the reverse order the first one takes AUC 1 to
+    # the 0.75 of the last step.
+    (order,) = (name for name in rows if "reverse order" in name)
+    assert list(rows.loc[2:4, order]) == ["", "+0.00 / -0.25", ""]
     told = "(does not apply: concerns segmentation, not classification)"
-    assert told in rows.loc[12, "correction"]
-    assert list(rows.loc[12, ["AUC", "F1, width", "Accuracy"]]) == ["", MISSING, ""]
+    assert told in rows.loc[15, "correction"]
+    assert list(rows.loc[15, ["AUC", "F1, width", "Accuracy"]]) == ["", MISSING, ""]
 
 
 def test_a_note_of_a_step_that_was_made_is_kept():
@@ -103,7 +107,7 @@ def test_baselines_stand_in_the_tables_order_with_both_scores():
     tested = chosen[chosen["set"].eq("test")].iloc[0]
     # Of two positive and two negative patients one of the latter is called positive, or both are.
     assert tested["F1"] == "0.80 / 0.67"
-    assert tested["F1, difference"] == "0.13 (0.00 to 0.60)"
+    assert tested["F1, difference"] == "0.13 (-0.46 to 0.72)"
     # No model has class weights here.
     assert "weighting" not in rows
 
@@ -114,8 +118,11 @@ def test_intervals_stand_side_by_side_and_leave_the_pooled_auc_of_held_out_serie
     assert list(shown.columns[-3:]) == ["By series", "By study", "By patient"]
     keys = ["protocol", "model", "set", "metric"]
     cells = shown.set_index(keys)["By patient"]
-    # Of four patients one is called wrong: three or four draws of them are 5%, four are 0.4%.
-    assert cells["corrected", "RF", "test", "accuracy"] == "0.75 (0.25 to 1.00)"
+    # One of four patients is called wrong. The draws' standard error is about sqrt(3) / 8, and
+    # t(0.975, 3) 3.18: on the log odds 1.10 more or less 3.67, which is 0.07 to 0.99.
+    assert cells["corrected", "RF", "test", "accuracy"] == "0.75 (0.06 to 0.99)"
+    # Two patients of a class are too few for an AUC's interval.
+    assert cells["corrected", "RF", "test", "auc"] == "0.75 (too few)"
     by_series = shown.set_index(keys)["By series"]
     assert by_series["corrected", "RF", "test", "accuracy"] == "0.75 (0.75 to 0.75)"
     held_out = table[table["set"].eq("validation")]["metric"]

@@ -3,16 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Lasso
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from livermet.contracts import check
 from livermet.models import CLASSIFIERS
 from livermet.phenotype import corrected, published
 from livermet.phenotype.baselines import fit_baseline
-from livermet.phenotype.bootstrap import Predictions, interval, metrics_of_draws, patient_draws
 from livermet.phenotype.choice import choose
+from livermet.phenotype.classifiers import published_classifier
 from livermet.phenotype.corrected import Settings, prepared
 from livermet.phenotype.metrics import bootstrap_metrics, summarise_folds
-from livermet.phenotype.table import RADIOMIC_FEATURES
+from livermet.phenotype.table import FEATURES, RADIOMIC_FEATURES
 from livermet.validation.ladder import CORRECTIONS, Correction, Protocols, climb, tabulate
 
 from .. import phenotype_phantoms as made
@@ -55,6 +58,11 @@ def assert_corrected_end(last, protocols, fitted):
         assert last[metric] == own.at[metric, "mean"]
         assert last[f"{metric}_width"] == own.at[metric, "high"] - own.at[metric, "low"]
     assert last["cv_auc"] == pytest.approx(fitted.cross_validation_table()["auc"].mean())
+
+
+def at(steps, correction):
+    """Return the row of a correction."""
+    return steps[steps["correction"] == correction].iloc[0]
 
 
 def aggregated(table):
@@ -143,13 +151,14 @@ def test_where_no_scan_has_several_lesions_the_step_does_not_apply():
 def test_a_step_changes_only_what_its_correction_is_about(ladder):
     steps = ladder[-1]
     check(steps, CORRECTIONS, "tables/corrections.csv")
-    assert list(steps["step"]) == list(range(13))
+    assert list(steps["step"]) == list(range(16))
     # In their order, but for the two that this run does not have.
     assert [*steps["correction"]] == [
         one for one in Correction if one not in (Correction.HARMONISED, Correction.ALL)
     ]
-    tested = [column for column in steps if column.startswith(("auc", "f1", "accuracy"))]
-    validated = ["cv_auc", "cv_f1", "cv_accuracy"]
+    scores = ("auc", "balanced_accuracy", "f1", "accuracy")
+    tested = [f"{metric}{end}" for metric in scores for end in ("", "_low", "_high", "_width")]
+    validated = [f"cv_{metric}" for metric in scores]
 
     def same(one, other, columns):
         return steps.loc[one, columns].equals(steps.loc[other, columns])
@@ -159,25 +168,65 @@ def test_a_step_changes_only_what_its_correction_is_about(ladder):
     assert not same(0, 1, validated)
     assert same(1, 2, validated)
     assert not same(1, 2, tested)
-    assert same(3, 4, validated)
-    assert not same(3, 4, ["auc_width"])
+    assert same(5, 6, validated)
+    assert not same(5, 6, ["auc_width"])
+    # The operating point moves calls and no ranking.
+    ranking = ["cv_auc", "auc", "auc_low", "auc_high"]
+    assert same(11, 12, ranking)
+    assert not same(11, 12, ["cv_balanced_accuracy"])
     for without_effect in steps.index[steps["made"] != "yes"]:
         assert same(without_effect - 1, without_effect, [*tested, *validated])
         assert steps.at[without_effect, "reason"]
-    assert list(steps.loc[steps["made"] != "yes", "step"]) == [8, 10, 12]
-    assert steps.at[11, "reason"] == "1 series left out"
-    assert steps.at[8, "made"] == "no"
-    assert "a finished table is taken as it is" in steps.at[8, "reason"]
+    assert list(steps.loc[steps["made"] != "yes", "step"]) == [10, 13, 15]
+    assert steps.at[14, "reason"] == "1 series left out"
+    assert steps.at[10, "made"] == "no"
+    assert "a finished table is taken as it is" in steps.at[10, "reason"]
+
+
+def test_both_orders_of_the_steps_of_features_lead_to_the_same_end(ladder):
+    steps = ladder[-1].set_index("correction")
+    three = [Correction.INSIDE, Correction.STANDARDISED, Correction.RESELECTED]
+    assert list(steps.index[steps["auc_reversed"].notna()]) == three
+    for metric in ("auc", "cv_auc"):
+        change = steps.at[three[-1], metric] - steps.at[Correction.ENSEMBLE, metric]
+        assert steps.loc[three, f"{metric}_reversed"].sum() == pytest.approx(change)
+
+
+def test_a_step_of_features_is_what_its_words_say(table, ladder):
+    """Selected inside and standardised, by the pieces: LASSO, scaler, classifier of each fold."""
+    steps = {step.correction: step for step in climb(table, ladder[0], SETTINGS, "union")}
+    found = steps["features standardised for the classifier"]
+    training = table[table["group"] != "test"]
+    for fold, rows in found.held_out.groupby("fold"):
+        seen, held_out = (training[training["fold"].eq(fold) == out] for out in (False, True))
+        lasso = Lasso(alpha=0.05).fit(seen[list(FEATURES)], seen["score"])
+        names = [name for name, value in zip(FEATURES, lasso.coef_, strict=True) if value]
+        model = make_pipeline(
+            StandardScaler(), published_classifier(found.model, None, TREES, seen["label"])
+        )
+        model.fit(seen[names], seen["label"])
+        expected = model.predict_proba(held_out[names])[:, 1]
+        np.testing.assert_allclose(rows["probability"], expected, rtol=0, atol=1e-6)
+
+
+def test_before_the_operating_point_series_are_called_at_one_half(table, ladder):
+    steps = {step.correction: step for step in climb(table, ladder[0], SETTINGS, "union")}
+    before, after = steps["libraries' settings as stated"], steps[Correction.THRESHOLD]
+    for rows, moved in ((before.held_out, after.held_out), (before.tested, after.tested)):
+        assert rows["probability"].equals(moved["probability"])
+        assert (rows["predicted"] == (rows["probability"] > 0.5)).all()
+        assert not rows["threshold"].equals(moved["threshold"])
 
 
 def test_intervals_by_patient_are_those_of_the_bootstrap(table, ladder):
     protocols = ladder[0]
     steps = {step.correction: step for step in climb(table, protocols, SETTINGS, "union")}
     rows = steps["intervals by patient"].tested.sort_values("series")
-    counts = patient_draws(rows["patient"].to_numpy(), rows["study"].to_numpy(), 200, 2)
-    expected = interval(metrics_of_draws(counts, Predictions.of(rows))["auc"])[1:3]
-    found = ladder[-1].iloc[4]
-    assert (found["auc_low"], found["auc_high"]) == expected
+    assert set(rows["protocol"]) == {"corrected"}
+    expected = bootstrap_metrics(rows.iloc[:0], rows, 200, 2).set_index("metric")
+    found = at(ladder[-1], Correction.BY_PATIENT)
+    for end in ("low", "high"):
+        assert found[f"auc_{end}"] == expected.at["auc", end]
 
 
 def test_scans_without_lesions_join_at_their_own_step():

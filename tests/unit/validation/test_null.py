@@ -67,17 +67,18 @@ def test_its_intervals_are_too_narrow_and_the_corrected_ones_wider(cohorts):
 def test_coverage_counted_by_hand():
     rows = pd.DataFrame(
         {
-            "seed": range(4),
+            "seed": range(5),
             "protocol": "corrected",
             "model": "LR",
             "set": "test",
-            "auc": [0.5, 0.6, 0.7, np.nan],
-            "low": [0.4, 0.5, 0.55, np.nan],
-            "high": [0.6, 0.7, 0.85, np.nan],
+            "auc": [0.5, 0.6, 0.7, np.nan, 1.0],
+            "low": [0.4, 0.5, 0.55, np.nan, np.nan],
+            "high": [0.6, 0.7, 0.85, np.nan, np.nan],
         }
     )
     (row,) = summarise_null(rows).itertuples()
-    assert (row.cohorts, row.auc_mean) == (3, pytest.approx(0.6))
+    # A cohort of too few patients has an AUC and no interval.
+    assert (row.cohorts, row.auc_mean, row.intervals) == (4, pytest.approx(0.7), 3)
     # Clopper and Pearson's interval of 2 in 3.
     assert (row.coverage, row.coverage_low, row.coverage_high) == pytest.approx(
         (2 / 3, 0.0943, 0.9916), abs=1e-4

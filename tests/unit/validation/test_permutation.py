@@ -8,12 +8,11 @@ from livermet.contracts import check
 from livermet.phenotype import corrected
 from livermet.phenotype.bootstrap import WITHIN_FOLDS, Predictions, metrics_of_draws
 from livermet.phenotype.corrected import Settings
+from livermet.phenotype.exchange import permuted, pools_of_patients
 from livermet.validation.permutation import (
     AUCS,
     PERMUTATION,
     permutation_aucs,
-    permuted,
-    pools_of_patients,
     summarise_permutations,
 )
 

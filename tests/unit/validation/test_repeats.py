@@ -80,6 +80,6 @@ def test_a_summary_counted_by_hand():
         assert (row["mean"], row["repeat_low"], row["repeat_high"]) == (mean, low, high)
     assert found.at["within_fold_auc", "mean"] == 0.5
     assert (found[["repeats", "patients", "series"]] == 2).all().all()
-    # A draw of patient a alone is right in both repeats, of b alone in one of two.
-    assert (found.at["accuracy", "low"], found.at["accuracy", "high"]) == (0.5, 1.0)
+    # Repeats share their patients: how far they lie apart is no interval, and none is given.
+    assert not {"low", "high"} & set(summary)
     assert np.isfinite(found["mean"]).sum() >= 7

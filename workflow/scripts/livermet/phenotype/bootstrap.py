@@ -13,6 +13,8 @@ import pandas as pd
 
 METRICS = ("accuracy", "ppv", "npv", "sensitivity", "specificity", "f1", "auc")
 WITHIN_FOLDS = "within_fold_auc"
+# The mean of sensitivity and specificity, which Youden's threshold is the best for.
+BALANCED_ACCURACY = "balanced_accuracy"
 PUBLISHED_SEED = 822
 
 
@@ -81,8 +83,9 @@ class Predictions:
 def metrics_of_draws(counts: np.ndarray, predictions: Predictions) -> dict[str, np.ndarray]:
     """Compute each of METRICS in each draw; `counts` is (draws, series), each result (draws,).
 
-    Predictions with folds have 'within_fold_auc' too: the AUC over the pairs whose two series were
-    scored by the same model. Probabilities of different folds' models need not share a scale.
+    Balanced accuracy comes with them. Predictions with folds have 'within_fold_auc' too: the AUC
+    over the pairs whose two series were scored by the same model. Probabilities of different folds'
+    models need not share a scale.
     """
     positive = predictions.label == 1
     called = predictions.predicted == 1
@@ -101,6 +104,7 @@ def metrics_of_draws(counts: np.ndarray, predictions: Predictions) -> dict[str, 
         "f1": _ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative),
         "auc": _ratio(*pairs),
     }
+    metrics[BALANCED_ACCURACY] = (metrics["sensitivity"] + metrics["specificity"]) / 2
     if predictions.fold is not None:
         by_fold = [
             _pairs(counts[:, inside], positive[inside], predictions.probability[inside])

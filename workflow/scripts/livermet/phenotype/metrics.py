@@ -2,15 +2,18 @@
 
 Under `published` the interval is the paper's: one series of each study, drawn again and again.
 Under `corrected` the mean is over such draws too, since a study has several series and one result,
-while the interval comes from drawing patients with replacement: the patient is what a new study
-would draw. Draws in which a metric is undefined (0 / 0) are left out, and `draws` counts the rest.
+while the interval's standard error comes from drawing patients with replacement: the patient is
+what a new study would draw. Draws in which a metric is undefined (0 / 0) are left out, and `draws`
+counts the rest. Too few patients have no interval (`livermet.phenotype.intervals`).
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from livermet.contracts import COUNT, NUMBER, SHARE, TEXT, Column, Contract
-from livermet.phenotype.baselines import BASELINES
+from livermet.phenotype.baselines import ALWAYS_POSITIVE, BASELINES
 from livermet.phenotype.bootstrap import (
     METRICS,
     WITHIN_FOLDS,
@@ -23,6 +26,7 @@ from livermet.phenotype.bootstrap import (
 )
 from livermet.phenotype.columns import MODEL, PROTOCOL, PUBLISHED, WEIGHTING
 from livermet.phenotype.fits import SET, TEST, VALIDATION
+from livermet.phenotype.intervals import interval_of_difference, interval_of_share, supports
 
 FITTED = (PROTOCOL, MODEL, WEIGHTING)
 KEYS = [column.name for column in FITTED]
@@ -31,8 +35,11 @@ POOLED = {"f1": "pooled_f1", "auc": "pooled_auc", WITHIN_FOLDS: WITHIN_FOLDS}
 UNITS = ("series", "study", "patient")
 COMPARED = ("auc", "f1", "accuracy")
 CROSS_VALIDATED = "cross-validation"
+# The metric that decides against each baseline: the trivial rule ranks nothing.
+DECIDES = {name: "f1" if name == ALWAYS_POSITIVE else "auc" for name in BASELINES}
 
 UNDEFINED = "where the metric is not defined in any draw"
+TOO_FEW = "where the mean is, and where there are too few patients for an interval"
 DRAWS = Column("draws", COUNT, "draws in which the metric is defined")
 TEST_METRICS = Contract(
     files=("phenotype/*/*/metrics.tsv",),
@@ -46,8 +53,18 @@ TEST_METRICS = Contract(
             "mean of the metric over draws of one series of each study",
             missing=f"{UNDEFINED}, or the model was not fitted",
         ),
-        Column("low", SHARE, "2.5th percentile of the draws", missing="as the mean"),
-        Column("high", SHARE, "97.5th percentile of the draws", missing="as the mean"),
+        Column(
+            "low",
+            SHARE,
+            "published: 2.5th percentile of the draws; corrected: lower end of the 95% interval",
+            missing=TOO_FEW,
+        ),
+        Column(
+            "high",
+            SHARE,
+            "published: 97.5th percentile of the draws; corrected: upper end of the 95% interval",
+            missing=TOO_FEW,
+        ),
         DRAWS,
         Column(
             "unit",
@@ -79,14 +96,14 @@ FOLDS_SUMMARY = Contract(
         Column(
             "low",
             SHARE,
-            "the least fold; of all series together the 2.5th percentile of draws of patients",
-            missing="as the mean",
+            "the least fold; of all series together the lower end of the 95% interval by patient",
+            missing=TOO_FEW,
         ),
         Column(
             "high",
             SHARE,
-            "the greatest fold; of all series together the 97.5th percentile of the draws",
-            missing="as the mean",
+            "the greatest fold; of all series together the upper end of that interval",
+            missing=TOO_FEW,
         ),
     ),
     key=(*KEYS, "metric"),
@@ -111,12 +128,23 @@ INTERVALS = Contract(
             "mean of the metric over draws of one series of each study, the same for all units",
             missing=UNDEFINED,
         ),
-        Column("low", SHARE, "2.5th percentile of the draws", missing=UNDEFINED),
-        Column("high", SHARE, "97.5th percentile of the draws", missing=UNDEFINED),
+        Column(
+            "low",
+            SHARE,
+            "by series: 2.5th percentile of the draws; else lower end of the 95% interval",
+            missing=TOO_FEW,
+        ),
+        Column(
+            "high",
+            SHARE,
+            "by series: 97.5th percentile of the draws; else upper end of the 95% interval",
+            missing=TOO_FEW,
+        ),
         DRAWS,
     ),
     key=(*KEYS, "set", "metric", "unit"),
 )
+NO_DIFFERENCE = "where the difference is, with too few patients, or the same in every draw"
 COMPARISONS = Contract(
     files=("tables/baselines.csv",),
     row="a metric of a model beside that of a baseline on the same series",
@@ -153,18 +181,26 @@ COMPARISONS = Contract(
         Column(
             "low",
             NUMBER,
-            "2.5th percentile of the difference over draws of patients",
+            "lower end of the difference's 95% interval by patient, not corrected for their number",
             low=-1,
             high=1,
-            missing="where no draw has both metrics",
+            missing=NO_DIFFERENCE,
         ),
         Column(
             "high",
             NUMBER,
-            "97.5th percentile of the difference over draws of patients",
+            "upper end of that interval",
             low=-1,
             high=1,
-            missing="where no draw has both metrics",
+            missing=NO_DIFFERENCE,
+        ),
+        Column("p", SHARE, "two-sided p of no difference", missing=NO_DIFFERENCE),
+        Column(
+            "p_holm",
+            SHARE,
+            "p corrected (Holm) within its family: this model against all baselines in both sets, "
+            "each baseline by one metric (f1 against 'always positive', else auc)",
+            missing="for metrics outside the family, and as p",
         ),
     ),
     key=(*KEYS, "set", "baseline", "metric"),
@@ -223,16 +259,15 @@ def intervals_by_unit(predictions: pd.DataFrame, draws: int, seed: int) -> pd.Da
     rows = []
     for (*names, part), model in predictions.groupby([*KEYS, "set"], sort=False):
         model = model.sort_values("series")
-        facts = Predictions.of(model)
         metrics = METRICS if part == TEST else (*METRICS, WITHIN_FOLDS)
+        central = draw_by("series", model, draws, seed)
         of_unit = {
-            unit: metrics_of_draws(draw_by(unit, model, draws, seed), facts) for unit in UNITS
+            unit: estimates(model, unit, central, draw_by(unit, model, draws, seed))
+            for unit in UNITS
         }
         for metric in metrics:
-            mean = interval(of_unit["series"][metric])[0]
             for unit in UNITS:
-                _, low, high, defined = interval(of_unit[unit][metric])
-                rows.append([*names, part, metric, unit, mean, low, high, defined])
+                rows.append([*names, part, metric, unit, *of_unit[unit][metric]])
     return pd.DataFrame(rows, columns=INTERVALS.names)
 
 
@@ -253,7 +288,20 @@ def compare_baselines(predictions: pd.DataFrame, draws: int, seed: int) -> pd.Da
                     facts = [*key, TEST if part == TEST else CROSS_VALIDATED, name]
                     pair = model[shared], baseline[baseline["series"].isin(model["series"])]
                     rows += [[*facts, *row] for row in _differences(*pair, draws, seed)]
-    return pd.DataFrame(rows, columns=COMPARISONS.names)
+    table = pd.DataFrame(rows, columns=COMPARISONS.names[:-1])
+    return table.assign(p_holm=_corrected(table))
+
+
+def _corrected(table: pd.DataFrame) -> pd.Series:
+    """Correct the p values of each model's family of comparisons (Holm, Scand J Stat 1979)."""
+    # Slow to import, and most jobs that import this module compare nothing.
+    from statsmodels.stats.multitest import multipletests
+
+    corrected = pd.Series(np.nan, index=table.index)
+    family = table[table["metric"].eq(table["baseline"].map(DECIDES)) & table["p"].notna()]
+    for _, tested in family.groupby(KEYS, sort=False):
+        corrected[tested.index] = multipletests(tested["p"].to_numpy(), method="holm")[1]
+    return corrected
 
 
 def draw_by(unit: str, model: pd.DataFrame, draws: int, seed: int) -> np.ndarray:
@@ -269,19 +317,51 @@ def draw_by(unit: str, model: pd.DataFrame, draws: int, seed: int) -> np.ndarray
     return patient_draws(studies if unit == "study" else patients, studies, draws, seed)
 
 
+class Estimate(NamedTuple):
+    """A metric's mean over draws of one series a study, its interval, and the draws behind that."""
+
+    mean: float
+    low: float
+    high: float
+    draws: int
+
+
+def estimates(
+    model: pd.DataFrame, unit: str, central: np.ndarray, spread: np.ndarray
+) -> dict[str, Estimate]:
+    """Estimate every metric of a model's rows: means over `central`, intervals over `spread`.
+
+    Both are draws (draws, series) in the order of the rows. Draws of series have percentiles, which
+    are no confidence interval; draws of studies or patients have one, or none where these are too
+    few.
+    """
+    facts = Predictions.of(model)
+    centre, around = metrics_of_draws(central, facts), metrics_of_draws(spread, facts)
+    support = supports(facts, model["study" if unit == "study" else "patient"].to_numpy())
+    found = {}
+    for metric in centre:
+        mean = interval(centre[metric])[0]
+        _, low, high, defined = interval(around[metric])
+        if unit != "series":
+            low, high = interval_of_share(mean, around[metric], support[metric])
+        found[metric] = Estimate(mean, low, high, defined)
+    return found
+
+
 def _differences(model: pd.DataFrame, baseline: pd.DataFrame, draws: int, seed: int):
     central = draw_by("series", model, draws, seed)
     spread = draw_by("patient", model, draws, seed)
+    facts = Predictions.of(model), Predictions.of(baseline)
     (ours, ours_around), (theirs, theirs_around) = (
-        (metrics_of_draws(central, facts), metrics_of_draws(spread, facts))
-        for facts in (Predictions.of(model), Predictions.of(baseline))
+        (metrics_of_draws(central, one), metrics_of_draws(spread, one)) for one in facts
     )
-    within = model["set"].iloc[0] != TEST
+    support, within = supports(facts[0], model["patient"].to_numpy()), model["set"].iloc[0] != TEST
     for metric in COMPARED:
         name = WITHIN_FOLDS if metric == "auc" and within else metric
         mean, other = interval(ours[name])[0], interval(theirs[name])[0]
-        _, low, high, _ = interval(ours_around[name] - theirs_around[name])
-        yield [metric, mean, other, mean - other, low, high]
+        drawn = ours_around[name] - theirs_around[name]
+        low, high, p = interval_of_difference(mean - other, drawn, support[name])
+        yield [metric, mean, other, mean - other, low, high, p]
 
 
 def _models(table: pd.DataFrame):
@@ -310,10 +390,6 @@ def _bootstrapped(
         if key not in models:
             rows += [[*key, metric, np.nan, np.nan, np.nan, 0, None] for metric in metrics]
             continue
-        facts = Predictions.of(models[key])
-        centre, around = metrics_of_draws(central, facts), metrics_of_draws(spread, facts)
-        for metric in metrics:
-            mean = interval(centre[metric])[0]
-            _, low, high, defined = interval(around[metric])
-            rows.append([*key, metric, mean, low, high, defined, unit])
+        found = estimates(models[key], unit, central, spread)
+        rows += [[*key, metric, *found[metric], unit] for metric in metrics]
     return pd.DataFrame(rows, columns=TEST_METRICS.names)

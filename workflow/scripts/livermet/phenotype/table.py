@@ -69,6 +69,8 @@ NUMBERS = ("score", "label", "fold", "burden_ml", "mask_lesions", *FEATURES)
 OPTIONAL = ("fold", "sample_type", "burden_ml", "mask_lesions", "voxel_mm", "scan_voxel_mm")
 # PyRadiomics' diagnostics that tables of this pipeline do not have.
 OF_OTHERS = ("mask_lesions", "scan_voxel_mm")
+# The mask as it was given, before it is resampled.
+MASK_VOXELS = ("diagnostics_Mask-original_VoxelNum", "diagnostics_Mask-original_Spacing")
 # What stands for a phenotype's name where no run has given it.
 NAME = "<name>"
 
@@ -167,7 +169,8 @@ def import_table(path: str | Path, name: str, folds: int, seed: int) -> pd.DataF
     """Read a finished table of another source, strictly, and complete its columns.
 
     Where it names no folds, its training patients are dealt into `folds` folds, stratified by
-    whether a patient has a negative study. Where it has no burden, the mesh volume stands for it.
+    whether a patient has a negative study. Where it has no burden, the mask's volume in its own
+    voxels stands for it, or, without PyRadiomics' diagnostics of the mask, the mesh volume.
     """
     # Imported here: while a workflow is parsed, tables are read without scikit-learn.
     from livermet.phenotype.folds import assign_folds
@@ -176,10 +179,21 @@ def import_table(path: str | Path, name: str, folds: int, seed: int) -> pd.DataF
     training = table["group"] != "test"
     if table.loc[training, "fold"].isna().all():
         table.loc[training, "fold"] = assign_folds(table[training], folds, seed)
-    volume_ml = table["original_shape_MeshVolume"] / MM3_PER_ML
+    mesh_ml = table["original_shape_MeshVolume"] / MM3_PER_ML
+    volume_ml = _volume_of_mask_ml(path).reindex(table.index).fillna(mesh_ml)
     no_lesion = table[LESION_COUNT] == 0
     table["burden_ml"] = table["burden_ml"].fillna(volume_ml.mask(no_lesion, 0.0))
     return table
+
+
+def _volume_of_mask_ml(path: str | Path) -> pd.Series:
+    """Return each row's voxels times their volume, by PyRadiomics' diagnostics, where they are."""
+    raw = pd.read_csv(path, skiprows=provenance_lines(path), low_memory=False)
+    if not {*MASK_VOXELS} <= {*raw}:
+        return pd.Series(dtype=float)
+    number, spacing = (raw[name] for name in MASK_VOXELS)
+    sides = spacing.astype(str).str.extract(r"([\d.]+)\D+?([\d.]+)\D+?([\d.]+)").astype(float)
+    return pd.to_numeric(number, errors="coerce") * sides.prod(axis=1, skipna=False) / MM3_PER_ML
 
 
 def as_published_columns(table: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -11,6 +11,8 @@ from livermet.report import words
 
 MAIN_METRICS = ("auc", "f1", "accuracy")
 WITHIN_FOLDS = "within_fold_auc"
+# What stands for an interval of a score where no interval is honest.
+TOO_FEW = "too few"
 # What names a model where none has class weights.
 MODEL = ["protocol", "model"]
 
@@ -25,10 +27,10 @@ def exact(values: pd.Series) -> pd.Series:
     return values.map(lambda value: "" if pd.isna(value) else f"{value:.3g}").astype(object)
 
 
-def estimates(table: pd.DataFrame, mean: str, low: str, high: str) -> list[str]:
-    """Write each row's number with its interval."""
+def estimates(table: pd.DataFrame, mean: str, low: str, high: str, lacking: str = "") -> list[str]:
+    """Write each row's number with its interval, or with the words `lacking` in its place."""
     columns = table[[mean, low, high]].astype(float)
-    return [words.estimate(*row) for row in columns.itertuples(index=False)]
+    return [words.estimate(*row, lacking=lacking) for row in columns.itertuples(index=False)]
 
 
 def spreads(table: pd.DataFrame, low: str, high: str) -> list[str]:

@@ -54,6 +54,7 @@ COLUMNS = {
     "characteristic": "Characteristic",
     "statistic": "Statistic",
     "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
     "ppv": "PPV",
     "npv": "NPV",
     "sensitivity": "Sensitivity",
@@ -195,12 +196,15 @@ def spread(low: float, high: float, decimals: int = 2) -> str:
     return f"{number(low, decimals)} to {number(high, decimals)}"
 
 
-def estimate(mean: float, low: float, high: float, decimals: int = 2) -> str:
-    """Write '0.71 (0.59 to 0.82)'; the number alone without an interval, '' without a number."""
+def estimate(mean: float, low: float, high: float, decimals: int = 2, lacking: str = "") -> str:
+    """Write '0.71 (0.59 to 0.82)'; '' without a number.
+
+    Without an interval it is the number alone, or with the words `lacking`: '1.00 (too few)'.
+    """
     if pd.isna(mean):
         return ""
     if pd.isna(low) or pd.isna(high):
-        return number(mean, decimals)
+        return f"{number(mean, decimals)} ({lacking})" if lacking else number(mean, decimals)
     return f"{number(mean, decimals)} ({spread(low, high, decimals)})"
 
 

@@ -1,13 +1,16 @@
 """The ladder: from the published procedure to the corrected one, one correction at a time.
 
-Each step keeps the corrections of the steps before it, so that what a step changes is what its
-correction does. The order is that of the list of faults in docs/reproduction.md. The first step is
-the published procedure itself, the last one the corrected protocol as it is.
+Each step changes one thing and keeps the corrections of the steps before it. What a step changes
+depends on those: three steps (features selected inside the folds, standardised, selected by the
+corrected protocol's rule) are also made in the reverse order, as a check. The operating point is a
+step of its own, which no ranking and no AUC depends on. The first step is the published procedure
+itself, the last one the corrected protocol as it is.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,13 +20,13 @@ from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from livermet.contracts import COUNT, SHARE, TEXT, Column, Contract
+from livermet.contracts import COUNT, NUMBER, SHARE, TEXT, Column, Contract
 from livermet.models import CLASSIFIERS, classifiers_of
-from livermet.phenotype import corrected
+from livermet.phenotype import corrected, published
 from livermet.phenotype.baselines import ALWAYS_POSITIVE
 from livermet.phenotype.bootstrap import (
+    BALANCED_ACCURACY,
     Predictions,
-    interval,
     metrics_of_draws,
     patient_draws,
     published_draws,
@@ -33,12 +36,14 @@ from livermet.phenotype.choice import choose
 from livermet.phenotype.classifiers import THRESHOLD, published_classifier
 from livermet.phenotype.combat import BATCH
 from livermet.phenotype.corrected import UNWEIGHTED, FoldModel, Settings, fit_folds, score_test
-from livermet.phenotype.fits import ALL_FOLDS, Fit, auc, f1, selected
+from livermet.phenotype.fits import ALL_FOLDS, Fit, auc, called, f1, selected
 from livermet.phenotype.folds import folds_of, patient_strata
+from livermet.phenotype.metrics import estimates
 from livermet.phenotype.table import FEATURES, LESION_COUNT, measured
 from livermet.vocabulary import Protocol
 
-METRICS = ("auc", "f1", "accuracy")
+# The score without a threshold first. Balanced accuracy is what Youden's threshold is chosen by.
+METRICS = ("auc", BALANCED_ACCURACY, "f1", "accuracy")
 # Where the corrected protocol learns from the same table as the published one: why it does.
 UNION_ALONE = {
     "table": "a finished table is taken as it is",
@@ -57,13 +62,16 @@ class Correction(StrEnum):
     PUBLISHED = "published procedure"
     GROUPED = "patients held out whole"
     ENSEMBLE = "mean of the folds' models, not one refitted model"
-    INSIDE = "standardised, filtered and selected inside the folds"
+    INSIDE = "features selected inside the folds"
+    STANDARDISED = "features standardised for the classifier"
+    RESELECTED = "selection on standardised, filtered features, its penalty tuned"
     BY_PATIENT = "intervals by patient"
     TRIVIAL = "trivial rules beside the model"
     CHOSEN = "model chosen by cross-validation"
     COUNTED = "lesions counted by the mask"
     OF_LESIONS = "lesions, not their union, as the unit of shape"
-    TUNED = "libraries' settings as stated, threshold tuned inside the folds"
+    SETTINGS = "libraries' settings as stated"
+    THRESHOLD = "another operating point: threshold tuned inside the folds"
     KEPT = "scans without measurable lesions kept"
     ONE_VOXEL = "one voxel size for all"
     HARMONISED = "features harmonised inside the folds"
@@ -92,6 +100,18 @@ CORRECTIONS = Contract(
             for metric in METRICS
         ),
         *(
+            Column(
+                f"{metric}_reversed",
+                NUMBER,
+                f"what this step changes in {metric} where the steps from '{Correction.INSIDE}' to "
+                f"'{Correction.RESELECTED}' are made in the reverse order, as a check",
+                low=-1,
+                high=1,
+                missing="other steps, or the metric is missing",
+            )
+            for metric in ("cv_auc", "auc")
+        ),
+        *(
             column
             for metric in METRICS
             for column in (
@@ -106,15 +126,17 @@ CORRECTIONS = Contract(
                     SHARE,
                     f"lower end of the 95% interval of {metric}; what is drawn anew is the series, "
                     f"and from the step '{Correction.BY_PATIENT}' on the patient",
-                    missing=f"as {metric}",
+                    missing=f"as {metric}, or too few patients",
                 ),
                 Column(
                     f"{metric}_high",
                     SHARE,
                     "upper end of that interval",
-                    missing=f"as {metric}",
+                    missing=f"as {metric}_low",
                 ),
-                Column(f"{metric}_width", SHARE, "width of that interval", missing=f"as {metric}"),
+                Column(
+                    f"{metric}_width", SHARE, "width of that interval", missing=f"as {metric}_low"
+                ),
             )
         ),
     ),
@@ -126,7 +148,8 @@ CORRECTIONS = Contract(
 class Step:
     """The state after a correction: its model's predictions, and what an interval draws anew.
 
-    `made` says whether the correction changed anything here, `reason` why not, or what it added.
+    `made` says whether the correction changed anything here, `reason` why not, or what it added;
+    `reverse` holds what it leads from and to in the reverse order, where that is asked for.
     """
 
     correction: Correction
@@ -136,6 +159,7 @@ class Step:
     unit: str
     made: str = YES
     reason: str = ""
+    reverse: tuple["Step", "Step"] | None = None
 
 
 @dataclass(frozen=True)
@@ -188,15 +212,7 @@ def climb(
             tested=_ensemble(complete, grouped, headline),
         )
     )
-    inside = _fit_inside(complete, headline, settings)
-    steps.append(
-        _with(
-            steps[-1],
-            Correction.INSIDE,
-            held_out=inside.prediction_table(),
-            tested=_ensemble(complete, inside, headline),
-        )
-    )
+    steps += _of_features(steps[-1], complete, protocols, headline, settings)
     steps.append(_with(steps[-1], Correction.BY_PATIENT, unit=PATIENT))
     steps.append(_with(steps[-1], Correction.TRIVIAL, reason=_trivial(protocols)))
     steps.append(_chosen(steps[-1], Correction.CHOSEN, complete, _fit_inside, settings))
@@ -233,7 +249,8 @@ def tabulate(steps: list[Step], draws: int, seed: int) -> pd.DataFrame:
     rows = []
     for number, step in enumerate(steps):
         facts = [number, step.correction, step.made, step.reason, step.model]
-        rows.append([*facts, *_cross_validated(step.held_out), *_tested(step, draws, seed)])
+        scores = _cross_validated(step.held_out), _reversed(step, draws, seed)
+        rows.append([*facts, *scores[0], *scores[1], *_tested(step, draws, seed)])
     return pd.DataFrame(rows, columns=CORRECTIONS.names)
 
 
@@ -280,9 +297,10 @@ def _last_steps(
     one_voxel = corrected.prepared(table)
     other_voxel = len(one_voxel) < len(table)
     end = Step(Correction.ALL, protocols.chosen, protocols.held_out, protocols.tested, PATIENT)
-    tuned = _chosen(last, Correction.TUNED, counted, _fit_tuned, settings)
+    tuned = _chosen(last, Correction.THRESHOLD, counted, _fit_tuned, settings)
     if not (unmeasured or other_voxel or harmonised):
-        tuned = replace(end, correction=Correction.TUNED)
+        tuned = replace(end, correction=Correction.THRESHOLD)
+    stated = _at_half(tuned)
     kept = _with(tuned, Correction.KEPT, made=NOT_APPLICABLE, reason="every scan has its features")
     if unmeasured:
         kept = (
@@ -300,7 +318,7 @@ def _last_steps(
             else replace(end, correction=Correction.ONE_VOXEL)
         )
         voxel = replace(voxel, reason=f"{len(table) - len(one_voxel)} series left out")
-    steps = [tuned, kept, voxel]
+    steps = [stated, tuned, kept, voxel]
     if harmonised:
         steps.append(replace(end, correction=Correction.HARMONISED))
     segmentation = _with(
@@ -313,7 +331,60 @@ def _last_steps(
 
 
 def _with(step: Step, correction: Correction, **changes) -> Step:
-    return replace(step, **({"correction": correction, "made": YES, "reason": ""} | changes))
+    told: dict[str, Any] = {"made": YES, "reason": "", "reverse": None} | changes
+    return replace(step, correction=correction, **told)
+
+
+def _of_features(
+    last: Step, table: pd.DataFrame, protocols: Protocols, headline: str, settings: Settings
+) -> list[Step]:
+    """Select inside the folds, standardise, and select by the corrected rule; one after the other.
+
+    `last` is the state before all three. Each has what it changes in the reverse order.
+    """
+    alpha = float(protocols.selection["alpha"].iloc[0])
+
+    def state(inside: bool, scaled: bool, reselected: bool) -> Step:
+        source = None if inside else corrected.training_rows(table)
+
+        def features_of(rows: pd.DataFrame) -> list[str]:
+            seen = rows if source is None else source
+            if not reselected and source is not None:
+                return selected(protocols.selection, ALL_FOLDS)
+            return selected(
+                corrected.select_in(seen, settings.target, settings.seed, ALL_FOLDS)
+                if reselected
+                else published.select(seen, alpha),
+                ALL_FOLDS,
+            )
+
+        def models_of(rows: pd.DataFrame, fold: int) -> dict[str, FoldModel]:
+            scale = StandardScaler() if scaled else "passthrough"
+            model = _published_model(rows, features_of(rows), headline, settings, scale)
+            return {UNWEIGHTED: FoldModel(model, THRESHOLD, 1.0)}
+
+        fitted = fit_folds(table, headline, [UNWEIGHTED], models_of)
+        tested = _ensemble(table, fitted, headline)
+        return replace(last, held_out=fitted.prediction_table(), tested=tested)
+
+    forward = [state(True, False, False), state(True, True, False), state(True, True, True)]
+    backward = [last, state(False, False, True), state(False, True, True), forward[-1]]
+    names = (Correction.INSIDE, Correction.STANDARDISED, Correction.RESELECTED)
+    pairs = [(backward[2], backward[3]), (backward[1], backward[2]), (backward[0], backward[1])]
+    return [
+        _with(step, name, reverse=pair)
+        for step, name, pair in zip(forward, names, pairs, strict=True)
+    ]
+
+
+def _at_half(step: Step) -> Step:
+    """Take the step before the operating point moved: the same probabilities, called at 0.5."""
+
+    def at_half(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.assign(threshold=THRESHOLD, predicted=called(rows["probability"]))
+
+    held_out, tested = at_half(step.held_out), at_half(step.tested)
+    return _with(step, Correction.SETTINGS, held_out=held_out, tested=tested)
 
 
 def _headline(published: pd.DataFrame) -> str:
@@ -413,17 +484,35 @@ def _trivial(protocols: Protocols) -> str:
     )
 
 
+def _reversed(step: Step, draws: int, seed: int) -> list[float]:
+    """Return what a step changes in both AUCs in the reverse order; NaN where it has no such."""
+    if step.reverse is None:
+        return [np.nan, np.nan]
+    before, after = (
+        np.array([_cross_validated(one.held_out)[0], _tested(one, draws, seed)[0]])
+        for one in step.reverse
+    )
+    return list(after - before)
+
+
 def _cross_validated(held_out: pd.DataFrame) -> list[float]:
-    """Return the means over folds of AUC, F1 and accuracy; a fold of one class has no AUC."""
+    """Return the means over folds of METRICS; a fold of one class has no AUC."""
     folds = [
         (
             auc(rows["label"], rows["probability"]),
+            _balanced(rows),
             f1(rows["label"], rows["probability"], rows["threshold"]),
             float((rows["label"] == rows["predicted"]).mean()),
         )
         for _, rows in held_out.groupby("fold")
     ]
     return list(pd.DataFrame(folds, columns=METRICS).mean())
+
+
+def _balanced(rows: pd.DataFrame) -> float:
+    """Return the mean of sensitivity and specificity; NaN for a single class."""
+    right = rows["label"].eq(rows["predicted"]).groupby(rows["label"]).mean()
+    return float(right.mean()) if len(right) == 2 else np.nan
 
 
 def _tested(step: Step, draws: int, seed: int) -> list[float]:
@@ -437,11 +526,9 @@ def _tested(step: Step, draws: int, seed: int) -> list[float]:
     else:
         central = study_draws(studies, draws, seed)
         spread = patient_draws(patients, studies, draws, seed)
-    facts = Predictions.of(rows.drop(columns="fold"))
-    centre, around = metrics_of_draws(central, facts), metrics_of_draws(spread, facts)
+    found = estimates(rows.drop(columns="fold"), step.unit, central, spread)
     numbers = []
     for metric in METRICS:
-        mean = interval(centre[metric])[0]
-        _, low, high, _ = interval(around[metric])
+        mean, low, high, _ = found[metric]
         numbers += [mean, low, high, high - low]
     return numbers

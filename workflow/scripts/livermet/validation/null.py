@@ -12,13 +12,12 @@ from scipy import stats
 
 from livermet.contracts import COUNT, SHARE, TEXT, Column, Contract
 from livermet.phenotype import corrected, published
-from livermet.phenotype.bootstrap import METRICS, WITHIN_FOLDS, Predictions, metrics_of_draws
-from livermet.phenotype.bootstrap import interval as percentiles
+from livermet.phenotype.bootstrap import WITHIN_FOLDS
 from livermet.phenotype.columns import PROTOCOL
 from livermet.phenotype.corrected import UNWEIGHTED, Settings, score_test
 from livermet.phenotype.fits import CORRECTED, PUBLISHED, TEST
 from livermet.phenotype.folds import assign_folds
-from livermet.phenotype.metrics import CROSS_VALIDATED, draw_by
+from livermet.phenotype.metrics import CROSS_VALIDATED, draw_by, estimates
 from livermet.phenotype.table import FEATURES, LESION_COUNT
 
 TRAINING_PATIENTS, TEST_PATIENTS = 36, 14
@@ -39,6 +38,7 @@ PROCEDURE = (
         words=(CROSS_VALIDATED, TEST),
     ),
 )
+NO_INTERVAL = "as auc, or too few patients of a class"
 COHORTS = Contract(
     files=("phenotype/null/*.tsv",),
     row="an AUC of a procedure on a null cohort",
@@ -57,12 +57,15 @@ COHORTS = Contract(
             SHARE,
             "published, cross-validation: lowest split; else lower end of the 95% interval, by "
             "series under published and by patient under corrected",
-            missing="as auc",
+            missing=NO_INTERVAL,
         ),
-        Column("high", SHARE, "highest split, or upper end of the 95% interval", missing="as auc"),
+        Column(
+            "high", SHARE, "highest split, or upper end of the 95% interval", missing=NO_INTERVAL
+        ),
     ),
     key=("seed", "protocol", "model", "set"),
 )
+NO_COVERAGE = "where no cohort has an interval"
 NULL = Contract(
     files=("tables/null_cohorts.csv",),
     row="what a procedure finds in all null cohorts",
@@ -72,9 +75,20 @@ NULL = Contract(
         Column("auc_mean", SHARE, "mean AUC over the cohorts"),
         Column("auc_low", SHARE, "2.5th percentile of the AUC over the cohorts"),
         Column("auc_high", SHARE, "97.5th percentile of the AUC over the cohorts"),
-        Column("coverage", SHARE, "share of cohorts whose interval includes 0.5"),
-        Column("coverage_low", SHARE, "lower end of its exact 95% interval (Clopper and Pearson)"),
-        Column("coverage_high", SHARE, "upper end of its exact 95% interval"),
+        Column("intervals", COUNT, "cohorts with an interval"),
+        Column(
+            "coverage",
+            SHARE,
+            "share of these whose interval includes 0.5",
+            missing=NO_COVERAGE,
+        ),
+        Column(
+            "coverage_low",
+            SHARE,
+            "lower end of its exact 95% interval (Clopper and Pearson)",
+            missing=NO_COVERAGE,
+        ),
+        Column("coverage_high", SHARE, "upper end of its exact 95% interval", missing=NO_COVERAGE),
     ),
     key=("protocol", "model", "set"),
 )
@@ -153,18 +167,24 @@ def summarise_null(cohorts: pd.DataFrame) -> pd.DataFrame:
     for names, group in cohorts.dropna(subset="auc").groupby(
         ["protocol", "model", "set"], sort=False
     ):
-        covered = int(((group["low"] <= 0.5) & (group["high"] >= 0.5)).sum())
-        share = stats.binomtest(covered, len(group)).proportion_ci()
+        known = group.dropna(subset=["low", "high"])
         low, high = np.percentile(group["auc"], [2.5, 97.5])
-        facts = [len(group), group["auc"].mean(), low, high]
-        rows.append([*names, *facts, covered / len(group), share.low, share.high])
+        facts = [len(group), group["auc"].mean(), low, high, len(known)]
+        rows.append([*names, *facts, *_coverage(known)])
     return pd.DataFrame(rows, columns=NULL.names)
+
+
+def _coverage(known: pd.DataFrame) -> list[float]:
+    if known.empty:
+        return [np.nan] * 3
+    covered = int(((known["low"] <= 0.5) & (known["high"] >= 0.5)).sum())
+    share = stats.binomtest(covered, len(known)).proportion_ci()
+    return [covered / len(known), share.low, share.high]
 
 
 def _auc_interval(rows: pd.DataFrame, unit: str, draws: int, seed: int) -> list[float]:
     rows = rows.sort_values("series")
-    facts = Predictions.of(rows)
-    name = METRICS[-1] if rows["set"].iloc[0] == TEST else WITHIN_FOLDS
-    central = metrics_of_draws(draw_by("series", rows, draws, seed), facts)[name]
-    spread = metrics_of_draws(draw_by(unit, rows, draws, seed), facts)[name]
-    return [percentiles(central)[0], *percentiles(spread)[1:3]]
+    name = "auc" if rows["set"].iloc[0] == TEST else WITHIN_FOLDS
+    draws_of = {one: draw_by(one, rows, draws, seed) for one in ("series", unit)}
+    found = estimates(rows, unit, draws_of["series"], draws_of[unit])[name]
+    return [found.mean, found.low, found.high]

@@ -12,6 +12,7 @@ from livermet.contracts import COUNT, SHARE, Column, Contract
 from livermet.phenotype.bootstrap import WITHIN_FOLDS, Predictions, metrics_of_draws
 from livermet.phenotype.columns import MODEL
 from livermet.phenotype.corrected import Settings, fit_untuned, prepared, training_rows
+from livermet.phenotype.exchange import permuted
 from livermet.validation.repeats import dealt_anew
 
 OBSERVED = 0
@@ -61,44 +62,6 @@ PERMUTATION = Contract(
     ),
     key=("model",),
 )
-
-
-def pools_of_patients(studies: pd.DataFrame) -> list[list[str]]:
-    """Group patients by their number of studies; a count that one patient has joins its neighbour.
-
-    `studies` has one row a study with its patient. Pools go from few studies to many; the last
-    patient alone joins the pool before.
-    """
-    counts = studies.groupby("patient")["study"].nunique().sort_index().sort_values(kind="stable")
-    pools: list[list[str]] = []
-    for _, patients in counts.groupby(counts, sort=True):
-        if pools and len(pools[-1]) < 2:
-            pools[-1] += list(patients.index)
-        else:
-            pools.append(list(patients.index))
-    if len(pools) > 1 and len(pools[-1]) < 2:
-        pools[-2:] = [pools[-2] + pools[-1]]
-    return pools
-
-
-def permuted(table: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
-    """Exchange whole sequences of scores and classes between the patients of a pool.
-
-    The sequences (a patient's studies by name) are laid end to end in random order of the patients
-    and dealt out again by each patient's number of studies. With equal numbers, whole sequences
-    change hands; in a pool of neighbouring numbers a sequence may be cut, and none is lost.
-    """
-    studies = table.drop_duplicates("study").sort_values("study")[
-        ["study", "patient", "score", "label"]
-    ]
-    parts = []
-    for pool in pools_of_patients(studies):
-        theirs = {patient: studies[studies["patient"] == patient] for patient in pool}
-        takers = pd.concat([theirs[patient] for patient in pool])
-        givers = pd.concat([theirs[patient] for patient in generator.permutation(pool)])
-        parts.append(givers[["score", "label"]].set_axis(takers["study"]))
-    drawn = pd.concat(parts)
-    return table.assign(**{name: table["study"].map(drawn[name]) for name in ("score", "label")})
 
 
 def permutation_aucs(

@@ -39,8 +39,6 @@ SUMMARY = Contract(
         MODEL,
         Column("metric", TEXT, "name of the metric", words=(*METRICS, WITHIN_FOLDS)),
         Column("mean", SHARE, "mean over the repeats", missing="a repeat does not have the metric"),
-        Column("low", SHARE, "lower end of the 95% interval by patient", missing="no draw has it"),
-        Column("high", SHARE, "upper end of the 95% interval by patient", missing="no draw has it"),
         Column("repeat_low", SHARE, "the lowest repeat", missing="as mean"),
         Column("repeat_high", SHARE, "the highest repeat", missing="as mean"),
         Column("repeats", COUNT, "number of repeats"),
@@ -91,25 +89,20 @@ def repeat_baselines(table: pd.DataFrame, folds: int, repeats: int, seed: int) -
 
 
 def summarise_repeats(predictions: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
-    """Average each metric over the repeats, with its interval by patient (`SUMMARY`).
+    """Average each metric over the repeats, and say what the lowest and highest are (`SUMMARY`).
 
-    A draw takes the same patients in every repeat.
+    There is no interval: repeats share their patients, and what drawing patients anew varies is not
+    the models that learnt from them. No unbiased estimate of the variance exists (Bengio and
+    Grandvalet, J Mach Learn Res 2004); the permutation test says what chance gives.
     """
     rows = []
     for name, model in predictions.groupby("model", sort=False):
         repeats = [part.sort_values("series") for _, part in model.groupby("repeat")]
         central = draw_by("series", repeats[0], draws, seed)
-        spread = draw_by("patient", repeats[0], draws, seed)
-        facts = [Predictions.of(part) for part in repeats]
+        centre = [metrics_of_draws(central, Predictions.of(part)) for part in repeats]
         counts = [repeats[0][unit].nunique() for unit in ("patient", "study", "series")]
-        centre, around = (
-            [metrics_of_draws(drawn, fact) for fact in facts] for drawn in (central, spread)
-        )
         for metric in (*METRICS, WITHIN_FOLDS):
             of_repeat = np.array([interval(values[metric])[0] for values in centre])
-            _, low, high, _ = interval(np.mean([values[metric] for values in around], axis=0))
             extremes = of_repeat.min(), of_repeat.max()
-            rows.append(
-                [name, metric, of_repeat.mean(), low, high, *extremes, len(repeats), *counts]
-            )
+            rows.append([name, metric, of_repeat.mean(), *extremes, len(repeats), *counts])
     return pd.DataFrame(rows, columns=SUMMARY.names)

@@ -11,6 +11,7 @@ from livermet.report.classification.tables import SCORES, of_corrected
 from livermet.report.layout import (
     MAIN_METRICS,
     MODEL,
+    TOO_FEW,
     WITHIN_FOLDS,
     across,
     any_text,
@@ -32,28 +33,37 @@ PARTS_OF_FIGURE_5 = {
 MEASURES_OF_FIGURE_5 = {"mean": "mean score", "auc": "AUC", "right": "series called right"}
 # The score by which a model is set against each baseline: the trivial rule ranks nothing.
 COMPARED = {"always_positive": "f1", "volume": "auc", "lesion_count": "auc"}
+# What stands for the interval of a difference that has none.
+NO_INTERVAL = "no interval"
+SIGNIFICANT = 0.05
 SETS = {"cross-validation": "in cross-validation", "test": "on the test studies"}
 
 
 def wide_scores(table: pd.DataFrame) -> pd.DataFrame:
     """Turn a long table of scores into one row a model, cells '0.71 (0.59 to 0.82)'.
 
+    Where there is no interval, since patients are too few, the cell says so.
+
     The column of weightings is left out where all are 'none'.
     """
-    cells = table.assign(cell=estimates(table, "mean", "low", "high"))
+    cells = table.assign(cell=estimates(table, "mean", "low", "high", TOO_FEW))
     weighted = table["weighting"].ne(Weighting.NONE).any()
     keys = [*MODEL, "weighting"] if weighted else MODEL
     return across(cells, keys, "metric", {name: name for name in SCORES})
 
 
 def baselines(table: pd.DataFrame) -> pd.DataFrame:
-    """Show, a row a model, set and baseline, both scores and their difference."""
+    """Show, a row a model, set and baseline, both scores, their difference and Holm's p."""
     cells = table.assign(
         both=numbers(table["mean"]) + " / " + numbers(table["baseline_mean"]),
-        difference=estimates(table, "difference", "low", "high"),
+        difference=estimates(table, "difference", "low", "high", NO_INTERVAL),
+        corrected=table["p_holm"].map(lambda p: "" if pd.isna(p) else words.p_text(p)),
     )
     keys = [*MODEL, "set", "baseline"]
-    return by_metric(cells, keys, {"both": "", "difference": ", difference"})
+    shown = by_metric(cells, keys, {"both": "", "difference": ", difference"})
+    decides = cells[cells["p_holm"].notna()][[*keys, "corrected"]]
+    named = decides.rename(columns={"corrected": "p, corrected (Holm)"})
+    return shown.merge(named, on=keys, how="left").fillna({"p, corrected (Holm)": ""})
 
 
 def intervals(table: pd.DataFrame) -> pd.DataFrame:
@@ -64,19 +74,18 @@ def intervals(table: pd.DataFrame) -> pd.DataFrame:
     pooled = table["set"].eq("validation") & table["metric"].eq("auc")
     main = table["metric"].isin([WITHIN_FOLDS, *MAIN_METRICS])
     rows = table[main & ~pooled & ~table["model"].isin(COMPARED)]
-    cells = rows.assign(cell=estimates(rows, "mean", "low", "high"))
+    cells = rows.assign(cell=estimates(rows, "mean", "low", "high", TOO_FEW))
     return across(cells, [*MODEL, "set", "metric"], "unit", UNITS)
 
 
 def repeated_cross_validation(table: pd.DataFrame) -> pd.DataFrame:
-    """Show each score's mean over repeats, its interval by patient, and its range over repeats.
+    """Show each score's mean over repeats with the lowest and the highest repeat.
 
     The AUC is the one within folds.
     """
     rows = table[table["metric"].isin([WITHIN_FOLDS, "f1", "accuracy"])]
     cells = rows.assign(
-        cell=estimates(rows, "mean", "low", "high"),
-        repeats_range=spreads(rows, "repeat_low", "repeat_high"),
+        cell=numbers(rows["mean"]), repeats_range=spreads(rows, "repeat_low", "repeat_high")
     )
     keys = ["model", "repeats", "patients", "studies", "series"]
     shown = by_metric(cells, keys, {"cell": "", "repeats_range": ", repeats"})
@@ -137,7 +146,8 @@ def headlines(run: Run) -> list[Headline]:
     for protocol in run.chosen:
         auc = chosen_auc(run, protocol)
         if auc is not None:
-            interval = words.spread(auc["low"], auc["high"])
+            known = pd.notna(auc["low"])
+            interval = words.spread(auc["low"], auc["high"]) if known else NO_INTERVAL
             label = f"test AUC for {run.settings['name']} ({interval}), {protocol} protocol"
             headlines = [Headline(words.number(auc["mean"]), label)]
     corrected = run.chosen.get(Protocol.CORRECTED)
@@ -166,11 +176,11 @@ def protocol_sentence(run: Run, protocol: str) -> str:
     choice, auc = choice_words(run.chosen[protocol]), chosen_auc(run, protocol)
     if auc is None:
         return f"{protocol.capitalize()} protocol: {choice}; the test set gives no AUC."
-    chance = (
-        ", an interval that includes 0.5, so chance is not excluded"
-        if auc["low"] <= 0.5 <= auc["high"]
-        else ""
-    )
+    chance = ""
+    if pd.isna(auc["low"]):
+        chance = ", of too few patients for an interval, so chance is not excluded"
+    elif auc["low"] <= 0.5 <= auc["high"]:
+        chance = ", an interval that includes 0.5, so chance is not excluded"
     return (
         f"{protocol.capitalize()} protocol: {choice}; on the test studies it ranks "
         f"{run.settings['name']} with AUC "
@@ -215,7 +225,7 @@ def comparisons(run: Run, baselines: Iterable[str] = COMPARED) -> dict[str, pd.D
 
 
 def baseline_sentences(run: Run) -> list[str]:
-    """Say for each baseline whether the corrected protocol's model beats it, by its interval."""
+    """Say for each baseline whether the corrected protocol's model beats it, by Holm's p."""
     return [beside_baselines(part, rows) for part, rows in comparisons(run).items()]
 
 
@@ -223,16 +233,20 @@ def beside_baselines(part: str, rows: pd.DataFrame) -> str:
     """Say of one set of `comparisons` which baselines the model beats."""
     return (
         f"Does {words.model(rows['model'].iloc[0])} beat the baselines {SETS[part]} (difference, "
-        f"interval by patient)? {'; '.join(_against(row) for row in rows.itertuples())}."
+        f"interval by patient, Holm's p)? {'; '.join(_against(row) for row in rows.itertuples())}."
     )
 
 
 def _against(row) -> str:
-    """Write "'always positive' F1 -0.01 (-0.11 to 0.09), not shown"."""
-    verdict = "yes" if row.low > 0 else "it is worse" if row.high < 0 else "not shown"
+    """Write "'always positive' F1 -0.01 (-0.11 to 0.09), p = 0.830: not shown"."""
+    verdict = "not shown"
+    if row.p_holm < SIGNIFICANT:
+        verdict = "yes" if row.difference > 0 else "it is worse"
+    p = "" if pd.isna(row.p_holm) else f", {words.p_text(row.p_holm)}"
+    difference = words.estimate(row.difference, row.low, row.high, lacking=NO_INTERVAL)
     return (
-        f"'{words.model(row.baseline)}' {words.value('metric', row.metric)} "
-        f"{words.estimate(row.difference, row.low, row.high)}, {verdict}"
+        f"'{words.model(row.baseline)}' {words.value('metric', row.metric)} {difference}{p}: "
+        f"{verdict}"
     )
 
 

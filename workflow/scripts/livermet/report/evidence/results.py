@@ -242,7 +242,8 @@ def performance(run: Run) -> Evidence:
     repeated = run.table("repeated_cross_validation")
     if repeated is not None:
         aucs = [
-            f"{words.model(row.model)} {words.estimate(row.mean, row.low, row.high)}"
+            f"{words.model(row.model)} {words.number(row.mean)} "
+            f"(repeats {words.spread(row.repeat_low, row.repeat_high)})"
             for row in repeated[repeated["metric"].eq("auc")].itertuples()
         ]
         told.append(

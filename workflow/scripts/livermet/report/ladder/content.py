@@ -3,8 +3,11 @@
 import pandas as pd
 
 from livermet.report import words
-from livermet.report.layout import MAIN_METRICS, estimates, numbers
+from livermet.report.layout import TOO_FEW, estimates, numbers
 from livermet.report.run import Run
+
+# The score without a threshold first.
+METRICS = ("auc", "balanced_accuracy", "f1", "accuracy")
 
 
 def corrections(table: pd.DataFrame) -> pd.DataFrame:
@@ -20,12 +23,22 @@ def corrections(table: pd.DataFrame) -> pd.DataFrame:
         _step_words(row, changed)
         for row, changed in zip(table.fillna({"reason": ""}).itertuples(), changes, strict=True)
     ]
-    for metric in MAIN_METRICS:
+    for metric in METRICS:
         name = words.heading(metric)
-        shown[name] = estimates(scored, metric, f"{metric}_low", f"{metric}_high")
+        shown[name] = estimates(scored, metric, f"{metric}_low", f"{metric}_high", TOO_FEW)
         shown[f"{name}, width"] = numbers(scored[f"{metric}_width"])
         shown[f"{name}, cross-validated"] = numbers(scored[f"cv_{metric}"])
+        if metric == "auc" and table["auc_reversed"].notna().any():
+            reverse = scored["auc_reversed"].map(_change)
+            shown["Change of AUC, this order / reverse order"] = [
+                f"{_change(here)} / {there}" if there else ""
+                for here, there in zip(scored["auc"].ffill().diff(), reverse, strict=True)
+            ]
     return shown
+
+
+def _change(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:+z.2f}"
 
 
 def _step_words(row, model_changes: bool) -> str:
@@ -47,11 +60,15 @@ def sentences(run: Run) -> list[str]:
     scores = ", ".join(
         f"{words.value('metric', metric)} from {words.number(first[metric])} to "
         f"{words.number(last[metric])}"
-        for metric in MAIN_METRICS
+        for metric in METRICS
     )
     return [
         f"From the published procedure to the corrected one, {corrected} of {len(steps) - 1} "
-        f"corrections made: on the test studies {scores}; the interval of the AUC is "
-        f"{words.number(first['auc_width'])} wide at the beginning and "
-        f"{words.number(last['auc_width'])} at the end."
+        f"corrections made: on the test studies {scores}; the interval of the AUC "
+        f"{_width(first)} at the beginning and {_width(last)} at the end."
     ]
+
+
+def _width(step: pd.Series) -> str:
+    width = step["auc_width"]
+    return "has too few patients" if pd.isna(width) else f"is {words.number(width)} wide"

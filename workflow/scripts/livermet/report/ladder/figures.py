@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from livermet.report import words
 from livermet.report.drawing import BLUE, GREY, INK, ORANGE, PALE
-from livermet.report.layout import MAIN_METRICS
+from livermet.report.ladder.content import METRICS
 
 # A step's height in inches, and how far its two markers stand from its middle, in steps.
 STEP_HEIGHT, APART = 0.47, 0.17
@@ -20,23 +20,23 @@ TRIVIAL: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": (0, (5, 
 
 
 def corrections(steps: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
-    """Draw the ladder: a row a step, a panel each for AUC, F1 and accuracy.
+    """Draw the ladder: a row a step, a panel a score.
 
     `steps` is the table `corrections` (step, correction, made, reason, model, cv_* and, for each
     metric, mean, *_low, *_high and *_width); `baselines` the table of that name, from which the
     rule 'always positive' is drawn as a line. A step that was not made is grey, with its reason.
     """
     steps = steps.fillna({"reason": ""}).reset_index(drop=True)
-    figure = Figure(figsize=(11.5, 1.2 + STEP_HEIGHT * max(len(steps), 3)), layout="constrained")
+    figure = Figure(figsize=(14, 1.2 + STEP_HEIGHT * max(len(steps), 3)), layout="constrained")
     axes = figure.subplots(
-        1, 1 + len(MAIN_METRICS), sharey=True, gridspec_kw={"width_ratios": [1.35, 1, 1, 1]}
+        1, 1 + len(METRICS), sharey=True, gridspec_kw={"width_ratios": [1.35, *[1] * len(METRICS)]}
     )
     trivial = always_positive(baselines)
     limits = _limits(steps, trivial)
     _labels(axes[0], steps)
     if steps.empty:
         axes[0].text(0, 0, "no correction was computed", va="center")
-    for ax, metric in zip(axes[1:], MAIN_METRICS, strict=True):
+    for ax, metric in zip(axes[1:], METRICS, strict=True):
         _panel(ax, steps, metric, trivial.get(metric))
         ax.set(title=words.heading(metric), xlim=limits)
     for place, step in steps[~_made(steps)].iterrows():
@@ -46,9 +46,13 @@ def corrections(steps: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
 
 
 def always_positive(baselines: pd.DataFrame) -> dict[str, float]:
-    """Take from the table of baselines what the rule 'always positive' scores on the test set."""
+    """Take from the table of baselines what the rule 'always positive' scores on the test set.
+
+    Its balanced accuracy is 1/2: it finds all positives and no negative.
+    """
     rows = baselines[baselines["baseline"].eq("always_positive") & baselines["set"].eq("test")]
-    return rows.dropna(subset="baseline_mean").groupby("metric")["baseline_mean"].first().to_dict()
+    scored = rows.dropna(subset="baseline_mean").groupby("metric")["baseline_mean"].first()
+    return scored.to_dict() | ({"balanced_accuracy": 0.5} if len(scored) else {})
 
 
 def _made(steps: pd.DataFrame) -> pd.Series:
@@ -57,8 +61,8 @@ def _made(steps: pd.DataFrame) -> pd.Series:
 
 def _limits(steps: pd.DataFrame, trivial: dict[str, float]) -> tuple[float, float]:
     """Put all panels on one axis, so that their intervals compare."""
-    columns = [f"{prefix}{metric}" for metric in MAIN_METRICS for prefix in ("", "cv_")]
-    columns += [f"{metric}_low" for metric in MAIN_METRICS]
+    columns = [f"{prefix}{metric}" for metric in METRICS for prefix in ("", "cv_")]
+    columns += [f"{metric}_low" for metric in METRICS]
     shown = steps.reindex(columns=columns).to_numpy(dtype=float)
     lowest = np.nanmin([*shown[np.isfinite(shown)], *trivial.values(), 0.5])
     return max(np.floor(lowest * 10) / 10, 0.0) - 0.01, 1.02

@@ -23,7 +23,7 @@ def sentences(run: Run) -> list[str]:
     told = []
     for protocol, rows in known.groupby("protocol", sort=False):
         validated = rows[rows["set"].eq("cross-validation")]
-        tested = rows[rows["set"].eq("test")]
+        tested = rows[rows["set"].eq("test") & rows["coverage"].notna()]
         if len(validated) and len(tested):
             aucs = words.listed(
                 f"{words.number(row.auc_mean)} ({words.model(row.model)})"

@@ -1,0 +1,175 @@
+"""How often 95% intervals of a small test set hold the truth, by simulation.
+
+Phantom test sets as the study's is: patients with one to eight studies, studies with one or two
+series, three quarters of the studies positive, labels and scores alike within a patient. The true
+AUC is that of a positive and a negative study of two patients. Ours is beside the percentile
+bootstrap, BCa (Efron, JASA 1987) and DeLong's variance for clusters (Obuchowski, Biometrics 1997)
+on the log odds. Every method sees the same cohorts and the same draws.
+
+`cases` has, for each number of patients and true AUC: the share of intervals that hold the truth,
+over the cohorts for which ours prints one, their mean width, and the share for which it prints
+'too few' instead. `metrics` has the same share for the other scores, which are called at a fixed
+threshold, percentile first and ours second. COHORTS in the environment changes their number.
+"""
+
+import json
+import os
+import time
+from collections import defaultdict
+
+import numpy as np
+from scipy import stats
+from scipy.special import expit, logit
+
+from livermet.phenotype.bootstrap import METRICS, Predictions, metrics_of_draws, patient_draws
+from livermet.phenotype.intervals import interval_of_share, supports
+
+COHORTS = int(os.environ.get("COHORTS", "200"))
+DRAWS = 400
+PATIENTS, TRUE_AUCS = (10, 14, 20, 30), (0.5, 0.8, 0.9)
+STUDIES = (1,) * 14 + (2,) * 6 + (3,) * 8 + (4,) * 4 + (5, 6, 7, 8)
+POSITIVE = 0.75
+PEERS = ("percentile", "bca", "delong")
+
+
+def main():
+    cases, metrics, seconds = [], {}, defaultdict(float)
+    for patients in PATIENTS:
+        for true_auc in TRUE_AUCS:
+            case, others = measured(patients, true_auc, seconds)
+            cases.append(case)
+            metrics[f"{patients} patients, AUC {true_auc}"] = others
+    print(
+        json.dumps(
+            {
+                "name": "coverage",
+                "case": f"{COHORTS} phantom test sets each of {PATIENTS} patients and a true AUC "
+                f"of {TRUE_AUCS}, {DRAWS} draws",
+                "seconds": round(seconds["ours"], 2),
+                "peer": "DeLong's variance for clusters (Obuchowski 1997), the least of the peers",
+                "peer_seconds": round(seconds["delong"], 2),
+                "ratio": round(seconds["delong"] / seconds["ours"], 2),
+                "lowest_coverage": {
+                    name: min(case[name][0] for case in cases) for name in ("ours", *PEERS)
+                },
+                "cases": cases,
+                "metrics": metrics,
+            }
+        )
+    )
+
+
+def measured(patients, true_auc, seconds):
+    """Measure one case: coverage and mean width by method, and coverage of the other metrics."""
+    random = np.random.default_rng([patients, int(100 * true_auc)])
+    held = {name: [] for name in ("ours", *PEERS)}
+    others = {metric: ([], []) for metric in METRICS if metric != "auc"}
+    too_few = 0
+    for seed in range(COHORTS):
+        patient, study, facts, true = test_set(patients, true_auc, random)
+        began = time.perf_counter()
+        weights = weights_of(study)
+        value = metrics_of_draws(weights[None], facts)
+        drawn = metrics_of_draws(patient_draws(patient, study, DRAWS, seed), facts)
+        support = supports(facts, patient)
+        ours = {m: interval_of_share(value[m][0], drawn[m], support[m]) for m in METRICS}
+        seconds["ours"] += time.perf_counter() - began
+        for metric, (percentile, own) in others.items():
+            if np.isfinite(ours[metric]).all():
+                low, high = np.nanpercentile(drawn[metric], [2.5, 97.5])
+                percentile.append(low <= true[metric] <= high)
+                own.append(ours[metric][0] <= true[metric] <= ours[metric][1])
+        if np.isnan(ours["auc"]).any():
+            too_few += 1
+            continue
+        began = time.perf_counter()
+        delong = clustered_delong(patient, weights, facts)
+        seconds["delong"] += time.perf_counter() - began
+        values = drawn["auc"][~np.isnan(drawn["auc"])]
+        found = {
+            "ours": ours["auc"],
+            "percentile": np.percentile(values, [2.5, 97.5]),
+            "bca": bca(value["auc"][0], values, patient, weights, facts),
+            "delong": delong,
+        }
+        for name, (low, high) in found.items():
+            held[name].append((low <= true_auc <= high, high - low))
+    case = {"patients": patients, "auc": true_auc, "too_few": round(too_few / COHORTS, 3)}
+    case |= {name: np.mean(rows, axis=0).round(3).tolist() for name, rows in held.items()}
+    shares = {m: [round(float(np.mean(rows)), 3) for rows in both] for m, both in others.items()}
+    return case, shares
+
+
+def test_set(patients, true_auc, random):
+    """Make a test set: patient and study of each series, predictions, and the true scores.
+
+    Scores of a class are normal with variance 1: 0.45 of it between patients, 0.45 between studies
+    of a patient and 0.1 between series. Series above the middle of the two means are called.
+    """
+    apart = np.sqrt(2) * stats.norm.ppf(true_auc)
+    of_patient = random.choice(STUDIES, patients)
+    owner = np.repeat(np.arange(patients), of_patient)
+    propensity, level = random.normal(size=(2, patients))
+    latent = np.sqrt(0.5) * (propensity[owner] + random.normal(size=len(owner)))
+    label = (latent > stats.norm.ppf(1 - POSITIVE)).astype(int)
+    score = apart * label + np.sqrt(0.45) * (level[owner] + random.normal(size=len(owner)))
+    study = np.repeat(np.arange(len(owner)), 1 + (random.uniform(size=len(owner)) < 0.9))
+    scores = score[study] + np.sqrt(0.1) * random.normal(size=len(study))
+    called = (scores > apart / 2).astype(int)
+    right = stats.norm.cdf(apart / 2)
+    hits, alarms = POSITIVE * right, (1 - POSITIVE) * (1 - right)
+    true = {
+        "accuracy": right,
+        "sensitivity": right,
+        "specificity": right,
+        "ppv": hits / (hits + alarms),
+        "npv": (1 - POSITIVE) * right / ((1 - POSITIVE) * right + POSITIVE * (1 - right)),
+        "f1": 2 * hits / (hits + alarms + POSITIVE),
+    }
+    return owner[study], study, Predictions(label[study], called, scores), true
+
+
+def weights_of(study):
+    """Weigh each series by 1 / (series of its study)."""
+    _, place, series = np.unique(study, return_inverse=True, return_counts=True)
+    return 1 / series[place]
+
+
+def clustered_delong(patient, weights, facts):
+    """Take Obuchowski's variance of the AUC, its units being studies, on the log odds."""
+    positive = facts.label == 1
+    scores, other = facts.probability[positive, None], facts.probability[None, ~positive]
+    above = (scores > other) + 0.5 * (scores == other)
+    ours, theirs = weights[positive], weights[~positive]
+    many, few = ours.sum(), theirs.sum()
+    of_positive, of_negative = above @ theirs / few, ours @ above / many
+    value = float(of_positive @ ours / many)
+    owners = int(patient.max()) + 1
+    sums = np.bincount(patient[positive], ours * (of_positive - value), owners)
+    losses = np.bincount(patient[~positive], theirs * (of_negative - value), owners)
+    holders, lackers = (len(set(patient[rows])) for rows in (positive, ~positive))
+    variance = (
+        holders / (holders - 1) * (sums**2).sum() / many**2
+        + lackers / (lackers - 1) * (losses**2).sum() / few**2
+        + 2 * owners / (owners - 1) * (sums * losses).sum() / (many * few)
+    )
+    if not variance > 0:
+        return value, value
+    half = stats.norm.ppf(0.975) * np.sqrt(variance) / (value * (1 - value))
+    return expit(logit(value) - half), expit(logit(value) + half)
+
+
+def bca(value, values, patient, weights, facts):
+    """Correct percentiles for bias and, by leaving each patient out, for acceleration."""
+    without = weights * (patient != np.unique(patient)[:, None])
+    left = metrics_of_draws(without, facts)["auc"]
+    gaps = np.nanmean(left) - left[~np.isnan(left)]
+    acceleration = (gaps**3).sum() / (6 * max((gaps**2).sum(), 1e-12) ** 1.5)
+    below = np.mean(values < value) + 0.5 * np.mean(values == value)
+    bias = stats.norm.ppf(np.clip(below, 1e-3, 1 - 1e-3))
+    ends = bias + stats.norm.ppf([0.025, 0.975])
+    return np.quantile(values, stats.norm.cdf(bias + ends / (1 - acceleration * ends)))
+
+
+if __name__ == "__main__":
+    main()
