@@ -67,7 +67,7 @@ class _ResidualL(_Returned, residual.nnUNetPlannerResEncL):
     """nnU-Net's residual encoder for GPUs of 24 GB."""
 
 
-PLANNERS = {
+PLANNERS: dict[str, type[ExperimentPlanner]] = {
     "auto": _Planner,
     "published": _Planner,
     "resenc_m": _ResidualM,

@@ -146,10 +146,13 @@ class nnUNetTrainerLivermet(nnUNetTrainer):  # noqa: N801, named as nnU-Net name
 
     def run_epoch(self) -> None:
         """Do what is left of an epoch. Raises InputError where the loss is no number."""
+        # nnU-Net declares them as None, and sets them in `on_train_start`.
+        training: Any = self.dataloader_train
+        validation: Any = self.dataloader_val
         self.on_epoch_start()
         self.on_train_epoch_start()
         while len(self.losses) < self.num_iterations_per_epoch:
-            step = self.train_step(next(self.dataloader_train))
+            step = self.train_step(next(training))
             self._check(step)
             self.losses.append(step)
             self._save_if_due()
@@ -158,7 +161,7 @@ class nnUNetTrainerLivermet(nnUNetTrainer):  # noqa: N801, named as nnU-Net name
             self.on_validation_epoch_start()
             validated = []
             for _ in range(self.num_val_iterations_per_epoch):
-                validated.append(self.validation_step(next(self.dataloader_val)))
+                validated.append(self.validation_step(next(validation)))
                 self._check(validated[-1])
                 self._save_if_due()
             self.on_validation_epoch_end(validated)
@@ -201,7 +204,7 @@ class nnUNetTrainerLivermet(nnUNetTrainer):  # noqa: N801, named as nnU-Net name
 
     def state(self, epoch: int) -> dict[str, Any]:
         """Return what nnU-Net's checkpoints hold, under its names; `epoch` epochs are done."""
-        network = getattr(self.network, "_orig_mod", self.network)  # inside a compiled one
+        network: Any = getattr(self.network, "_orig_mod", self.network)  # inside a compiled one
         return {
             "network_weights": network.state_dict(),
             "optimizer_state": self.optimizer.state_dict(),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from livermet.listing import TIMESTAMP
 from livermet.provenance.origins import Job, Origins
 from livermet.provenance.records import (
-    TIMESTAMP,
     VERIFIED,
     Checksums,
     hints_path,

@@ -185,7 +185,7 @@ def _on_final_grid(
         if not lines:
             return images(volume.hu[box], inside, own_mm)
         hu, resampled = resample_centred(volume, inside, box, lines)
-        spacing_mm = [line.spacing_mm for line in reversed(lines)]
+        spacing_mm = np.array([line.spacing_mm for line in reversed(lines)])
     else:
         padding = extractor.settings["padDistance"]
         grid = resampled_grid(volume.ct, box, asked_mm, padding, keep_one_slice)

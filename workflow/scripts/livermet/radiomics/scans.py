@@ -195,7 +195,8 @@ def scan_features(
     }
     features = []
     for lesion in lesions.itertuples():
-        number, values = lesion.lesion, {}
+        number = lesion.lesion
+        values: dict[str, float] = {}
         if not per_lesion:
             reason = "not computed: radiomics, per_lesion is false"
         elif len(lesions) == 1 and scan.like_pyradiomics(number):

@@ -115,4 +115,4 @@ def feature_table(unions: pd.DataFrame, matching: pd.DataFrame, name: str) -> pd
 def one_voxel(settings: dict) -> bool:
     """Tell whether PyRadiomics' settings ask for one size of voxels in all scans."""
     asked_mm = settings.get("resampledPixelSpacing")
-    return bool(asked_mm) and all(asked_mm) and bool(settings.get("interpolator", True))
+    return all(asked_mm or [0]) and bool(settings.get("interpolator", True))

@@ -30,7 +30,8 @@ def exact(values: pd.Series) -> pd.Series:
 def estimates(table: pd.DataFrame, mean: str, low: str, high: str, lacking: str = "") -> list[str]:
     """Write each row's number with its interval, or with the words `lacking` in its place."""
     columns = table[[mean, low, high]].astype(float)
-    return [words.estimate(*row, lacking=lacking) for row in columns.itertuples(index=False)]
+    rows = columns.itertuples(index=False, name=None)
+    return [words.estimate(one, start, end, lacking=lacking) for one, start, end in rows]
 
 
 def spreads(table: pd.DataFrame, low: str, high: str) -> list[str]:
