@@ -145,6 +145,20 @@ def test_links_lead_to_sources_and_follow_them(tmp_path, monkeypatch):
     assert Path(mine.source("p4_a")).readlink() == Path("/archive/p4")
 
 
+def test_a_copy_of_a_source_in_the_place_of_its_link_gives_way(tmp_path, monkeypatch):
+    # Some tools copy what links lead to.
+    monkeypatch.chdir(tmp_path)
+    mine = study()
+    copied = Path(mine.source("p4_a"))
+    copied.mkdir(parents=True)
+    (copied / "slice.dcm").write_text("a slice")
+    Path(mine.source("s1_a")).parent.mkdir(parents=True)
+    Path(mine.source("s1_a")).write_text("a volume")
+    mine.link_sources()
+    assert copied.readlink() == Path("/archive/p4")
+    assert Path(mine.source("s1_a")).readlink() == tmp_path / "raw" / "s1.nii.gz"
+
+
 def test_a_header_enters_with_the_values_beside_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     mine = study()

@@ -13,6 +13,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import stat
 import unicodedata
 from contextlib import suppress
@@ -82,7 +83,10 @@ def link_of(run: str, series: str, column: str, path: str) -> tuple[str, str]:
 
 
 def make_link(link: str, path: str) -> None:
-    """Let a link lead to a path, in one step; other processes may be reading through it."""
+    """Let a link lead to a path, in one step; other processes may be reading through it.
+
+    Tools that copy a run may leave a copy of the source in the place of its link; it is removed.
+    """
     target = os.path.abspath(path)
     with suppress(OSError):
         if os.readlink(link) == target:
@@ -90,6 +94,8 @@ def make_link(link: str, path: str) -> None:
     os.makedirs(os.path.dirname(link), exist_ok=True)
     beside = f"{link}.{os.getpid()}"
     os.symlink(target, beside)
+    if os.path.isdir(link) and not os.path.islink(link):
+        shutil.rmtree(link)
     os.replace(beside, link)
 
 
