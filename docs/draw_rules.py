@@ -83,6 +83,8 @@ def rule_graph(options, scripts):
     named = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)"', text, re.M))
     pairs = re.findall(r"^\s*(\d+) -> (\d+)", text, re.M)
     graph = nx.DiGraph()
+    # A rule may read nothing and write what no other rule reads.
+    graph.add_nodes_from(script_of(name, scripts) for name in named.values() if name != "all")
     for ends in pairs:
         first, then = (script_of(named[end], scripts) for end in ends)
         if then != "all" and first != then:

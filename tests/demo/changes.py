@@ -16,6 +16,7 @@ from planning import planner
 
 from livermet.config.loading import load_config
 from livermet.ledger.assign import assign_from_config
+from livermet.provenance.code import WITHOUT_NUMBERS
 
 ROOT = Path(__file__).parents[2]
 COHORT = "tests/demo/cohort"
@@ -468,15 +469,8 @@ def script_edited_under_its_old_time(place: Place):
 def logic_without_numbers(place: Place) -> Iterator[None]:
     """Other code in every module that decides no number."""
     with ExitStack() as stack:
-        for name in (
-            "errors",
-            "files",
-            "jobs",
-            "controller",
-            "provenance/code",
-            "provenance/records",
-        ):
-            path = place.file(LIVERMET, f"{name}.py")
+        for name in sorted(WITHOUT_NUMBERS):
+            path = place.file(LIVERMET, f"{name.replace('.', '/')}.py")
             stack.enter_context(appended(path, "SPARE = 1"))
         yield
 

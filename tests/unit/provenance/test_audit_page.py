@@ -86,7 +86,7 @@ def test_large_tables_are_not_embedded_and_the_page_says_so():
     made.run_job("extract_radiomics/unet/b2", [], {"radiomics/unet/batches/b2.scans.tsv": rows})
     html = page()
     assert "radiomics/unet/batches/b2.scans.tsv" not in embedded(html, "tables")
-    assert "1 large tables are not in this page" in html
+    assert "1 large table is not in this page" in html
 
 
 def test_a_files_text_cannot_end_the_script_it_stands_in():
@@ -157,3 +157,34 @@ def test_tables_are_read_as_csv_says():
     told = in_node(page(), "tables/masks.csv", [])
     assert told["columns"] == ["a", "b"]
     assert told["lines"] == [['1,"2"', ""], ["x\ny", "3"]]
+
+
+def test_a_number_is_found_as_a_paper_rounds_it():
+    """By hand: 0.8571 is 0.86 with two decimals, and a text is found by its beginning."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no node on this machine to run the page's script")
+    asked = {
+        ("0.8571428571428571", "0.86"): True,
+        ("0.8571428571428571", "0.857"): True,
+        ("0.8571428571428571", "0.85"): True,
+        ("0.8571428571428571", "0.87"): False,
+        ("-0.126", "-0.13"): True,
+        ("0.9999", "1.00"): True,
+        ("12", "0.12"): False,
+        ("", "0.00"): False,
+        ("m1_thin", "m1"): True,
+        ("m1_thin", "thin"): False,
+    }
+    script = (
+        "const { isFound } = require(process.argv[1]);"
+        "const asked = JSON.parse(process.argv[2]);"
+        "process.stdout.write(JSON.stringify(asked.map(([cell, words]) => isFound(cell, words))));"
+    )
+    done = subprocess.run(
+        [node, "-e", script, str(FOLDER / "chain.js"), json.dumps(list(asked))],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == list(asked.values())

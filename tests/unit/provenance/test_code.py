@@ -178,3 +178,77 @@ def test_every_pin_is_the_version_that_the_tests_run_with(root):
         pinned = code.pinned_versions(environment)
         for name in pinned.keys() - {"python", "pip"}:
             assert pinned[name] == locked[name.replace("_", "-")], f"{environment.name}: {name}"
+
+
+WORDS = """\
+from enum import StrEnum
+
+
+class Grid(StrEnum):
+    CORNER = "corner"
+
+
+class Calls(StrEnum):
+    WRONG = "wrong"
+
+
+CALLS = tuple(one.value for one in Calls)
+"""
+
+
+@pytest.mark.parametrize(
+    ("imported", "reaches"),
+    [
+        ("from livermet.vocabulary import Grid", False),
+        ("from livermet.vocabulary import Calls, Grid", True),
+        # What a definition uses counts with it.
+        ("from livermet.vocabulary import CALLS", True),
+        ("from livermet.models import NETWORKS", False),
+        ("from livermet.models import classifiers", True),
+        # Whatever may come of a module that is imported as a whole.
+        ("from livermet import vocabulary", True),
+        ("import livermet.vocabulary", True),
+        ("from livermet.vocabulary import *", True),
+    ],
+)
+def test_of_shared_definitions_those_count_that_are_used(package, imported, reaches):
+    models = (
+        "from livermet.vocabulary import CALLS\nNETWORKS = {'unet': 1}\n\n\n"
+        "def classifiers():\n    return CALLS\n"
+    )
+
+    def hashed(words):
+        return package(script=f"{imported}\n", vocabulary=words, models=models)
+
+    more = WORDS.replace('"wrong"\n', '"wrong"\n    DISAGREE = "series disagree"\n')
+    assert (hashed(more) != hashed(WORDS)) == reaches
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        # A value that is set later, a base that changes, and what no name is bound by.
+        WORDS + 'CALLS += ("none",)\n',
+        WORDS.replace("class Calls(StrEnum)", "class Calls(Grid)"),
+        WORDS + "Calls.WRONG.label = 'Wrong'\n",
+        WORDS + "if CALLS:\n    del CALLS\n",
+        WORDS.replace("enum import StrEnum", "words import StrEnum"),
+    ],
+)
+def test_a_definition_counts_with_all_that_makes_it(package, other):
+    script = "from livermet.vocabulary import CALLS\n"
+    assert package(script=script, vocabulary=other) != package(script=script, vocabulary=WORDS)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *("train_monai", "train_nnunet", "describe_nnunet", "split_nnunet", "plan_nnunet"),
+        *("preprocess_nnunet", "predict_monai", "predict_nnunet"),
+    ],
+)
+def test_no_word_and_no_classifier_is_behind_a_network(root, rule):
+    script = root / "workflow" / "scripts" / f"{rule}.py"
+    behind = code._imported(code._logic(script))
+    assert not {name for name in behind if name.startswith("vocabulary")}
+    assert not {name for name in behind if name.startswith("models") and "lassifier" in name}

@@ -81,6 +81,23 @@ class Verdict(StrEnum):
     NOT_IN_TABLE = "not_in_table"
 
 
+class Scoring(StrEnum):
+    """How a molecular score is computed from expression."""
+
+    CENTROIDS = "centroids"
+    SSGSEA = "ssgsea"
+
+
+class Units(StrEnum):
+    """What the numbers of a table of expression are."""
+
+    TPM = "tpm"
+    FPKM = "fpkm"
+    CPM = "cpm"
+    COUNTS = "counts"
+    LOG2 = "log2"
+
+
 class Grid(StrEnum):
     """Where the grid that a lesion is resampled to begins."""
 

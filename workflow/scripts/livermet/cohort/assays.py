@@ -7,30 +7,12 @@ and only a threshold of its own.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
+
+from livermet.vocabulary import Scoring
 
 # The sample type of cell-free DNA, whose signal is that of promoters and not of transcripts.
 CFDNA = "cfdna"
-
-
-# Here and not in `livermet.vocabulary`: networks import that one, and a word of molecular samples
-# must not train them again.
-class Scoring(StrEnum):
-    """How a molecular score is computed from expression."""
-
-    CENTROIDS = "centroids"
-    SSGSEA = "ssgsea"
-
-
-class Units(StrEnum):
-    """What the numbers of a table of expression are."""
-
-    TPM = "tpm"
-    FPKM = "fpkm"
-    CPM = "cpm"
-    COUNTS = "counts"
-    LOG2 = "log2"
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from livermet.cohort.assays import Assay, Scoring, Units
+from livermet.cohort.assays import Assay
 from livermet.errors import InputError, stop_on
+from livermet.vocabulary import Scoring, Units
 
 # Cells that stand for a value that was not measured.
 NOT_MEASURED = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from livermet.cohort.assays import Scores, Scoring
+from livermet.cohort.assays import Scores
 from livermet.cohort.expression import BACKGROUND, SIDES, Reference, named
 from livermet.contracts import (
     COUNT,
@@ -23,6 +23,7 @@ from livermet.contracts import (
     Contract,
 )
 from livermet.errors import stop_on
+from livermet.vocabulary import Scoring
 
 # Barbie et al.'s exponent of the rank.
 WEIGHT = 0.25

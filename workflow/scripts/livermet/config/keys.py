@@ -21,7 +21,6 @@ from pydantic import (
     model_validator,
 )
 
-from livermet.cohort.assays import Scoring, Units
 from livermet.models import CLASSIFIERS, networks_of
 from livermet.models import NETWORKS as LISTED
 from livermet.monai.architectures import ARCHITECTURES, SPLEEN
@@ -34,7 +33,9 @@ from livermet.vocabulary import (
     OneSlice,
     Protocol,
     Redundancy,
+    Scoring,
     Transform,
+    Units,
     Weighting,
 )
 

@@ -32,6 +32,9 @@ WITHOUT_NUMBERS = frozenset(
         "tables",
     }
 )
+# Modules that hold definitions alone, which many stages share: of them count the names that are
+# imported, with all that these use. A new word for readers would else train networks again.
+DEFINITIONS = frozenset({"models", "vocabulary"})
 LOGS = frozenset({"LOG", "log", "logger"})
 # A string with so many blanks is a sentence for a reader, and no name or key.
 BLANKS_OF_SENTENCE = 3
@@ -57,7 +60,8 @@ def script_hash(script: str | Path, sentences: bool = True) -> str:
     The hash is taken over the syntax trees without docstrings, comments, positions, errors'
     sentences and log lines, so that it changes with the logic only. Without `sentences`, strings of
     several words are left out wherever they stand: none decides a network's weights. Modules that
-    decide no number (`WITHOUT_NUMBERS`) are left out.
+    decide no number (`WITHOUT_NUMBERS`) are left out; of shared definitions (`DEFINITIONS`) those
+    count that are used.
     """
     logic = _logic(Path(script))
     return _digest({"": logic} | _imported(logic), sentences)
@@ -68,11 +72,16 @@ def _imported(logic: Logic) -> dict[str, Logic]:
     waiting = set(logic.imports)
     while waiting:
         name = waiting.pop()
-        if name in found or name in WITHOUT_NUMBERS or not _is_module(name):
+        module, _, _ = name.rpartition(".")
+        if name in found or name in WITHOUT_NUMBERS:
             continue
-        found[name] = _logic(_source_of(name))
-        # A subpackage's own file runs before each of its modules.
-        waiting |= {*found[name].imports, name.rpartition(".")[0]} - {""}
+        if module in DEFINITIONS:
+            found[name] = _logic(_source_of(module), name)
+            waiting.update(found[name].imports)
+        elif _is_module(name):
+            found[name] = _logic(_source_of(name))
+            # A subpackage's own file runs before each of its modules.
+            waiting |= {*found[name].imports, module} - {""}
     return found
 
 
@@ -82,12 +91,16 @@ def _digest(logic: Mapping[str, Logic], sentences: bool) -> str:
 
 
 @cache
-def _logic(path: Path) -> Logic:
+def _logic(path: Path, definition: str = "") -> Logic:
+    """Take a file apart, or of a module of definitions one of them: `models.NETWORKS`."""
     content = path.read_bytes()
-    key = hashlib.sha256(_way_of_reading() + content).hexdigest()
+    key = hashlib.sha256(_way_of_reading() + f"{definition}\n".encode() + content).hexdigest()
     if key not in KNOWN_LOGIC:
         tree = ast.parse(content)
-        imports = sorted(set(_own_imports(tree)))
+        behind: set[str] = set()
+        if definition:
+            tree, behind = _defined(tree, *definition.rsplit(".", 1))
+        imports = sorted(behind | set(_own_imports(tree)))
         spoken, silent = (
             hashlib.sha256(ast.dump(cast(ast.AST, _strip(tree, sentences))).encode()).hexdigest()
             # The second takes away from what the first has left.
@@ -95,6 +108,38 @@ def _logic(path: Path) -> Logic:
         )
         KNOWN_LOGIC[key] = Logic(spoken, silent, imports)
     return KNOWN_LOGIC[key]
+
+
+def _defined(tree: ast.Module, module: str, name: str) -> tuple[ast.Module, set[str]]:
+    """Return the statements of a module that a name hangs on, and the other names behind them.
+
+    What binds no name may change any of them, and counts for all. A name that is bound nowhere, or
+    within a condition, stands for the whole module.
+    """
+    bound = [(statement, _names_bound(statement)) for statement in tree.body]
+    known = {one for _, names in bound for one in names}
+    if name not in known:
+        return tree, set()
+    own = [statement for statement, names in bound if name in names or not names]
+    behind = (_names_in(own) & known) - {name}
+    return ast.Module(own, []), {f"{module}.{one}" for one in behind}
+
+
+def _names_bound(statement: ast.stmt) -> set[str]:
+    match statement:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+            return {name}
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return {(one.asname or one.name).partition(".")[0] for one in names}
+        case ast.Assign(targets=targets):
+            return _names_in(targets)
+        case ast.AnnAssign(target=target) | ast.AugAssign(target=target):
+            return _names_in([target])
+    return set()
+
+
+def _names_in(parts: Iterable[ast.AST]) -> set[str]:
+    return {node.id for part in parts for node in ast.walk(part) if isinstance(node, ast.Name)}
 
 
 @cache
@@ -165,6 +210,9 @@ def _own_imports(tree: ast.AST) -> Iterable[str]:
             if package != "livermet":
                 continue
             for alias in node.names:
+                if ".".join(base) in DEFINITIONS:
+                    yield f"{base[0]}.{alias.name}"
+                    continue
                 # `from livermet.a import b` imports module a.b where there is one, and a.
                 yield from (".".join(parts) for parts in (base, [*base, alias.name]) if parts)
         elif isinstance(node, ast.Import):

@@ -56,7 +56,7 @@
     const names = seriesOf(graph, steps);
     const wrong = steps.filter(({ file }) => graph.files[file][4]).length;
     at("narrowed").textContent = `${steps.length} files of ${names.length} series. ` +
-      (wrong ? `${wrong} of them are not as they should be. ` : "") +
+      (wrong ? `${wrong} of them ${wrong === 1 ? "is not as it" : "are not as they"} should be. ` : "") +
       (leftOut ? "Files that the row's names rule out are left out." : "");
     const groups = new Map();
     steps.forEach(({ file, job }) => {
@@ -113,19 +113,26 @@
     show(file.name, new TextDecoder().decode(bytes), found, told);
   }
 
+  // A search looks through all tables at each letter: they are taken apart once.
+  const parsed = new Map();
+  function parsedOf(path) {
+    if (!parsed.has(path)) parsed.set(path, tableOf(tables[path], path.split(".").pop()));
+    return parsed.get(path);
+  }
+
   function search(words) {
     const hits = at("hits");
     hits.replaceChildren();
     if (words.length < 2) return;
     let left = MOST_HITS;
-    for (const [path, text] of Object.entries(tables)) {
+    for (const path of Object.keys(tables)) {
       if (left <= 0) break;
-      if (!text.includes(words)) continue;
-      const { columns, rows } = tableOf(text, path.split(".").pop());
+      const { columns, rows } = parsedOf(path);
       rows.forEach((row, n) => row.forEach((cell, column) => {
-        if (left <= 0 || !cell.startsWith(words)) return;
+        if (left <= 0 || !isFound(cell, words)) return;
         left -= 1;
         const button = made("button", `${path}, row ${n + 1}, ${columns[column]}: ${cell}`, made("li", undefined, hits));
+        button.type = "button";
         button.addEventListener("click", () => { select(path); chosen = { row, column }; follow(); at("chain").scrollIntoView(); });
       }));
     }

@@ -28,6 +28,14 @@ function tableOf(text, suffix) {
   return { columns: rows[0] || [], rows: rows.slice(1) };
 }
 
+// Whether a cell is what is looked for: its beginning, or a number as a paper rounds it.
+function isFound(cell, words) {
+  if (cell.startsWith(words)) return true;
+  if (!/^-?\d+\.\d+$/.test(words) || cell.trim() === "" || Number.isNaN(Number(cell))) return false;
+  const half = 0.5 * 10 ** -words.split(".")[1].length;
+  return Math.abs(Number(cell) - Number(words)) <= half * (1 + 1e-9);
+}
+
 // Whom a row is about: series by number, and words that its files may have in their paths.
 function about(graph, columns, row) {
   const series = new Set(), words = [];
@@ -109,4 +117,4 @@ function seriesOf(graph, steps) {
   return [...found].sort((a, b) => a - b).map((one) => graph.series[one]);
 }
 
-if (typeof module !== "undefined") module.exports = { about, chain, seriesOf, tableOf };
+if (typeof module !== "undefined") module.exports = { about, chain, isFound, seriesOf, tableOf };
