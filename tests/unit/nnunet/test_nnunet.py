@@ -48,7 +48,6 @@ from livermet.nnunet.trainer import FINAL, TrainingSettings, nnUNetTrainerLiverm
 from livermet.nnunet.training import (
     Base,
     Fold,
-    augmentation_workers,
     check_held_out,
     train_fold,
 )
@@ -207,10 +206,6 @@ def test_impossible_overrides_are_told(overrides, sentence):
 def test_moved_plan_changes_its_dataset_only():
     moved = transfer_plan(own_plan(), "Dataset502_lits_msclc")
     assert moved == own_plan() | {"dataset_name": "Dataset502_lits_msclc"}
-
-
-def test_two_threads_or_fewer_start_no_processes():
-    assert [augmentation_workers(n) for n in (1, 2, 3, 12)] == [0, 0, 3, 12]
 
 
 def test_wrong_optimizer_is_told():

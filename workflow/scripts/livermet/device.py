@@ -1,14 +1,21 @@
-"""The device that networks run on, and why a GPU that was granted may not be usable."""
+"""The device that networks run on: why a granted GPU may not be usable, and what it can do."""
 
+import importlib.util
+import logging
 import os
+import shutil
+import sysconfig
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 
 from livermet.errors import InputError
 
+LOG = logging.getLogger("livermet")
 # What SLURM, CUDA and container runtimes set where a job has been given GPUs.
 GRANTS = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "GPU_DEVICE_ORDINAL")
+OLDEST_CAPABILITY = (7, 0)
 NO_GPU = frozenset({"", "-1", "none", "void", "NoDevFiles"})
 
 
@@ -50,3 +57,39 @@ def why_no_gpu() -> str:
     except (RuntimeError, AssertionError) as error:
         return str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")
     return "no reason is given"
+
+
+def can_compile(wanted: bool, device: torch.device) -> bool:
+    """Say whether a network is compiled; where a GPU's cannot be, a warning tells why.
+
+    On a CPU nothing is compiled: that takes longer than it spares.
+    """
+    if not wanted or device.type != "cuda":
+        return False
+    if reason := why_not_compiled(torch.cuda.get_device_capability(device)):
+        LOG.warning(
+            "The network is not compiled, since %s: it is trained as it is, in more time. Mend "
+            "that, or set segmentation.compile to false, and this sentence goes",
+            reason,
+        )
+        return False
+    # What fails all the same runs as it is, with a warning of torch's own.
+    torch._dynamo.config.suppress_errors = True
+    return True
+
+
+def why_not_compiled(capability: tuple[int, int]) -> str:
+    """Say what torch.compile lacks here for a GPU of a compute capability; empty: nothing.
+
+    It writes its kernels by Triton, which serves GPUs from capability 7.0 (as torch's inductor
+    demands) and has a C compiler build a module for Python.
+    """
+    if capability < OLDEST_CAPABILITY:
+        return "the GPU has compute capability {}.{}, and 7.0 is needed".format(*capability)
+    if importlib.util.find_spec("triton") is None:
+        return "this build of torch has no Triton"
+    if not os.environ.get("CC") and not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        return "there is no C compiler"
+    if not Path(sysconfig.get_paths()["include"], "Python.h").exists():
+        return "the headers of Python (Python.h) are not installed"
+    return ""
