@@ -11,7 +11,14 @@ import pytest
 import torch
 
 from livermet import controller
-from livermet.device import can_compile, choose_device, granted_gpus, why_not_compiled
+from livermet.device import (
+    CPU_FOR_GPU,
+    GRANTS,
+    can_compile,
+    choose_device,
+    granted_gpus,
+    why_not_compiled,
+)
 from livermet.errors import InputError
 from livermet.faults import check_loss, plain_faults
 from livermet.interruption import RESUBMIT, Clock, InterruptionError, listening
@@ -21,7 +28,7 @@ from livermet.jobs import job
 @pytest.fixture
 def no_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "GPU_DEVICE_ORDINAL"):
+    for name in (*GRANTS, CPU_FOR_GPU):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -34,9 +41,11 @@ def test_auto_is_the_cpu_where_no_gpu_is_and_none_was_granted(no_gpu):
 @pytest.mark.parametrize("name", ["CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS"])
 def test_a_granted_gpu_that_torch_cannot_use_is_refused(name, no_gpu, monkeypatch):
     monkeypatch.setenv(name, "0")
-    with pytest.raises(InputError, match=rf"a GPU \({name}=0\), but torch cannot use it"):
+    with pytest.raises(InputError, match=rf"a GPU \({name}=0\), but torch \S+ cannot use it"):
         choose_device("auto")
     assert choose_device("cpu") == torch.device("cpu")
+    monkeypatch.setenv("LIVERMET_CPU_FOR_GPU", "1")
+    assert choose_device("auto") == torch.device("cpu")
 
 
 def test_a_driver_that_is_too_old_is_the_reason_that_is_told(no_gpu, monkeypatch):

@@ -16,6 +16,8 @@ LOG = logging.getLogger("livermet")
 # What SLURM, CUDA and container runtimes set where a job has been given GPUs.
 GRANTS = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "GPU_DEVICE_ORDINAL")
 OLDEST_CAPABILITY = (7, 0)
+# A variable that lets a job that has been given a GPU compute without it.
+CPU_FOR_GPU = "LIVERMET_CPU_FOR_GPU"
 NO_GPU = frozenset({"", "-1", "none", "void", "NoDevFiles"})
 
 
@@ -33,11 +35,13 @@ def choose_device(wanted: str) -> torch.device:
             f"segmentation.device is 'cuda', but torch finds no GPU here ({why_no_gpu()}): run on "
             "a GPU node, or set it to 'auto' or 'cpu'."
         )
-    if grant := granted_gpus(os.environ):
+    grant = granted_gpus(os.environ)
+    if grant and not os.environ.get(CPU_FOR_GPU):
         raise InputError(
-            f"This job has been given a GPU ({grant}), but torch cannot use it ({why_no_gpu()}): "
-            "mend the node's driver or install a build of torch for it, or set "
-            "segmentation.device to 'cpu' to work without."
+            f"This job has been given a GPU ({grant}), but torch {torch.__version__} cannot use it "
+            f"({why_no_gpu()}): mend the node's driver or install a build of torch for it "
+            "(docs/how-to/cluster.md); or, to work without, set segmentation.device to 'cpu', or "
+            f"{CPU_FOR_GPU}=1 in the environment."
         )
     return torch.device("cpu")
 
