@@ -38,6 +38,7 @@ rule train_monai:
         runtime=minutes_of_training(MONAI_JOBS["train"]["minutes"], ON_GPU),
         device=config["segmentation"]["device"],
         save_minutes=config["segmentation"]["save_minutes"],
+        compile=int(config["segmentation"]["compile"]),
     params:
         network=network_of_model,
     script:

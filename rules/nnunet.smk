@@ -169,6 +169,7 @@ for nnunet_model, base_model in BASES.items():
             device=config["segmentation"]["device"],
             save_every=NNUNET_SETTINGS[nnunet_model]["save_every"],
             save_minutes=config["segmentation"]["save_minutes"],
+            compile=int(config["segmentation"]["compile"]),
         params:
             network=NETWORKS[nnunet_model],
         script:

@@ -14,6 +14,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -238,6 +239,8 @@ def run_on_cluster(workflow, cluster: Cluster, requests: Requests, run: str) -> 
     GroupJob.resources = property(_bounded(GroupJob.resources.fget, cluster))
     GroupJob.postprocess = _keeping_results(GroupJob.postprocess)
     if not workflow.is_main_process:
+        # SLURM asks a whole job to leave; the training in it then saves, which takes a moment.
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         STARTED.append(now_of_files())
         JobScheduler.__init__ = _going_on(JobScheduler.__init__)
         return

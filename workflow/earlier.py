@@ -54,7 +54,7 @@ def jobs_named(name: str) -> dict[str, str]:
         raise WorkflowError(
             "squeue does not answer, so that it is not known whether SLURM jobs of an earlier "
             f"start of this run are still at work ({getattr(error, 'stderr', '') or error}). "
-            "Start it again when it does."
+            f"Start it again when it does. Where there is no SLURM and none is, remove {RECORD}."
         ) from None
     rows = [line.split("|", 2) for line in said.splitlines()]
     return {number: state for number, state, called in rows if called.startswith(name)}

@@ -20,6 +20,8 @@ MEMORY_IN_LOG = re.compile(
     re.I,
 )
 LAST_CHARACTERS = 20_000
+# As livermet.interruption words it, at the end of a training's own log.
+ASKED = "Training was asked to stop"
 
 
 class Why(Enum):
@@ -42,7 +44,7 @@ class Ending:
 
 SENTENCES = {
     Why.MEMORY: "used more memory than the {mem_mb} MB that it asked for",
-    Why.TIME: "met its time limit of {runtime} minutes",
+    Why.TIME: "met its time limit of {runtime} minutes, or was asked to leave before it",
     Why.LOST: "was lost at no fault of its own ({state}); it is submitted again",
     Why.USER: "was cancelled by someone (scancel) and is not submitted again in this run",
     Why.FAULT: "ended with an error ({state}{code}); the log of its rule says why",
@@ -53,7 +55,8 @@ def ending_of(number: str, state: str, job_info) -> Ending:
     """Tell how a job ended, from SLURM's state for it, what slurmctld knows of it, and its log."""
     about = _asked(number)
     state = (about.get("JobState") or state or "FAILED").split(" ")[0]
-    why = _why(state, about, Path(str((job_info.aux or {}).get("slurm_logfile", ""))))
+    log = Path(str((job_info.aux or {}).get("slurm_logfile", "")))
+    why = _why(state, about, log, job_info.job.log)
     code = about.get("ExitCode", "")
     resources = job_info.job.resources
     sentence = SENTENCES[why].format(
@@ -81,7 +84,7 @@ def _asked(number: str) -> dict[str, str]:
     return dict(re.findall(r"(\w+)=(\S*)", said))
 
 
-def _why(state: str, about: dict[str, str], log: Path) -> Why:
+def _why(state: str, about: dict[str, str], log: Path, of_rules: Iterable[str]) -> Why:
     if state in ("NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "REVOKED", "GONE"):
         return Why.LOST
     if state in ("TIMEOUT", "DEADLINE"):
@@ -90,7 +93,15 @@ def _why(state: str, about: dict[str, str], log: Path) -> Why:
         return Why.MEMORY
     if log.is_file() and MEMORY_IN_LOG.search(log.read_text(errors="replace")[-LAST_CHARACTERS:]):
         return Why.MEMORY
-    return Why.USER if state == "CANCELLED" else Why.FAULT
+    if state == "CANCELLED":
+        return Why.USER
+    # SLURM's signal before a limit (--signal=USR1@300): the training has saved and left by itself.
+    return Why.TIME if any(map(_asked_to_stop, map(Path, of_rules))) else Why.FAULT
+
+
+def _asked_to_stop(log: Path) -> bool:
+    last = log.read_text(errors="replace").rstrip().rpartition("\n")[2] if log.is_file() else ""
+    return last.startswith(ASKED)
 
 
 def keep_logs(logs: Iterable[str], number: str) -> None:

@@ -7,6 +7,8 @@ import yaml
 from study import make_study
 from test_plan import planned
 
+from livermet.models import networks_of
+
 SENTENCE = re.compile(r"This plan makes (\d+) SLURM jobs of (\d+) steps; (\d+) of them ask")
 
 
@@ -68,6 +70,19 @@ def test_the_two_profiles_differ_in_how_a_gpu_is_asked_for_alone(root):
     differing = [pair for pair in zip(*texts, strict=True) if pair[0] != pair[1]]
     code = [pair for pair in differing if not pair[0].startswith("#")]
     assert code == [("  gpu_by: gpus", "  gpu_by: gres")]
+
+
+def test_every_rule_in_a_group_of_the_profile_is_there(root):
+    """A rule that was renamed would be a SLURM job of seconds, without a word."""
+    text = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
+    profile = (root / "profiles" / "slurm" / "profile.yaml").read_text()
+    grouped = re.search(r"^groups:\n(.*?)^\w", profile, re.S | re.M).group(1)
+    rules = set(re.findall(r"^ *rule (\w+):", text, re.M))
+    of_models = set(re.findall(r'f"(\w+)_{nnunet_model}"', text))
+    rules |= {f"{rule}_{model}" for rule in of_models for model in networks_of("nnunet")}
+    names = re.findall(r"^  (\w+): \w+$", grouped, re.M)
+    assert len(names) > 30
+    assert not set(names) - rules
 
 
 def test_a_time_that_the_profile_limits_is_not_asked_for(study, root):

@@ -69,3 +69,22 @@ def test_a_training_asks_for_the_same_time_again(cluster):
     slow = requests.minutes(100, gpu=True)
     requests.short[cluster.Why.TIME]["predict", ("0",)] += 1
     assert slow(["0"], "predict") == 200
+
+
+@pytest.mark.parametrize(
+    ("state", "last", "why"),
+    [
+        ("FAILED", "Training was asked to stop (SIGUSR1) and is saved in epoch 7: ...", "TIME"),
+        ("FAILED", "The loss is nan in epoch 7", "FAULT"),
+        ("TIMEOUT", "", "TIME"),
+        ("PREEMPTED", "Training was asked to stop (SIGTERM) and is saved in epoch 7: ...", "LOST"),
+        ("CANCELLED", "Training was asked to stop (SIGTERM) and is saved in epoch 7: ...", "USER"),
+    ],
+)
+def test_a_training_that_left_before_its_limit_is_no_fault(cluster, state, last, why, tmp_path):
+    import endings
+
+    log = tmp_path / "train.log"
+    log.write_text(f"resumed after 3 of 12 epochs\n{last}\n")
+    absent = tmp_path / "slurm.log"
+    assert endings._why(state, {}, absent, [str(log)]) is endings.Why[why]

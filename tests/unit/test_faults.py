@@ -11,7 +11,14 @@ import pytest
 import torch
 
 from livermet import controller
-from livermet.device import choose_device, granted_gpus
+from livermet.device import (
+    CPU_FOR_GPU,
+    GRANTS,
+    can_compile,
+    choose_device,
+    granted_gpus,
+    why_not_compiled,
+)
 from livermet.errors import InputError
 from livermet.faults import check_loss, plain_faults
 from livermet.interruption import RESUBMIT, Clock, InterruptionError, listening
@@ -21,7 +28,7 @@ from livermet.jobs import job
 @pytest.fixture
 def no_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "GPU_DEVICE_ORDINAL"):
+    for name in (*GRANTS, CPU_FOR_GPU):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -34,9 +41,11 @@ def test_auto_is_the_cpu_where_no_gpu_is_and_none_was_granted(no_gpu):
 @pytest.mark.parametrize("name", ["CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS"])
 def test_a_granted_gpu_that_torch_cannot_use_is_refused(name, no_gpu, monkeypatch):
     monkeypatch.setenv(name, "0")
-    with pytest.raises(InputError, match=rf"a GPU \({name}=0\), but torch cannot use it"):
+    with pytest.raises(InputError, match=rf"a GPU \({name}=0\), but torch \S+ cannot use it"):
         choose_device("auto")
     assert choose_device("cpu") == torch.device("cpu")
+    monkeypatch.setenv("LIVERMET_CPU_FOR_GPU", "1")
+    assert choose_device("auto") == torch.device("cpu")
 
 
 def test_a_driver_that_is_too_old_is_the_reason_that_is_told(no_gpu, monkeypatch):
@@ -56,6 +65,30 @@ def test_what_grants_no_gpu():
     assert granted_gpus({"CUDA_VISIBLE_DEVICES": "", "SLURM_JOB_GPUS": "NoDevFiles"}) == ""
     assert granted_gpus({"CUDA_VISIBLE_DEVICES": "-1"}) == ""
     assert granted_gpus({"CUDA_VISIBLE_DEVICES": "1,2"}) == "CUDA_VISIBLE_DEVICES=1,2"
+
+
+def test_a_gpu_that_cannot_compile_says_what_is_missing(monkeypatch):
+    """No GPU is at hand: what is asked of one is its compute capability."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "capability 6.1, and 7.0 is needed" in why_not_compiled((6, 1))
+    assert "no Triton" in why_not_compiled((8, 0))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", "")
+    assert "no C compiler" in why_not_compiled((8, 0))
+    monkeypatch.setenv("CC", "gcc")
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": "/nowhere"})
+    assert "Python.h" in why_not_compiled((8, 0))
+
+
+def test_what_cannot_be_compiled_is_trained_as_it_is_with_a_warning(monkeypatch, caplog):
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (6, 1))
+    assert not can_compile(True, torch.device("cpu"))
+    assert not can_compile(False, gpu)
+    assert not caplog.text
+    assert not can_compile(True, gpu)
+    assert "The network is not compiled, since the GPU has compute capability 6.1" in caplog.text
 
 
 @pytest.mark.parametrize(

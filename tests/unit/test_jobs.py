@@ -1,4 +1,4 @@
-"""What a job tells when its disk is full, or a GPU that it was given cannot be used."""
+"""What a job tells when its disk is full."""
 
 import errno
 import subprocess
@@ -8,7 +8,6 @@ import pytest
 
 from livermet.errors import InputError
 from livermet.files import full_disk, whole_file
-from livermet.jobs import refuse_cpu
 
 
 def test_a_file_that_finds_no_room_names_its_folder(tmp_path):
@@ -53,20 +52,3 @@ def test_a_full_disk_that_holds_the_log_too_is_told_where_snakemake_was_started(
     )
     assert ended.returncode == 1
     assert "no room left" in ended.stderr
-
-
-def test_a_gpu_that_slurm_has_given_is_not_left_for_the_cpus(monkeypatch):
-    """On a machine whose torch finds a GPU nothing is refused."""
-    given = {"gpu": 1, "device": "auto"}
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    refuse_cpu(given)
-    monkeypatch.setenv("SLURM_JOB_ID", "7")
-    refuse_cpu({"device": "auto"})
-    refuse_cpu(given | {"device": "cpu"})
-    with pytest.raises(InputError, match="given this job a GPU, and torch finds none"):
-        refuse_cpu(given)
-    with pytest.raises(InputError, match="given this job a GPU"):
-        refuse_cpu({"gres": "gpu:a100:1", "device": "auto"})
-    monkeypatch.setenv("LIVERMET_CPU_FOR_GPU", "1")
-    refuse_cpu(given)

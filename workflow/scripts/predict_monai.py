@@ -11,6 +11,7 @@ from livermet.device import choose_device
 from livermet.faults import plain_faults
 from livermet.images import write_image
 from livermet.jobs import job
+from livermet.monai.cases import forget_cases
 from livermet.monai.networks import load_network
 from livermet.monai.prediction import predict_scan
 
@@ -21,6 +22,7 @@ with job(snakemake) as log, plain_faults("a smaller segmentation.monai.batch_siz
     network, trained_with = load_network(snakemake.input.model, device)
     # The rule that trained it has ended, or this job would not be here.
     forget_checkpoints(Path(snakemake.input.model).parent)
+    forget_cases(Path(snakemake.input.model).parent / "cases")
     settings = replace(trained_with, overlap=snakemake.params.overlap)
     pairs = list(zip(snakemake.input.ct, snakemake.output.prediction, strict=True))
     probabilities = dict(

@@ -6,17 +6,18 @@ from pathlib import Path
 import SimpleITK as sitk
 import torch
 
+from livermet.batches import loading_processes
 from livermet.checkpoints import Checkpoints, digests
-from livermet.device import choose_device
+from livermet.device import can_compile, choose_device
 from livermet.faults import plain_faults
 from livermet.files import write_json
 from livermet.interruption import Clock, listening
 from livermet.jobs import job
+from livermet.monai.cases import cases_of
 from livermet.monai.networks import save_state
 from livermet.monai.progress import TRAINING, training_table
 from livermet.monai.settings import VALIDATION_FOLD, Settings
-from livermet.monai.training import train
-from livermet.monai.volumes import read_case
+from livermet.monai.training import Machine, train
 from livermet.provenance.code import file_checksum
 from livermet.tables import write_table
 
@@ -49,13 +50,10 @@ with job(snakemake) as log:
         name: {"ct": file_checksum(ct), "reference": file_checksum(reference)}
         for name, (ct, reference) in paths.items()
     }
-    training, validation = (
-        [read_case(*paths[name], settings.spacing_mm) for name in names]
-        for names in (network["training"], network["validation"])
-    )
     of_settings = {key: value for key, value in network["settings"].items() if key not in NO_ORIGIN}
+    folder = Path(snakemake.output.model).parent
     checkpoints = Checkpoints(
-        Path(snakemake.output.model).parent,
+        folder,
         digests(
             cases=checksums,
             split=[network[key] for key in ("training_set", "training", "validation", "patients")],
@@ -68,6 +66,17 @@ with job(snakemake) as log:
         ".pt",
         older=("checkpoint_latest.pt",),
     )
+    training, validation = (
+        cases_of(
+            folder / "cases",
+            {name: paths[name] for name in network[side]},
+            checksums,
+            settings,
+            side == "validation",
+            {key: network[key] for key in ("code", "versions")},
+        )
+        for side in ("training", "validation")
+    )
     clock = Clock(snakemake.resources.save_minutes, checkpoints.state.seconds)
     leaner = "a smaller segmentation.monai.batch_size or patch_size"
     with plain_faults(leaner), listening(clock):
@@ -76,7 +85,11 @@ with job(snakemake) as log:
             training,
             validation,
             seed=network["seed"],
-            device=device,
+            machine=Machine(
+                device,
+                loading_processes(snakemake.threads),
+                can_compile(bool(snakemake.resources.compile), device),
+            ),
             checkpoints=checkpoints,
             clock=clock,
         )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from livermet.device import choose_device
+from livermet.device import can_compile, choose_device
 from livermet.files import read_json, write_json
 from livermet.jobs import job
 from livermet.nnunet.training import Base, fold_of, train_fold
@@ -28,5 +28,12 @@ if __name__ == "__main__":  # nnU-Net starts processes that import this file
         )
         device = choose_device(resources.device)
         root = Path(snakemake.output.record).parents[4]  # root/results/dataset/trainer/fold
-        record = train_fold(fold, root, device, snakemake.threads, resources.save_minutes)
+        record = train_fold(
+            fold,
+            root,
+            device,
+            snakemake.threads,
+            resources.save_minutes,
+            can_compile(bool(resources.compile), device),
+        )
         write_json(record, snakemake.output.record)

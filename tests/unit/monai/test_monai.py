@@ -1,8 +1,10 @@
 """MONAI's networks: settings, patches, training that a kill does not change, prediction."""
 
 import math
+import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +19,7 @@ from livermet.errors import InputError
 from livermet.images import BACKGROUND, array_of, grid_difference, write_image
 from livermet.interruption import Clock, InterruptionError, listening
 from livermet.monai import training as training_module
+from livermet.monai.cases import cases_of, forget_cases, kept, to_draw_from, to_validate
 from livermet.monai.networks import (
     build_loss,
     build_network,
@@ -29,7 +32,7 @@ from livermet.monai.networks import (
 from livermet.monai.prediction import predict_scan
 from livermet.monai.progress import TRAINING, training_table
 from livermet.monai.settings import Settings, settings_of, split_by_fold
-from livermet.monai.training import Patches, dice, train
+from livermet.monai.training import Machine, Patches, dice, train
 from livermet.monai.volumes import (
     ct_on_network_grid,
     labels_on_ct_grid,
@@ -68,6 +71,7 @@ SECTION = {
     "loss_batch": True,
     "flip": 0.5,
     "overlap": 0.25,
+    "mixed_precision": True,
     "unet": {
         "channels": [4, 8],
         "strides": [2],
@@ -110,6 +114,15 @@ def phantom(seed, shape=(6, 12, 12)):
     labels = ball(shape, (1, 1, 1), 4).astype(np.uint8)
     noise = np.random.default_rng(seed).normal(0, 10, shape)
     return (np.array([0, 110, 50])[labels] + noise).astype(np.int16), labels
+
+
+def in_memory(arrays):
+    return lambda: arrays
+
+
+def patches_of(cases, made, seed=1):
+    """Patches of cases that are held in memory."""
+    return Patches([in_memory(to_draw_from(case, made)) for case in cases], made, seed)
 
 
 # Settings
@@ -276,9 +289,9 @@ def test_every_case_takes_its_turn_and_small_ones_are_padded():
     # Two slices, fewer than the patch's four; each case is told by the one label that fills it.
     shape = (2, 12, 12)
     cases = [(np.zeros(shape, np.int16), np.full(shape, label, np.uint8)) for label in range(3)]
-    patches = Patches(cases, settings(batch_size=3), seed=1)
+    patches = patches_of(cases, settings(batch_size=3))
     for turn in range(4):
-        images, labels = patches.batch(turn)
+        images, labels = patches[turn]
         assert images.shape == labels.shape == (3, 1, 4, 8, 8)
         assert sorted(int(patch.max()) for patch in labels) == [0, 1, 2]
 
@@ -286,8 +299,8 @@ def test_every_case_takes_its_turn_and_small_ones_are_padded():
 def test_a_case_gives_its_samples_one_after_the_other():
     shape = (4, 12, 12)
     cases = [(np.zeros(shape, np.int16), np.full(shape, label, np.uint8)) for label in range(3)]
-    patches = Patches(cases, settings(batch_size=4, samples_per_image=4), seed=1)
-    seen = [{int(patch.max()) for patch in patches.batch(turn)[1]} for turn in range(3)]
+    patches = patches_of(cases, settings(batch_size=4, samples_per_image=4))
+    seen = [{int(patch.max()) for patch in patches[turn][1]} for turn in range(3)]
     assert sorted(map(tuple, seen)) == [(0,), (1,), (2,)]
     # Three images of 12 patches each, in batches of 8.
     assert (
@@ -301,8 +314,8 @@ def test_patches_centre_on_labels_in_the_given_ratio():
     made = settings(
         patch_size=[2, 2, 2], label_ratios=[4, 1, 3], samples_per_image=160, batch_size=160
     )
-    patches = Patches([(np.zeros(labels.shape, np.int16), labels)], made, seed=1)
-    _, drawn = patches.batch(0)
+    patches = patches_of([(np.zeros(labels.shape, np.int16), labels)], made)
+    _, drawn = patches[0]
     # A centre is a patch's second voxel; the row is padded in y and z.
     counts = np.bincount(drawn[:, 0, :, :, 1].amax((1, 2)).numpy().astype(int), minlength=3)
     # 160 draws: 80, 20 and 60; three standard deviations are 19, 13 and 18.
@@ -312,7 +325,7 @@ def test_patches_centre_on_labels_in_the_given_ratio():
 def test_windows_vary_from_patch_to_patch_within_their_ranges():
     cases = [(np.full((4, 8, 8), 50, np.int16), np.zeros((4, 8, 8), np.uint8))]
     ranges = [[-150, -45], [105, 250]]
-    patches = Patches(cases, settings(window_ranges_hu=ranges, batch_size=50, flip=0), seed=1)
+    patches = patches_of(cases, settings(window_ranges_hu=ranges, batch_size=50, flip=0))
     drawn = [next(windows) for windows in [patches._windows(0)] for _ in range(200)]
     lower, upper = np.transpose(drawn)
     assert -150 <= lower.min() < -140 < -55 < lower.max() <= -45
@@ -321,13 +334,11 @@ def test_windows_vary_from_patch_to_patch_within_their_ranges():
 
 def test_patches_follow_from_seed_and_iteration():
     cases = [phantom(0), phantom(1)]
-    one, other = (Patches(cases, settings(), seed=7) for _ in range(2))
-    one.batch(0)
-    assert all(
-        torch.equal(left, right) for left, right in zip(one.batch(5), other.batch(5), strict=True)
-    )
-    different = Patches(cases, settings(), seed=8).batch(5)[0]
-    assert not torch.equal(one.batch(5)[0], different)
+    one, other = (patches_of(cases, settings(), seed=7) for _ in range(2))
+    one[0]
+    assert all(torch.equal(left, right) for left, right in zip(one[5], other[5], strict=True))
+    different = patches_of(cases, settings(), seed=8)[5][0]
+    assert not torch.equal(one[5][0], different)
 
 
 # Training
@@ -337,14 +348,14 @@ def checkpoints_of(folder, origin="same", epochs=3):
     return Checkpoints(folder, digests(of=origin), epochs, ".pt")
 
 
-def run_training(model, folder, origin="same", seed=3, clock=None, **changes):
+def run_training(model, folder, origin="same", seed=3, clock=None, workers=0, **changes):
     made = settings(model, **changes)
     return train(
         made,
-        [phantom(0), phantom(1), phantom(2)],
-        [phantom(3)],
+        [in_memory(to_draw_from(phantom(number), made)) for number in range(3)],
+        [in_memory(to_validate(phantom(3)))],
         seed,
-        CPU,
+        Machine(CPU, workers),
         checkpoints_of(folder, origin, made.epochs),
         clock or Clock(0),
     )
@@ -431,7 +442,7 @@ def test_a_training_killed_while_it_saves_ends_as_one_that_was_not(number, durin
 
 def test_a_finished_training_is_not_repeated(tmp_path, monkeypatch):
     whole = run_training("unet", tmp_path)
-    monkeypatch.setattr(Patches, "batch", None)  # no batch is drawn any more
+    monkeypatch.setattr(Patches, "__getitem__", None)  # no batch is drawn any more
     again = run_training("unet", tmp_path)
     assert again.rows == whole.rows
     assert_same_weights(again.best_weights, whole.best_weights)
@@ -458,6 +469,134 @@ def test_validations_at_other_epochs_go_on_with_the_training(tmp_path):
     assert [row["iteration"] for row in resumed.rows] == [2, 6]
     run_training("unet", tmp_path / "whole")
     assert_same_weights(last_network(tmp_path / "one"), last_network(tmp_path / "whole"))
+
+
+def left_after(seconds=60):
+    """Return the processes of this one that are still there after a while at most."""
+    until = time.monotonic() + seconds
+    while (left := multiprocessing.active_children()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return left
+
+
+def test_processes_that_load_change_no_weight_and_end_with_the_training(tmp_path):
+    """SIGTERM in iteration 3 of 6; of two processes before it, and of one after it."""
+    whole = run_training("segresnet", tmp_path / "whole")
+    clock = signalled_at(3)
+    with listening(clock), pytest.raises(InterruptionError):
+        run_training("segresnet", tmp_path / "left", clock=clock, workers=2)
+    assert not left_after()
+    resumed = run_training("segresnet", tmp_path / "left", workers=1)
+    assert not left_after()
+    assert resumed.rows == whole.rows
+    assert_same_weights(last_network(tmp_path / "left"), last_network(tmp_path / "whole"))
+
+
+# Cases on the disk
+
+
+def written_case(folder):
+    """Write a CT with its reference, and return their paths and made-up checksums."""
+    hu, labels = phantom(0)
+    paths = folder / "ct.nii.gz", folder / "reference.nii.gz"
+    for array, path in zip((hu, labels), paths, strict=True):
+        write_image(image(array, direction=DIRECTIONS["canonical (RAS)"]), path)
+    return paths, {"ct": "a", "reference": "b"}
+
+
+def kept_case(tmp_path, paths, sums, validation=False, code="x", **changes):
+    made = settings(spacing_mm=[1, 1, 1], **changes)
+    also = {"code": code, "versions": {}}
+    (case,) = cases_of(tmp_path / "cases", {"s": paths}, {"s": sums}, made, validation, also)
+    return case
+
+
+def times(folder):
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "cases" / "s").iterdir()}
+
+
+def test_cases_on_the_disk_give_the_patches_of_those_in_memory(tmp_path):
+    paths, sums = written_case(tmp_path)
+    made = settings(spacing_mm=[1, 1, 1])
+    held = read_case(*paths, made.spacing_mm)
+    case = kept_case(tmp_path, paths, sums)
+    from_disk, from_memory = Patches([case], made, 1), patches_of([held], made)
+    for one, other in zip(from_disk[3], from_memory[3], strict=True):
+        assert torch.equal(one, other)
+    # They are mapped, and nobody writes to them.
+    assert isinstance(case()["image"], np.memmap)
+    assert not case()["image"].flags.writeable
+    whole = kept_case(tmp_path, paths, sums, validation=True)()
+    assert np.array_equal(whole["image"], held[0])
+    assert np.array_equal(whole["label"], held[1])
+    forget_cases(tmp_path / "cases")
+    forget_cases(tmp_path / "cases")
+    assert not (tmp_path / "cases").exists()
+
+
+def test_a_kept_case_is_made_once(tmp_path):
+    paths, sums = written_case(tmp_path)
+    kept_case(tmp_path, paths, sums)
+    made = times(tmp_path)
+    for path in paths:
+        path.unlink()  # it is not read again
+    kept_case(tmp_path, paths, sums, learning_rate=0.5)
+    assert times(tmp_path) == made
+
+
+@pytest.mark.parametrize(
+    ("sums", "changes", "named"),
+    [
+        ({"ct": "other"}, {}, "ct"),
+        ({"reference": "other"}, {}, "reference"),
+        ({}, {"patch_size": [8, 8, 8]}, "settings"),
+        ({}, {"code": "y"}, "code"),
+    ],
+)
+def test_a_case_of_another_source_is_made_again(sums, changes, named, tmp_path, caplog):
+    paths, before = written_case(tmp_path)
+    kept_case(tmp_path, paths, before)
+    made = times(tmp_path)
+    with caplog.at_level("INFO", logger="livermet"):
+        kept_case(tmp_path, paths, before | sums, **changes)
+    assert f"case s is made again, since others are: {named}" in caplog.text
+    assert not made.items() & times(tmp_path).items()
+
+
+def test_a_case_that_is_not_whole_is_made_again(tmp_path, caplog):
+    paths, sums = written_case(tmp_path)
+    good = np.array(kept_case(tmp_path, paths, sums)()["image"])
+    os.truncate(tmp_path / "cases" / "s" / "image.npy", 200)
+    case = kept_case(tmp_path, paths, sums)
+    assert "case s is not whole on the disk" in caplog.text
+    assert np.array_equal(case()["image"], good)
+    # A kill before the record, or between two files: the same.
+    (tmp_path / "cases" / "s" / "case.json").unlink()
+    (tmp_path / "cases" / "s" / "label.npy").unlink()
+    assert np.array_equal(kept_case(tmp_path, paths, sums)()["image"], good)
+
+
+def test_minus_nine_while_cases_are_made_leaves_those_that_are_whole(tmp_path):
+    first = {"image": np.arange(5)}
+    kept(tmp_path / "cases" / "one", {"ct": "a"}, lambda: first)
+    process = os.fork()
+    if not process:
+        try:
+            np.save = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
+            kept(tmp_path / "cases" / "two", {"ct": "b"}, lambda: first)
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
+
+    def never():
+        raise AssertionError("it is there")
+
+    assert np.array_equal(
+        kept(tmp_path / "cases" / "one", {"ct": "a"}, never)()["image"], first["image"]
+    )
+    two = kept(tmp_path / "cases" / "two", {"ct": "b"}, lambda: {"image": np.arange(3)})
+    assert two()["image"].tolist() == [0, 1, 2]
+    assert sorted(path.name for path in two.folder.iterdir()) == ["case.json", "image.npy"]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -524,8 +663,8 @@ def test_what_is_cropped_away_is_background():
     assert np.array_equal(answer[:, 1:5, 4:16, 3:17], inside)
     assert (answer[BACKGROUND][hu < 0] == 1).all()
     # Training draws its patches from within the box.
-    patches = Patches([(hu, np.zeros(hu.shape, np.uint8))], made, seed=1)
-    assert patches.cases[0]["image"].shape == (1, 4, 12, 14)
+    drawn_from = to_draw_from((hu, np.zeros(hu.shape, np.uint8)), made)
+    assert drawn_from["image"].shape == (1, 4, 12, 14)
     assert in_window(torch.tensor([-57.0, 164.0]), (-57, 164)).tolist() == [0, 1]
 
 

@@ -48,7 +48,6 @@ from livermet.nnunet.trainer import FINAL, TrainingSettings, nnUNetTrainerLiverm
 from livermet.nnunet.training import (
     Base,
     Fold,
-    augmentation_workers,
     check_held_out,
     train_fold,
 )
@@ -207,10 +206,6 @@ def test_impossible_overrides_are_told(overrides, sentence):
 def test_moved_plan_changes_its_dataset_only():
     moved = transfer_plan(own_plan(), "Dataset502_lits_msclc")
     assert moved == own_plan() | {"dataset_name": "Dataset502_lits_msclc"}
-
-
-def test_two_threads_or_fewer_start_no_processes():
-    assert [augmentation_workers(n) for n in (1, 2, 3, 12)] == [0, 0, 3, 12]
 
 
 def test_wrong_optimizer_is_told():
@@ -437,6 +432,14 @@ def test_a_killed_and_resumed_training_has_the_weights_of_an_undisturbed_one(
     assert len(record["training"]["resumed_after_iterations"]) == 1
 
 
+def left_after(seconds=60):
+    """Return the processes of this one that are still there after a while at most."""
+    until = time.monotonic() + seconds
+    while (left := multiprocessing.active_children()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return left
+
+
 def test_a_signal_saves_within_the_epoch_and_the_processes_end(run, undisturbed):
     """SIGUSR1 in iteration 5 of 24; of four threads, so that processes augment."""
     folder = cleared(run)
@@ -451,7 +454,7 @@ def test_a_signal_saves_within_the_epoch_and_the_processes_end(run, undisturbed)
         patch.setattr(nnUNetTrainerLivermet, "train_step", signalled)
         with pytest.raises(InterruptionError, match=r"asked to stop \(SIGUSR1\) and is saved"):
             train(run, threads=4)
-    assert not multiprocessing.active_children()
+    assert not left_after()
     assert newest(run).iteration == 5
     train(run)
     # Neither the interruption nor the number of processes has changed a weight.

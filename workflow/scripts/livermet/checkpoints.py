@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from livermet.errors import InputError
-from livermet.files import remove_parts, whole_file
+from livermet.files import onto_disk, remove_parts, whole_file
 from livermet.provenance.code import file_checksum
 
 LOG = logging.getLogger("livermet")
@@ -135,7 +135,7 @@ class Checkpoints:
         path = self.folder / f"checkpoint_at_{iteration:08d}{self.ending}"
         with whole_file(path) as beside:
             write(beside)
-            _onto_disk(beside)
+            onto_disk(beside)
             checkpoint = Checkpoint(path.name, epoch, iteration, file_checksum(beside))
         earlier = [one for one in self.state.checkpoints if one.file != path.name]
         self.state.checkpoints = [checkpoint, *earlier][:GENERATIONS]
@@ -213,8 +213,8 @@ class Checkpoints:
     def _write(self) -> None:
         with whole_file(self.folder / RECORD) as beside:
             beside.write_text(json.dumps(asdict(self.state), indent=1) + "\n")
-            _onto_disk(beside)
-        _onto_disk(self.folder)
+            onto_disk(beside)
+        onto_disk(self.folder)
 
 
 def forget_checkpoints(folder: str | Path) -> None:
@@ -261,12 +261,3 @@ def _differences(found: Resumption | None, origin: Mapping[str, str], epochs: in
     if not parts:
         return f"they were made for {found.epochs} epochs, and {epochs} are fewer"
     return f"of another origin: {', '.join(parts)}"
-
-
-def _onto_disk(path: Path) -> None:
-    """Wait until a file or a folder is on the disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -56,6 +56,15 @@ def full_disk(error: BaseException, folder: Path) -> str:
     )
 
 
+def onto_disk(path: str | Path) -> None:
+    """Wait until a file, or a folder's list of files, is on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
 def remove_parts(paths: Iterable[str | Path]) -> None:
     """Remove what killed writers of some files or folders have left beside them.
 

@@ -5,7 +5,6 @@ what it was made from (`livermet.provenance.records`), and with its controller.
 """
 
 import logging
-import os
 import sys
 import time
 import traceback
@@ -35,8 +34,6 @@ from livermet.provenance.records import (
 )
 
 LOG = logging.getLogger("livermet")
-# A variable that lets a job that has been given a GPU compute without it.
-CPU_FOR_GPU = "LIVERMET_CPU_FOR_GPU"
 
 
 @contextmanager
@@ -56,7 +53,6 @@ def job(snakemake) -> Iterator[logging.Logger]:
         )
         # Where output is captured in the terminal, Snakemake shows the failed log itself.
         try:
-            refuse_cpu(getattr(snakemake, "resources", {}))
             with recorded(snakemake):
                 yield LOG
         except InputError as error:
@@ -72,29 +68,6 @@ def job(snakemake) -> Iterator[logging.Logger]:
         finally:
             logging.shutdown()
             sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-
-
-def refuse_cpu(resources) -> None:
-    """Refuse to compute without the GPU that SLURM has given; `device: auto` would go on without.
-
-    Raises InputError. Here and not where a network chooses its device: what decides no weight is to
-    make no network again.
-    """
-    given = resources.get("gpu") or "gpu" in str(resources.get("gres") or "")
-    if not given or resources.get("device") != "auto" or "SLURM_JOB_ID" not in os.environ:
-        return
-    if os.environ.get(CPU_FOR_GPU):
-        return
-    # Half a second, and of jobs that import it anyway.
-    import torch
-
-    if not torch.cuda.is_available():
-        raise InputError(
-            "SLURM has given this job a GPU, and torch finds none: the node's driver is older than "
-            f"torch {torch.__version__} needs, or torch is a build for CPUs. Nothing was computed. "
-            "See docs/how-to/cluster.md; to compute on the CPUs all the same, set "
-            f"segmentation.device: cpu, or {CPU_FOR_GPU}=1 in the environment."
-        )
 
 
 @contextmanager

@@ -442,6 +442,11 @@ class MonaiTraining(Keys):
         ge=0,
         lt=1,
     )
+    mixed_precision: bool = key(
+        True,
+        "whether the networks compute in 16 bits where that is as good, on a GPU alone",
+        "not stated: what nnU-Net does; half the memory of a GPU, and faster",
+    )
 
 
 class NetworkKeys(Keys):
@@ -611,6 +616,12 @@ class Segmentation(Keys):
         "part of any result",
         "what a kill can cost at most",
         ge=0,
+    )
+    compile: bool = key(
+        True,
+        "whether trainings on a GPU compile their network (torch.compile); where that is not "
+        "possible, a warning says why; not part of any result",
+        "nnU-Net's",
     )
     monai: Monai = section(Monai)  # type: ignore[valid-type]
     nnunet: Nnunet = section(Nnunet)

@@ -57,6 +57,12 @@ def foreground(hu: np.ndarray, settings: Settings) -> tuple[slice, ...]:
     return tuple(sides)
 
 
+def half_precision(settings: Settings, device: torch.device) -> torch.autocast:
+    """Return a context in which a network computes in 16 bits where that is as good: on a GPU."""
+    enabled = settings.mixed_precision and device.type == "cuda"
+    return torch.autocast(device.type, torch.float16 if enabled else None, enabled)
+
+
 @torch.inference_mode()
 def class_probabilities(
     network: Callable[[torch.Tensor], torch.Tensor],
@@ -70,13 +76,18 @@ def class_probabilities(
     the settings crop away is background.
     """
     box = foreground(hu, settings)
-    inside = np.ascontiguousarray(hu[box])
+    inside = np.array(hu[box])
     volume = in_window(torch.from_numpy(inside)[None, None].to(device), settings.window_hu)
+
+    def of_patches(patches: torch.Tensor) -> torch.Tensor:
+        with half_precision(settings, device):
+            return network(patches).float()
+
     logits = sliding_window_inference(
         volume,
         roi_size=zyx(settings.patch_size),
         sw_batch_size=settings.batch_size,
-        predictor=network,
+        predictor=of_patches,
         overlap=settings.overlap,
         mode="gaussian",
     )

@@ -21,7 +21,7 @@ class Settings:
     window is (lower, upper) in HU, and its ranges those that training draws the two from (None: the
     window alone); ratios and loss weights are of background, liver and lesion; validations are so
     many epochs apart; overlap is a fraction of the patch; flip is the probability of mirroring a
-    patch along each axis.
+    patch along each axis; mixed_precision holds on a GPU alone.
     """
 
     spacing_mm: tuple[float, float, float]
@@ -42,6 +42,7 @@ class Settings:
     loss_batch: bool
     flip: float
     overlap: float
+    mixed_precision: bool
     network: Architecture
 
     @classmethod

@@ -5,7 +5,7 @@ order as one that was never killed.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,42 +13,49 @@ from typing import Any
 import numpy as np
 import torch
 from monai.transforms import (
-    ClassesToIndices,
     Compose,
     RandCropByLabelClassesd,
     RandFlipd,
     RandScaleIntensityd,
     RandShiftIntensityd,
-    SpatialPad,
 )
-from monai.utils import set_determinism
+from torch.utils.data import Dataset
 
+from livermet.batches import batches_from
 from livermet.checkpoints import Checkpoints
 from livermet.faults import check_loss
 from livermet.images import LESION
 from livermet.interruption import Clock
 from livermet.monai.architectures import CLASSES
+from livermet.monai.cases import Arrays, Case, tensor
 from livermet.monai.networks import (
     build_loss,
     build_network,
     class_probabilities,
-    foreground,
+    half_precision,
     in_window,
     load_state,
     save_state,
 )
 from livermet.monai.settings import Settings, zyx
-from livermet.monai.volumes import LOWEST_HU
-from livermet.randomness import seed_of
+from livermet.randomness import seed_everything, seed_of
 
 LOG = logging.getLogger("livermet")
-# Voxels a class and case that a patch's centre is drawn from; all of a CT's would fill the memory.
-CENTRES_PER_CLASS = 20_000
 # As in MONAI's tutorials brats_segmentation_3d (decay) and unetr_btcv_segmentation_3d (intensity).
 WEIGHT_DECAY = 1e-5
 INTENSITY_CHANGE = 0.1
 
-Case = tuple[np.ndarray, np.ndarray]
+
+@dataclass(frozen=True)
+class Machine:
+    """What a training runs on; on a CPU nothing of it decides a weight.
+
+    `workers` are processes that load and augment beside it (0: none); `compile` is torch.compile.
+    """
+
+    device: torch.device
+    workers: int = 0
+    compile: bool = False
 
 
 @dataclass
@@ -87,27 +94,17 @@ def dice(prediction: np.ndarray, reference: np.ndarray) -> float:
     return 2 * int((prediction & reference).sum()) / total if total else 1.0
 
 
-class Patches:
+class Patches(Dataset):
     """Patches for every iteration, drawn around a voxel of a class that is drawn first.
 
     Cases take turns in an order shuffled each round, each with `samples_per_image` patches;
     background, liver and lesion are a patch's centre in the settings' ratio, where a case has them.
+    A case is what `livermet.monai.cases.to_draw_from` makes, opened when its turn comes.
     """
 
-    def __init__(self, cases: list[Case], settings: Settings, seed: int):
-        self.settings, self.seed = settings, seed
+    def __init__(self, cases: Sequence[Case], settings: Settings, seed: int):
+        self.cases, self.settings, self.seed = cases, settings, seed
         patch = zyx(settings.patch_size)
-        padding = {"image": LOWEST_HU, "label": 0}
-        centres = ClassesToIndices(CLASSES, max_samples_per_class=CENTRES_PER_CLASS)
-        self.cases = []
-        for hu, labels in cases:
-            box = foreground(hu, settings)
-            case = [np.ascontiguousarray(part[box]) for part in (hu, labels)]
-            volumes = {
-                key: SpatialPad(patch, value=outside)(torch.from_numpy(array)[None]).as_tensor()
-                for (key, outside), array in zip(padding.items(), case, strict=True)
-            }
-            self.cases.append({**volumes, "centres": centres(volumes["label"])})
         self.crop = RandCropByLabelClassesd(
             ("image", "label"),
             label_key="label",
@@ -125,24 +122,29 @@ class Patches:
             ]
         )
 
-    def batch(self, iteration: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def __getitem__(self, iteration: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the images (float, windowed) and labels of an iteration, (patch, 1, z, y, x)."""
         seed = seed_of(self.seed, iteration)
         self.crop.set_random_state(seed=seed)
         self.change.set_random_state(seed=seed)
         windows = self._windows(iteration)
-        drawn = [self._patch(case, next(windows)) for case in self._turn(iteration)]
+        opened: dict[int, Arrays] = {}
+        drawn = []
+        for number in self._turn(iteration):
+            if number not in opened:
+                opened[number] = self.cases[number]()
+            drawn.append(self._patch(opened[number], next(windows)))
         return (
             torch.stack([patch["image"] for patch in drawn]),
             torch.stack([patch["label"] for patch in drawn]),
         )
 
-    def _turn(self, iteration: int) -> Iterator[dict[str, Any]]:
+    def _turn(self, iteration: int) -> Iterator[int]:
         first = iteration * self.settings.batch_size
         for place in range(first, first + self.settings.batch_size):
             turn, index = divmod(place // self.settings.samples_per_image, len(self.cases))
             order = np.random.default_rng([self.seed, turn]).permutation(len(self.cases))
-            yield self.cases[order[index]]
+            yield int(order[index])
 
     def _windows(self, iteration: int) -> Iterator[tuple[float, float]]:
         ranges = self.settings.window_ranges_hu
@@ -154,15 +156,17 @@ class Patches:
             else:
                 yield self.settings.window_hu
 
-    def _patch(self, case: dict[str, Any], window: tuple[float, float]) -> dict[str, torch.Tensor]:
-        (patch,) = self.crop(case)
+    def _patch(self, case: Arrays, window: tuple[float, float]) -> dict[str, torch.Tensor]:
+        volumes = {key: tensor(case[key]) for key in ("image", "label")}
+        centres = [case[f"centres_{number}"] for number in range(CLASSES)]
+        (patch,) = self.crop({**volumes, "centres": centres})
         patch = {key: patch[key].as_tensor() for key in ("image", "label")}
         patch = self.change({**patch, "image": in_window(patch["image"], window)})
         return {key: torch.as_tensor(value) for key, value in patch.items()}
 
 
 def validate(
-    network: torch.nn.Module, cases: list[Case], settings: Settings, device: torch.device
+    network: torch.nn.Module, cases: Sequence[Case], settings: Settings, device: torch.device
 ) -> dict[str, float]:
     """Return the mean Dice over cases: of the whole liver (lesions included) and of the lesions.
 
@@ -170,8 +174,11 @@ def validate(
     """
     network.eval()
     scores = []
-    for hu, reference in cases:
-        prediction = class_probabilities(network, hu, settings, device).argmax(axis=0)
+    for case in cases:
+        volumes = case()
+        reference = np.asarray(volumes["label"])
+        found = class_probabilities(network, volumes["image"], settings, device)
+        prediction = found.argmax(axis=0)
         scores.append(
             (
                 dice(prediction > 0, reference > 0),
@@ -185,10 +192,10 @@ def validate(
 
 def train(
     settings: Settings,
-    training: list[Case],
-    validation: list[Case],
+    training: Sequence[Case],
+    validation: Sequence[Case],
     seed: int,
-    device: torch.device,
+    machine: Machine,
     checkpoints: Checkpoints,
     clock: Clock,
 ) -> Progress:
@@ -198,65 +205,114 @@ def train(
     from the newest of `checkpoints`. Raises InputError where the loss is no number, and
     InterruptionError where a signal asked it to leave.
     """
-    set_determinism(seed)
-    network = build_network(settings).to(device).train()
-    loss_of = build_loss(settings).to(device)
+    seed_everything(seed)
+    device = machine.device
     length = settings.epoch_length(len(training))
     end, between = length * settings.epochs, length * settings.validation_every
-    optimizer = torch.optim.Adam(
-        network.parameters(), settings.learning_rate, weight_decay=WEIGHT_DECAY
-    )
-    schedule = _schedule(settings, optimizer, end)
-    parts = {"network": network, "optimizer": optimizer, "schedule": schedule}
+    learner = Learner(settings, machine, end)
 
     def save() -> Path:
-        states = {name: part.state_dict() for name, part in parts.items()}
         return checkpoints.save(
-            lambda beside: save_state({**states, **vars(progress)}, beside),
+            lambda beside: save_state({**learner.states(), **vars(progress)}, beside),
             progress.iteration // length,
             progress.iteration,
             clock.seconds,
         )
 
-    progress = _resume(checkpoints, parts)
-    if settings.schedule == "cosine":
-        schedule.T_max = end  # of a longer training than was planned
-    patches = Patches(training, settings, seed)
-    while progress.iteration < end:
-        torch.manual_seed(seed_of(seed, progress.iteration))  # dropout
-        images, labels = (part.to(device) for part in patches.batch(progress.iteration))
-        optimizer.zero_grad(set_to_none=True)
-        loss = loss_of(network(images), labels)
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        progress.losses.append(loss.item())
-        check_loss(
-            progress.losses[-1],
-            f"epoch {progress.iteration // length}",
-            "segmentation.monai.learning_rate",
-        )
-        progress.iteration += 1
-        if progress.iteration == end or progress.iteration % between == 0:
-            scores = validate(network, validation, settings, device)
-            mean_loss = float(np.mean(progress.losses))
-            progress.add({"iteration": progress.iteration, "loss": mean_loss, **scores}, network)
-            LOG.info(
-                "Epoch %d of %d: loss %.3f, validation Dice liver %.3f, lesion %.3f",
-                progress.iteration // length,
-                settings.epochs,
-                mean_loss,
-                scores["dice_liver"],
-                scores["dice_lesion"],
+    progress = _resume(checkpoints, learner)
+    batches = batches_from(
+        Patches(training, settings, seed),
+        progress.iteration,
+        end,
+        machine.workers,
+        pin_memory=device.type == "cuda",
+    )
+    try:
+        while progress.iteration < end:
+            torch.manual_seed(seed_of(seed, progress.iteration))  # dropout
+            progress.losses.append(learner.step(*next(batches)))
+            check_loss(
+                progress.losses[-1],
+                f"epoch {progress.iteration // length}",
+                "segmentation.monai.learning_rate",
             )
-            path = save()
-            if progress.iteration == end:
-                checkpoints.finish(path)
-                return progress
-        if clock.due:
-            save()
-            clock.saved(progress.iteration // length)
+            progress.iteration += 1
+            if progress.iteration == end or progress.iteration % between == 0:
+                scores = validate(learner.network, validation, settings, device)
+                mean_loss = float(np.mean(progress.losses))
+                row = {"iteration": progress.iteration, "loss": mean_loss, **scores}
+                progress.add(row, learner.network)
+                LOG.info(
+                    "Epoch %d of %d: loss %.3f, validation Dice liver %.3f, lesion %.3f",
+                    progress.iteration // length,
+                    settings.epochs,
+                    mean_loss,
+                    scores["dice_liver"],
+                    scores["dice_lesion"],
+                )
+                path = save()
+                if progress.iteration == end:
+                    checkpoints.finish(path)
+                    return progress
+            if clock.due:
+                save()
+                clock.saved(progress.iteration // length)
+    finally:
+        del batches  # and with it its processes
     return progress
+
+
+class Learner:
+    """A network that learns: with its optimiser, schedule and, in mixed precision, loss scaling."""
+
+    def __init__(self, settings: Settings, machine: Machine, iterations: int):
+        self.settings, self.device = settings, machine.device
+        # The best algorithm for each shape, tried out once; on a CPU it means nothing.
+        torch.backends.cudnn.benchmark = True
+        self.network = build_network(settings).to(machine.device).train()
+        # The same weights, perhaps compiled.
+        self.running = torch.compile(self.network) if machine.compile else self.network
+        self.loss_of = build_loss(settings).to(machine.device)
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), settings.learning_rate, weight_decay=WEIGHT_DECAY
+        )
+        self.schedule = _schedule(settings, self.optimizer, iterations)
+        self.iterations = iterations
+        mixed = settings.mixed_precision and machine.device.type == "cuda"
+        self.scaler = torch.amp.GradScaler(machine.device.type, enabled=mixed)
+
+    def step(self, images: torch.Tensor, labels: torch.Tensor) -> float:
+        """Learn from a batch; give its loss, which is computed in 32 bits."""
+        images, labels = (part.to(self.device, non_blocking=True) for part in (images, labels))
+        self.optimizer.zero_grad(set_to_none=True)
+        with half_precision(self.settings, self.device):
+            logits = self.running(images)
+        loss = self.loss_of(logits.float(), labels)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.schedule.step()
+        return loss.item()
+
+    def states(self) -> dict[str, Any]:
+        """Return what a checkpoint holds of it."""
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def take_up(self, states: Mapping[str, Any]) -> None:
+        """Go on from what `states` gave."""
+        for name, part in self._parts().items():
+            if states[name]:  # the scaling of a training that had none is empty
+                part.load_state_dict(states[name])
+        if self.settings.schedule == "cosine":
+            self.schedule.T_max = self.iterations  # of a longer training than was planned
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "optimizer": self.optimizer,
+            "schedule": self.schedule,
+            "scaler": self.scaler,
+        }
 
 
 def _schedule(settings: Settings, optimizer: torch.optim.Optimizer, iterations: int) -> Any:
@@ -266,15 +322,14 @@ def _schedule(settings: Settings, optimizer: torch.optim.Optimizer, iterations: 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda iteration: 1.0)
 
 
-def _resume(checkpoints: Checkpoints, parts: Mapping[str, Any]) -> Progress:
+def _resume(checkpoints: Checkpoints, learner: Learner) -> Progress:
     newest = checkpoints.newest()
     if not newest:
         return Progress()
     path, checkpoint = newest
     checkpoints.going_on_from(checkpoint)
     state = load_state(path)
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
+    learner.take_up(state)
     LOG.info(
         "Training goes on after epoch %d, iteration %d.", checkpoint.epoch, checkpoint.iteration
     )

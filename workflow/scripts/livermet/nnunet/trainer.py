@@ -16,12 +16,13 @@ from nnunetv2.training.logging.nnunet_logger import MetaLogger
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+from livermet.batches import batches_from
 from livermet.checkpoints import Checkpoints
 from livermet.errors import InputError
 from livermet.faults import check_loss
 from livermet.files import whole_file
 from livermet.interruption import Clock
-from livermet.nnunet.batches import SeededBatches, batches_from
+from livermet.nnunet.batches import SeededBatches
 from livermet.randomness import generator_states, restore_generators
 
 FINAL = "checkpoint_final.pth"
@@ -63,14 +64,14 @@ class _SparseLogger(MetaLogger):
 class nnUNetTrainerLivermet(nnUNetTrainer):  # noqa: N801, named as nnU-Net names trainers
     """nnU-Net's trainer, following `TrainingSettings`, with checkpoints that are whole or absent.
 
-    Call `follow` and `keep` before `initialize`. A checkpoint can be taken up in the middle of an
-    epoch, since each batch has a number, and its number alone decides what is in it.
+    Call `follow`, `keep` and `run_on` before `initialize`. A checkpoint can be taken up in the
+    middle of an epoch, since each batch has a number, and its number alone decides what is in it.
     """
 
     settings = TrainingSettings()
     checkpoints: Checkpoints
     clock = Clock(0)
-    batch_seed, workers = 0, 0
+    batch_seed, workers, compiled = 0, 0, False
     losses: list[dict[str, Any]]  # of the epoch that is going on
     states: dict[str, Any] | None = None
 
@@ -105,12 +106,18 @@ class nnUNetTrainerLivermet(nnUNetTrainer):  # noqa: N801, named as nnU-Net name
             self.inference_allowed_mirroring_axes = None
         return rotation, dummy_2d, patch_size, mirror_axes
 
-    def keep(self, checkpoints: Checkpoints, clock: Clock, seed: int, workers: int) -> None:
-        """Say where checkpoints are kept, when they are due, and how batches are drawn."""
+    def keep(self, checkpoints: Checkpoints, clock: Clock) -> None:
+        """Say where checkpoints are kept, and when they are due."""
         self.checkpoints, self.clock = checkpoints, clock
-        self.batch_seed, self.workers = seed, workers
         # `on_epoch_end` saves, after nnU-Net's own has counted the epoch.
         self.save_every = NEVER
+
+    def run_on(self, seed: int, workers: int, compiled: bool) -> None:
+        """Say how batches are drawn, and whether torch.compile is used, which nnU-Net would ask."""
+        self.batch_seed, self.workers, self.compiled = seed, workers, compiled
+
+    def _do_i_compile(self) -> bool:
+        return self.compiled
 
     def get_dataloaders(self):
         """Return batches of training and of validation from where the training stands."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from livermet.batches import loading_processes
 from livermet.checkpoints import Checkpoints, digests
 from livermet.errors import InputError, stop_on
 from livermet.faults import plain_faults
@@ -118,13 +119,19 @@ def fold_of(
 
 
 def train_fold(
-    fold: Fold, root: str | Path, device: torch.device, threads: int, minutes: float = 0
+    fold: Fold,
+    root: str | Path,
+    device: torch.device,
+    threads: int,
+    minutes: float = 0,
+    compiled: bool = False,
 ) -> dict:
     """Train a fold to its end below nnU-Net's root folder; give the content of model.json.
 
     Splits and preprocessed cases are read from `root`; checkpoint_final.pth is left in the fold's
     folder. An interrupted training is resumed from its last checkpoint if nothing has changed that
-    decides the weights; `minutes` is the time between checkpoints (0: only the settings' epochs).
+    decides the weights; `minutes` is the time between checkpoints (0: only the settings' epochs);
+    `compiled` says whether torch.compile is used.
     nnU-Net's validation at the end is left out: out-of-fold prediction does that work once, for
     the same patients. Raises InputError for a patient on both sides of the split, and for what goes
     wrong while it trains (`livermet.faults`); InterruptionError where a signal asked it to leave.
@@ -136,7 +143,7 @@ def train_fold(
     seed_everything(seed)
     torch.set_num_threads(1 if device.type == "cuda" else threads)
     torch.backends.cudnn.benchmark = True
-    # Batches come from processes of our own (nnunet/batches.py), none from nnU-Net's.
+    # Batches come from processes of our own (livermet/batches.py), none from nnU-Net's.
     with (
         nnunet_roots(root, workers=0),
         plain_faults("a smaller segmentation.nnunet.plan_changes.batch_size or patch_size"),
@@ -153,7 +160,8 @@ def train_fold(
             trainer.output_folder, fold.origin, fold.settings.epochs, ".pth", OLDER
         )
         clock = Clock(minutes, checkpoints.state.seconds)
-        trainer.keep(checkpoints, clock, seed, augmentation_workers(threads))
+        trainer.keep(checkpoints, clock)
+        trainer.run_on(seed, loading_processes(threads), compiled)
         trainer.initialize()
         newest = checkpoints.newest()
         if newest:
@@ -256,8 +264,3 @@ def course_of(trainer: nnUNetTrainerLivermet) -> dict:
             "learning_rate": [float(value) for value in log["lrs"]],
         },
     }
-
-
-def augmentation_workers(threads: int) -> int:
-    """Say how many processes augment: none where a job has two threads or fewer."""
-    return 0 if threads <= 2 else threads
