@@ -446,7 +446,7 @@ def _fit_tuned(table: pd.DataFrame, classifier: str, settings: Settings) -> Fit:
 def _published_model(rows, features, classifier, settings, scale) -> Pipeline:
     labels = rows["label"].to_numpy()
     model: ClassifierMixin = DummyClassifier(strategy="prior")
-    # These rows have no missing feature, so that 'No_Measured_Lesion' would be constant.
+    # These rows have no missing feature, so that the filler's own columns would be constant.
     features = [name for name in features if name in FEATURES]
     if features and len(set(labels)) == 2:
         model = published_classifier(classifier, None, settings.trees, labels)

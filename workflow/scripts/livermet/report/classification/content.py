@@ -368,7 +368,7 @@ def _lacking(counts: FeatureCounts, protocols: list[str]) -> str:
     treatments = {
         "published": "the published protocol drops such series",
         "corrected": "the corrected protocol keeps them, fills features of extent with 0 and "
-        "other missing ones with the median of the training series, and marks them as filled",
+        "other missing ones with the median of the training series, and marks such series",
     }
     treated = "; ".join(treatments[name] for name in protocols)
     return (
