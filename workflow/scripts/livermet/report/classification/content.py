@@ -327,6 +327,10 @@ def optimism_sentences(run: Run) -> list[str]:
         & validated["weighting"].eq(Weighting.NONE)
         & validated["metric"].eq("auc")
     ]["mean"].dropna()
+    if run.table("choice") is not None:
+        # Over as many deals as the chosen model's.
+        choice = run.tables["choice"]
+        same = choice.loc[choice["model"].eq(published.model), "auc"].dropna()
     ends = [] if same.empty else [f"{words.number(same.iloc[0])} for the same classifier"]
     name = words.model(corrected.model)
     if published.model != corrected.model and pd.notna(corrected.auc):

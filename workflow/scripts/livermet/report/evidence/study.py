@@ -295,11 +295,11 @@ def fairness(run: Run) -> Evidence:
     if table is None:
         return Evidence(NOT_DONE, "No score is computed by sex, age or any other group of people.")
     people = table[table["characteristic"].isin(["sex", "age"])]
-    told = int((people["auc"].notna()).sum())
+    told, groups = int(people["auc"].notna().sum()), int(people["series"].gt(0).sum())
     return Evidence(
         PARTLY,
-        f"Groups by sex and age have their counts, and a score where ten patients of either class "
-        f"are there: {told} of {int(people['series'].gt(0).sum())} groups. Groups are not compared.",
+        "Groups by sex and age have their counts, and a score where ten patients of either class "
+        f"are there: {told} of {groups} groups. Groups are not compared.",
         (csv("subgroups"), "report.html#classification"),
     )
 
