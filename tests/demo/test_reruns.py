@@ -35,7 +35,8 @@ PAGE = rules("write_checklists write_report")
 # What the audit reads of the config and the sheet.
 SETTINGS = rules("write_settings")
 FACTS = PAGE | rules(
-    "gather_facts tabulate_cohort tabulate_failures tabulate_subgroups draw_burden draw_failures draw_flow"
+    "gather_facts tabulate_cohort tabulate_failures tabulate_subgroups draw_burden draw_failures"
+    " draw_flow"
     " draw_segmentation_examples"
 )
 # Whose the series are, and what models find in them: no feature is asked for.
