@@ -2,14 +2,15 @@
 
 Comes in: the feature tables that the protocols learn from and `phenotype/{mask}/` (selections,
 predictions, the choice), of the mask that the study classifies by.
-Goes out: `results/<run>/tables/`: `baselines.csv` (models against trivial rules), `intervals.csv`
-(by series, study and patient), `repeated_cross_validation.csv` (over all patients),
-`permutation.csv` (the whole procedure under exchanged labels), `corrections.csv` (the ladder from
-the published to the corrected protocol), `null_cohorts.csv` (both protocols where there is nothing
-to find: on the run's own features with labels exchanged, and on phantom tables), `masks.csv` (predicted against reference masks), `subgroups.csv` (the
-chosen model in subgroups), `score_regression.csv` (the score as a target, errors by its distance
-from the threshold) and `failures.csv`
-(where the chosen models are wrong, with the points of figure 5 in `phenotype/{mask}/failures/`).
+Goes out: `results/<run>/tables/`: `model_choice.csv` (who was chosen, and whom it beats),
+`baselines.csv` (models against trivial rules), `intervals.csv` (by series, study and patient),
+`repeated_cross_validation.csv` (over all patients), `permutation.csv` (the whole procedure under
+exchanged labels), `corrections.csv` (the ladder from the published to the corrected protocol),
+`null_cohorts.csv` (both protocols where there is nothing to find: on the run's own features with
+labels exchanged, and on phantom tables), `masks.csv` (predicted against reference masks),
+`subgroups.csv` (the chosen model in subgroups), `score_regression.csv` (the score as a target,
+errors by its distance from the threshold) and `failures.csv` (where the chosen models are wrong,
+with the points of figure 5 in `phenotype/{mask}/failures/`).
 Repeats, parts of the permutations and parts of the null cohorts are jobs of their own.
 """
 
@@ -45,6 +46,7 @@ rule compare_baselines:
         choice=f"{CORRECTED}/choice.tsv",
         published=published_predictions,
     output:
+        choice=exhibit("model_choice"),
         baselines=exhibit("baselines"),
         intervals=exhibit("intervals"),
     log:

@@ -368,6 +368,7 @@ def _tables() -> dict[str, pd.DataFrame]:
         "baselines": baselines(),
         "intervals": intervals(),
         "repeated_cross_validation": repeated(),
+        "model_choice": made.choice(),
         "permutation": permutation(),
         "subgroups": subgroups(),
         "score_regression": score_regression(),

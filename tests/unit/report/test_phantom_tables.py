@@ -68,6 +68,7 @@ TABLES = {
     "baselines": metrics.COMPARISONS,
     "intervals": metrics.INTERVALS,
     "repeated_cross_validation": REPEATED,
+    "model_choice": CHOICE,
     "permutation": PERMUTATION,
     "subgroups": SUBGROUPS,
     "score_regression": SCORE_REGRESSION,

@@ -17,7 +17,7 @@ from livermet.phenotype.corrected import UNWEIGHTED
 CHANCE = 0.5
 NO_AUC = "where no deal has an AUC"
 CHOICE = Contract(
-    files=(f"phenotype/*/{CORRECTED}/choice.tsv",),
+    files=(f"phenotype/*/{CORRECTED}/choice.tsv", "tables/model_choice.csv"),
     row="a classifier or a baseline, without class weights",
     columns=(
         MODEL,

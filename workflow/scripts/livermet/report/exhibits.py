@@ -53,7 +53,7 @@ class Exhibit:
     alternative: what stands for a figure where it cannot be seen.
     layout: the function of the room's content.py that lays a table out; '' shows it as it is.
     when: the condition under which a run makes its file; '' for every run.
-    part_of: the table whose file this one shows a part of, or the phenotype stage's own record.
+    part_of: the table whose file this one shows a part of.
     context: whether it shows others' results and no file of the run.
     on_page: whether the report shows it.
     """

@@ -103,7 +103,7 @@ def permutation(table: pd.DataFrame) -> pd.DataFrame:
     return shown.join(table[["permutations", "deals", "p"]])
 
 
-def choice(table: pd.DataFrame) -> pd.DataFrame:
+def model_choice(table: pd.DataFrame) -> pd.DataFrame:
     """Show each model's mean AUC over deals, the range of these, whom it beats, which is chosen."""
     shown = table[["model"]].copy()
     shown["AUC within folds"] = numbers(table["auc"])
