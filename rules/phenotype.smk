@@ -9,8 +9,9 @@ table.
 Goes out: `results/<run>/phenotype/{mask}/`: `burden.tsv` (tumour burden against score and class)
 and, for each protocol, `selection.tsv` (features), `{classifier}/` (predictions, scores of the
 folds, models), `metrics.tsv` (test metrics with bootstrap intervals) and `cross_validation.tsv`.
-Under `corrected` also `baselines/` (the trivial rules), `choice.tsv` (the model that
-cross-validation chose) and `test_predictions.tsv` (its scores of the test set, the only ones);
+Under `corrected` also `baselines/` (the trivial rules), `deals/` (AUC over several deals of the
+folds), `choice.tsv` (the model that cross-validation chose by them, and whether it beats chance and
+volume alone) and `test_predictions.tsv` (its scores of the test set, the only ones);
 where features are harmonised also `results/<run>/phenotype/harmonisation.tsv` (the batch of each
 series).
 The classifiers of a protocol are jobs of their own and run side by side, each on one core.
@@ -161,15 +162,42 @@ rule fit_baselines:
         "../workflow/scripts/fit_baselines.py"
 
 
+rule cross_validate_deals:
+    input:
+        features=STUDY.feature_table("{mask}", "corrected"),
+        batches=HARMONISED,
+    output:
+        deals=f"{MASK}/corrected/deals/{{fitted}}.tsv",
+    log:
+        f"{RUN}/logs/cross_validate_deals/{{mask}}/{{fitted}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/cross_validate_deals/{{mask}}/{{fitted}}.tsv"
+    wildcard_constraints:
+        fitted=one_of(FITTED),
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(120),
+    params:
+        name=config["phenotype"]["name"],
+        folds=len(FOLDS),
+        deals=config["phenotype"]["deals"],
+        trees=config["phenotype"]["trees"],
+        lasso_target=config["phenotype"]["lasso_target"],
+        preparation=PREPARATION,
+        seed=config["seed"],
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/cross_validate_deals.py"
+
+
 rule score_test:
     input:
         features=STUDY.feature_table("{mask}", "corrected"),
         batches=HARMONISED,
-        cross_validation=expand(
-            f"{MASK}/corrected/{{classifier}}/cross_validation.tsv",
-            classifier=CLASSIFIERS["corrected"],
-            allow_missing=True,
-        ),
+        deals=expand(f"{MASK}/corrected/deals/{{fitted}}.tsv", fitted=FITTED, allow_missing=True),
         models=expand(
             f"{MASK}/corrected/{{fitted}}/models.joblib", fitted=FITTED, allow_missing=True
         ),

@@ -2,12 +2,15 @@
 
 Comes in: the feature tables that the protocols learn from and `phenotype/{mask}/` (selections,
 predictions, the choice), of the mask that the study classifies by.
-Goes out: `results/<run>/tables/`: `baselines.csv` (models against trivial rules), `intervals.csv`
-(by series, study and patient), `repeated_cross_validation.csv` (over all patients),
-`permutation.csv` (the whole procedure under exchanged labels), `corrections.csv` (the ladder from
-the published to the corrected protocol), `null_cohorts.csv` (both protocols on phantom tables
-without any relation to find), `masks.csv` (predicted against reference masks) and `failures.csv`
-(where the chosen models are wrong, with the points of figure 5 in `phenotype/{mask}/failures/`).
+Goes out: `results/<run>/tables/`: `model_choice.csv` (who was chosen, and whom it beats),
+`baselines.csv` (models against trivial rules), `intervals.csv` (by series, study and patient),
+`repeated_cross_validation.csv` (over all patients), `permutation.csv` (the whole procedure under
+exchanged labels), `corrections.csv` (the ladder from the published to the corrected protocol),
+`null_cohorts.csv` (both protocols where there is nothing to find: on the run's own features with
+labels exchanged, and on phantom tables), `masks.csv` (predicted against reference masks),
+`subgroups.csv` (the chosen model in subgroups), `score_regression.csv` (the score as a target,
+errors by its distance from the threshold) and `failures.csv` (where the chosen models are wrong,
+with the points of figure 5 in `phenotype/{mask}/failures/`).
 Repeats, parts of the permutations and parts of the null cohorts are jobs of their own.
 """
 
@@ -43,6 +46,7 @@ rule compare_baselines:
         choice=f"{CORRECTED}/choice.tsv",
         published=published_predictions,
     output:
+        choice=exhibit("model_choice"),
         baselines=exhibit("baselines"),
         intervals=exhibit("intervals"),
     log:
@@ -135,6 +139,7 @@ rule permute_labels:
         name=config["phenotype"]["name"],
         numbers=numbers_of_permutations,
         folds=len(FOLDS),
+        deals=config["phenotype"]["permutations"]["deals"],
         trees=config["phenotype"]["trees"],
         lasso_target=config["phenotype"]["lasso_target"],
         preparation=PREPARATION,
@@ -164,6 +169,7 @@ rule summarise_permutations:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        deals=config["phenotype"]["permutations"]["deals"],
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/summarise_permutations.py"
@@ -231,9 +237,41 @@ rule simulate_null:
         "../workflow/scripts/simulate_null.py"
 
 
+rule exchange_null:
+    input:
+        features=PUBLISHED_FEATURES,
+        by_lesion=CORRECTED_FEATURES,
+        batches=HARMONISED,
+    output:
+        cohorts=f"{PHENOTYPE}/null/{{part}}.tsv",
+    log:
+        f"{RUN}/logs/exchange_null/{{part}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/exchange_null/{{part}}.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(60),
+    params:
+        name=config["phenotype"]["name"],
+        seeds=seeds_of_null_cohorts,
+        folds=len(FOLDS),
+        draws=config["phenotype"]["bootstrap_draws"],
+        lasso_alpha=config["phenotype"]["lasso_alpha"],
+        lasso_target=config["phenotype"]["lasso_target"],
+        preparation=PREPARATION,
+        seed=config["seed"],
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/exchange_null.py"
+
+
 rule summarise_null:
     input:
-        cohorts=expand(f"{RUN}/phenotype/null/{{part}}.tsv", part=NULL_COHORTS),
+        cohorts=expand(f"{PHENOTYPE}/null/{{part}}.tsv", part=NULL_COHORTS)
+        + expand(f"{RUN}/phenotype/null/{{part}}.tsv", part=NULL_COHORTS),
     output:
         summary=exhibit("null_cohorts"),
     log:
@@ -309,3 +347,69 @@ rule tabulate_failures:
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/tabulate_failures.py"
+
+
+rule tabulate_subgroups:
+    input:
+        held_out=expand(
+            f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS["corrected"]
+        ),
+        tested=f"{CORRECTED}/test_predictions.tsv",
+        choice=CHOICE,
+        facts=FACTS,
+        acquisition=[] if FROM_TABLE else f"{RUN}/cohort/acquisition.tsv",
+        matching=[] if FROM_TABLE else f"{RUN}/cohort/matching.tsv",
+        features=CORRECTED_FEATURES if FROM_TABLE else [],
+    output:
+        table=exhibit("subgroups"),
+    log:
+        f"{RUN}/logs/tabulate_subgroups.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_subgroups.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        name=config["phenotype"]["name"],
+        thin_up_to_mm=HARMONISATION["thin_up_to_mm"],
+        draws=config["phenotype"]["bootstrap_draws"],
+        seed=config["seed"],
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/tabulate_subgroups.py"
+
+
+rule regress_score:
+    input:
+        features=CORRECTED_FEATURES,
+        batches=HARMONISED,
+        held_out=expand(
+            f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS["corrected"]
+        ),
+        choice=CHOICE,
+    output:
+        table=exhibit("score_regression"),
+    log:
+        f"{RUN}/logs/regress_score.log",
+    benchmark:
+        f"{RUN}/benchmarks/regress_score.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(60),
+    params:
+        name=config["phenotype"]["name"],
+        folds=len(FOLDS),
+        deals=config["phenotype"]["deals"],
+        positive_above=config["phenotype"]["positive_above"],
+        thresholds=STUDY.scores.thresholds,
+        preparation=PREPARATION,
+        seed=config["seed"],
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/regress_score.py"

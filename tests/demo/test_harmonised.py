@@ -72,7 +72,7 @@ def test_another_harmonisation_reruns_no_image_and_nothing_of_the_published_prot
     assert result.returncode == 0
     plan = result.stdout + result.stderr
     rules = set(re.findall(r"^rule (\w+):", plan, re.M))
-    assert rules == {"select_features", "fit_corrected", "score_test"}
+    assert rules == {"select_features", "fit_corrected", "cross_validate_deals", "score_test"}
     assert "/published/" not in "".join(re.findall(r"output: .*", plan))
 
 

@@ -35,7 +35,8 @@ PAGE = rules("write_checklists write_report")
 # What the audit reads of the config and the sheet.
 SETTINGS = rules("write_settings")
 FACTS = PAGE | rules(
-    "gather_facts tabulate_cohort tabulate_failures draw_burden draw_failures draw_flow"
+    "gather_facts tabulate_cohort tabulate_failures tabulate_subgroups draw_burden draw_failures"
+    " draw_flow"
     " draw_segmentation_examples"
 )
 # Whose the series are, and what models find in them: no feature is asked for.
@@ -44,12 +45,14 @@ SCANS = PAGE | rules(
 )
 PLACED = SCANS | rules("place_series")
 ACQUISITION = PAGE | rules(
-    "collect_acquisition tabulate_cohort draw_flow measure_reproducibility draw_reproducibility"
+    "collect_acquisition tabulate_cohort tabulate_subgroups draw_flow measure_reproducibility"
+    " draw_reproducibility"
 )
 FEATURES = FACTS | rules(
     "select_features fit_published fit_corrected fit_baselines score_test bootstrap_metrics"
     " correlate_burden compare_baselines repeat_cross_validation summarise_repeats permute_labels"
     " summarise_permutations correct_stepwise calibrate_models measure_reproducibility"
+    " cross_validate_deals tabulate_subgroups regress_score"
     " assess_selection tabulate_classification tabulate_masks audit_leakage draw_features"
     " draw_calibration draw_corrections draw_reproducibility"
 )
@@ -212,6 +215,7 @@ CHANGES = [
         PAGE
         | rules(
             "fit_baselines score_test bootstrap_metrics compare_baselines calibrate_models"
+            " cross_validate_deals tabulate_subgroups regress_score"
             " correct_stepwise tabulate_classification tabulate_masks tabulate_failures"
             " draw_calibration draw_corrections draw_failures"
         ),

@@ -51,7 +51,8 @@ CHEAP = {
         "trees": 5,
         "bootstrap_draws": 100,
         "repeats": 1,
-        "permutations": {"count": 1},
+        "deals": 1,
+        "permutations": {"count": 1, "deals": 1},
     },
 }
 

@@ -4,6 +4,7 @@ import pandas as pd
 
 from livermet.jobs import job
 from livermet.phenotype.baselines import BASELINES
+from livermet.phenotype.choice import CHOICE
 from livermet.phenotype.corrected import UNWEIGHTED
 from livermet.phenotype.fits import read_rows
 from livermet.phenotype.metrics import (
@@ -12,13 +13,14 @@ from livermet.phenotype.metrics import (
     compare_baselines,
     intervals_by_unit,
 )
-from livermet.tables import read_table, write_table
+from livermet.tables import write_table
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params
     held_out, tested = read_rows(given.held_out), read_rows(given.tested)
     published = read_rows(given.published) if given.published else tested[:0]
-    choice = read_table(given.choice, keep_default_na=False)
+    choice = read_rows([given.choice])
+    write_table(choice, snakemake.output.choice, CHOICE)
     chosen = choice.loc[choice["chosen"], ["model", "weighting"]].iloc[0]
     unweighted = held_out[held_out["weighting"] == UNWEIGHTED]
     others = published[(published["weighting"] == UNWEIGHTED) & (published["set"] == "test")]

@@ -17,5 +17,5 @@ with job(snakemake) as log:
     first, last = params.numbers
     log.info("%s: permutations %d to %d", classifier, first, last)
     numbers = range(first, last + 1)
-    aucs = permutation_aucs(table, classifier, params.folds, numbers, settings)
+    aucs = permutation_aucs(table, classifier, params.folds, params.deals, numbers, settings)
     write_table(aucs, snakemake.output.aucs, AUCS)

@@ -15,9 +15,11 @@ from livermet.tables import write_table
 with job(snakemake) as log:
     table = prepared(read_feature_table(snakemake.input.features, snakemake.params.name))
     table = with_batches(table, snakemake.input.batches)
-    choice = choose(read_rows(snakemake.input.cross_validation))
+    choice = choose(read_rows(snakemake.input.deals))
     chosen = choice[choice["chosen"]].iloc[0]
-    log.info("chosen: %s (mean AUC over folds %.3f)", chosen["model"], chosen["auc"])
+    log.info("chosen: %s (mean AUC over deals %.3f)", chosen["model"], chosen["auc"])
+    if not (chosen["beats_chance"] and chosen["beats_volume"]):
+        log.info("no model beats both chance and volume alone")
     models = {}
     for path in snakemake.input.models:
         models |= joblib.load(path)

@@ -8,7 +8,7 @@ from livermet.validation.permutation import PERMUTATION, summarise_permutations
 
 with job(snakemake) as log:
     aucs = pd.concat([read_table(path) for path in snakemake.input.aucs], ignore_index=True)
-    summary = summarise_permutations(aucs)
+    summary = summarise_permutations(aucs, snakemake.params.deals)
     for row in summary.itertuples():
         log.info("%s: AUC %.3f, p %.3f", row.model, row.observed, row.p)
     write_table(summary, snakemake.output.summary, PERMUTATION)

@@ -13,7 +13,7 @@ from livermet.phenotype import corrected
 from livermet.phenotype.bootstrap import Predictions, metrics_of_draws
 from livermet.phenotype.classifiers import sample_weights
 from livermet.phenotype.corrected import Settings, without_redundancy, youden_threshold
-from livermet.phenotype.filling import EXTENT_FEATURES, UNMEASURED, LesionFreeFiller
+from livermet.phenotype.filling import EXTENT_FEATURES, PARTLY, UNMEASURED, LesionFreeFiller
 from livermet.phenotype.fits import CROSS_VALIDATION, PREDICTIONS, SELECTION, selected
 from livermet.phenotype.folds import folds_of
 from livermet.phenotype.table import FEATURES
@@ -181,6 +181,16 @@ def test_filling_of_scans_without_lesions():
     assert filled["Num_Lesions"].iloc[0] == 0
     np.testing.assert_array_equal(filled.iloc[1, :108], table.iloc[0])
     assert set(FEATURES) > EXTENT_FEATURES
+
+
+def test_a_scan_of_small_lesions_alone_is_partly_measured():
+    table = pd.DataFrame(np.arange(108.0)[None, :] + [[0.0], [1], [5]], columns=list(FEATURES))
+    filler = LesionFreeFiller().fit(table)
+    small = table.iloc[:1].assign(original_glcm_Contrast=np.nan)
+    filled = filler.transform(pd.concat([small, table.iloc[:1]]))
+    assert list(filled[UNMEASURED]) == [0.0, 0.0]
+    assert list(filled[PARTLY]) == [1.0, 0.0]
+    assert filled["original_shape_MeshVolume"].iloc[0] == table["original_shape_MeshVolume"].iloc[0]
 
 
 def test_scans_without_lesions_are_scored(table):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from livermet.phenotype.choice import choose
 from livermet.report.classification import content as classification
 from livermet.report.features import content as features
 from livermet.report.ladder import content as ladder
@@ -23,6 +24,7 @@ VALIDATED = pd.DataFrame(
 ALL = [
     ladder.sentences,
     classification.permutation_sentences,
+    classification.outcome_sentences,
     features.sample_size_sentences,
     features.reproducibility_sentences,
     features.selection_sentences,
@@ -86,8 +88,37 @@ def test_optimism_is_that_of_the_same_classifier_and_of_the_chosen_one():
     assert classification.optimism_sentences(run_of(corrected)) == []
 
 
+def outcome(**aucs):
+    """A run whose corrected protocol chose the regression, by these AUCs."""
+    deals = pd.DataFrame([(name, 1, auc) for name, auc in aucs.items()])
+    chosen = choose(deals.set_axis(["model", "deal", "auc"], axis=1))
+    return run_of({"tableS2_cross_validation": VALIDATED, "choice": chosen})
+
+
+def test_no_model_beats_chance_or_volume_is_told():
+    (none,) = classification.outcome_sentences(outcome(LR=0.48, volume=0.59))
+    assert "No model of the corrected protocol beats chance or volume alone" in none
+    assert "(AUC 0.48, chance 0.50, volume alone 0.59, means over the same deals)" in none
+    assert "is not to be used" in none
+    (volume,) = classification.outcome_sentences(outcome(LR=0.55, volume=0.59))
+    assert "protocol beats volume alone in cross-validation" in volume
+    (both,) = classification.outcome_sentences(outcome(LR=0.65, volume=0.59))
+    assert "logistic regression is above chance and above volume alone" in both
+    labels = [
+        one.label for one in classification.headlines(with_scores(outcome(LR=0.48, volume=0.5)))
+    ]
+    assert any("which does not beat chance or volume alone" in label for label in labels)
+
+
+def with_scores(run):
+    return run_of(
+        dict(run.tables) | {"table4_classification": made.tables()["table4_classification"]}
+    )
+
+
 def test_p_needed_patients_and_empty_selections_are_told(run):
     assert "p = 0.313" in classification.permutation_sentences(run)[0]
+    assert "each the mean over 3 deals" in classification.permutation_sentences(run)[0]
     (needed,) = features.sample_size_sentences(run)
     # Riley's first criterion; the most features that a fold has selected are two.
     assert "15,146 patients for 108 candidates and 281 patients for 2 selected" in needed
@@ -136,9 +167,13 @@ def test_moved_contours_stand_beside_the_final_models_own_distance(tables):
 
 
 def test_null_cohorts_masks_and_printed_numbers_are_told(run):
-    (null,) = null_cohorts.sentences(run)
-    assert "published protocol cross-validates at AUC 0.66 (logistic regression)" in null
-    assert "cover 0.5 in 90% of them" in null
+    own, phantom = null_cohorts.sentences(run)
+    assert "in 40 cohorts of this run's features with labels exchanged between patients" in own
+    told = "published protocol cross-validates at AUC"
+    assert f"{told} 0.66 (0.66 to 0.66) (logistic regression)" in own
+    assert "cover 0.5 in 90% of them" in own
+    assert "of phantom features" in phantom
+    assert f"{told} 0.76" in phantom
     (cost,) = masks.sentences(run)
     assert "0.60 (0.40 to 0.80) with random forest on predicted masks" in cost
     assert "0.65 (0.45 to 0.85) with random forest on reference masks" in cost

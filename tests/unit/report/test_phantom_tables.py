@@ -16,6 +16,7 @@ from livermet.ingest.acquisition import ACQUISITION
 from livermet.phenotype import metrics
 from livermet.phenotype.burden import BURDEN
 from livermet.phenotype.choice import CHOICE
+from livermet.phenotype.deals import DEALS
 from livermet.phenotype.fits import CROSS_VALIDATION, PREDICTIONS, SELECTION
 from livermet.phenotype.harmonisation import BATCH_COUNTS, VARIANCE
 from livermet.provenance.leakage import AUDIT
@@ -36,6 +37,8 @@ from livermet.validation.masks import MASKS
 from livermet.validation.null import NULL
 from livermet.validation.permutation import PERMUTATION
 from livermet.validation.repeats import SUMMARY as REPEATED
+from livermet.validation.score_regression import SCORE_REGRESSION
+from livermet.validation.subgroups import SUBGROUPS
 
 from .. import cohort_phantoms, prediction_phantoms
 from .. import detection_table_phantoms as of_detection
@@ -65,7 +68,10 @@ TABLES = {
     "baselines": metrics.COMPARISONS,
     "intervals": metrics.INTERVALS,
     "repeated_cross_validation": REPEATED,
+    "model_choice": CHOICE,
     "permutation": PERMUTATION,
+    "subgroups": SUBGROUPS,
+    "score_regression": SCORE_REGRESSION,
     "calibration": CALIBRATION,
     "decision_curve": DECISIONS,
     "stability": STABILITY,
@@ -95,6 +101,7 @@ OTHERS: dict[str, tuple[Contract, Callable[[], pd.DataFrame]]] = {
     "detection/unet/froc.tsv": (measured.COUNTS, of_detection.counts),
     "phenotype/reference/burden.tsv": (BURDEN, made.burden),
     "phenotype/reference/corrected/choice.tsv": (CHOICE, made.choice),
+    "phenotype/reference/corrected/deals/LR.tsv": (DEALS, prediction_phantoms.deals),
     "phenotype/reference/calibration_curve.tsv": (CURVE, statistics.calibration_curve),
     "phenotype/reference/published/selection.tsv": (SELECTION, made.selection),
     "phenotype/reference/published/metrics.tsv": (metrics.TEST_METRICS, made.scores),

@@ -6,7 +6,7 @@ import pytest
 
 from livermet.contracts import check
 from livermet.phenotype.corrected import training_rows
-from livermet.phenotype.table import FEATURES
+from livermet.phenotype.table import FEATURES, RADIOMIC_FEATURES
 from livermet.report.features import lists
 from livermet.statistics.reproducibility import (
     AGREEMENT,
@@ -20,6 +20,7 @@ from livermet.statistics.reproducibility import (
     measure_reproducibility,
     patient_draws,
     perturbed_ratings,
+    reproducibility,
 )
 
 from .. import phenotype_phantoms as made
@@ -246,16 +247,42 @@ def test_the_names_of_comparisons_are_those_that_reports_look_for():
     assert (RECONSTRUCTIONS, PERTURBED) == (lists.RECONSTRUCTIONS, lists.PERTURBED)
 
 
-def test_series_that_lack_a_feature_in_one_mask_are_no_targets():
+def test_a_series_counts_for_the_features_that_all_its_masks_have():
     table = reconstructions(12)
     masks = perturbed(table)
-    masks.loc[masks["series"].eq("05a") & masks["perturbation"].eq(3), FEATURES[0]] = np.nan
+    # Of one mask a texture is missing, of another nothing could be measured.
+    masks.loc[masks["series"].eq("05a") & masks["perturbation"].eq(3), FEATURES[50]] = np.nan
+    gone = masks["series"].eq("07b") & masks["perturbation"].eq(2)
+    masks.loc[gone, list(RADIOMIC_FEATURES)] = np.nan
     ratings = perturbed_ratings(training_rows(table), masks)
     assert len(ratings) == 4
     for part in ratings:
         assert part["series"].tolist() == ratings[0]["series"].tolist()
-        assert set(part["series"]) == set(masks["series"]) - {"05a"}
+        assert set(part["series"]) == set(masks["series"]) - {"07b"}
+    found = reproducibility(ratings, ONE_WAY, 20, seed=0).set_index("feature")
+    whole = len(ratings[0])
+    assert found.at[FEATURES[50], "targets"] == whole - 1
+    assert (found.drop(FEATURES[50])["targets"] == whole).all()
+    assert list(found.index) == list(FEATURES)
+    # It is the ICC of the same ratings without the series.
+    without = [part[part["series"].ne("05a")] for part in ratings]
+    alone = reproducibility(without, ONE_WAY, 20, seed=0).set_index("feature")
+    counts, numbers = ["targets", "patients"], ["icc", "low", "high"]
+    assert found.loc[FEATURES[50], counts].equals(alone.loc[FEATURES[50], counts])
+    expected = alone.loc[FEATURES[50], numbers].tolist()
+    assert found.loc[FEATURES[50], numbers].tolist() == pytest.approx(expected)
     few = measure_reproducibility(table, NOT_KNOWN, masks[masks["series"] < "06"], 20, seed=0)
     few.insert(0, "aggregation", "union")
     check(few, REPRODUCIBILITY, "tables/reproducibility.csv")
     assert few.loc[few["comparison"].eq(PERTURBED), "icc"].isna().all()
+
+
+def test_studies_of_small_lesions_stand_for_the_features_that_these_have():
+    table = reconstructions(12, test_patients=1)
+    small = table["study"].isin(sorted(table["study"].unique())[-6:])
+    texture = [name for name in RADIOMIC_FEATURES if "shape" not in name]
+    table.loc[small, texture] = np.nan
+    found = measure_reproducibility(table, NOT_KNOWN, None, 20, seed=0).set_index("feature")
+    studies = table.loc[table["group"] != "test", "study"].nunique()
+    assert found.at["original_shape_MeshVolume", "targets"] == studies
+    assert found.loc[texture, "targets"].max() == studies - 6

@@ -11,7 +11,6 @@ from livermet.contracts import check
 from livermet.models import CLASSIFIERS
 from livermet.phenotype import corrected, published
 from livermet.phenotype.baselines import fit_baseline
-from livermet.phenotype.choice import choose
 from livermet.phenotype.classifiers import published_classifier
 from livermet.phenotype.corrected import Settings, prepared
 from livermet.phenotype.metrics import bootstrap_metrics, summarise_folds
@@ -31,9 +30,8 @@ def both_protocols(table, by_lesion=None):
     ready = prepared(table if by_lesion is None else by_lesion)
     features = corrected.select(ready, "score", 2)
     own = {n: corrected.fit(ready, features, n, ["none"], SETTINGS) for n in CLASSIFIERS}
-    folds = [fit.cross_validation_table() for fit in own.values()]
-    choice = choose(pd.concat(folds, ignore_index=True))
-    name = choice.loc[choice["chosen"], "model"].iloc[0]
+    aucs = {n: fitted.cross_validation_table()["auc"].mean() for n, fitted in own.items()}
+    name = max(aucs, key=aucs.__getitem__)
     trivial = fit_baseline(ready, "always_positive", 2).models["none"]
     return (
         Protocols(

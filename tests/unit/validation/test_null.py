@@ -6,8 +6,19 @@ import pytest
 from scipy import stats
 
 from livermet.contracts import check
+from livermet.phenotype.corrected import Settings
 from livermet.phenotype.table import FEATURES, as_published_columns, read_feature_table
-from livermet.validation.null import COHORTS, NULL, null_table, simulate, summarise_null
+from livermet.validation.null import (
+    COHORTS,
+    NULL,
+    Asked,
+    exchange,
+    null_table,
+    simulate,
+    summarise_null,
+)
+
+from .. import phenotype_phantoms as made
 
 DRAWS = 200
 
@@ -68,6 +79,7 @@ def test_coverage_counted_by_hand():
     rows = pd.DataFrame(
         {
             "seed": range(5),
+            "features": "phantom",
             "protocol": "corrected",
             "model": "LR",
             "set": "test",
@@ -83,3 +95,17 @@ def test_coverage_counted_by_hand():
     assert (row.coverage, row.coverage_low, row.coverage_high) == pytest.approx(
         (2 / 3, 0.0943, 0.9916), abs=1e-4
     )
+
+
+def test_exchanged_labels_take_a_runs_own_signal_away():
+    """Of a score that one feature drives, nothing is left where labels are exchanged."""
+    table = made.feature_table(seed=1, patients=30, test_patients=8)
+    asked = Asked(DRAWS, 0.05, Settings("score", 20, 1))
+    cohorts = pd.concat([exchange(table, table, seed, 4, asked) for seed in range(1, 7)])
+    check(cohorts, COHORTS, "phenotype/reference/null/0.tsv")
+    assert set(cohorts["features"]) == {"own"}
+    means = cohorts.groupby(["protocol", "set"])["auc"].mean()
+    assert abs(means["corrected", "cross-validation"] - 0.5) < 0.15
+    again = exchange(table, table, 3, 4, asked)
+    known = cohorts[cohorts["seed"].eq(3)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(again, known, check_exact=True)

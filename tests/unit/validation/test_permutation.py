@@ -9,6 +9,7 @@ from livermet.phenotype import corrected
 from livermet.phenotype.bootstrap import WITHIN_FOLDS, Predictions, metrics_of_draws
 from livermet.phenotype.corrected import Settings
 from livermet.phenotype.exchange import permuted, pools_of_patients
+from livermet.phenotype.folds import dealt_anew
 from livermet.validation.permutation import (
     AUCS,
     PERMUTATION,
@@ -64,41 +65,39 @@ def test_unequal_pools_lose_no_label_and_series_of_a_study_stay_alike():
         assert list(drawn["series"]) == list(twice["series"])
 
 
-def test_the_observed_permutation_is_the_cross_validation_itself():
+def test_the_observed_permutation_is_the_mean_over_deals_that_the_choice_has():
     table = made.feature_table(seed=1, patients=24, test_patients=4)
-    fitted = corrected.fit_untuned(table, "LR", SETTINGS)
-    facts = Predictions.of(fitted.prediction_table())
-    expected = metrics_of_draws(np.ones((1, len(facts.label)), dtype=int), facts)[WITHIN_FOLDS][0]
-    # The phantom table's folds were dealt with seed 1 from the same rows.
-    settings = Settings("score", 20, 1)
-    aucs = permutation_aucs(table, "LR", 5, range(0, 1), settings)
-    same = corrected.fit_untuned(table, "LR", settings).prediction_table()
-    assert expected > 0.7
-    assert aucs["auc"].iloc[0] == pytest.approx(
-        metrics_of_draws(np.ones((1, len(same)), dtype=int), Predictions.of(same))[WITHIN_FOLDS][0]
-    )
+    aucs = permutation_aucs(table, "LR", 5, 2, range(0, 1), SETTINGS)
+    dealt = [dealt_anew(corrected.training_rows(table), 5, SETTINGS.seed + deal) for deal in (1, 2)]
+    expected = []
+    for rows in dealt:
+        facts = Predictions.of(corrected.fit_untuned(rows, "LR", SETTINGS).prediction_table())
+        once = np.ones((1, len(facts.label)), dtype=int)
+        expected.append(metrics_of_draws(once, facts)[WITHIN_FOLDS][0])
+    assert expected[0] != expected[1]
+    assert aucs["auc"].iloc[0] == pytest.approx(np.mean(expected))
 
 
 def test_a_signal_stands_out_and_parts_do_not_matter():
     table = made.feature_table(seed=1, patients=24, test_patients=4)
-    whole = permutation_aucs(table, "LR", 5, range(0, 12), SETTINGS)
+    whole = permutation_aucs(table, "LR", 5, 1, range(0, 12), SETTINGS)
     check(whole, AUCS, "phenotype/reference/corrected/permutations/LR/0.tsv")
     # Computed again, and not remembered.
     corrected._SELECTED.clear()
-    part = permutation_aucs(table, "LR", 5, range(5, 8), SETTINGS)
+    part = permutation_aucs(table, "LR", 5, 1, range(5, 8), SETTINGS)
     pd.testing.assert_frame_equal(whole.iloc[5:8].reset_index(drop=True), part, check_exact=True)
-    summary = summarise_permutations(whole).iloc[0]
+    summary = summarise_permutations(whole, 1).iloc[0]
     assert summary["observed"] > summary["null_high"]
     assert summary["p"] == pytest.approx(1 / 12)
 
 
 def test_p_counts_the_observed_among_the_permutations():
     aucs = pd.DataFrame({"model": "LR", "permutation": range(5), "auc": [0.6, 0.7, 0.6, 0.5, 0.4]})
-    row = summarise_permutations(aucs).iloc[0]
+    row = summarise_permutations(aucs, 1).iloc[0]
     # Two of four permutations reach 0.6: (1 + 2) / (1 + 4).
     assert (row["observed"], row["p"], row["permutations"]) == (0.6, 0.6, 4)
     assert row["null_mean"] == pytest.approx(0.55)
-    empty = summarise_permutations(aucs.assign(auc=np.nan))
+    empty = summarise_permutations(aucs.assign(auc=np.nan), 1)
     check(empty, PERMUTATION, "tables/permutation.csv")
     nothing = empty.iloc[0]
     assert np.isnan(nothing["p"])

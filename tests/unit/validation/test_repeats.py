@@ -7,10 +7,10 @@ import pytest
 from livermet.contracts import check
 from livermet.phenotype.baselines import BASELINES
 from livermet.phenotype.corrected import Settings
+from livermet.phenotype.folds import dealt_anew
 from livermet.validation.repeats import (
     REPEATED,
     SUMMARY,
-    dealt_anew,
     repeat_baselines,
     repeat_cross_validation,
     summarise_repeats,

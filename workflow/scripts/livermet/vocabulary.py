@@ -130,6 +130,20 @@ class Redundancy(StrEnum):
     MOST_REPRODUCIBLE = "most_reproducible"
 
 
+class Target(StrEnum):
+    """What a model learns, and what LASSO regresses on the features."""
+
+    SCORE = "score"
+    CLASS = "class"
+
+
+class NullFeatures(StrEnum):
+    """Whose features a cohort without any relation to find has."""
+
+    OWN = "own"
+    PHANTOM = "phantom"
+
+
 class Calls(StrEnum):
     """How a classifier calls the series of one study."""
 

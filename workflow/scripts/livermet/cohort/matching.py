@@ -159,8 +159,14 @@ def is_positive(
     samples: pd.DataFrame, positive_above: float, thresholds: Mapping[str, float]
 ) -> pd.Series:
     """Tell which samples are above the threshold of their type."""
-    limits = samples["sample_type"].map(thresholds).astype(float).fillna(positive_above)
-    return samples["score"] > limits
+    return samples["score"] > limits_of(samples, positive_above, thresholds)
+
+
+def limits_of(
+    samples: pd.DataFrame, positive_above: float, thresholds: Mapping[str, float]
+) -> pd.Series:
+    """Return the score above which each sample is positive: its type's own, or `positive_above`."""
+    return samples["sample_type"].map(thresholds).astype(float).fillna(positive_above)
 
 
 def pair_samples(series: pd.DataFrame, molecular: pd.DataFrame, window_days: int) -> pd.DataFrame:

@@ -803,6 +803,11 @@ class Permutations(Keys):
     """Permutation test of the whole corrected procedure."""
 
     count: int = key(200, "permutations, 1 to 1000", ge=1, le=1000)
+    deals: Count = key(
+        3,
+        "deals of folds whose mean AUC is the tested statistic, from 1",
+        "one deal decides much; each costs as much again",
+    )
     classifiers: Annotated[list[ClassifierName], *UNIQUE] = key(
         ["LR"],
         f"classifiers that are tested: any of {', '.join(f'`{name}`' for name in CLASSIFIERS)}",
@@ -905,6 +910,12 @@ class Phenotype(Keys):
         "repeats of the nested cross-validation over all patients, from 1",
         "folds dealt once say little with few patients",
     )
+    deals: Count = key(
+        20,
+        "deals of the training patients into folds, from 1; the corrected protocol's model is "
+        "chosen by the mean AUC over them, which is the cross-validated AUC that is reported",
+        "one deal decides much: removing one series may change the model",
+    )
     permutations: Permutations = section(Permutations)
     assumed_auc: float = key(
         0.7,
@@ -921,7 +932,8 @@ class Phenotype(Keys):
     )
     null_cohorts: int = key(
         0,
-        "phantom cohorts without any relation to find that both protocols run on",
+        "cohorts without any relation to find that both protocols run on: so many of the run's own "
+        "features with labels exchanged between patients, and so many phantoms",
         "config/published.yaml has some",
         ge=0,
     )

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from livermet.phenotype.classifiers import THRESHOLD
+from livermet.phenotype.columns import VOLUME
 from livermet.phenotype.corrected import (
     UNWEIGHTED,
     FoldModel,
@@ -25,7 +26,7 @@ from livermet.phenotype.fits import Fit
 from livermet.phenotype.table import LESION_COUNT
 
 ALWAYS_POSITIVE = "always_positive"
-BASELINES = {ALWAYS_POSITIVE: None, "volume": "burden_ml", "lesion_count": LESION_COUNT}
+BASELINES = {ALWAYS_POSITIVE: None, VOLUME: "burden_ml", "lesion_count": LESION_COUNT}
 
 
 def fit_baselines(table: pd.DataFrame, seed: int) -> list[Fit]:

@@ -5,6 +5,8 @@ from livermet.vocabulary import Protocol, Weighting
 
 # Plain texts: tables and saved models hold no class of ours.
 PUBLISHED, CORRECTED = (protocol.value for protocol in Protocol)
+# The baseline that knows the tumour's volume alone, as models are named in tables.
+VOLUME = "volume"
 PROTOCOL = Column("protocol", TEXT, "protocol of the classifiers", words=tuple(Protocol))
 MODEL = Column("model", TEXT, "name of the classifier or of the baseline")
 WEIGHTING = Column(

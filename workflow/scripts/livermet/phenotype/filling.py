@@ -1,4 +1,4 @@
-"""Stated values for the features of scans whose lesions could not be measured."""
+"""Stated values for the features of scans whose lesions could not be measured, or not in full."""
 
 import numpy as np
 import pandas as pd
@@ -30,16 +30,17 @@ EXTENT_FEATURES = frozenset(
         "glszm_SizeZoneNonUniformity",
     )
 )
-UNMEASURED = "No_Measured_Lesion"
-CANDIDATES = (*FEATURES, UNMEASURED)
+UNMEASURED, PARTLY = "No_Measured_Lesion", "Partly_Measured"
+CANDIDATES = (*FEATURES, UNMEASURED, PARTLY)
 
 
 class LesionFreeFiller(TransformerMixin, BaseEstimator):
-    """Fill in stated values of features for scans whose lesions could not be measured.
+    """Fill in stated values of features that a scan lacks.
 
     Features of extent (EXTENT_FEATURES) are 0: no lesion has no volume. Every other feature, which
-    has no value without voxels, is the median of the training rows, and the added column
-    No_Measured_Lesion is 1, so that a model can tell the filled rows from the measured ones.
+    has no value without voxels, is the median of the training rows. Added columns let a model tell
+    filled rows from measured ones: No_Measured_Lesion is 1 where a row has no radiomic feature at
+    all, Partly_Measured where it has some of them, as small lesions have no texture.
     """
 
     def fit(self, features: pd.DataFrame, labels=None) -> "LesionFreeFiller":
@@ -58,6 +59,8 @@ class LesionFreeFiller(TransformerMixin, BaseEstimator):
         values = features[list(FEATURES)].to_numpy(dtype=float)
         missing = np.isnan(values)
         filled = np.where(missing, self.values_.to_numpy(), values)
-        unmeasured = missing[:, : len(RADIOMIC_FEATURES)].any(axis=1)
-        columns = np.column_stack([filled, unmeasured.astype(float)])
+        radiomic = missing[:, : len(RADIOMIC_FEATURES)]
+        unmeasured = radiomic.all(axis=1)
+        partly = radiomic.any(axis=1) & ~unmeasured
+        columns = np.column_stack([filled, unmeasured.astype(float), partly.astype(float)])
         return pd.DataFrame(columns, index=features.index, columns=list(CANDIDATES))

@@ -24,7 +24,7 @@ import pingouin as pg
 from livermet.contracts import COUNT, NUMBER, SHARE, TEXT, Column, Contract
 from livermet.phenotype.bootstrap import interval
 from livermet.phenotype.corrected import training_rows
-from livermet.phenotype.table import FEATURES, measured
+from livermet.phenotype.table import FEATURES, RADIOMIC_FEATURES
 from livermet.vocabulary import Aggregation
 
 RECONSTRUCTIONS, PERTURBED = "reconstructions", "perturbed masks"
@@ -34,7 +34,12 @@ UNMEASURED = "with too few targets, or where all values are equal"
 ICC = (
     Column("feature", TEXT, "name of the feature"),
     Column("form", TEXT, "form of the ICC (McGraw and Wong 1996)", words=(ONE_WAY, AGREEMENT)),
-    Column("targets", COUNT, "lesions of a study or a series that were measured several times"),
+    Column(
+        "targets",
+        COUNT,
+        "studies or series whose lesions have this feature in every rating; small lesions have "
+        "fewer features",
+    ),
     Column("ratings", COUNT, "measurements of each target"),
     Column("patients", COUNT, "patients of the targets"),
     # Without limits: an estimate can lie below -1, and rounding counts where nothing varies.
@@ -125,12 +130,12 @@ def measure_reproducibility(
 
 
 def choose_pairs(rows: pd.DataFrame, thickness: pd.Series) -> tuple[str, Ratings]:
-    """Choose the form of ICC and the pair of series of each study with measured features.
+    """Choose the form of ICC and the pair of series of each study with any measured feature.
 
     ICC(A,1) where at least FEWEST_TARGETS studies have two series of known and different thickness:
     the thinnest and the thickest. Otherwise ICC(1,1) with the first two series by name.
     """
-    rows = rows[measured(rows)].sort_values("series")
+    rows = rows[rows[list(RADIOMIC_FEATURES)].notna().any(axis=1)].sort_values("series")
     known = rows["series"].map(thickness).dropna().sort_values(kind="stable")
     thin, thick = (_one_a_study(rows.loc[known.index], place) for place in (0, -1))
     differ = thick["series"].map(thickness) > thin["series"].map(thickness)
@@ -148,10 +153,11 @@ def _one_a_study(rows: pd.DataFrame, place: int) -> pd.DataFrame:
 def perturbed_ratings(rows: pd.DataFrame, perturbed: pd.DataFrame) -> Ratings:
     """Return the features of each series in each of its perturbed masks, a table a perturbation.
 
-    Every series is a target of its own, those of one study too. A series that lacks a feature in
-    any of its perturbed masks is left out.
+    Every series is a target of its own, those of one study too. A series without any measured
+    feature in one of its perturbed masks is left out.
     """
-    whole = measured(perturbed).groupby(perturbed["series"]).all()
+    known = perturbed[list(RADIOMIC_FEATURES)].notna().any(axis=1)
+    whole = known.groupby(perturbed["series"]).all()
     named = rows.loc[rows["series"].isin(whole.index[whole]), ["series", "patient"]]
     named = named.sort_values("series")
     return [named.merge(part, on="series") for _, part in perturbed.groupby("perturbation")]
@@ -160,20 +166,36 @@ def perturbed_ratings(rows: pd.DataFrame, perturbed: pd.DataFrame) -> Ratings:
 def reproducibility(ratings: Ratings, form: str, draws: int, seed: int) -> pd.DataFrame:
     """Compute the ICC of every feature and its interval over draws of patients with replacement.
 
-    With fewer than FEWEST_TARGETS targets, or where all values of a feature are equal, the numbers
-    are empty. The columns are those of `ICC`.
+    A target counts for the features that it has in every rating. With fewer than FEWEST_TARGETS of
+    them, or where all values of a feature are equal, the numbers are empty. The columns are those
+    of `ICC`.
     """
     values = np.stack([part[list(FEATURES)].to_numpy(dtype=float) for part in ratings])
     patients = ratings[0]["patient"].to_numpy()
-    targets = len(patients)
-    table = pd.DataFrame({"feature": FEATURES, "form": form, "targets": targets})
-    table["ratings"], table["patients"] = len(ratings), len(set(patients))
+    complete = np.isfinite(values).all(axis=0)
+    parts = []
+    # Features that the same targets have are computed at once.
+    for targets in np.unique(complete, axis=1).T:
+        features = np.flatnonzero((complete == targets[:, np.newaxis]).all(axis=0))
+        here = values[:, targets][..., features]
+        parts.append(_alike(here, patients[targets], features, form, draws, seed))
+    return pd.concat(parts).sort_index()
+
+
+def _alike(
+    values: np.ndarray, patients: np.ndarray, features: np.ndarray, form: str, draws: int, seed: int
+) -> pd.DataFrame:
+    """Compute the ICC of features that all of these targets have; by their place in FEATURES."""
+    raters, targets, _ = values.shape
+    names = [FEATURES[place] for place in features]
+    table = pd.DataFrame({"feature": names, "form": form, "targets": targets}, index=features)
+    table["ratings"], table["patients"] = raters, len(set(patients))
     if targets < FEWEST_TARGETS:
         return table.assign(icc=np.nan, low=np.nan, high=np.nan)
     varies = np.ptp(values, axis=(0, 1)) > 0
     table["icc"] = [
         icc_by_pingouin(values[..., column], form) if varies[column] else np.nan
-        for column in range(len(FEATURES))
+        for column in range(len(features))
     ]
     drawn = icc_of_draws(values, patient_draws(patients, draws, seed), form)
     table[["low", "high"]] = [interval(column)[1:3] for column in drawn.T]

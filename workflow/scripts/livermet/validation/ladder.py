@@ -32,7 +32,6 @@ from livermet.phenotype.bootstrap import (
     published_draws,
     study_draws,
 )
-from livermet.phenotype.choice import choose
 from livermet.phenotype.classifiers import THRESHOLD, published_classifier
 from livermet.phenotype.combat import BATCH
 from livermet.phenotype.corrected import UNWEIGHTED, FoldModel, Settings, fit_folds, score_test
@@ -215,7 +214,9 @@ def climb(
     steps += _of_features(steps[-1], complete, protocols, headline, settings)
     steps.append(_with(steps[-1], Correction.BY_PATIENT, unit=PATIENT))
     steps.append(_with(steps[-1], Correction.TRIVIAL, reason=_trivial(protocols)))
-    steps.append(_chosen(steps[-1], Correction.CHOSEN, complete, _fit_inside, settings))
+    steps.append(
+        _of_model(steps[-1], Correction.CHOSEN, complete, _fit_inside, protocols.chosen, settings)
+    )
     counted = _counted_by_mask(complete)
     steps.append(
         _with(
@@ -225,7 +226,9 @@ def climb(
             reason="the count is the mask's own, or the table does not hold another",
         )
         if (counted[LESION_COUNT] == complete[LESION_COUNT]).all()
-        else _chosen(steps[-1], Correction.COUNTED, counted, _fit_inside, settings)
+        else _of_model(
+            steps[-1], Correction.COUNTED, counted, _fit_inside, protocols.chosen, settings
+        )
     )
     steps.append(_of_lesions(steps[-1], complete, by_lesion, aggregation, settings))
     if by_lesion is not None:
@@ -271,7 +274,7 @@ def _of_lesions(
         reason = "no scan has more than one lesion"
         return _with(last, Correction.OF_LESIONS, made=NOT_APPLICABLE, reason=reason)
     aggregated = _counted_by_mask(by_lesion[measured(by_lesion)])
-    step = _chosen(last, Correction.OF_LESIONS, aggregated, _fit_inside, settings)
+    step = _of_model(last, Correction.OF_LESIONS, aggregated, _fit_inside, last.model, settings)
     reasons = [f"phenotype.aggregation is {aggregation}"]
     # A union may have all features where a lesion by itself has not, and the other way round.
     if leaving := (~complete["series"].isin(aggregated["series"])).sum():
@@ -297,14 +300,15 @@ def _last_steps(
     one_voxel = corrected.prepared(table)
     other_voxel = len(one_voxel) < len(table)
     end = Step(Correction.ALL, protocols.chosen, protocols.held_out, protocols.tested, PATIENT)
-    tuned = _chosen(last, Correction.THRESHOLD, counted, _fit_tuned, settings)
+    model = protocols.chosen
+    tuned = _of_model(last, Correction.THRESHOLD, counted, _fit_tuned, model, settings)
     if not (unmeasured or other_voxel or harmonised):
         tuned = replace(end, correction=Correction.THRESHOLD)
     stated = _at_half(tuned)
     kept = _with(tuned, Correction.KEPT, made=NOT_APPLICABLE, reason="every scan has its features")
     if unmeasured:
         kept = (
-            _chosen(tuned, Correction.KEPT, _counted_by_mask(table), _fit_tuned, settings)
+            _of_model(tuned, Correction.KEPT, _counted_by_mask(table), _fit_tuned, model, settings)
             if other_voxel or harmonised
             else replace(end, correction=Correction.KEPT)
         )
@@ -313,7 +317,7 @@ def _last_steps(
     )
     if other_voxel:
         voxel = (
-            _chosen(kept, Correction.ONE_VOXEL, one_voxel, _fit_tuned, settings)
+            _of_model(kept, Correction.ONE_VOXEL, one_voxel, _fit_tuned, model, settings)
             if harmonised
             else replace(end, correction=Correction.ONE_VOXEL)
         )
@@ -352,7 +356,9 @@ def _of_features(
             if not reselected and source is not None:
                 return selected(protocols.selection, ALL_FOLDS)
             return selected(
-                corrected.select_in(seen, settings.target, settings.seed, ALL_FOLDS)
+                corrected.select_in(
+                    seen, settings.target, settings.seed, ALL_FOLDS, settings.preparation
+                )
                 if reselected
                 else published.select(seen, alpha),
                 ALL_FOLDS,
@@ -440,7 +446,7 @@ def _fit_tuned(table: pd.DataFrame, classifier: str, settings: Settings) -> Fit:
 def _published_model(rows, features, classifier, settings, scale) -> Pipeline:
     labels = rows["label"].to_numpy()
     model: ClassifierMixin = DummyClassifier(strategy="prior")
-    # These rows have no missing feature, so that 'No_Measured_Lesion' would be constant.
+    # These rows have no missing feature, so that the filler's own columns would be constant.
     features = [name for name in features if name in FEATURES]
     if features and len(set(labels)) == 2:
         model = published_classifier(classifier, None, settings.trees, labels)
@@ -448,20 +454,17 @@ def _published_model(rows, features, classifier, settings, scale) -> Pipeline:
     return Pipeline([("scale", columns), ("classify", model)]).fit(rows, labels)
 
 
-def _chosen(
-    last: Step, correction: Correction, table: pd.DataFrame, fit: Callable, settings
+def _of_model(
+    last: Step, correction: Correction, table: pd.DataFrame, fit: Callable, model: str, settings
 ) -> Step:
-    """Fit all classifiers, and go on with the one whose mean AUC over the folds is best."""
-    fits = {name: fit(table, name, settings) for name in CLASSIFIERS}
-    folds = pd.concat([fitted.cross_validation_table() for fitted in fits.values()])
-    choice = choose(folds.reset_index(drop=True))
-    model = choice.loc[choice["chosen"], "model"].iloc[0]
+    """Fit the corrected protocol's classifier, the one that cross-validation chose."""
+    fitted = fit(table, model, settings)
     return _with(
         last,
         correction,
         model=model,
-        held_out=fits[model].prediction_table(),
-        tested=_ensemble(table, fits[model], model),
+        held_out=fitted.prediction_table(),
+        tested=_ensemble(table, fitted, model),
     )
 
 

@@ -1,10 +1,16 @@
-"""Null cohorts: phantom feature tables whose labels have no relation to the features.
+"""Null cohorts: feature tables whose labels have no relation to the features.
 
-What a procedure finds in them it would find in any cohort. Patients, studies and series are as in
-the paper: 50 patients with one to eight studies, most studies with two series, three quarters of
-the studies positive. Features of a patient are alike, of a study more so, and so are scores; that
-is what lets splits of series recognise patients.
+What a procedure finds in them it would find in any cohort. They are of two kinds:
+
+- own: the run's own features, with whole sequences of a patient's labels exchanged between
+  patients. Nothing of the features is assumed, and what makes a patient's series alike is as it is.
+- phantom: made-up features. Patients, studies and series are as in the paper: 50 patients with one
+  to eight studies, most studies with two series, three quarters of the studies positive. Features
+  of a patient are alike, of a study more so, and so are scores; that is what lets splits of series
+  recognise patients. How much alike is assumed.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,11 +20,13 @@ from livermet.contracts import COUNT, SHARE, TEXT, Column, Contract
 from livermet.phenotype import corrected, published
 from livermet.phenotype.bootstrap import WITHIN_FOLDS
 from livermet.phenotype.columns import PROTOCOL
-from livermet.phenotype.corrected import UNWEIGHTED, Settings, score_test
+from livermet.phenotype.corrected import UNWEIGHTED, Settings, prepared, score_test
+from livermet.phenotype.exchange import permuted
 from livermet.phenotype.fits import CORRECTED, PUBLISHED, TEST
-from livermet.phenotype.folds import assign_folds
+from livermet.phenotype.folds import assign_folds, dealt_anew
 from livermet.phenotype.metrics import CROSS_VALIDATED, draw_by, estimates
 from livermet.phenotype.table import FEATURES, LESION_COUNT
+from livermet.vocabulary import NullFeatures
 
 TRAINING_PATIENTS, TEST_PATIENTS = 36, 14
 # Studies of a patient, as often as the paper's table has them.
@@ -29,6 +37,12 @@ TREES = 100
 # A linear model and one of trees; XGBoost's learners are linear too.
 SIMULATED = ("LR", "RF")
 PROCEDURE = (
+    Column(
+        "features",
+        TEXT,
+        "own: the run's features, labels exchanged between patients; phantom: made-up features",
+        words=tuple(NullFeatures),
+    ),
     PROTOCOL,
     Column("model", TEXT, "name of the classifier", words=SIMULATED),
     Column(
@@ -40,7 +54,7 @@ PROCEDURE = (
 )
 NO_INTERVAL = "as auc, or too few patients of a class"
 COHORTS = Contract(
-    files=("phenotype/null/*.tsv",),
+    files=("phenotype/null/*.tsv", "phenotype/*/null/*.tsv"),
     row="an AUC of a procedure on a null cohort",
     columns=(
         Column("seed", COUNT, "seed of the cohort"),
@@ -63,7 +77,7 @@ COHORTS = Contract(
             "high", SHARE, "highest split, or upper end of the 95% interval", missing=NO_INTERVAL
         ),
     ),
-    key=("seed", "protocol", "model", "set"),
+    key=("seed", "features", "protocol", "model", "set"),
 )
 NO_COVERAGE = "where no cohort has an interval"
 NULL = Contract(
@@ -90,8 +104,17 @@ NULL = Contract(
         ),
         Column("coverage_high", SHARE, "upper end of its exact 95% interval", missing=NO_COVERAGE),
     ),
-    key=("protocol", "model", "set"),
+    key=("features", "protocol", "model", "set"),
 )
+PROCEDURES = [column.name for column in PROCEDURE]
+
+
+class Asked(NamedTuple):
+    """What the config decides: draws of an interval, the published alpha, corrected's settings."""
+
+    draws: int
+    lasso_alpha: float
+    settings: Settings
 
 
 def null_table(seed: int, folds: int) -> pd.DataFrame:
@@ -131,29 +154,63 @@ def null_table(seed: int, folds: int) -> pd.DataFrame:
 
 
 def simulate(seed: int, folds: int, draws: int, lasso_alpha: float, target: str) -> pd.DataFrame:
-    """Run both protocols on one null cohort, without class weights, forests of TREES trees.
-
-    The table is `COHORTS`. Under published low and high are the least and the greatest of its
-    splits, and on the test set its interval by series; under corrected they are intervals by
-    patient, and the cross-validated AUC is the one within folds.
-    """
+    """Run both protocols on one phantom null cohort, forests of TREES trees (`COHORTS`)."""
     table = null_table(seed, folds)
+    asked = Asked(draws, lasso_alpha, Settings(target, TREES, seed))
+    return _of_cohort(NullFeatures.PHANTOM, seed, table, table, asked)
+
+
+def exchange(
+    table: pd.DataFrame, by_lesion: pd.DataFrame, seed: int, folds: int, asked: Asked
+) -> pd.DataFrame:
+    """Run both protocols on a run's own features with labels exchanged between patients.
+
+    `table` is the published protocol's and `by_lesion` the corrected one's, of the same series.
+    Whole sequences are exchanged between all patients, those of the test set among them, who stay
+    the test set; training patients are dealt into folds anew. The table is `COHORTS`, forests have
+    TREES trees.
+    """
+    exchanged = [permuted(one, np.random.default_rng(seed)) for one in (table, by_lesion)]
+    dealt = _dealt_in_training(prepared(exchanged[1]), folds, seed)
+    return _of_cohort(NullFeatures.OWN, seed, exchanged[0], dealt, asked)
+
+
+def _dealt_in_training(table: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
+    tested = table["group"] == TEST
+    dealt = dealt_anew(table[~tested], folds, seed)
+    return pd.concat([dealt, table[tested]])
+
+
+def _of_cohort(
+    features: NullFeatures,
+    seed: int,
+    table: pd.DataFrame,
+    corrected_table: pd.DataFrame,
+    asked: Asked,
+) -> pd.DataFrame:
+    """Run both protocols without class weights (`COHORTS`).
+
+    Under published low and high are the least and the greatest of its splits, and on the test set
+    its interval by series; under corrected they are intervals by patient, and the cross-validated
+    AUC is the one within folds.
+    """
+    selection = published.select(table, asked.lasso_alpha)
     rows = []
-    selection = published.select(table, lasso_alpha)
     for name in SIMULATED:
         fitted = published.fit(table, selection, name, [UNWEIGHTED], TREES)
         aucs = fitted.cross_validation_table()["auc"]
-        facts = [seed, PUBLISHED, name]
+        facts = [seed, features.value, PUBLISHED, name]
         rows.append([*facts, CROSS_VALIDATED, aucs.mean(), aucs.min(), aucs.max()])
         predictions = fitted.prediction_table()
         tested = predictions[predictions["set"] == TEST]
-        rows.append([*facts, TEST, *_auc_interval(tested, "series", draws, seed)])
-        fitted = corrected.fit_untuned(table, name, Settings(target, TREES, seed))
-        facts = [seed, CORRECTED, name]
+        rows.append([*facts, TEST, *_auc_interval(tested, "series", asked.draws, seed)])
+        fitted = corrected.fit_untuned(corrected_table, name, asked.settings)
+        facts = [seed, features.value, CORRECTED, name]
         held_out = fitted.prediction_table()
-        rows.append([*facts, CROSS_VALIDATED, *_auc_interval(held_out, "patient", draws, seed)])
-        tested = score_test(table, fitted.models[UNWEIGHTED], name, UNWEIGHTED)
-        rows.append([*facts, TEST, *_auc_interval(tested, "patient", draws, seed)])
+        found = _auc_interval(held_out, "patient", asked.draws, seed)
+        rows.append([*facts, CROSS_VALIDATED, *found])
+        tested = score_test(corrected_table, fitted.models[UNWEIGHTED], name, UNWEIGHTED)
+        rows.append([*facts, TEST, *_auc_interval(tested, "patient", asked.draws, seed)])
     return pd.DataFrame(rows, columns=COHORTS.names)
 
 
@@ -164,9 +221,7 @@ def summarise_null(cohorts: pd.DataFrame) -> pd.DataFrame:
     cohort without an AUC does not count.
     """
     rows = []
-    for names, group in cohorts.dropna(subset="auc").groupby(
-        ["protocol", "model", "set"], sort=False
-    ):
+    for names, group in cohorts.dropna(subset="auc").groupby(PROCEDURES, sort=False):
         known = group.dropna(subset=["low", "high"])
         low, high = np.percentile(group["auc"], [2.5, 97.5])
         facts = [len(group), group["auc"].mean(), low, high, len(known)]
@@ -183,6 +238,8 @@ def _coverage(known: pd.DataFrame) -> list[float]:
 
 
 def _auc_interval(rows: pd.DataFrame, unit: str, draws: int, seed: int) -> list[float]:
+    if rows.empty:
+        return [np.nan] * 3
     rows = rows.sort_values("series")
     name = "auc" if rows["set"].iloc[0] == TEST else WITHIN_FOLDS
     draws_of = {one: draw_by(one, rows, draws, seed) for one in ("series", unit)}

@@ -2,18 +2,19 @@
 
 A patient's studies are alike, so labels are not exchanged one by one: whole sequences of them go
 from patient to patient. Folds are dealt anew for each permutation in the same way as for the
-observed labels, and scaling, filter, LASSO and classifier are fitted anew in each fold.
+observed labels, several times, and scaling, filter, LASSO and classifier are fitted anew in each
+fold of each deal. The statistic is the mean over the deals.
 """
 
 import numpy as np
 import pandas as pd
 
 from livermet.contracts import COUNT, SHARE, Column, Contract
-from livermet.phenotype.bootstrap import WITHIN_FOLDS, Predictions, metrics_of_draws
 from livermet.phenotype.columns import MODEL
 from livermet.phenotype.corrected import Settings, fit_untuned, prepared, training_rows
+from livermet.phenotype.deals import score_deals
 from livermet.phenotype.exchange import permuted
-from livermet.validation.repeats import dealt_anew
+from livermet.phenotype.fits import Fit
 
 OBSERVED = 0
 AUCS = Contract(
@@ -24,8 +25,8 @@ AUCS = Contract(
         Column(
             "auc",
             SHARE,
-            "AUC within folds over all held-out series",
-            missing="no fold holds both classes",
+            "AUC within folds over all held-out series, mean over the deals of folds",
+            missing="in no deal a fold holds both classes",
         ),
         MODEL,
     ),
@@ -39,9 +40,10 @@ PERMUTATION = Contract(
         Column(
             "observed",
             SHARE,
-            "AUC under the labels as they are",
-            missing="no fold has both classes",
+            "AUC under the labels as they are, mean over the deals of folds",
+            missing="in no deal a fold holds both classes",
         ),
+        Column("deals", COUNT, "deals of folds that each AUC is the mean of", low=1),
         Column(
             "p",
             SHARE,
@@ -65,28 +67,37 @@ PERMUTATION = Contract(
 
 
 def permutation_aucs(
-    table: pd.DataFrame, classifier: str, folds: int, numbers: range, settings: Settings
+    table: pd.DataFrame,
+    classifier: str,
+    folds: int,
+    deals: int,
+    numbers: range,
+    settings: Settings,
 ) -> pd.DataFrame:
     """Cross-validate under permuted labels; permutation OBSERVED keeps them as they are.
 
     `table` is the whole table as it was read, of which the training rows count. A permutation's
-    number seeds it, so that parts of them can be computed anywhere (`AUCS`).
+    number seeds it, so that parts of them can be computed anywhere (`AUCS`). The folds are dealt as
+    `deals.score_deals` deals them.
     """
-    training = training_rows(table)
+    training = training_rows(prepared(table))
+
+    def fit(dealt: pd.DataFrame) -> list[Fit]:
+        return [fit_untuned(dealt, classifier, settings)]
+
     rows = []
     for number in numbers:
         generator = np.random.default_rng([settings.seed, number])
         labelled = training if number == OBSERVED else permuted(training, generator)
-        dealt = prepared(dealt_anew(labelled, folds, settings.seed))
-        fitted = fit_untuned(dealt, classifier, settings)
-        facts = Predictions.of(fitted.prediction_table())
-        once = np.ones((1, len(facts.label)), dtype=np.int64)
-        rows.append((number, metrics_of_draws(once, facts)[WITHIN_FOLDS][0], classifier))
+        aucs = score_deals(labelled, fit, folds, deals, settings.seed)["auc"]
+        rows.append((number, aucs.mean(), classifier))
     return pd.DataFrame(rows, columns=AUCS.names)
 
 
-def summarise_permutations(aucs: pd.DataFrame) -> pd.DataFrame:
+def summarise_permutations(aucs: pd.DataFrame, deals: int) -> pd.DataFrame:
     """Compare the observed AUC with the permuted ones, model by model (`PERMUTATION`).
+
+    Each AUC is the mean over so many `deals` of folds.
 
     p is (1 + permutations with at least the observed AUC) / (1 + permutations), Phipson and Smyth
     (Stat Appl Genet Mol Biol 2010).
@@ -96,9 +107,9 @@ def summarise_permutations(aucs: pd.DataFrame) -> pd.DataFrame:
         observed = values.loc[values["permutation"] == OBSERVED, "auc"].iloc[0]
         null = values.loc[values["permutation"] != OBSERVED, "auc"].dropna()
         if np.isnan(observed) or null.empty:
-            rows.append([model, observed, np.nan, len(null), np.nan, np.nan, np.nan])
+            rows.append([model, observed, deals, np.nan, len(null), np.nan, np.nan, np.nan])
             continue
         p = (1 + (null >= observed).sum()) / (1 + len(null))
         low, high = np.percentile(null, [2.5, 97.5])
-        rows.append([model, observed, p, len(null), null.mean(), low, high])
+        rows.append([model, observed, deals, p, len(null), null.mean(), low, high])
     return pd.DataFrame(rows, columns=PERMUTATION.names)

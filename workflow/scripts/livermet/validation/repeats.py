@@ -21,11 +21,11 @@ from livermet.phenotype.bootstrap import (
 )
 from livermet.phenotype.columns import MODEL
 from livermet.phenotype.corrected import UNWEIGHTED, Settings
+from livermet.phenotype.deals import TREES_DEALT
 from livermet.phenotype.fits import PREDICTIONS
-from livermet.phenotype.folds import grouped_splits
+from livermet.phenotype.folds import dealt_anew
 from livermet.phenotype.metrics import draw_by
 
-TREES_REPEATED = 200
 REPEATED = Contract(
     files=("phenotype/*/corrected/repeats/*.tsv",),
     row="a series that a model scored in one repeat",
@@ -50,23 +50,15 @@ SUMMARY = Contract(
 )
 
 
-def dealt_anew(table: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
-    """Make all rows training rows, in folds by patient dealt with this seed."""
-    places = np.empty(len(table), dtype=int)
-    for fold, (_, held_out) in enumerate(grouped_splits(table, folds, seed)):
-        places[held_out] = fold
-    return table.assign(group="train", fold=pd.array(places, dtype="Int64"))
-
-
 def repeat_cross_validation(
     table: pd.DataFrame, classifier: str, folds: int, repeats: int, settings: Settings
 ) -> pd.DataFrame:
     """Score every series in each repeat by a model that has not seen its patient.
 
-    Repeat k deals the folds with seed settings.seed + k. Forests have at most TREES_REPEATED
+    Repeat k deals the folds with seed settings.seed + k. Forests have at most TREES_DEALT
     trees. The table is `REPEATED`.
     """
-    settings = replace(settings, trees=min(settings.trees, TREES_REPEATED))
+    settings = replace(settings, trees=min(settings.trees, TREES_DEALT))
     parts = []
     for repeat in range(1, repeats + 1):
         dealt = dealt_anew(table, folds, settings.seed + repeat)

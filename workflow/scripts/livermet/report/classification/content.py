@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 from livermet.cohort.facts import FeatureCounts, classes_of_test_studies, lacking_by_protocol
-from livermet.phenotype.chosen import Choice
+from livermet.phenotype.chosen import CHANCE, RIVALS, Choice
+from livermet.phenotype.columns import VOLUME
 from livermet.report import words
 from livermet.report.classification.tables import SCORES, of_corrected
 from livermet.report.layout import (
@@ -36,6 +37,8 @@ COMPARED = {"always_positive": "f1", "volume": "auc", "lesion_count": "auc"}
 # What stands for the interval of a difference that has none.
 NO_INTERVAL = "no interval"
 SIGNIFICANT = 0.05
+REGRESSIONS = {"lasso": "LASSO", "mean": "mean score"}
+OF_RIVAL = {CHANCE: "chance", VOLUME: "volume alone"}
 SETS = {"cross-validation": "in cross-validation", "test": "on the test studies"}
 
 
@@ -97,7 +100,39 @@ def permutation(table: pd.DataFrame) -> pd.DataFrame:
     shown = table[["model"]].copy()
     shown["Cross-validated AUC"] = numbers(table["observed"])
     shown["With permuted labels"] = estimates(table, "null_mean", "null_low", "null_high")
-    return shown.join(table[["permutations", "p"]])
+    return shown.join(table[["permutations", "deals", "p"]])
+
+
+def model_choice(table: pd.DataFrame) -> pd.DataFrame:
+    """Show each model's mean AUC over deals, the range of these, whom it beats, which is chosen."""
+    shown = table[["model"]].copy()
+    shown["AUC within folds"] = numbers(table["auc"])
+    shown["Lowest to highest deal"] = spreads(table, "auc_lowest", "auc_highest")
+    marks = {True: "yes", False: "no"}
+    for name, title in (("chance", "Above chance"), ("volume", "Above volume alone")):
+        shown[title] = table[f"beats_{name}"].map(marks)
+    return shown.join(table["deals"]).assign(Chosen=table["chosen"].map({True: "yes", False: ""}))
+
+
+def subgroups(table: pd.DataFrame) -> pd.DataFrame:
+    """Show counts of each subgroup, and its AUC or why it has none."""
+    shown = table[["set", "characteristic", "group", "series", "studies", "patients"]].copy()
+    classes = table[["positive_patients", "negative_patients"]].astype(str)
+    shown["Patients, positive / negative"] = classes.agg(" / ".join, axis=1)
+    shown["Called right"] = table["right"]
+    scored = pd.Series(estimates(table, "auc", "low", "high", TOO_FEW), index=table.index)
+    return shown.assign(AUC=scored.where(table["auc"].notna(), table["reason"]))
+
+
+def score_regression(table: pd.DataFrame) -> pd.DataFrame:
+    """Show errors by distance from the threshold, and the AUC of predicted scores."""
+    shown = pd.DataFrame({"model": table["model"].map(lambda one: REGRESSIONS.get(one, one))})
+    shown = shown.join(table[["target", "distance"]])
+    shown["From threshold"] = spreads(table, "distance_low", "distance_high")
+    shown = shown.join(table[["studies", "patients"]])
+    shown["Mean absolute error"] = numbers(table["absolute_error"])
+    shown["On the wrong side"] = table["wrong_side"].map(words.share)
+    return shown.assign(AUC=numbers(table["auc"]))
 
 
 def calibration(table: pd.DataFrame) -> pd.DataFrame:
@@ -152,7 +187,9 @@ def headlines(run: Run) -> list[Headline]:
             headlines = [Headline(words.number(auc["mean"]), label)]
     corrected = run.chosen.get(Protocol.CORRECTED)
     if corrected and pd.notna(corrected.auc):
-        label = f"cross-validated AUC, corrected protocol: {words.model(corrected.model)}"
+        beats = "" if set(RIVALS) <= set(corrected.beaten) else ", which does not beat "
+        beats += " or ".join(OF_RIVAL[name] for name in RIVALS if name not in corrected.beaten)
+        label = f"cross-validated AUC, corrected protocol: {words.model(corrected.model)}{beats}"
         headlines.append(Headline(words.number(corrected.auc), label))
     for row in run.rows("permutation", "p")[:1].itertuples():
         label = f"p of the permutation test, {words.model(row.model)}"
@@ -164,6 +201,7 @@ def sentences(run: Run) -> list[str]:
     """Say how the chosen models do, beside trivial rules and under permuted labels."""
     return [
         *(protocol_sentence(run, protocol) for protocol in run.chosen),
+        *outcome_sentences(run),
         *trivial_sentences(run),
         *baseline_sentences(run),
         *optimism_sentences(run),
@@ -193,7 +231,32 @@ def choice_words(chosen: Choice) -> str:
     name = words.model(chosen.model)
     if pd.isna(chosen.auc):
         return f"cross-validation gives no AUC, so that {name}, the first model, stands for it"
-    return f"cross-validation chose {name} (mean AUC over folds {words.number(chosen.auc)})"
+    over = f"{chosen.deals} deals of the folds" if chosen.deals else "folds"
+    return f"cross-validation chose {name} (mean AUC over {over} {words.number(chosen.auc)})"
+
+
+def outcome_sentences(run: Run) -> list[str]:
+    """Say whether the model that the corrected protocol chose beats chance and volume alone.
+
+    It has the highest AUC of all, so that where it does not, no model does.
+    """
+    chosen = run.chosen.get(Protocol.CORRECTED)
+    if chosen is None or not chosen.deals or pd.isna(chosen.auc):
+        return []
+    beside = "" if pd.isna(chosen.volume) else f", volume alone {words.number(chosen.volume)}"
+    aucs = f"AUC {words.number(chosen.auc)}, chance 0.50{beside}, means over the same deals"
+    lacking = [OF_RIVAL[name] for name in RIVALS if name not in chosen.beaten]
+    if lacking:
+        return [
+            f"No model of the corrected protocol beats {' or '.join(lacking)} in cross-validation "
+            f"({aucs}). The best of them is scored on the test set all the same, and is not to be "
+            "used."
+        ]
+    return [
+        f"In cross-validation {words.model(chosen.model)} is above chance and above volume alone "
+        f"({aucs}); whether by more than chance gives, the permutation test and the interval of "
+        "the difference say."
+    ]
 
 
 def trivial_sentences(run: Run) -> list[str]:
@@ -264,6 +327,10 @@ def optimism_sentences(run: Run) -> list[str]:
         & validated["weighting"].eq(Weighting.NONE)
         & validated["metric"].eq("auc")
     ]["mean"].dropna()
+    if run.table("choice") is not None:
+        # Over as many deals as the chosen model's.
+        choice = run.tables["choice"]
+        same = choice.loc[choice["model"].eq(published.model), "auc"].dropna()
     ends = [] if same.empty else [f"{words.number(same.iloc[0])} for the same classifier"]
     name = words.model(corrected.model)
     if published.model != corrected.model and pd.notna(corrected.auc):
@@ -283,7 +350,8 @@ def permutation_sentences(run: Run) -> list[str]:
     return [
         f"Permutation test of the whole procedure with {words.model(row.model)}: "
         f"{row.permutations:.0f} times the labels were exchanged between patients, which gives a "
-        f"cross-validated AUC of {words.estimate(row.null_mean, row.null_low, row.null_high)}; "
+        f"cross-validated AUC of {words.estimate(row.null_mean, row.null_low, row.null_high)}, "
+        f"each the mean over {words.counted(row.deals, 'deal')} of the folds; "
         f"the true labels give {words.number(row.observed)}, {words.p_text(row.p)}."
         for row in run.rows("permutation", "p").itertuples()
     ]
@@ -304,7 +372,7 @@ def _lacking(counts: FeatureCounts, protocols: list[str]) -> str:
     treatments = {
         "published": "the published protocol drops such series",
         "corrected": "the corrected protocol keeps them, fills features of extent with 0 and "
-        "other missing ones with the median of the training series, and marks them as filled",
+        "other missing ones with the median of the training series, and marks such series",
     }
     treated = "; ".join(treatments[name] for name in protocols)
     return (

@@ -5,7 +5,7 @@ import pandas as pd
 from livermet.models import CLASSIFIERS
 from livermet.phenotype.table import FEATURES
 from livermet.report import words
-from livermet.report.classification.content import choice_words
+from livermet.report.classification.content import choice_words, outcome_sentences
 from livermet.report.evidence.form import (
     DONE,
     MANIFEST,
@@ -160,8 +160,11 @@ def model_choice(run: Run) -> Evidence:
         return lacking(run, "cross-validated scores")
     return Evidence(
         DONE,
-        f"{words.capital(choice_words(choice))}. {words.capital(_classifiers())} stood for "
-        "choice, without class weights; the test set has no part in it.",
+        sentences(
+            f"{words.capital(choice_words(choice))}. {words.capital(_classifiers())} stood for "
+            "choice, without class weights; the test set has no part in it.",
+            *outcome_sentences(run),
+        ),
         ("report.html#results", csv("tableS2_cross_validation")),
     )
 

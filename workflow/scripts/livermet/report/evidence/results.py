@@ -83,7 +83,7 @@ def measures(run: Run, table: pd.DataFrame) -> Evidence:
             ("calibration (slope, intercept, Brier score)", "calibration"),
             ("decision curve", "decision_curve"),
             ("permutation test", "permutation"),
-            ("phantom cohorts without signal", "null_cohorts"),
+            ("cohorts without signal", "null_cohorts"),
         )
         if run.table(source) is not None
     ]
@@ -177,7 +177,7 @@ def comparison(run: Run) -> Evidence:
         DONE,
         sentences(
             "Classifiers: differences in score on the same bootstrap draws of patients; no DeLong "
-            "test, no correction for several comparisons.",
+            "test; p values of a model's comparisons are corrected for their number (Holm).",
             *classification.permutation_sentences(run),
             f"Segmentation. {pairs}" if "detection_comparison" in made else "",
         ),
@@ -254,7 +254,7 @@ def performance(run: Run) -> Evidence:
 
 
 def performance_of_groups(run: Run) -> Evidence:
-    """Return the scores as above; subgroups of people are not scored."""
+    """Return the scores as above, and which subgroups of people are scored."""
     found = performance(run)
     if found.done != DONE:
         return found

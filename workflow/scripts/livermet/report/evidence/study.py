@@ -290,8 +290,18 @@ def clusters(run: Run) -> Evidence:
 
 
 def fairness(run: Run) -> Evidence:
-    """Say that fairness is not analysed."""
-    return Evidence(NOT_DONE, "No score is computed by sex, age or any other group of people.")
+    """Say which groups of people are scored; groups are described and not compared."""
+    table = run.table("subgroups")
+    if table is None:
+        return Evidence(NOT_DONE, "No score is computed by sex, age or any other group of people.")
+    people = table[table["characteristic"].isin(["sex", "age"])]
+    told, groups = int(people["auc"].notna().sum()), int(people["series"].gt(0).sum())
+    return Evidence(
+        PARTLY,
+        "Groups by sex and age have their counts, and a score where ten patients of either class "
+        f"are there: {told} of {groups} groups. Groups are not compared.",
+        (csv("subgroups"), "report.html#classification"),
+    )
 
 
 def pipeline_flow(run: Run) -> Evidence:

@@ -136,12 +136,15 @@ def agreement_sentence(rows: pd.DataFrame) -> str:
     """Count the features that one comparison finds good and poor; `rows` are those with an ICC."""
     first = rows.iloc[0]
     masks = first["comparison"] == PERTURBED
+    # Small lesions do not have all features.
+    most = "up to " if rows["targets"].nunique() > 1 else ""
     between = f"{first['ratings']} masks of one series" if masks else "two series of one study"
     return (
         f"{first['comparison'].capitalize()} ({words.value('aggregation', first['aggregation'])}): "
         f"{(rows['icc'] >= GOOD).sum()} of {len(FEATURES)} features have an {first['form']} of "
         f"{GOOD} or more between {between}, {(rows['icc'] < POOR).sum()} less than {POOR} "
-        f"({first['targets']} {'series' if masks else 'studies'} of {first['patients']} "
+        f"({most}{rows['targets'].max()} {'series' if masks else 'studies'} of "
+        f"{rows['patients'].max()} "
         "training patients)."
     )
 
