@@ -104,6 +104,7 @@ rule match_cohort:
         positive_above=config["phenotype"]["positive_above"],
         thresholds=STUDY.scores.thresholds,
         computed=STUDY.scores.computed_types,
+        masks_given=FROM_REFERENCE,
         segmentation_set=STUDY.trained_by_final_model(),
         versions=pins("ingest"),
     script:

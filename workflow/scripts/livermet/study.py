@@ -318,6 +318,7 @@ class Study:
             self.config["matching"]["window_days"],
             self.scores.positive_above,
             self.scores.thresholds,
+            self.from_reference,
         )
 
     # Samples.
