@@ -384,6 +384,14 @@ class Study:
         }
         return {batch: found for batch, found in members.items() if found}
 
+    def pictures_of_batch(self, batch: str) -> dict[str, dict]:
+        """Say of each series of a batch what its picture is drawn from."""
+        segmented = set(self.series_to_segment)
+        return {
+            series: {"cts": True, "references": series in segmented}
+            for series in self.batches[batch]
+        }
+
     # Training and prediction.
 
     def needed_training_sets(self) -> list[str]:
