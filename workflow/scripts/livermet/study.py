@@ -49,6 +49,7 @@ from livermet.sources import (
     values_beside,
 )
 from livermet.vocabulary import Aggregation, Protocol
+from livermet.withdrawal import left_behind
 
 # Models in folds: the network of a fold can score the patients that it has not seen.
 FOLDED_MODELS = networks_of("nnunet")
@@ -699,6 +700,9 @@ def _checked_study(config: Mapping[str, Any], phantoms: pd.DataFrame | None) -> 
         phantoms,
         ledger,
         (*series.notes, *molecular.notes),
+    )
+    study = replace(
+        study, notes=(*study.notes, *left_behind(study.run, ledger, study.series.index))
     )
     if problems:
         stop_on([*problems, *lacking(study.series, ledger, study.needed_training_sets())])

@@ -363,7 +363,10 @@ def _thin_strata(
     training = splits[(splits["cohort"] == cohort) & (splits["place"] != TEST)]
     if cohort == rules.stratified_cohort:
         expected = ["any_negative", "only_positive"]
-        counts = {s: sum(strata.get(p) == s for p in training["patient"]) for s in expected}
+        # Of patients who have left the sheet nobody knows the stratum any more. They filled the
+        # folds when they came, and a withdrawal may not close the study to new patients.
+        left = int((~training["patient"].isin(list(strata))).sum())
+        counts = {s: left + sum(strata.get(p) == s for p in training["patient"]) for s in expected}
     else:
         counts = {"any": len(training)}
     return [
