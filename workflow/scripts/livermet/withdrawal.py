@@ -51,11 +51,17 @@ def withdraw(
     With `plan` nothing is changed. Raises InputError, before anything is changed, for names that
     neither the sheet nor the ledger knows, and for sheets whose rows cannot be taken out by line.
     """
+    if config["phenotype"]["table"]:
+        raise InputError(
+            "The study begins with a finished feature table (phenotype.table); take the rows out "
+            "of that table, and run snakemake."
+        )
     sheets, ledger = config["sheets"], read_ledger(config["ledger"])
     of_series = check_series(sheets["series"], config["cohorts"].values())
     of_samples = check_molecular(sheets["molecular"], scores_of(config).computed_types)
     chosen = choose(of_series, of_samples, ledger, series, patients, left)
-    texts = {path: _without_rows(Path(path), rows) for path, rows in chosen.rows.items()}
+    names = [*chosen.series, *patients]
+    texts = {path: _without_rows(Path(path), rows, names) for path, rows in chosen.rows.items()}
     run = Path("results", config["run"])
     known = {*of_series.table["series"], *ledger.batches["series"]}
     files = files_of(run, chosen.series, known, ledger)
@@ -110,13 +116,17 @@ def choose(
     return Withdrawal(names, {path: found for path, found in rows.items() if found}, sets)
 
 
-def _without_rows(path: Path, rows: Collection[int]) -> bytes:
-    """Return a sheet without some rows, all other bytes as they are."""
-    content = path.read_bytes()
-    lines = content.splitlines(keepends=True)
-    # A cell with a line break, or another encoding, and lines are no rows.
-    plain = b"\0" not in content and b'"' not in content and max(rows) <= len(lines)
-    if not plain:
+def _without_rows(path: Path, rows: Collection[int], names: Collection[str]) -> bytes:
+    """Return a sheet without some rows, all other bytes as they are.
+
+    `names` are the series and patients who leave, one of whom each row has to name.
+    """
+    lines = path.read_bytes().splitlines(keepends=True)
+    # In another encoding, or where a cell breaks its line, lines are no rows.
+    plain = max(rows) <= len(lines) and all(
+        any(name.encode() in lines[row - 1] for name in names) for row in rows
+    )
+    if not plain or any(b"\0" in line or b'"' in line for line in lines):
         raise InputError(
             f"{path} is no plain text of one line a row, so that its rows are yours to take out: "
             f"{rows_in_words(sorted(rows))}. Then run the same command with --left in place of "
