@@ -12,7 +12,7 @@ from livermet.contracts import COUNT, TEXT, Column, Contract
 CT, REFERENCE, ANY = "CT", "reference", "either"
 ANY_WARNING = "any warning"
 # The number of a sentence, and what stands for one or a list of them.
-NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?")
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?")
 LEFT_OUT = "…"
 SEVERAL = re.compile(f"{LEFT_OUT}(?:(?:, | and | to | x ){LEFT_OUT})+(?: and {LEFT_OUT} more)?")
 WARNINGS = Contract(
