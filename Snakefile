@@ -28,4 +28,5 @@ rule all:
     input:
         report=f"{RUN}/report.html",
         checklists=f"{RUN}/checklists.html",
+        quality=[] if FROM_TABLE else f"{RUN}/quality.html",
         settings=f"{RUN}/provenance/settings.json",

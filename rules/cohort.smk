@@ -4,8 +4,9 @@ Comes in: the sheets, the ledger, tables of expression with their references, th
 trained model.
 Goes out: `results/<run>/cohort/`: scores.tsv (one row a sample that is scored from expression, where
 there are such), matching.tsv (one row a target series), exclusions.tsv, sample_notes.tsv (shared
-samples, ties and conflicts; counted in `tables/sample_notes.csv`), splits.tsv, acquisition.tsv (one row a series; no training begins before it is written, so that
-bad data stop the run first), places.tsv (one row a series: whose it is, and in training or test;
+samples, ties and conflicts; counted in `tables/sample_notes.csv`), splits.tsv, acquisition.tsv (one
+row a series, its warnings counted in `tables/quality_warnings.csv`; no training begins before it is
+written, so that bad data stop the run first), places.tsv (one row a series: whose it is, and in training or test;
 all that detection needs of the cohort), facts.tsv (one row a series: what later tables and figures
 say of it, with what its mask measures).
 """
@@ -26,6 +27,7 @@ rule collect_acquisition:
         ),
     output:
         table=f"{RUN}/cohort/acquisition.tsv",
+        warnings=exhibit("quality_warnings"),
     log:
         f"{RUN}/logs/collect_acquisition.log",
     benchmark:
@@ -104,6 +106,7 @@ rule match_cohort:
         positive_above=config["phenotype"]["positive_above"],
         thresholds=STUDY.scores.thresholds,
         computed=STUDY.scores.computed_types,
+        masks_given=FROM_REFERENCE,
         segmentation_set=STUDY.trained_by_final_model(),
         versions=pins("ingest"),
     script:

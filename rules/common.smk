@@ -136,6 +136,17 @@ def members_of_batch(wildcards):
     return dict.fromkeys(STUDY.batches_of_masks[wildcards.mask][wildcards.batch], True)
 
 
+def cts_of_every(wildcards):
+    """List the CTs of all series of a batch."""
+    return [STUDY.ct(series) for series in STUDY.batches[wildcards.batch]]
+
+
+def references_of_every(wildcards):
+    """List the references of the series of a batch that have a reference or a liver mask."""
+    drawn = STUDY.pictures_of_batch(wildcards.batch)
+    return [STUDY.reference(series) for series, has in drawn.items() if has["references"]]
+
+
 def cts_of_batch(wildcards):
     """List the CTs of the target series of a batch that have the mask in question."""
     return [STUDY.ct(series) for series in members_of_batch(wildcards)]

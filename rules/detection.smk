@@ -131,6 +131,8 @@ rule tabulate_segmentation:
     params:
         target=TARGET,
         masks_given=FROM_REFERENCE,
+        # Of given masks table 3 counts the series that have one.
+        masked=[s for s in STUDY.rows if STUDY.has_reference(s)] if FROM_REFERENCE else [],
         draws=config["detection"]["bootstrap_draws"],
         seed=config["seed"],
         versions=pins("lesions"),

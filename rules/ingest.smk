@@ -5,7 +5,8 @@ reference segmentation and a liver mask.
 Goes out: `results/<run>/series/{series}/`: ct.nii.gz (int16 HU, RAS+, nothing below -1024),
 acquisition.json (scanner, kVp, spacing, thickness; nothing about the patient), quality.json
 (slices, coverage, range, what was padded, rounded or resampled, warnings) and, where there is one,
-reference.nii.gz (0 background, 1 liver, 2 lesion, on the CT's grid) with reference.json.
+reference.nii.gz (0 background, 1 liver, 2 lesion, on the CT's grid) with reference.json. And
+`results/<run>/quality/{batch}.json`: a small picture of each series, for the page of quality.
 """
 
 
@@ -86,3 +87,26 @@ for batch, members in STUDY.batches_of(STUDY.series_to_segment).items():
                 versions=pins("ingest"),
             script:
                 "../workflow/scripts/ingest_reference.py"
+
+
+rule draw_series:
+    input:
+        cts=cts_of_every,
+        references=references_of_every,
+    output:
+        pictures=f"{RUN}/quality/{{batch}}.json",
+    log:
+        f"{RUN}/logs/draw_series/{{batch}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_series/{{batch}}.tsv"
+    conda:
+        "../envs/ingest.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_by_size(2000, 25),
+        runtime=minutes(60),
+    params:
+        by_series=by_wildcards(STUDY.pictures_of_batch),
+        versions=pins("ingest"),
+    script:
+        "../workflow/scripts/draw_series.py"

@@ -6,7 +6,9 @@ the corrected protocol's choice), and the tables of the stages before, as far as
 A run with given masks has no detection, one that begins with a feature table no images either:
 the tables then say so, and figure 2 is drawn only where there are images.
 Goes out: `results/<run>/tables/*.csv`, `results/<run>/figures/*.{png,svg}`,
-`results/<run>/report.html` and `results/<run>/checklists.html` (CLEAR, METRICS and TRIPOD+AI, item by item).
+`results/<run>/report.html`, `results/<run>/checklists.html` (CLEAR, METRICS and TRIPOD+AI, item by
+item) and, where there are images, `results/<run>/quality.html` (every series in a picture, those with
+warnings first).
 """
 
 from livermet.models import LABELS_AND_STYLES
@@ -24,6 +26,7 @@ CONDITIONS = {
     "corrected": "corrected" in PROTOCOLS,
     "examples": EXAMPLES,
     "harmonised": HARMONISED,
+    "images": not FROM_TABLE,
     "models": MODELS,
     "null cohorts": config["phenotype"]["null_cohorts"],
     "probabilities": PROBABILITIES,
@@ -469,3 +472,36 @@ rule write_checklists:
         versions=pins("report"),
     script:
         "../workflow/scripts/write_checklists.py"
+
+
+# A page of some MB, which no other rule reads.
+rule write_quality:
+    input:
+        acquisition=by_wildcards(
+            STUDY.records_of_ingest, names=STUDY.series.index, kind="acquisition"
+        ),
+        quality=by_wildcards(STUDY.records_of_ingest, names=STUDY.series.index, kind="quality"),
+        reference=by_wildcards(
+            STUDY.records_of_ingest, names=STUDY.series_to_segment, kind="reference"
+        ),
+        pictures=[f"{RUN}/quality/{batch}.json" for batch in STUDY.batches],
+    output:
+        page=exhibit("quality"),
+    log:
+        f"{RUN}/logs/write_quality.log",
+    benchmark:
+        f"{RUN}/benchmarks/write_quality.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    params:
+        rows=by_wildcards(STUDY.cohorts_and_phases),
+        accepted=config["ingest"]["accept_masks"],
+        told={key: TOLD[key] for key in ("run", "version", "phantoms")},
+        texts=TEXTS,
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/write_quality.py"

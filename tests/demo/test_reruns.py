@@ -48,6 +48,8 @@ ACQUISITION = PAGE | rules(
     "collect_acquisition tabulate_cohort tabulate_subgroups draw_flow measure_reproducibility"
     " draw_reproducibility"
 )
+# What the page of quality is made of: sheet and records, and no table.
+QUALITY = rules("write_quality")
 FEATURES = FACTS | rules(
     "select_features fit_published fit_corrected fit_baselines score_test bootstrap_metrics"
     " correlate_burden compare_baselines repeat_cross_validation summarise_repeats permute_labels"
@@ -58,7 +60,7 @@ FEATURES = FACTS | rules(
 )
 COHORT = FEATURES | rules("match_cohort collect_radiomics")
 DETECTION = FEATURES | SCANS | rules("measure_detection collect_detection collect_radiomics")
-REFERENCE = DETECTION | ACQUISITION
+REFERENCE = DETECTION | ACQUISITION | QUALITY | rules("draw_series")
 RADIOMICS = rules("extract_radiomics perturb_lesions")
 PREDICTIONS = rules(
     "predict_nnunet_out_of_fold_b0001 predict_nnunet_ensemble_b0002 predict_nnunet_ensemble_b0003"
@@ -124,13 +126,13 @@ CHANGES = [
     Change(
         "a series that left the sheet",
         changes.removed_series,
-        COHORT | PLACED | ACQUISITION | SETTINGS | rules("collect_detection"),
+        COHORT | PLACED | ACQUISITION | QUALITY | SETTINGS | rules("collect_detection"),
         withdrawn="msclc_012_20181107_thin",
     ),
     Change(
         "a training case that left the sheet",
         changes.removed_training_case,
-        COHORT | PLACED | ACQUISITION | SETTINGS | rules("collect_detection"),
+        COHORT | PLACED | ACQUISITION | QUALITY | SETTINGS | rules("collect_detection"),
         withdrawn="msclc_004_20201130_thick",
     ),
     Change(
@@ -159,7 +161,7 @@ CHANGES = [
         REFERENCE | rules("ingest_reference_b0001"),
     ),
     Change("a molecular score", changes.corrected_score, COHORT),
-    Change("a phase", changes.corrected_phase, FACTS | ACQUISITION),
+    Change("a phase", changes.corrected_phase, FACTS | ACQUISITION | QUALITY),
     Change("an age or a sex", changes.corrected_age, FACTS),
     Change(
         "a setting of radiomics",

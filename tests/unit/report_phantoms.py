@@ -7,6 +7,7 @@ import pandas as pd
 
 from livermet.detection.measured import SCANS
 from livermet.ingest.acquisition import acquisition_table
+from livermet.ingest.warned import warning_counts
 from livermet.phenotype.burden import correlate_burden
 from livermet.provenance.leakage import STALE, audit_roles
 from livermet.report.run import Run
@@ -115,6 +116,23 @@ def acquisition() -> pd.DataFrame:
     return read_back(acquisition_table(rows, records))
 
 
+def ingested() -> dict[str, dict]:
+    """Records of three series: one without a warning, two whose masks reach into air."""
+    every = {"size": [512, 512, 60], "spacing_mm": [0.8, 0.8, 5.0], "coverage_mm": 300.0}
+    every |= {"minimum_hu": -1024, "maximum_hu": 1200, "warnings": []}
+    masked = every | {"reference_voxels_lesion": 1000, "reference_voxels_liver": None}
+    air = "{}% of the mask lie below -200 HU (air)."
+    return {
+        "plain": every,
+        "air_1": masked | {"reference_warnings": [air.format(7)]},
+        "air_2": masked
+        | {
+            "reference_warnings": [air.format(12), "3 of 4 lesions touch no liver of the mask."],
+            "warnings": ["2 files (files 3 and 9 of 62) are no slice and were left out."],
+        },
+    }
+
+
 def panels() -> dict:
     """What figure 5 shows of the models that cross-validation chose."""
     from livermet.phenotype.chosen import chosen_models
@@ -188,6 +206,7 @@ def _tables() -> dict[str, pd.DataFrame]:
         "table1_cohort": cohort.table1_cohort(facts(), ["LiTS", TARGET], TARGET, "NE"),
         "table2_splits": cohort.table2_splits(splits()),
         "sample_notes": counted_notes(),
+        "quality_warnings": warning_counts(ingested()),
         "sample_scores": sample_scores(),
         "table3_segmentation": table3_segmentation(scored, facts(), TARGET, draws=100, seed=1),
         "table4_classification": classification.table4_classification(scores()),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from livermet.files import read_json
 from livermet.ingest.acquisition import ACQUISITION, acquisition_table
+from livermet.ingest.warned import WARNINGS, warning_counts
 from livermet.jobs import job
 from livermet.tables import write_table
 
@@ -14,4 +15,8 @@ with job(snakemake) as log:
         records.setdefault(Path(path).parent.name, {}).update(read_json(path))
     table = acquisition_table(snakemake.params.rows, records)
     write_table(table, snakemake.output.table, ACQUISITION)
+    counts = warning_counts(records)
+    write_table(counts, snakemake.output.warnings, WARNINGS)
+    for row in counts.itertuples():
+        log.info("%s: %s: %d of %d series", row.about, row.warning, row.series, row.asked)
     log.info("%d series are ingested and whole", len(table))

@@ -31,7 +31,7 @@ with job(snakemake) as log:
     places = read_ledger(Path(snakemake.input.splits).parent, verify=False).places
     target = series[series["cohort"] == params.target]
     rules = params.window_days, params.positive_above, params.thresholds
-    matched = match_samples(target, molecular, *rules)
+    matched = match_samples(target, molecular, *rules, masks_given=params.masks_given)
     matched.insert(4, "place", matched["patient"].map(places))
     strangers = ~molecular["patient"].isin(target["patient"])
     log.info("%d samples are of patients without a series of this cohort", strangers.sum())

@@ -21,7 +21,8 @@ with job(snakemake) as log:
             scans, places, snakemake.params.target, snakemake.params.draws, snakemake.params.seed
         )
     elif snakemake.params.masks_given:
-        table = table3_of_given_masks(places)
+        masked = places[places["series"].isin(snakemake.params.masked)]
+        table = table3_of_given_masks(masked)
     else:
         table = pd.DataFrame(columns=TABLE3_UNSCORED.names)
     contract = TABLE3 if snakemake.input.scans else TABLE3_UNSCORED

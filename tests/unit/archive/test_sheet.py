@@ -209,9 +209,11 @@ def test_two_phases_under_one_series_are_told_apart(study):
     phases = [1] * 6 + [2] * 6
     made = make_slices(values, places, each={"AcquisitionNumber": phases})
     save_slices(made, study.archive / "a")
-    series, table, _ = study()
+    series, table, result = study()
     assert len(series) == 2
     assert list(table["slices"]) == ["6", "6"]
+    told = "Its SeriesInstanceUID holds … acquisitions, told apart by AcquisitionNumber."
+    assert f"- 2 series: {told}" in result.stdout
     assert all("2 acquisitions, told apart by AcquisitionNumber" in told for told in table["notes"])
     for image in series["image"]:
         ingest_dicom("s", Path("data") / image)

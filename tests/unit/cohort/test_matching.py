@@ -90,6 +90,37 @@ def test_exclusions_one_by_one():
     assert flow.loc["lesions_absent", [f"left_{unit}" for unit in units]].tolist() == [2, 1, 1]
 
 
+def test_a_series_without_a_given_mask_is_excluded_by_name():
+    series = series_table(
+        ("a1", "a", "2020-01-01", "present"),
+        ("b1", "b", "2020-01-01", "present"),
+        ("b2", "b", "2020-01-01", "present"),
+        # Without a sample it has left before anybody asks for its mask.
+        ("c1", "c", "2020-01-01", "present"),
+    )
+    series.loc["b1", "reference"] = "b1.nii.gz"
+    molecular = samples(("a", "2020-01-01", "biopsy", 0.1), ("b", "2020-01-01", "biopsy", -0.1))
+    matched = match_samples(series, molecular, 92, 0.0, masks_given=True)
+    assert list(matched["excluded_by"]) == ["no_mask", "", "no_mask", "no_sample"]
+    check(matched.assign(place="0")[MATCHING.names], MATCHING, "cohort/matching.tsv")
+    flow = exclusion_flow(matched)
+    check(flow, FLOW, "cohort/exclusions.tsv")
+    step = flow.set_index("step").loc["no_mask"]
+    assert step["reason"] == "no mask of its lesions is given"
+    assert [step[f"removed_{unit}"] for unit in ("series", "studies", "patients")] == [2, 1, 1]
+    split = split_report(series, matched, pd.Series({"a": "0", "b": "0", "c": "0"}), [])
+    assert list(split["series"]) == [1, 0]
+    # Where networks make the masks, all of them are classified, and the flow has no such step.
+    predicted = match_samples(series, molecular, 92, 0.0)
+    assert predicted["included"].sum() == 3
+    assert "no_mask" not in set(exclusion_flow(predicted)["step"])
+    assert patient_strata(matched).to_dict() == {
+        "a": "unmatched",
+        "b": "any_negative",
+        "c": "unmatched",
+    }
+
+
 def test_strata_are_any_negative_study_or_none():
     series = series_table(
         ("a1", "a", "2020-01-01", "present"),

@@ -13,6 +13,7 @@ from livermet.detection.comparison import COMPARISON
 from livermet.detection.froc import CURVES as FROC
 from livermet.detection.table3 import TABLE3, TABLE3_UNSCORED, table3_of_given_masks
 from livermet.ingest.acquisition import ACQUISITION
+from livermet.ingest.warned import WARNINGS
 from livermet.phenotype import metrics
 from livermet.phenotype.burden import BURDEN
 from livermet.phenotype.choice import CHOICE
@@ -50,6 +51,7 @@ TABLES = {
     "table1_cohort": cohort.TABLE_1,
     "table2_splits": cohort.TABLE_2,
     "sample_notes": notes.NOTE_COUNTS,
+    "quality_warnings": WARNINGS,
     "sample_scores": scoring.SUMMARY,
     "table3_segmentation": TABLE3,
     "table4_classification": classification.TABLE_4,

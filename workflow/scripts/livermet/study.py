@@ -49,6 +49,7 @@ from livermet.sources import (
     values_beside,
 )
 from livermet.vocabulary import Aggregation, Protocol
+from livermet.withdrawal import left_behind
 
 # Models in folds: the network of a fold can score the patients that it has not seen.
 FOLDED_MODELS = networks_of("nnunet")
@@ -318,6 +319,7 @@ class Study:
             self.config["matching"]["window_days"],
             self.scores.positive_above,
             self.scores.thresholds,
+            self.from_reference,
         )
 
     # Samples.
@@ -382,6 +384,14 @@ class Study:
             for batch, series in self.batches.items()
         }
         return {batch: found for batch, found in members.items() if found}
+
+    def pictures_of_batch(self, batch: str) -> dict[str, dict]:
+        """Say of each series of a batch what its picture is drawn from."""
+        segmented = set(self.series_to_segment)
+        return {
+            series: {"cts": True, "references": series in segmented}
+            for series in self.batches[batch]
+        }
 
     # Training and prediction.
 
@@ -690,6 +700,9 @@ def _checked_study(config: Mapping[str, Any], phantoms: pd.DataFrame | None) -> 
         phantoms,
         ledger,
         (*series.notes, *molecular.notes),
+    )
+    study = replace(
+        study, notes=(*study.notes, *left_behind(study.run, ledger, study.series.index))
     )
     if problems:
         stop_on([*problems, *lacking(study.series, ledger, study.needed_training_sets())])

@@ -11,6 +11,7 @@ from livermet.archive.references import Matched, Reference, match_references
 from livermet.archive.series import Found
 from livermet.contracts import COUNT, NUMBER, TEXT, Column, Contract
 from livermet.errors import InputError
+from livermet.ingest.warned import counted
 from livermet.sheets import SERIES_COLUMNS, SERIES_SHEET
 from livermet.vocabulary import Verdict
 
@@ -272,5 +273,11 @@ def _told(
         )
     noted = int(((archive["notes"] != "") & (archive["verdict"] == Verdict.USABLE)).sum())
     if noted:
-        told.append(f"{noted} usable series have notes in archive.tsv.")
+        notes = counted(
+            [*one.notes, *matched.notes.get(place, ())]
+            for place, one in enumerate(found)
+            if one.verdict is Verdict.USABLE
+        )
+        told.append(f"{noted} usable series have notes in archive.tsv{':' if notes else '.'}")
+        told += [f"- {count:,} series: {note}" for note, count in notes]
     return told

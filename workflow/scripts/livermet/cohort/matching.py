@@ -29,9 +29,10 @@ EXCLUSIONS = {
     "outside_window": "no sample within the window of days around the CT",
     "other_treatment": "no sample within the window of the CT's line of treatment",
     "lesions_absent": "the radiology report reads no liver lesion",
+    "no_mask": "no mask of its lesions is given",
 }
 # Steps of the flow that stand in it only where they remove something.
-OCCASIONAL = ("other_treatment",)
+OCCASIONAL = ("other_treatment", "no_mask")
 BEGIN = "begin"
 TREATMENT = "treatment_line"
 NO_THRESHOLDS: Mapping[str, float] = MappingProxyType({})
@@ -112,6 +113,7 @@ def match_samples(
     window_days: int,
     positive_above: float,
     thresholds: Mapping[str, float] = NO_THRESHOLDS,
+    masks_given: bool = False,
 ) -> pd.DataFrame:
     """Match each series with the sample nearest in time to its study, and say who is excluded.
 
@@ -120,7 +122,8 @@ def match_samples(
     the sheet. Where the sheets mark the line of treatment, a sample of another line is not taken.
     The class is 1 where the score is above `positive_above`, or above the sample type's own of
     `thresholds`, else 0. Exclusions apply in the order of `EXCLUSIONS`, so that `excluded_by` names
-    the first that removes the series.
+    the first that removes the series. With `masks_given` no network makes a mask, and a series
+    without a reference is excluded.
     Returns one row a series, in the sheet's order: `MATCHING` without the place.
     """
     pairs = pair_samples(series, molecular, window_days)
@@ -136,6 +139,7 @@ def match_samples(
         "outside_window": ~in_window,
         "other_treatment": ~_any_of(pairs, "usable", matched),
         "lesions_absent": series["lesions_read"] == "absent",
+        **({"no_mask": series["reference"] == ""} if masks_given else {}),
     }.items():
         excluded = excluded.where((excluded != "") | ~removed, reason)
     usable = ~excluded.isin(["no_sample", "outside_window", "other_treatment"])

@@ -74,7 +74,10 @@ def table3_segmentation(
 
 
 def table3_of_given_masks(facts: pd.DataFrame) -> pd.DataFrame:
-    """Say in one row that the run's masks were given, and no model scored: `TABLE3_UNSCORED`."""
+    """Say in one row that the run's masks were given, and no model scored: `TABLE3_UNSCORED`.
+
+    `facts` (patient, cohort) are of the series that have a mask.
+    """
     row = {
         "model": REFERENCE,
         "cohort": "+".join(sorted(facts["cohort"].unique())),

@@ -4,6 +4,7 @@ Nothing here reads a pixel. Positions are in DICOM's patient coordinates (LPS, m
 """
 
 import re
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -574,11 +575,18 @@ def _runs(gaps: np.ndarray) -> list[list[float]]:
     """Cut gaps where the spacing changes by more than a tenth."""
     runs: list[list[float]] = []
     for gap in gaps.tolist():
-        if runs and abs(gap - np.median(runs[-1])) <= SAME_SPACING * np.median(runs[-1]):
-            runs[-1].append(gap)
+        if runs and abs(gap - (usual := _middle(runs[-1]))) <= SAME_SPACING * usual:
+            # Sorted, so that the median of a run that grows is found at once.
+            insort(runs[-1], gap)
         else:
             runs.append([gap])
     return runs
+
+
+def _middle(ordered: Sequence[float]) -> float:
+    """Return the median of numbers in their order."""
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 def _sideways(

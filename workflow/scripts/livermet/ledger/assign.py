@@ -56,6 +56,7 @@ def assign_from_config(config: dict) -> str:
         config["matching"]["window_days"],
         scores.positive_above,
         scores.thresholds,
+        masks_given=config["segmentation"]["source"] == "reference",
     )
     after = assign(frozen, series, patient_strata(matched), rules)
     write_ledger(after, config["ledger"])

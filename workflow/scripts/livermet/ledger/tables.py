@@ -250,8 +250,9 @@ def assign(ledger: Ledger, series: pd.DataFrame, strata: pd.Series, rules: Rules
     Test patients are drawn first, in proportion to the strata's sizes; the rest fill, stratum by
     stratum, the folds that have the fewest of that stratum. New patients of a cohort whose test
     set is full go to the folds. A training set that the ledger has is left as it is. Raises
-    InputError where a cohort's stratum has fewer training patients than there are folds, where a
-    patient has changed cohort, and where a training set would be empty.
+    InputError where a cohort's stratum has fewer training patients than there are folds (those who
+    have left the sheet may have been of any), where a patient has changed cohort, and where a
+    training set would be empty.
     """
     stop_on(_moved(series, ledger))
     splits = ledger.splits
@@ -363,7 +364,10 @@ def _thin_strata(
     training = splits[(splits["cohort"] == cohort) & (splits["place"] != TEST)]
     if cohort == rules.stratified_cohort:
         expected = ["any_negative", "only_positive"]
-        counts = {s: sum(strata.get(p) == s for p in training["patient"]) for s in expected}
+        # Of patients who have left the sheet nobody knows the stratum any more. They filled the
+        # folds when they came, and a withdrawal may not close the study to new patients.
+        left = int((~training["patient"].isin(list(strata))).sum())
+        counts = {s: left + sum(strata.get(p) == s for p in training["patient"]) for s in expected}
     else:
         counts = {"any": len(training)}
     return [

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from livermet.report import checks
 from livermet.report.burden import content as burden
 from livermet.report.classification import content as classification
+from livermet.report.cohort import content as cohort
 from livermet.report.detection import content as detection
 from livermet.report.exhibits import TITLES, Exhibit, rooms_of, sections_of, shown_in
 from livermet.report.features import content as features
@@ -30,7 +31,10 @@ ROOMS = {
     "reproduction": reproduction,
 }
 HEADLINES = (segmentation, classification, reproduction)
-INTRODUCTIONS = {"classification": classification.introduction}
+INTRODUCTIONS = {
+    "cohort": cohort.introduction,
+    "classification": classification.introduction,
+}
 
 
 def compose(run: Run) -> dict:
@@ -52,6 +56,7 @@ def compose(run: Run) -> dict:
         "run": run.settings["run"],
         "name": run.settings["name"],
         "phantoms": run.settings["phantoms"],
+        "images": run.entry != "table",
         "flow": _items("flow", run),
         "headlines": [headline for room in HEADLINES for headline in room.headlines(run)],
         "sentences": [sentence for room in rooms for sentence in room.sentences(run)],
