@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-# What members raise that are damaged, encrypted or packed in a way that Python has no code for.
+# What members raise that are damaged, encrypted or packed in a way that Python has no code for (the
+# last two are kinds of RuntimeError).
 FAULTS = (
     OSError,
     EOFError,
     RuntimeError,
-    NotImplementedError,
     ValueError,
     zipfile.BadZipFile,
     tarfile.TarError,

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from livermet.archive.facts import Whitelist, written
 from livermet.archive.header import FIRST_BYTES, Header, read_header
 from livermet.archive.index import Index, Part
-from livermet.archive.packed import FAULTS, kind_of, members
+from livermet.archive.packed import kind_of, members
 from livermet.archive.pseudonyms import Pseudonyms
 from livermet.archive.walk import Found, Walk
 from livermet.errors import InputError
@@ -273,8 +273,7 @@ def _read_members(reader: _Reader, place: Path, kind: str) -> list[Part]:
                 continue
             header = read_header(one.stream, one.size, one.name, begin)
             parts.append(_part(reader, one.number, header))
-    except FAULTS:
-        parts.append(Part(-1, "", b"", UNREADABLE_PACK))
+    # What is wrong in a packed file, or in a member, beyond what ingestion has met.
     except Exception:
         parts.append(Part(-1, "", b"", UNREADABLE_PACK))
     return parts or [Part(-1, "", b"", "a packed file without files")]

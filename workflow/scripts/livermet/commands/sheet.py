@@ -5,10 +5,9 @@ from pathlib import Path
 
 import click
 
-ACCEPTED = (
-    *("incomplete", "lossy", "no_rescale", "other_units", "projections"),
-    *("derived", "reformatted"),
-)
+from livermet.vocabulary import Accepted, Verdict
+
+ACCEPTED = [word.value for word in (*Accepted, Verdict.DERIVED, Verdict.REFORMATTED)]
 
 
 @click.command(short_help="Make a draft of the sheet of series from an archive.")
