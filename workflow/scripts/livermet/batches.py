@@ -36,7 +36,7 @@ def batches_from(
     The processes that draw them end with the iterator; 0 workers: they are drawn when asked for.
     """
     loader = DataLoader(
-        batches,  # type: ignore[arg-type]
+        batches,
         batch_size=None,
         sampler=range(first, end),
         collate_fn=as_it_is,

@@ -6,6 +6,7 @@ on the left, the front is above, and on the left of the sagittal plane.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -32,7 +33,7 @@ def picture_of(ct: np.ndarray, labels: np.ndarray | None, spacing: Sequence[floa
     """
     step_x, step_y, step_z = spacing
     z, y, x = _places(ct.shape, labels)
-    planes = (
+    planes: tuple[tuple[Any, tuple[float, float]], ...] = (
         (np.s_[z, ::-1, ::-1], (step_y, step_x)),
         (np.s_[::-1, y, ::-1], (step_z, step_x)),
         (np.s_[::-1, ::-1, x], (step_z, step_y)),
@@ -97,7 +98,7 @@ def _starts(length: int, count: int) -> np.ndarray:
 
 def _averaged(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Average what falls into a pixel; where pixels are more than voxels, repeat them."""
-    averaged = values.astype(np.float32)
+    averaged: np.ndarray = values.astype(np.float32)
     for axis, count in ((0, rows), (1, columns)):
         length = averaged.shape[axis]
         starts = _starts(length, count)
