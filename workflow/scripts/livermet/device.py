@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from livermet.claims import take_own_gpu
 from livermet.errors import InputError
 
 LOG = logging.getLogger("livermet")
@@ -18,18 +19,25 @@ GRANTS = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "GPU_DEVI
 OLDEST_CAPABILITY = (7, 0)
 # A variable that lets a job that has been given a GPU compute without it.
 CPU_FOR_GPU = "LIVERMET_CPU_FOR_GPU"
+# A variable that lets several jobs compute on one GPU at the same time.
+SHARED_GPU = "LIVERMET_SHARED_GPU"
 NO_GPU = frozenset({"", "-1", "none", "void", "NoDevFiles"})
 
 
 def choose_device(wanted: str) -> torch.device:
     """Turn the config's device (auto, cpu or cuda) into one that this machine has.
 
-    'auto' is a GPU where torch can use one, else the CPU. Raises InputError where cuda is asked for
-    and absent, and where 'auto' finds a GPU that was granted to the job and that torch cannot use:
-    weeks of training on a CPU would else begin without a word.
+    'auto' is a GPU where torch can use one, else the CPU. It is a GPU that no other job of this
+    user has on this machine: where all are taken, this waits. Raises InputError where cuda is asked
+    for and absent, and where 'auto' finds a GPU that was granted to the job and that torch cannot
+    use: weeks of training on a CPU would else begin without a word.
     """
-    if wanted == "cpu" or torch.cuda.is_available():
-        return torch.device("cpu" if wanted == "cpu" else "cuda")
+    if wanted == "cpu":
+        return torch.device("cpu")
+    if not os.environ.get(SHARED_GPU):
+        take_own_gpu()
+    if torch.cuda.is_available():
+        return torch.device("cuda")
     if wanted == "cuda":
         raise InputError(
             f"segmentation.device is 'cuda', but torch finds no GPU here ({why_no_gpu()}): run on "
