@@ -144,3 +144,21 @@ def test_pairs_are_those_of_a_loop_over_all_lesions(seed):
     ]
     found = overlapping_pairs(one, other)
     assert list(found.itertuples(index=False, name=None)) == expected
+
+
+@pytest.mark.parametrize("connectivity", [6, 18, 26])
+def test_every_small_mask_has_the_components_of_scipy(connectivity):
+    neighbours = ndimage.generate_binary_structure(3, {6: 1, 18: 2, 26: 3}[connectivity])
+    generator = np.random.default_rng(0)
+    masks = [np.array([[[1, 0, 1]]], bool), np.indices((3, 3, 3)).sum(axis=0) % 2 == 0]
+    masks += [
+        generator.random(generator.integers(1, 6, 3)) < share
+        for share in (0.2, 0.5, 0.8)
+        for _ in range(300)
+    ]
+    for mask in masks:
+        expected, count = ndimage.label(mask, neighbours)
+        found = lesion_components(np.where(mask, 2, 0).astype(np.uint8), connectivity)
+        assert found.max() == count
+        # One number of ours for each of SciPy's, and as many pairs of numbers as components.
+        assert len({*zip(expected[mask], found[mask], strict=True)}) == count

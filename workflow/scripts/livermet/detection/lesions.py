@@ -6,12 +6,12 @@ patient's left, y to the back, z to the head), which are those of SimpleITK.
 
 from collections.abc import Sequence
 
-import cc3d
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 from scipy import ndimage
 
+from livermet.components import connected_components
 from livermet.images import LESION, voxel_volume_ml
 
 
@@ -54,10 +54,7 @@ def lesion_components(
     box = labelled_box(labels)
     if not labels[box].size:
         return lesions
-    # The types of cc3d ask for one of its connectivities, and for no other int.
-    components = cc3d.connected_components(  # type: ignore[call-overload]
-        labels[box] == LESION, connectivity=connectivity
-    )
+    components = connected_components(labels[box] == LESION, connectivity)
     places, component = voxels_of(components)
     voxels = np.bincount(component)[1:]
     first = np.empty(len(voxels), np.int64)

@@ -9,6 +9,8 @@ what they are.
 import cc3d
 import numpy as np
 
+from livermet.components import connected_components
+
 # Below this share of the box, packing costs less than it saves.
 WORTHWHILE = 0.5
 GAP = 1
@@ -24,7 +26,7 @@ def packed(values: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """
     if min(mask.shape) == 1:
         return None
-    parts = cc3d.connected_components(mask, connectivity=26)
+    parts = connected_components(mask, connectivity=26)
     boxes = cc3d.statistics(parts)["bounding_boxes"][1:]
     sizes = np.array([[edge.stop - edge.start for edge in box] for box in boxes])
     corners, shape = _shelves(sizes)

@@ -7,13 +7,13 @@ so that neither a speck elsewhere in the body nor a hole in the mask moves its b
 from collections.abc import Sequence
 from itertools import product
 
-import cc3d
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 from scipy.ndimage import binary_erosion, generate_binary_structure
 from scipy.spatial import cKDTree
 
+from livermet.components import largest_component
 from livermet.contracts import NUMBER, SHARE, TEXT, Column
 from livermet.detection.lesions import labelled_box, lesion_boxes
 from livermet.images import BACKGROUND, LIVER, array_of
@@ -93,7 +93,7 @@ def lesion_positions(
 
 
 def _liver(labels: np.ndarray) -> np.ndarray:
-    largest = cc3d.largest_k(labels != BACKGROUND, k=1, connectivity=26)
+    largest = largest_component(labels != BACKGROUND)
     # Cavities that reach the array's edge stay open.
     filled = sitk.BinaryFillhole(sitk.GetImageFromArray(largest.astype(np.uint8)))
     return array_of(filled) != 0
