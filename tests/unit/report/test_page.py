@@ -80,7 +80,7 @@ def test_the_page_needs_nothing_else(page):
     assert all(source.startswith("data:image/svg+xml;base64,") for source in loaded)
     links = {tag["href"] for tag in reader.named("a")}
     kept = {link for link in links if link.startswith(("#", "data:text/csv;base64,"))}
-    assert links - kept == {"checklists.html", "provenance/audit.html"}
+    assert links - kept == {"checklists.html", "provenance/audit.html", "quality.html"}
     # Date and commit come from beside the page, which says where they are if that is missing.
     (when,) = reader.named("object")
     assert when["data"] == "provenance/run.html"
@@ -367,7 +367,7 @@ def test_the_chosen_model_is_told_with_both_its_aucs(run):
     # Deals of AUC 0.68 and 0.64.
     assert "chose random forest (mean AUC over 2 deals of the folds 0.66)" in sentence
     # Of two positive and two negative test patients it ranks three of four pairs right.
-    assert "AUC 0.75 (0.00 to 1.00)" in sentence
+    assert "AUC 0.75, of too few patients for an interval" in sentence
 
 
 def test_captions_say_who_scored_the_test_set_and_how_calls_are_made(page):
