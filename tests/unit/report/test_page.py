@@ -80,7 +80,8 @@ def test_the_page_needs_nothing_else(page):
     assert all(source.startswith("data:image/svg+xml;base64,") for source in loaded)
     links = {tag["href"] for tag in reader.named("a")}
     kept = {link for link in links if link.startswith(("#", "data:text/csv;base64,"))}
-    assert links - kept == {"checklists.html", "provenance/audit.html"}
+    audit = "provenance/audit.html"
+    assert links - kept == {"checklists.html", audit, f"{audit}#environments"}
     # Date and commit come from beside the page, which says where they are if that is missing.
     (when,) = reader.named("object")
     assert when["data"] == "provenance/run.html"
