@@ -81,7 +81,8 @@ def test_the_page_needs_nothing_else(page):
     links = {tag["href"] for tag in reader.named("a")}
     kept = {link for link in links if link.startswith(("#", "data:text/csv;base64,"))}
     audit = "provenance/audit.html"
-    assert links - kept == {"checklists.html", audit, f"{audit}#environments"}
+    beside = {"checklists.html", "quality.html", audit, f"{audit}#environments"}
+    assert links - kept == beside
     # Date and commit come from beside the page, which says where they are if that is missing.
     (when,) = reader.named("object")
     assert when["data"] == "provenance/run.html"
