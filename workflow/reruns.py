@@ -203,10 +203,29 @@ def _planned(job) -> dict:
         "log": log,
         "series": list(params.get(BY_SERIES, own)),
         "reasons": REASONS.get(log, []),
-        "threads": job.threads,
-        "gpus": getattr(job.resources, "gpu", 0) or 0,
+        "threads": _threads(job),
+        "gpus": _gpus(job),
         "network": NETWORK in params,
     }
+
+
+def _threads(job) -> int:
+    """Return the cores that a job takes.
+
+    A cluster gives what the rule asks for. Its profile names no cores, so that a dry run counts
+    with one, to which Snakemake would cut down each job.
+    """
+    if not job.resources.get("slurm_partition"):
+        return job.threads
+    most = job.rule.workflow.resource_settings.max_threads
+    return job.rule.resources["_cores"].constrain(most).value
+
+
+def _gpus(job) -> int:
+    """Return the GPUs that a job asks for, by `gpu` or in SLURM's words: gpu:1 or gpu:a100:1."""
+    gres = str(job.resources.get("gres") or "")
+    count = gres.rpartition(":")[2] if gres.startswith("gpu") else job.resources.get("gpu")
+    return int(count or 0)
 
 
 def _trained_before(dag: DAG) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ from study import make_study
 from test_plan import planned
 
 from livermet.models import networks_of
+from livermet.provenance.plan import read_plan
 
 SENTENCE = re.compile(r"This plan makes (\d+) SLURM jobs of (\d+) steps; (\d+) of them ask")
 
@@ -60,6 +61,18 @@ def test_a_workstations_settings_are_not_laid_over_a_clusters(study, root):
     assert {job["gpu"] for job in resources(plan)["train_nnunet"]} == {"1"}
     assert "threads: 12" in plan.stdout
     assert "gpu=1 gpu" not in plan.stderr
+
+
+@pytest.mark.parametrize("profile", ["slurm", "slurm-gres"])
+def test_hours_are_told_of_what_jobs_get_on_a_cluster(study, root, monkeypatch, profile):
+    """The requests of the full study's config; a dry run alone would count with one core."""
+    monkeypatch.setenv("LIVERMET_PLAN", str(study.folder / "plan.json"))
+    on_cluster(study, root, profile)
+    found = read_plan(study.folder / "plan.json")
+    asked = {job.step: (job.threads, job.gpus) for job in found.jobs}
+    assert asked["train_nnunet"] == (12, 1)
+    assert asked["train_monai"] == (4, 1)
+    assert asked["ingest_series"] == (1, 0)
 
 
 def test_the_two_profiles_differ_in_how_a_gpu_is_asked_for_alone(root):

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from livermet.cli import main
 from livermet.provenance.audit import audit_run, has_faults, in_words
 from livermet.provenance.findings import Kind, examine, known_checksums
-from livermet.provenance.origins import A_PATH, read_origins, without_paths
+from livermet.provenance.origins import A_PATH, NOT_TOLD, as_told, read_origins
 
 from .. import audit_phantoms as made
 from ..audit_phantoms import ARCHIVE, PREDICTION, RUN, TABLE_4
@@ -85,7 +85,17 @@ def test_what_read_an_older_version_is_stale():
     made.ingest("m1_thin", "another ct")
     kinds = found()
     # The jobs that read the CT: prediction and radiomics, each of the batch.
-    assert kinds == {Kind.STALE: [PREDICTION, "radiomics/unet/batches/b1.scans.tsv"]}
+    assert kinds.pop(Kind.STALE) == [PREDICTION, "radiomics/unet/batches/b1.scans.tsv"]
+    # What was made of their tables, down to the report; the network has not learnt from m1.
+    assert kinds == {
+        Kind.BEHIND: [
+            "cohort/facts.tsv",
+            *(f"phenotype/unet/published/{one}/predictions.tsv" for one in made.CLASSIFIERS),
+            "radiomics/unet/features.csv",
+            "report.html",
+            TABLE_4,
+        ]
+    }
     made.ingest("m1_thin", "ct m1_thin")
     assert found() == {}
 
@@ -102,6 +112,17 @@ def test_a_file_that_no_job_has_made_is_told_and_is_no_fault():
     things = audit_run(RUN)
     assert [(one.kind, one.path) for one in things] == [(Kind.UNKNOWN, "tables/mine.csv")]
     assert not has_faults(things)
+    assert in_words(things) == [
+        "Note: 1 file of which each has no record of how it was made: tables/mine.csv."
+    ]
+
+
+def test_an_edit_is_not_hidden_by_removing_the_record():
+    (RUN / "records" / "tabulate_classification.json").unlink()
+    assert found() == {Kind.UNRECORDED: [TABLE_4]}
+    (RUN / TABLE_4).write_text("protocol,model,metric,mean\npublished,LR,auc,1.0\n")
+    assert found() == {Kind.UNRECORDED: [TABLE_4], Kind.STALE: ["report.html"]}
+    assert has_faults(audit_run(RUN))
 
 
 def test_a_run_without_snakemakes_folder_elsewhere_is_audited_alike(tmp_path):
@@ -164,23 +185,49 @@ def test_no_file_is_read_twice_whose_checksum_is_known():
     assert sums.read == {}
 
 
-def test_nothing_that_is_written_holds_a_path_of_the_machine_or_a_hosts_name(tmp_path):
-    made.run_job("permute_labels", [], {"a.tsv": "a"}, {"table": str(tmp_path / "smith_john.csv")})
+def test_a_run_that_is_reached_by_a_link_is_not_read_again(tmp_path):
+    """As where `results` is a link to a larger disk, and Snakemake's folder lies with the clone."""
     audit_run(RUN)
+    shutil.move("results", tmp_path / "disk")
+    os.symlink(tmp_path / "disk", "results")
+    origins = read_origins(RUN)
+    sums = known_checksums(origins)
+    assert examine(origins, sums) == []
+    assert sums.read == {}
+
+
+def test_nothing_that_is_written_holds_a_path_a_hosts_name_or_a_header(tmp_path):
+    archive = tmp_path / "smith_john"
+    row = {"series": "m1_thin", "study_date": "2019-08-17", "sex": "F", "manufacturer": "Xiomara"}
+    params = {"table": f"{archive}.csv", "rows": [row], "command": f"read --from={archive}"}
+    scanners = "series\tmanufacturer\nm1_thin\tXiomara\n"
+    made.run_job("collect_acquisition", [], {"cohort/acquisition.tsv": scanners}, params)
+    record = RUN / "records" / "collect_acquisition.json"
+    # Phantoms of a study whose data lie elsewhere.
+    content = json.loads(record.read_text())
+    content["outputs"][f"{archive}/ct.nii.gz"] = "0" * 64
+    record.write_text(json.dumps(content))
+    assert audit_run(RUN) == []
     for path in (RUN / "provenance").iterdir():
         written = path.read_text()
-        assert str(tmp_path) not in written, path
-        assert "smith" not in written, path
-        assert socket.gethostname() not in written, path
-    assert manifest()["jobs"]["permute_labels"]["params"] == {"table": A_PATH}
+        marks = (str(tmp_path), "smith", socket.gethostname(), "2019-08-17", "Xiomara")
+        assert not [mark for mark in marks if mark in written], path
+    assert manifest()["jobs"]["collect_acquisition"]["params"] == {
+        "table": A_PATH,
+        "command": A_PATH,
+        "rows": [
+            {"series": "m1_thin", "study_date": NOT_TOLD, "sex": NOT_TOLD, "manufacturer": NOT_TOLD}
+        ],
+    }
+
+
+PATHS = ["/data/x.csv", "C:\\x", "~/x", "../x", "\\\\host\\x", "file:///x", "a b=/data/x"]
+NO_PATHS = ["config/x.csv", "and/or", "a: b", "1/2", "https://example.org/a", "mg/ml", "a / b"]
 
 
 def test_paths_are_found_wherever_they_stand():
-    value = {"a": ["/data/x.csv", "config/x.csv", 1], "b": {"c": "C:\\x", "d": "~/x"}}
-    assert without_paths(value) == {
-        "a": [A_PATH, "config/x.csv", 1],
-        "b": {"c": A_PATH, "d": A_PATH},
-    }
+    assert as_told({"a": PATHS, "/data/x": 1}) == {"a": [A_PATH] * len(PATHS), A_PATH: 1}
+    assert as_told(NO_PATHS) == NO_PATHS
 
 
 def run(*arguments: str):
@@ -196,6 +243,18 @@ def test_the_command_ends_with_status_1_where_something_is_wrong():
     nothing = run("audit", str(ARCHIVE))
     assert nothing.exit_code == 1
     assert nothing.stderr.startswith("There is no record of a job in archive")
+
+
+def test_where_the_audit_cannot_be_written_a_sentence_ends_what_was_found():
+    """As in an archive; a folder in the place of a file stops the superuser too."""
+    flip_a_byte(RUN / PREDICTION)
+    (RUN / "provenance" / "manifest.json").mkdir()
+    result = run("audit", str(RUN))
+    assert result.exit_code == 1
+    found, *_, why = result.stderr.splitlines()
+    assert found.startswith(f"{PREDICTION} was changed by hand")
+    assert why.startswith("The audit cannot write into demo/provenance")
+    assert "copy the run's folder" in why
 
 
 def test_the_line_that_the_report_shows_says_when_and_what_was_found():

@@ -86,7 +86,7 @@ def test_large_tables_are_not_embedded_and_the_page_says_so():
     made.run_job("extract_radiomics/unet/b2", [], {"radiomics/unet/batches/b2.scans.tsv": rows})
     html = page()
     assert "radiomics/unet/batches/b2.scans.tsv" not in embedded(html, "tables")
-    assert "1 large table is not in this page" in html
+    assert "1 table is not in this page: large ones" in html
 
 
 def test_a_files_text_cannot_end_the_script_it_stands_in():

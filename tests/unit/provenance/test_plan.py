@@ -48,6 +48,16 @@ def test_medians_are_of_all_earlier_runs_and_of_a_series_where_jobs_go_by_series
     }
 
 
+def test_what_the_run_itself_took_counts_before_what_others_took(tmp_path):
+    benchmark("demo", "train_monai/unet", "20")
+    benchmark("study", "train_monai/unet", "40000")
+    benchmark("demo", "fit_corrected/unet/LR", "3")
+    assert read_measured(tmp_path / "results", "study") == {
+        "train_monai": Measured(40000.0),
+        "fit_corrected": Measured(3.0),
+    }
+
+
 def test_hours_are_seconds_by_cores_and_by_gpus():
     jobs = [
         job("train_monai/unet", threads=8, gpus=1, network=True, reasons=["files are missing"]),

@@ -21,8 +21,9 @@ PREAMBLE = ("Using profile", "host:", "Building DAG", "Using workflow specific p
 def command(context: click.Context, options: tuple[str, ...]) -> None:
     """Tell by stage what a run would make, and why; OPTIONS are snakemake's, as --configfile.
 
-    Hours are those that earlier runs below results/ took: the median of each rule's jobs, or of a
-    series where jobs go by series. Run it in the folder that snakemake runs in. Nothing is made.
+    Hours are those that this run took earlier, or else other runs below results/: the median of
+    each rule's jobs, or of a series where jobs go by series. Run it in the folder that snakemake
+    runs in. Nothing is made.
     """
     from livermet.provenance.plan import changed_cases, plan_in_words, read_measured, read_plan
 
@@ -37,7 +38,9 @@ def command(context: click.Context, options: tuple[str, ...]) -> None:
         )
         plan = read_plan(path)
     if plan is not None:
-        for line in plan_in_words(plan.jobs, read_measured(Path("results")), changed_cases(plan)):
+        own = Path(plan.run).name if plan.run else None
+        measured = read_measured(Path("results"), own)
+        for line in plan_in_words(plan.jobs, measured, changed_cases(plan)):
             click.echo(line)
     if planned.returncode:
         for line in (planned.stderr or planned.stdout).splitlines():

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -32,14 +32,16 @@ class Kind(Enum):
 
     ALTERED = "was changed by hand after its job had written it"
     MISSING = "is not there"
-    STALE = "was made from files that have been made again since"
+    STALE = "was made from another version of files than their jobs have left"
+    UNRECORDED = "has no record of how it was made, and results were made from it"
     UNKNOWN = "has no record of how it was made"
+    BEHIND = "hangs on a stale file"
     TRAINED = "was trained on cases that have since changed or been withdrawn"
     LEFT = "is left over from earlier: no page shows it"
 
 
 # What a run is not to have; the others are told.
-FAULTS = (Kind.ALTERED, Kind.MISSING, Kind.STALE)
+FAULTS = (Kind.ALTERED, Kind.MISSING, Kind.STALE, Kind.UNRECORDED)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,17 @@ def known_checksums(origins: Origins) -> Checksums:
 
 def examine(origins: Origins, sums: Checksums) -> list[Found]:
     """Hold every file of a run against its record; faults first, each kind by path."""
-    found = [*_written(origins, sums), *_read(origins, sums), *_unknown(origins)]
+    unknown = list(_unknown(origins))
+    # A record that is gone would else hide an edited file behind a note.
+    read = {
+        path
+        for name in origins.shown
+        for path, *_ in origins.jobs[name].record.inputs
+        if path and path not in origins.makers
+    }
+    unknown = [replace(one, kind=Kind.UNRECORDED) if one.path in read else one for one in unknown]
+    found = [*_written(origins, sums), *_read(origins, sums), *unknown]
+    found += _behind(origins, [one for one in found if one.kind is Kind.STALE])
     order = list(Kind)
     return sorted(found, key=lambda one: (order.index(one.kind), one.path))
 
@@ -80,8 +92,6 @@ def _written(origins: Origins, sums: Checksums) -> Iterator[Found]:
     """Find the files that are not there, or not as their job left them."""
     for job in origins.jobs.values():
         for path, checksum in job.record.outputs.items():
-            if os.path.isabs(path):
-                continue
             now = sums.of(f"{origins.place}/{path}")
             # Phantoms stand for raw data, which anyone may change.
             if now is None or (now != checksum and not job.is_raw):
@@ -119,6 +129,26 @@ def _read(origins: Origins, sums: Checksums) -> Iterator[Found]:
             kind = kind if job.name in origins.shown else Kind.LEFT
             for path in _first_outputs(job):
                 yield Found(kind, path, job.name, tuple(changed))
+
+
+def _behind(origins: Origins, stale: list[Found]) -> Iterator[Found]:
+    """Find what was made of stale files, step by step; a trained network stays what it is."""
+    readers: dict[str, set[str]] = {}
+    for name in sorted(origins.shown):
+        job = origins.jobs[name]
+        for maker in {origins.makers.get(path or "", "") for path, *_ in job.record.inputs}:
+            if not job.is_frozen:
+                readers.setdefault(maker, set()).add(name)
+    first = {one.job: one.path for one in reversed(stale)}
+    waiting, seen = list(first), set(first)
+    while waiting:
+        name = waiting.pop()
+        for reader in sorted(readers.get(name, set()) - seen):
+            seen.add(reader)
+            waiting.append(reader)
+            first[reader] = first[name]
+            for path in _first_outputs(origins.jobs[reader]):
+                yield Found(Kind.BEHIND, path, reader, (first[name],))
 
 
 def _first_outputs(job: Job) -> list[str]:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from livermet.provenance.findings import Found
-from livermet.provenance.origins import Origins, without_paths
+from livermet.provenance.origins import Origins, as_told
 
 
 def manifest(origins: Origins, found: list[Found], audited: str) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def manifest(origins: Origins, found: list[Found], audited: str) -> dict[str, An
             name: {
                 "step": job.step,
                 "code": job.record.code,
-                "params": without_paths(job.record.params),
+                "params": as_told(job.record.params),
                 "inputs": [
                     {"path": path or None, "series": series or None, "sha256": checksum}
                     for path, series, checksum in job.record.inputs

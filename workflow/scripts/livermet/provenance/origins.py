@@ -1,7 +1,9 @@
 """Origins: which job made each file of a run and of what, read from the run's folder alone."""
 
+import os
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,20 @@ SETTINGS = "provenance/settings.json"
 # Files at the top of a run's folder, and in this one, are what is made for readers.
 FOR_READERS = "export"
 A_PATH = "(a path of the machine)"
+# Where a path of the machine begins in a text: /x, ~/, ../, C:\, \\server or file:/, after nothing,
+# a blank or what stands before a value.
+PATH = re.compile(
+    r"""(?:^|[\s'"=:,;([])(?:file:)?(?:/+[^/\s]|~[\w/]*/|~$|\.\./|[A-Za-z]:[\\/]|\\\\)"""
+)
+URL = re.compile(r"\b(?:https?|doi):\S+")
+# What DICOM headers and sheets say of a person or a scanner, by the names of columns and params.
+OF_HEADERS = frozenset(
+    {
+        *("age", "body_part", "contrast_agent", "kernel", "kvp", "manufacturer", "sample_date"),
+        *("sex", "study_date"),
+    }
+)
+NOT_TOLD = "(of a header or a sheet)"
 
 
 @dataclass(frozen=True)
@@ -69,7 +85,7 @@ class Origins:
     @property
     def base(self) -> Path:
         """The folder that snakemake ran in."""
-        return self.folder.parents[1]
+        return self.folder.parents[min(1, len(self.folder.parents) - 1)]
 
     @property
     def place(self) -> str:
@@ -149,31 +165,42 @@ def read_origins(folder: str | Path) -> Origins:
 
     Raises InputError where the folder holds no record.
     """
-    folder = Path(folder).resolve()
+    # A link is not followed: what was read before is known by the name that snakemake used.
+    folder = Path(os.path.abspath(folder))
     jobs = {job.name: job for job in _jobs(folder)}
     if not jobs:
         raise InputError(
             f"There is no record of a job in {folder.name}; name the folder of a run, "
             "results/ and the key 'run' of its config."
         )
-    return Origins(folder, jobs, without_paths(read_hints(folder / SETTINGS)))
+    return Origins(folder, jobs, as_told(read_hints(folder / SETTINGS)))
 
 
 def _jobs(folder: Path) -> Iterator[Job]:
-    for path in sorted((folder / "records").rglob("*.json")):
-        name = path.relative_to(folder / "records")
-        record = read_record(path)
+    for place in sorted((folder / "records").rglob("*.json")):
+        name = place.relative_to(folder / "records")
+        record = read_record(place)
         # A name that begins with a dot is what a killed job has left.
         if record and not name.name.startswith("."):
+            # Phantoms may lie elsewhere, in the place of raw data.
+            inside = {
+                path: checksum
+                for path, checksum in record.outputs.items()
+                if not os.path.isabs(path)
+            }
+            record = replace(record, outputs=inside)
             journal = read_journal(folder / "journal" / name)
             yield Job(str(name.with_suffix("")), record, journal)
 
 
-def without_paths(value: Any) -> Any:
-    """Put words in the place of every path of the machine in params or settings."""
+def as_told(value: Any) -> Any:
+    """Return params or settings with words in the place of paths and of what headers say."""
     if isinstance(value, dict):
-        return {name: without_paths(one) for name, one in value.items()}
+        return {
+            as_told(name): NOT_TOLD if name in OF_HEADERS and one else as_told(one)
+            for name, one in value.items()
+        }
     if isinstance(value, list):
-        return [without_paths(one) for one in value]
-    is_path = isinstance(value, str) and (value[:1] in ("/", "~") or value[1:3] in (":\\", ":/"))
+        return [as_told(one) for one in value]
+    is_path = isinstance(value, str) and PATH.search(URL.sub("", value))
     return A_PATH if is_path else value

@@ -1,6 +1,7 @@
 """The page of the audit: one file in which every number leads to the series behind it."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import jinja2
 
 from livermet.provenance.findings import FAULTS, Found, Kind
-from livermet.provenance.origins import Job, Origins, without_paths
+from livermet.provenance.origins import OF_HEADERS, Job, Origins, as_told
 from livermet.provenance.records import BY_SERIES
+from livermet.tables import PROVENANCE_MARK
 
 FOLDER = Path(__file__).with_name("templates")
 # The page looks as the report does.
@@ -62,6 +64,7 @@ def when_and_where(found: list[Found], manifest: dict[str, Any]) -> str:
     """Write the line that the report shows of its run: date, commit, and what the audit found."""
     return PAGES.get_template("run.html").render(
         started=manifest["started"],
+        ended=manifest["last_job_started"],
         audited=manifest["audited"],
         commits=manifest["commits"],
         faults=sum(one.kind in FAULTS for one in found),
@@ -125,11 +128,14 @@ def graph_of(origins: Origins, found: Iterable[Found]) -> dict[str, Any]:
 
 
 def embedded_tables(origins: Origins) -> dict[str, str]:
-    """Return the text of the tables that the page holds: first the report's, then small ones."""
+    """Return the text of the tables that the page holds: first the report's, then small ones.
+
+    What headers say of a series stays in the run's folder: a page is sent around.
+    """
     sizes = {}
     for path in origins.makers:
         place = origins.folder / path
-        if path.endswith(TABLES) and place.is_file():
+        if path.endswith(TABLES) and place.is_file() and not _tells_of_headers(place):
             sizes[path] = place.stat().st_size
     order = sorted(sizes, key=lambda path: (not path.startswith("tables/"), sizes[path], path))
     taken, kept = 0, {}
@@ -138,6 +144,13 @@ def embedded_tables(origins: Origins) -> dict[str, str]:
             kept[path] = (origins.folder / path).read_text(encoding="utf-8", errors="replace")
             taken += sizes[path]
     return dict(sorted(kept.items(), key=lambda item: (not item[0].startswith("tables/"), item[0])))
+
+
+def _tells_of_headers(path: Path) -> bool:
+    """Tell whether a table has a column of what headers say of a person or a scanner."""
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        header = next((line for line in stream if not line.startswith(PROVENANCE_MARK)), "")
+    return not OF_HEADERS.isdisjoint(re.split(r"[,\t]", header.strip()))
 
 
 def _own_series(origins: Origins, job: Job) -> str:
@@ -168,7 +181,7 @@ def _patients(origins: Origins, number: dict[str, int]) -> dict[str, list[int]]:
 
 def _shown_params(job: Job) -> str:
     shown = {key: value for key, value in job.record.params.items() if key not in NOT_SHOWN}
-    return json.dumps(without_paths(shown), sort_keys=True)
+    return json.dumps(as_told(shown), sort_keys=True)
 
 
 def _host(job: Job) -> str:

@@ -1,5 +1,6 @@
 """A plan in the field's words: what would be made and why, in what time, what it would train."""
 
+import glob
 import json
 import statistics
 from collections import Counter
@@ -72,11 +73,20 @@ def read_plan(path: str | Path) -> Plan | None:
     return Plan(jobs, content["run"], content["series"])
 
 
-def read_measured(results: Path) -> dict[str, Measured]:
-    """Read the benchmarks of all earlier runs, by step."""
+def read_measured(results: Path, own: str | None = None) -> dict[str, Measured]:
+    """Read the benchmarks of earlier runs, by step.
+
+    Where the run `own` has measured a step, it alone counts: a demo's training says little of a
+    study's.
+    """
+    found = _measured(results, "*")
+    return found | _measured(results, glob.escape(own)) if own else found
+
+
+def _measured(results: Path, runs: str) -> dict[str, Measured]:
     jobs: dict[str, list[float]] = {}
     by_series: dict[str, list[float]] = {}
-    for path in sorted(results.glob("*/benchmarks/**/*.tsv")):
+    for path in sorted(results.glob(f"{runs}/benchmarks/**/*.tsv")):
         run, name = path.relative_to(results).parts[0], path.relative_to(results).parts[2:]
         seconds = _seconds(path)
         if seconds is None:
