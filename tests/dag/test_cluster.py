@@ -56,10 +56,9 @@ def test_a_type_of_gpu_reaches_every_job_that_has_one(study, root):
 
 
 def test_a_workstations_settings_are_not_laid_over_a_clusters(study, root):
-    """Neither its one GPU at a time nor its cores, which would cut the threads of jobs."""
+    """As its one GPU at a time; that a job keeps its cores, the test of hours below shows."""
     plan = on_cluster(study, root)
     assert {job["gpu"] for job in resources(plan)["train_nnunet"]} == {"1"}
-    assert "threads: 12" in plan.stdout
     assert "gpu=1 gpu" not in plan.stderr
 
 

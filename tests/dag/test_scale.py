@@ -55,7 +55,7 @@ def test_a_plan_is_that_of_snakemakes_own_searches(root, tmp_path):
 def jobs_with_files(said: str) -> dict[str, list[list[str]]]:
     """Read from a dry run, by log, what each job reads, writes and why it runs."""
     jobs = {}
-    for block in re.split(r"\n(?=(?:local)?rule )", said)[1:]:
+    for block in re.split(r"\n *(?=(?:local)?rule )", said)[1:]:
         lines = dict(re.findall(r"^ +(log|input|output|reason): (.*)$", block, re.M))
         log = lines.pop("log", block.partition(":")[0])
         # Reasons name the files of a set, in no order.

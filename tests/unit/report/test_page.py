@@ -80,7 +80,9 @@ def test_the_page_needs_nothing_else(page):
     assert all(source.startswith("data:image/svg+xml;base64,") for source in loaded)
     links = {tag["href"] for tag in reader.named("a")}
     kept = {link for link in links if link.startswith(("#", "data:text/csv;base64,"))}
-    assert links - kept == {"checklists.html", "provenance/audit.html", "quality.html"}
+    audit = "provenance/audit.html"
+    beside = {"checklists.html", "quality.html", audit, f"{audit}#environments"}
+    assert links - kept == beside
     # Date and commit come from beside the page, which says where they are if that is missing.
     (when,) = reader.named("object")
     assert when["data"] == "provenance/run.html"
