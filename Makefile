@@ -7,7 +7,7 @@ PUBLISHED := published$(if $(SEARCH),_searched)
 # IBSI's phantoms and reference values, for the tables of docs/explanations/methods/ibsi.md.
 IBSI ?= ../shared/data/ibsi
 
-.PHONY: setup peers slurm demo published table assign ibsi test config lint format docs rulegraph bench
+.PHONY: setup peers slurm demo published table assign ibsi test config envs lint format docs rulegraph bench
 
 setup: .venv/installed .venv/package
 
@@ -71,11 +71,16 @@ test: setup peers
 config: setup
 	cd workflow/scripts && ../../$(BIN)/python -m livermet.config.written
 
+# The conda environments of envs/, from requirements.lock.
+envs: setup
+	cd workflow/scripts && ../../$(BIN)/python -m livermet.provenance.environments
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/mypy
+	$(BIN)/hadolint envs/Dockerfile
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 
 format: setup

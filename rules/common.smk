@@ -24,7 +24,7 @@ from livermet.errors import InputError, stop_on
 from livermet.kernels import pin_kernel
 from livermet.ledger.batches import parts_of
 from livermet.models import classifiers_of
-from livermet.provenance.code import pinned_versions
+from livermet.provenance.environments import ENVIRONMENTS, decisive_versions
 from livermet.report.exhibits import EXHIBITS
 from livermet.sheets import NAME_PATTERN
 from livermet.study import read_study
@@ -238,5 +238,5 @@ def exhibit(key):
 
 
 def pins(environment):
-    """Return the versions that a rule computes with, as its conda environment pins them."""
-    return pinned_versions(Path(workflow.basedir) / "envs" / f"{environment}.yaml")
+    """Return the versions that a rule's results depend on, as its conda environment pins them."""
+    return decisive_versions(environment)

@@ -44,8 +44,8 @@ TEXTS = [file_checksum(path) for path in texts()]
 LABELS = file_checksum(LABELS_AND_STYLES)
 PINNED = {
     package: version
-    for environment in sorted(Path(workflow.basedir, "envs").glob("*.yaml"))
-    for package, version in pinned_versions(environment).items()
+    for environment in sorted(ENVIRONMENTS)
+    for package, version in pins(environment).items()
 }
 # The settings that the page and the checklists tell.
 TOLD = {

@@ -68,12 +68,6 @@ def logic(*scripts):
     return {script: script_hash(folder / f"{script}.py", sentences=False) for script in scripts}
 
 
-def versions_of_weights(environment):
-    """Return the versions that weights depend on: tables and lists are read beside them."""
-    found = pins(environment)
-    return {name: found[name] for name in found if name not in ("pandas", "pyyaml")}
-
-
 def monai_network(model):
     """Return all that decides the weights of a MONAI network."""
     settings = checked(settings_of, config["segmentation"]["monai"], model)
@@ -87,7 +81,7 @@ def monai_network(model):
         },
         "seed": config["seed"],
         "code": logic("train_monai"),
-        "versions": versions_of_weights("monai"),
+        "versions": pins("monai"),
     }
 
 
@@ -101,7 +95,7 @@ def nnunet_planning(model):
         "plans": NNUNET_CONFIG["plans"],
         "plan_changes": NNUNET_CONFIG["plan_changes"],
         "code": logic("describe_nnunet", "split_nnunet", "plan_nnunet", "preprocess_nnunet"),
-        "versions": versions_of_weights("nnunet"),
+        "versions": pins("nnunet"),
     }
 
 

@@ -480,7 +480,13 @@ def version_of_a_package(place: Place):
 
 
 def version_that_networks_are_trained_with(place: Place):
-    return edited(place.file("envs/monai.yaml"), "monai ==", "monai ==1.")
+    """Another version of what nnU-Net builds its networks with, and no rule imports."""
+    name = "dynamic-network-architectures =="
+    return edited(place.file("envs/nnunet.yaml"), name, f"{name}1.")
+
+
+def version_that_decides_no_number(place: Place):
+    return edited(place.file("envs/nnunet.yaml"), "timm ==", "timm ==1.")
 
 
 def result_edited_by_hand(place: Place):

@@ -233,6 +233,11 @@ CHANGES = [
         REFUSED,
     ),
     Change(
+        "the version of a package that decides no number",
+        changes.version_that_decides_no_number,
+        NOTHING,
+    ),
+    Change(
         "a result edited by hand",
         changes.result_edited_by_hand,
         rules("correlate_burden draw_burden write_report"),

@@ -226,6 +226,7 @@ def a_fold(**changes) -> Fold:
         "settings": TrainingSettings(),
         "seed": 1,
         "code": "x",
+        "versions": {"torch": "2.13.0"},
     }
     return Fold(**facts | changes)
 
@@ -235,6 +236,7 @@ def a_fold(**changes) -> Fold:
     [
         {"seed": 2},
         {"code": "y"},
+        {"versions": {"torch": "2.14.0"}},
         {"plan": {"batch_size": 3}},
         {"settings": TrainingSettings(iterations_per_epoch=1)},
         {"cases": {"a1": {"ct": "1"}, "b1": {"ct": "3"}}},

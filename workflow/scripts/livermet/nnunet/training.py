@@ -47,7 +47,7 @@ class Fold:
     `plan` and `description` are the contents of the plans and of dataset.json, `split` is the
     fold's entry in splits_final.json, `cases` maps each series to the checksums of the files that
     it was preprocessed from, `patients` maps series to patients,
-    `code` scripts to hashes of their logic.
+    `code` scripts to hashes of their logic, `versions` packages to their versions.
     """
 
     model: str
@@ -61,6 +61,7 @@ class Fold:
     settings: TrainingSettings
     seed: int
     code: dict[str, str]
+    versions: dict[str, str]
     base: Base | None = None
 
     @property
@@ -85,6 +86,7 @@ class Fold:
             settings={name: settings[name] for name in settings if name not in NO_ORIGIN},
             seed=self.seed,
             code=self.code,
+            versions=self.versions,
             base=self.base.sha256 if self.base else None,
         )
 
@@ -114,6 +116,7 @@ def fold_of(
         settings=TrainingSettings(**network["settings"], save_every=save_every),
         seed=network["seed"],
         code=network["code"] | network["planning"]["code"],
+        versions=network["planning"]["versions"],
         base=base,
     )
 
@@ -234,7 +237,8 @@ def record_of(fold: Fold, device: torch.device, trainer: nnUNetTrainerLivermet) 
         "settings": asdict(fold.settings),
         "seed": fold.seed + fold.number,
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-        "versions": {name: version(name) for name in ("nnunetv2", "torch", "numpy")},
+        # As they are installed, which tells the build of torch too.
+        "versions": {name: version(name) for name in sorted(fold.versions) if name != "python"},
         "base": base
         and {
             "model": base.record["model"],

@@ -223,7 +223,8 @@ def _own_imports(tree: ast.AST) -> Iterable[str]:
 
 def pinned_versions(environment: Path) -> dict[str, str]:
     """Read the exact versions that a conda environment file pins, conda and pip packages alike."""
-    pins = re.findall(r"^\s*-\s+([\w.-]+)\s*={1,2}\s*([\w.+!]+)\s*$", environment.read_text(), re.M)
+    pin = r"^\s*-\s+([\w.-]+)\s*={1,2}\s*([\w.+!]+)\s*(?:;.*)?$"
+    pins = re.findall(pin, environment.read_text(), re.M)
     return {name.lower(): version for name, version in pins}
 
 
