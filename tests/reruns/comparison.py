@@ -55,6 +55,11 @@ def _comparable(path: Path, gone: set[str], kept: set[str]) -> bytes:
     if of_batch and path.suffix == ".tsv":
         lines = path.read_text().splitlines()
         return "\n".join(line for line in lines if line.split("\t")[0] not in gone).encode()
+    if of_batch and path.parent.name == "quality":
+        pictures = json.loads(path.read_text())
+        return json.dumps(
+            {name: pictures[name] for name in sorted(pictures.keys() - gone)}
+        ).encode()
     if path.suffix == ".json" and "records" in path.parts:
         record = json.loads(path.read_text())
         return json.dumps(_without(record, gone, kept, of_batch)).encode()
@@ -62,7 +67,7 @@ def _comparable(path: Path, gone: set[str], kept: set[str]) -> bytes:
 
 
 def _without(record: dict, gone: set[str], kept: set[str], of_batch: bool) -> dict:
-    tables = [f"/batches/{batch}." for batch in kept]
+    tables = [f"/{folder}/{batch}." for folder in ("batches", "quality") for batch in kept]
     if of_batch:
         by_series = record["params"]["by_series"]
         record["params"]["by_series"] = {k: v for k, v in by_series.items() if k not in gone}
