@@ -60,12 +60,13 @@ assign: setup
 ibsi: setup
 	$(BIN)/livermet ibsi --data "$(IBSI)"
 
-# Two tests at a time; what shares a long run stays in one process (tests/conftest.py). Each has one
-# thread, since threads that wait for a core cost as much as those that compute. At the end stands
-# which lines of the package the tests' own processes have run.
+# Three tests at a time on two cores, because those of SLURM mostly wait; what shares a long run stays
+# in one process (tests/conftest.py). Each has one thread, since threads that wait for a core cost as
+# much as those that compute. At the end stands which lines of the package the tests' own processes
+# have run.
 test: export OMP_NUM_THREADS = 1
 test: setup peers
-	$(BIN)/python -m slipcover --source workflow/scripts/livermet --skip-covered -m pytest -n 2
+	$(BIN)/python -m slipcover --source workflow/scripts/livermet --skip-covered -m pytest -n 3
 
 # The defaults, the schema and the tables of keys, from livermet/config/keys.py.
 config: setup
