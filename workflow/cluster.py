@@ -295,6 +295,18 @@ def _members(job) -> list:
     return list(job.jobs) if job.is_group() else [job]
 
 
+def threads_of(job) -> int:
+    """Return the cores that a job takes.
+
+    A cluster gives what the rule asks for. Its profile names no cores, so that a dry run counts
+    with one, to which Snakemake would cut down each job.
+    """
+    if job.is_group() or not job.resources.get("slurm_partition"):
+        return job.threads
+    most = job.rule.workflow.resource_settings.max_threads
+    return job.rule.resources["_cores"].constrain(most).value
+
+
 def has_gpu(resources) -> bool:
     """Tell whether a job asks for a GPU, one way or the other."""
     return bool(resources.get("gpu")) or "gpu" in str(resources.get("gres", ""))
@@ -315,7 +327,7 @@ def _refusals(jobs: list, cluster: Cluster) -> Iterator[str]:
         name = str(asked.get("slurm_partition", cluster.partition))
         limits = cluster.limits.get(name, Limits())
         rule = _members(job)[0].rule.name
-        memory, cpus = asked.get("mem_mb", 0), job.threads
+        memory, cpus = asked.get("mem_mb", 0), threads_of(job)
         if limits.megabytes and isinstance(memory, int) and memory > limits.megabytes:
             yield (
                 f"Rule {rule} asks for {memory} MB of memory, and partition {name} gives at most "

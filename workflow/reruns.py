@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from cluster import threads_of
 from snakemake.dag import DAG
 from snakemake.exceptions import WorkflowError
 from snakemake.io import _IOFile
@@ -203,22 +204,10 @@ def _planned(job) -> dict:
         "log": log,
         "series": list(params.get(BY_SERIES, own)),
         "reasons": REASONS.get(log, []),
-        "threads": _threads(job),
+        "threads": threads_of(job),
         "gpus": _gpus(job),
         "network": NETWORK in params,
     }
-
-
-def _threads(job) -> int:
-    """Return the cores that a job takes.
-
-    A cluster gives what the rule asks for. Its profile names no cores, so that a dry run counts
-    with one, to which Snakemake would cut down each job.
-    """
-    if not job.resources.get("slurm_partition"):
-        return job.threads
-    most = job.rule.workflow.resource_settings.max_threads
-    return job.rule.resources["_cores"].constrain(most).value
 
 
 def _gpus(job) -> int:

@@ -1,9 +1,11 @@
 """What a plan asks of a cluster: by the two profiles for SLURM, without one at hand."""
 
+import os
 import re
 
 import pytest
 import yaml
+from planning import planner
 from study import make_study
 from test_plan import planned
 
@@ -72,6 +74,23 @@ def test_hours_are_told_of_what_jobs_get_on_a_cluster(study, root, monkeypatch, 
     assert asked["train_nnunet"] == (12, 1)
     assert asked["train_monai"] == (4, 1)
     assert asked["ingest_series"] == (1, 0)
+
+
+def test_more_cores_than_a_node_has_are_refused_by_the_dry_run(study, root, tmp_path, monkeypatch):
+    """Training asks for 12; the partitions' largest node has 8, in the format of sinfo's manual."""
+    # Snakemake's plugin asks a SLURM that it finds, which this is not.
+    planner()
+    sinfo = tmp_path / "bin" / "sinfo"
+    sinfo.parent.mkdir()
+    sinfo.write_text("#!/bin/sh\necho '8|64000|3-00:00:00|gpu:2'\n")
+    sinfo.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{sinfo.parent}:{os.environ['PATH']}")
+    partitions = ("--default-resources", "slurm_partition='c'", "gpu_partition='g'")
+    plan = study.plan("--profile", str(root / "profiles" / "slurm"), *partitions)
+    assert plan.returncode != 0
+    refused = re.findall(r"Rule (\w+) asks for (\d+) CPUs", plan.stdout + plan.stderr)
+    assert ("train_nnunet", "12") in refused
+    assert all(int(cpus) > 8 for _, cpus in refused)
 
 
 def test_the_two_profiles_differ_in_how_a_gpu_is_asked_for_alone(root):
