@@ -67,7 +67,7 @@ def _comparable(path: Path, gone: set[str], kept: set[str]) -> bytes:
 
 
 def _without(record: dict, gone: set[str], kept: set[str], of_batch: bool) -> dict:
-    tables = [f"/{folder}/{batch}." for folder in ("batches", "quality") for batch in kept]
+    tables = [f"{folder}/{batch}." for folder in ("batches", "quality") for batch in kept]
     if of_batch:
         by_series = record["params"]["by_series"]
         record["params"]["by_series"] = {k: v for k, v in by_series.items() if k not in gone}
