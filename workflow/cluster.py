@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import earlier
 from endings import Ending, Why, ending_of, keep_logs
@@ -419,13 +420,14 @@ def is_made(job, since: float) -> bool:
 
 
 def now_of_files() -> float:
-    """Return the time as the file system of the results has it; nodes have clocks of their own."""
-    stamp = Path(".snakemake", f"livermet.clock.{os.getpid()}")
-    stamp.parent.mkdir(exist_ok=True)
-    stamp.touch()
-    now = stamp.stat().st_mtime
-    stamp.unlink()
-    return now
+    """Return the time as the file system of the results has it; nodes have clocks of their own.
+
+    Each call has a file of its own, because the plugin submits jobs in two threads at a time.
+    """
+    folder = Path(".snakemake")
+    folder.mkdir(exist_ok=True)
+    with NamedTemporaryFile(dir=folder, prefix="livermet.clock.") as stamp:
+        return os.stat(stamp.name).st_mtime
 
 
 # Of a process that runs a group inside of its SLURM job: when it began.
@@ -559,7 +561,13 @@ def _change_executor(plugin, requests: Requests) -> None:
         yield f" -A {shlex.quote(named)}" if named else ""
 
     def run(executor, job):
-        SUBMITTED[job.jobid] = now_of_files()
+        try:
+            SUBMITTED[job.jobid] = now_of_files()
+        except OSError as error:
+            # Raised in the plugin's thread, it would be lost, and the job waited for without end.
+            sentence = f"Nothing can be written beside the results: {error.strerror}."
+            executor._report_job_error_threadsafe(plugin.SubmittedJobInfo(job), sentence)
+            return
         run_job(executor, job)
 
     def report(executor, job_info, msg=None, **about):

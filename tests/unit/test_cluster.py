@@ -1,5 +1,6 @@
 """How the module that speaks with SLURM reads what SLURM says."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,12 @@ def test_a_training_that_left_before_its_limit_is_no_fault(cluster, state, last,
     log.write_text(f"resumed after 3 of 12 epochs\n{last}\n")
     absent = tmp_path / "slurm.log"
     assert endings._why(state, {}, absent, [str(log)]) is endings.Why[why]
+
+
+def test_two_threads_ask_for_the_files_time_at_once(cluster, tmp_path, monkeypatch):
+    """The plugin submits in two threads: what one of them raises would lose its job for good."""
+    monkeypatch.chdir(tmp_path)
+    with ThreadPoolExecutor(4) as threads:
+        times = list(threads.map(lambda _: cluster.now_of_files(), range(400)))
+    assert max(times) - min(times) < 60
+    assert not list(Path(".snakemake").iterdir())
