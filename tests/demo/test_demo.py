@@ -137,7 +137,9 @@ def test_every_lesion_has_its_row_place_and_match(demo_run, mask):
     first = (folder / "lesions.tsv").read_text().split("\n", 1)[0]
     assert first.startswith("# livermet radiomics; pyradiomics-bhklab ")
     assert '"resampledPixelSpacing": [3, 3, 3]' in first
-    assert f"mask {mask}; one row a lesion; matched with the mask" in first
+    assert f"mask {mask}; one row a lesion; " in first
+    assert '"grid": "centre"' in first
+    assert "; matched with the mask" in first
     # Every lesion of the phantoms' livers has a place in them; a model may find some elsewhere.
     placed = lesions[lesions["position_reason"].isna()]
     assert placed["right_to_left"].between(0, 1).all()
@@ -156,14 +158,15 @@ def test_every_lesion_has_its_row_place_and_match(demo_run, mask):
 def test_features_of_every_aggregation_have_the_same_scans(demo_run):
     names = ["features", *(f"features_{name}" for name in AGGREGATIONS if name != "union")]
     union, *others = (demo_run.table(f"radiomics/nnunet_finetuned/{name}.csv") for name in names)
+    one = (union["Num_Lesions"] == 1).to_numpy()
+    assert one.any()
     for table in others:
         assert list(table.columns) == list(union.columns)
         for column in ("File", "Num_Lesions", "Burden_ml", "NE_Score"):
             assert table[column].equals(union[column])
-        one = (union["Num_Lesions"] == 1).to_numpy()
-        assert one.any()
-        features = list(FEATURES)
-        assert np.array_equal(table.loc[one, features], union.loc[one, features], equal_nan=True)
+        # A single lesion is the largest, the mean and the sum; the union is of PyRadiomics' grid.
+        alone = [made.loc[one, list(FEATURES)] for made in (table, others[0])]
+        assert np.array_equal(*alone, equal_nan=True)
 
 
 def test_nothing_that_names_a_patient_leaves_the_raw_data(demo_run):
@@ -195,7 +198,9 @@ def test_the_protocols_learn_from_the_union_and_from_the_lesions(demo_run):
     several = union["Num_Lesions"] > 1
     assert (known & several).any()
     assert longer[known & several].all()
-    assert not longer[known & ~several].any()
+    # A lesion that is alone is measured on two grids of 3 mm: each end moves by a voxel at most.
+    apart = (union[diameter] - by_lesion[diameter])[known & ~several].abs()
+    assert apart.max() < 2 * 3 * 3**0.5
     steps = demo_run.table("tables/corrections.csv").set_index("correction")
     step = steps.loc["lesions, not their union, as the unit of shape"]
     assert step["made"] == "yes"
