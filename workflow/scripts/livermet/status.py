@@ -1,8 +1,8 @@
 """How far a run is, read from the files that its jobs write and from SLURM's queue.
 
-A job that has ended well has a record (`livermet.provenance.records`); one that has begun has a log.
-No plan is made, so that jobs that nothing has been written of yet are counted only where SLURM
-holds them.
+A job that has ended well has a record (`livermet.provenance.records`); one that has begun has a
+log. No plan is made, so that jobs that nothing has been written of yet are counted only where
+SLURM holds them.
 """
 
 import json
@@ -118,7 +118,7 @@ def steps_of(
 
 
 def _recorded_since(log: Path) -> bool:
-    """Tell whether a job's record, which is its last file, is as new as the beginning of its log."""
+    """Tell whether a job's record, which is its last file, is as new as its log."""
     record = record_path(log)
     return record.exists() and (
         not log.exists() or record.stat().st_mtime >= log.stat().st_mtime - SECONDS_AFTER_RECORD
@@ -137,7 +137,7 @@ def stages_of(project: Path) -> dict[str, re.Pattern]:
         text = (project / "rules" / f"{stage}.smk").read_text()
         names = [
             re.sub(r"\\{+\w+\\}+", r"\\w+", re.escape(name))
-            for name in re.findall(r'/logs/([^/"]+?)(?:/|\.log)', text)
+            for name in re.findall(r'log:\s+f"\{RUN\}/logs/([^/"]+?)(?:/|\.log)', text)
         ]
         if names:
             stages[stage] = re.compile("|".join(names))
@@ -336,7 +336,9 @@ def told(run: Path, project: Path) -> Iterator[str]:
     """Tell how far the run in `results/<run>` is; Snakemake's own files are in this folder."""
     own = Path(".snakemake")
     name = _read(own / "livermet" / "slurm_run.json").get("name")
-    queue = ask_queue(name) if name else []
+    # The folder's controller may be that of another run.
+    own_name = f"livermet-{re.sub('[^A-Za-z0-9]', '-', run.name)[:24]}-"
+    queue = ask_queue(name) if name and name.startswith(own_name) else []
     if queue is None:
         yield "SLURM does not answer: which jobs are in its queue is not known."
     locks = own / "locks"
