@@ -136,7 +136,7 @@ def stages_of(project: Path) -> dict[str, re.Pattern]:
     for stage in order:
         text = (project / "rules" / f"{stage}.smk").read_text()
         names = [
-            re.sub(r"\\{+\w+\\}+", r"\\w+", re.escape(name))
+            re.sub(r"\{nnunet_model\}", r"nnunet\\w*", name)
             for name in re.findall(r'log:\s+f"\{RUN\}/logs/([^/"]+?)(?:/|\.log)', text)
         ]
         if names:
@@ -306,8 +306,8 @@ def in_words(
         yield "SLURM jobs of groups, or not begun:"
     for one in others:
         yield f"  {one.number} {one.state} {one.comment.removeprefix('rule_')}"
-    for number, training in enumerate(trainings):
-        if not number:
+    for place, training in enumerate(trainings):
+        if not place:
             yield "trainings:"
         yield f"  {_of_training(training)}"
 
