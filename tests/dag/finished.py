@@ -55,8 +55,8 @@ def add_series(study: Study, name: str) -> str:
 
 def planned_jobs(plan: str) -> list[tuple[str, str]]:
     """Read from a dry run's output the rule and the log of every job that would run."""
-    blocks = re.split(r"\n(?=(?:local)?rule )", plan)[1:]
-    found = [re.match(r"(?:local)?rule (\S+):.*?\n    log: (\S+)", b, re.S) for b in blocks]
+    blocks = re.split(r"\n *(?=(?:local)?rule )", plan)[1:]
+    found = [re.match(r"(?:local)?rule (\S+):.*?\n +log: (\S+)", b, re.S) for b in blocks]
     return [match.groups() for match in found if match]
 
 

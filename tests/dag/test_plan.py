@@ -128,7 +128,7 @@ def test_a_feature_table_skips_the_images(study):
 def tables_read(plan: str) -> dict[str, set[str]]:
     """Read from a dry run which feature tables each rule reads; a rule of both protocols twice."""
     tables: dict[str, set[str]] = {}
-    for block in re.split(r"\n(?=(?:local)?rule )", plan)[1:]:
+    for block in re.split(r"\n *(?=(?:local)?rule )", plan)[1:]:
         rule = re.match(r"(?:local)?rule (\S+):", block).group(1)
         protocol = re.search(r"wildcards: .*?protocol=(\w+)", block)
         given = re.search(r"input: (.*)", block)

@@ -82,7 +82,7 @@ def copied(source: Path, target: Path) -> None:
 def jobs_planned(plan: CompletedProcess) -> dict[str, str]:
     """Read from a dry run {job: rule}; a job is named by its log, of a new batch by 'new'."""
     jobs = {}
-    for block in re.split(r"\n(?=(?:local)?rule )", plan.stdout + plan.stderr)[1:]:
+    for block in re.split(r"\n *(?=(?:local)?rule )", plan.stdout + plan.stderr)[1:]:
         rule = re.match(r"(?:local)?rule (\S+):", block).group(1)
         log = re.search(r"^ +log: results/\w+/logs/(\S+)\.log", block, re.M)
         if log:

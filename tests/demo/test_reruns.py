@@ -176,7 +176,7 @@ CHANGES = [
         | rules(
             "bootstrap_metrics compare_baselines summarise_repeats correct_stepwise"
             " measure_reproducibility tabulate_classification tabulate_masks tabulate_failures"
-            " draw_corrections draw_failures draw_reproducibility"
+            " tabulate_subgroups draw_corrections draw_failures draw_reproducibility"
         ),
     ),
     Change(
@@ -217,7 +217,7 @@ CHANGES = [
         PAGE
         | rules(
             "fit_baselines score_test bootstrap_metrics compare_baselines calibrate_models"
-            " cross_validate_deals tabulate_subgroups regress_score"
+            " tabulate_subgroups regress_score"
             " correct_stepwise tabulate_classification tabulate_masks tabulate_failures"
             " draw_calibration draw_corrections draw_failures"
         ),
