@@ -146,6 +146,8 @@ def test_a_clock_is_due_after_its_minutes_and_on_a_signal():
 
 def test_a_job_that_was_asked_to_leave_ends_with_its_own_status(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # A job's code is its script, which a process of several tests has not.
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
     log = tmp_path / "results" / "run" / "logs" / "train.log"
     log.parent.mkdir(parents=True)
     snakemake = SimpleNamespace(log=["results/run/logs/train.log"], params={}, input={}, output=[])
