@@ -4,6 +4,7 @@ Colours are those of Okabe and Ito (2008), which readers with colour-blindness t
 distinction by colour is also one by shape, line or place.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,21 @@ def save(draw, png: str | Path, svg: str | Path) -> None:
             figure.savefig(beside, dpi=160, metadata={"Software": None})
         with whole_file(svg) as beside:
             figure.savefig(beside, metadata={"Date": None, "Creator": None})
+            beside.write_text(_clips_in_order(beside.read_text()))
+
+
+def _clips_in_order(svg: str) -> str:
+    """Number the clip paths of a figure as they come.
+
+    Matplotlib names one after all digits of its place, the last of which differ between two
+    drawings of the same figure.
+    """
+    names: dict[str, str] = {}
+
+    def numbered(found: re.Match) -> str:
+        return names.setdefault(found[0], f"clip{len(names) + 1}")
+
+    return re.sub(r'(?<=[#"])p[0-9a-f]{10}(?=[")])', numbered, svg)
 
 
 def volume_axis(axis, set_scale) -> None:
