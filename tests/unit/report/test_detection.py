@@ -6,6 +6,7 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
 from livermet.detection import cohort
+from livermet.models import NETWORKS
 from livermet.report import words
 from livermet.report.content import lay_out
 from livermet.report.detection.content import (
@@ -24,6 +25,7 @@ from livermet.report.detection.figures import (
     froc,
     sensitivity_by_size,
 )
+from livermet.report.drawing import save
 from livermet.report.exhibits import EXHIBITS
 from livermet.report.page import download, plain_table
 from livermet.report.segmentation.lits_challenge import LITS_CHALLENGE
@@ -350,3 +352,17 @@ def test_the_challenges_numbers_are_those_of_its_report():
         ["MICCAI 2018", "0.739", "0.554", MISSING],
         ["any of the three", MISSING, MISSING, "0.963"],
     ]
+
+
+def test_every_listed_network_has_a_look_of_its_own_and_room_in_the_keys(tmp_path):
+    assert len({style[0] for style in MODEL_STYLE.values()}) == len(NETWORKS)
+    assert len({style[2] for style in MODEL_STYLE.values()}) == len(NETWORKS)
+    table = made.froc()
+    final = table[table["model"].eq(FINAL)]
+    every = pd.concat([final.assign(model=name) for name in NETWORKS])
+    drawn = froc(every, "any_overlap")
+    save(lambda: drawn, tmp_path / "froc.png", tmp_path / "froc.svg")
+    models, thresholds = (legend.get_window_extent() for legend in drawn.legends)
+    assert not models.overlaps(thresholds)
+    told = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert told == [network.label for network in NETWORKS.values()]

@@ -18,16 +18,19 @@ class Network:
     """A network that segments.
 
     `family` is 'monai' (one split: the ledger's fold 0 validates) or 'nnunet' (a network a fold,
-    each of which scores the patients that it has not seen). `finetuned_from` names the network that
-    its training goes on from; `dataset` is nnU-Net's number for its training set. `label` and
-    `style` (colour, line, marker) are for readers.
+    each of which scores the patients that it has not seen). `training_set` is its key of the
+    config's `training_sets`; `finetuned_from` names the network that its training goes on from;
+    `dataset` is nnU-Net's number for its training set; `published` says whether the article has it.
+    `label` and `style` (colour, line, marker) are for readers.
     """
 
     label: str
     family: str
     style: list[Any]
     dataset: int | None = None
+    training_set: str = "base"
     finetuned_from: str | None = None
+    published: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ def networks_of(family: str) -> tuple[str, ...]:
     return tuple(name for name, network in NETWORKS.items() if network.family == family)
 
 
+def published_networks() -> tuple[str, ...]:
+    """Name the networks that the article has, in the order of the list."""
+    return tuple(name for name, network in NETWORKS.items() if network.published)
+
+
 def classifiers_of(protocol: str) -> tuple[str, ...]:
     """Name the classifiers of a protocol, in the order of the list."""
     return tuple(
@@ -58,7 +66,7 @@ def classifiers_of(protocol: str) -> tuple[str, ...]:
 
 def training_role(network: str) -> str:
     """Name the training set of a network: a key of the config's `training_sets`."""
-    return "finetuned" if NETWORKS[network].finetuned_from else "base"
+    return NETWORKS[network].training_set
 
 
 def lineage(network: str) -> tuple[str, ...]:

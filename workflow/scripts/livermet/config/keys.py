@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from livermet.models import CLASSIFIERS, networks_of
+from livermet.models import CLASSIFIERS, networks_of, published_networks
 from livermet.models import NETWORKS as LISTED
 from livermet.monai.architectures import ARCHITECTURES, SPLEEN
 from livermet.vocabulary import (
@@ -288,7 +288,7 @@ class TrainingSets(Keys):
     """Names of the ledger's training sets; a new name retrains, with `allow_training`."""
 
     base: Name = key("lits", "training set of the base models")
-    finetuned: Name = key("lits_msclc", "training set of the fine-tuned model")
+    finetuned: Name = key("lits_msclc", "training set of the models that learn from both cohorts")
 
 
 class ReferenceLabels(Keys):
@@ -592,7 +592,7 @@ class Segmentation(Keys):
         "model", "`model`, or `reference`: given masks, no network"
     )
     models: Annotated[list[NetworkName], *UNIQUE] = key(
-        list(LISTED),
+        list(published_networks()),
         f"any of {', '.join(f'`{name}`' for name in LISTED)}",
         "table 3 of the article",
     )
