@@ -53,6 +53,8 @@ def main(table):
         )
     # Neither of the two has a table of expression to score samples from.
     graph.add_edge("score_samples", "match_cohort")
+    # Nor weights of others that networks begin from.
+    graph.add_edges_from(pairwise(["plan_nnunet", "check_pretrained", "train_nnunet"]))
     graph.remove_edges_from([edge for edge in graph.edges if edge[1] in PAGES])
     reduced = in_order(nx.transitive_reduction(in_order(graph)))
     PICTURE.write_text(drawn(reduced, placed(reduced), stages))

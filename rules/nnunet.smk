@@ -112,6 +112,12 @@ for nnunet_model, base_model in BASES.items():
             base=(
                 until_settled(nnunet_model, NNUNET_FILES[base_model]["plan"]) if base_model else []
             ),
+            # Where the plan of others is taken: weights that were trained with it.
+            pretrained=(
+                until_settled(nnunet_model, PRETRAINED[FOLDS[0]])
+                if TAKES_PLAN and not base_model
+                else []
+            ),
             cts=until_settled(nnunet_model, *map(STUDY.ct, nnunet_series)),
             references=until_settled(nnunet_model, *map(STUDY.reference, nnunet_series)),
         output:
@@ -133,6 +139,34 @@ for nnunet_model, base_model in BASES.items():
         script:
             "../workflow/scripts/plan_nnunet.py"
 
+    if PRETRAINED and not base_model:
+
+        rule:
+            name:
+                f"check_pretrained_{nnunet_model}"
+            input:
+                plan=until_settled(nnunet_model, nnunet_files["plan"]),
+                description=until_settled(nnunet_model, nnunet_files["description"]),
+                pretrained=until_settled(nnunet_model, *dict.fromkeys(PRETRAINED.values())),
+            output:
+                differences=nnunet_files["pretrained"],
+            log:
+                f"{RUN}/logs/check_pretrained_{nnunet_model}.log",
+            benchmark:
+                f"{RUN}/benchmarks/check_pretrained_{nnunet_model}.tsv"
+            # Before the hours of preprocessing, which it is no input of.
+            priority: 1
+            conda:
+                "../envs/nnunet.yaml"
+            threads: 1
+            resources:
+                mem_mb=memory(2000),
+                runtime=minutes(20),
+            params:
+                planning=PLANNINGS[nnunet_model],
+            script:
+                "../workflow/scripts/check_pretrained.py"
+
     rule:
         name:
             f"train_{nnunet_model}"
@@ -145,6 +179,13 @@ for nnunet_model, base_model in BASES.items():
             ),
             base_record=(
                 until_trained(nnunet_model, record_of(base_model, "{fold}")) if base_model else []
+            ),
+            # Of one that begins from weights of others: these, once they are held against its plan.
+            pretrained=pretrained_until_trained(nnunet_model),
+            compared=(
+                until_trained(nnunet_model, nnunet_files["pretrained"])
+                if PRETRAINED and not base_model
+                else []
             ),
             description=until_trained(nnunet_model, nnunet_files["description"]),
             fingerprint=until_trained(nnunet_model, nnunet_files["fingerprint"]),

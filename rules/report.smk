@@ -69,6 +69,7 @@ TOLD = {
     "aggregation": AGGREGATION,
     "published_weights": config["phenotype"]["published_weights"],
     "harmonisation": HARMONISATION,
+    "pretrained": bool(PRETRAINED),
     "phantoms": STUDY.phantoms is not None,
     "versions": PINNED,
     "version": __version__,

@@ -21,8 +21,9 @@ from livermet.nnunet.layout import (
     preprocessed_folder,
     raw_folder,
 )
+from livermet.nnunet.pretrained import checkpoints_by_fold
 from livermet.provenance.code import script_hash
-from livermet.provenance.records import NETWORK, is_trained, recall_logic
+from livermet.provenance.records import NETWORK, is_trained, recall_logic, verified_checksums
 
 recall_logic()
 
@@ -54,7 +55,14 @@ BASES = {model: LISTED[model].finetuned_from for model in NNUNET_SETS}
 NNUNET_SETTINGS = {
     model: NNUNET_CONFIG["finetuning" if BASES[model] else "training"] for model in BASES
 }
-
+# Weights of others, by fold: those networks begin from them that have no base.
+PRETRAINED = (
+    checked(checkpoints_by_fold, NNUNET_CONFIG["pretrained"], FOLDS)
+    if NNUNET_SETS and NNUNET_CONFIG["pretrained"]
+    else {}
+)
+PRETRAINED_CHECKSUMS = verified_checksums(PRETRAINED.values())
+TAKES_PLAN = bool(PRETRAINED) and NNUNET_CONFIG["plans"] == "pretrained"
 
 # A training that is forced reads its volumes, as does one that runs.
 FORCED = not PLANS_THE_RUN or bool(
@@ -89,6 +97,8 @@ def nnunet_planning(model):
     """Return all that decides what nnU-Net prepares for a model, its base's preparation included."""
     base = {"base": nnunet_planning(BASES[model])} if BASES[model] else {}
     cases = STUDY.training_set(NNUNET_SETS[model])
+    if TAKES_PLAN and not base:
+        base = {"pretrained": PRETRAINED_CHECKSUMS[PRETRAINED[FOLDS[0]]]}
     return base | {
         "training_set": NNUNET_SETS[model],
         "places": {series: STUDY.place(series) for series in cases},
@@ -103,6 +113,9 @@ def nnunet_network(model):
     """Return all that decides the weights of an nnU-Net model, its base's included."""
     base = {"base": nnunet_network(BASES[model])} if BASES[model] else {}
     settings = NNUNET_SETTINGS[model]
+    if PRETRAINED and not base:
+        # Where they lie decides nothing.
+        base = {"pretrained": {k: PRETRAINED_CHECKSUMS[PRETRAINED[k]] for k in FOLDS}}
     return base | {
         "planning": nnunet_planning(model),
         "patients": {
@@ -146,6 +159,7 @@ def planned_files(model):
         "plan": f"{made}/{PLANS}.json",
         "splits": f"{made}/splits_final.json",
         "cases": f"{made}/cases.json",
+        "pretrained": f"{made}/pretrained.tsv",
     }
 
 
@@ -188,6 +202,16 @@ def until_trained(model, *paths):
     def of_training(wildcards):
         fold = wildcards.fold
         return [] if trained(model, fold) else [path.format(fold=fold) for path in paths]
+
+    return of_training
+
+
+def pretrained_until_trained(model):
+    """Make the input function of the weights of others that a fold begins from, as for files."""
+
+    def of_training(wildcards):
+        begins = PRETRAINED and not BASES[model] and not trained(model, wildcards.fold)
+        return [PRETRAINED[int(wildcards.fold)]] if begins else []
 
     return of_training
 

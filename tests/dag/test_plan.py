@@ -1,12 +1,15 @@
 """The plan of every config branch, on empty files: what would run, and that nothing is missing."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from finished import finish
 from study import feature_table
 
 from livermet.ledger.tables import read_ledger
+from livermet.models import NETWORKS
 
 
 def planned(result) -> dict[str, int]:
@@ -276,3 +279,117 @@ def test_what_detection_found_is_told_without_radiomics(study):
     jobs = planned(study.plan("--until", *tables))
     assert {"place_series", *tables} <= jobs.keys()
     assert not {"extract_radiomics", "collect_radiomics", "gather_facts"} & jobs.keys()
+
+
+def test_one_network_can_learn_from_both_cohorts_beside_the_fine_tuned_one(study):
+    """The joint model trains on the fine-tuned one's training set, and from no other network."""
+    models = ["nnunet_finetuned", "nnunet_joint"]
+    study.configure(segmentation={"models": models, "final_model": "nnunet_joint"})
+    result = study.plan()
+    jobs = planned(result)
+    assert jobs["train_nnunet_joint"] == jobs["train_nnunet_finetuned"] == jobs["train_nnunet"] == 5
+    training = re.search(r"rule train_nnunet_joint:\n    input: (.*)", result.stdout).group(1)
+    assert "Dataset503_lits_msclc" in training
+    assert "checkpoint_final" not in training
+    assert "Dataset502_lits_msclc" in result.stdout
+    assert jobs["write_report"] == 1
+    study.configure(segmentation={"models": ["nnunet_joint"], "final_model": "nnunet_joint"})
+    jobs = planned(study.plan())
+    assert not {"train_nnunet", "train_nnunet_finetuned"} & jobs.keys()
+    assert jobs["train_nnunet_joint"] == 5
+
+
+def test_a_study_with_every_listed_network_is_planned_whole(study):
+    study.configure(segmentation={"models": list(NETWORKS)})
+    jobs = planned(study.plan())
+    # The fifth is scored on what the fine-tuned one is scored on: see the full study.
+    assert jobs["measure_detection"] == 2 * (1 + 8) + 3 * (3 + 8)
+    assert jobs["write_report"] == 1
+
+
+def weights_of_others(study, *folds: str) -> str:
+    folder = study.folder / "others" / "nnUNetTrainer__nnUNetPlans__3d_fullres"
+    for fold in folds:
+        (folder / fold).mkdir(parents=True, exist_ok=True)
+        (folder / fold / "checkpoint_final.pth").write_text(f"weights of {fold}")
+    return str(folder)
+
+
+def begin_with(study, path: str, models=("nnunet_finetuned", "nnunet_joint"), **nnunet) -> None:
+    study.configure(
+        segmentation={
+            "models": list(models),
+            "final_model": models[0],
+            "nnunet": {"pretrained": path} | nnunet,
+        }
+    )
+
+
+def test_weights_of_others_are_compared_before_networks_without_a_base_train(study):
+    path = weights_of_others(study, *(f"fold_{k}" for k in range(5)))
+    begin_with(study, path)
+    result = study.plan()
+    jobs = planned(result)
+    assert jobs["check_pretrained_nnunet"] == jobs["check_pretrained_nnunet_joint"] == 1
+    assert "check_pretrained_nnunet_finetuned" not in jobs
+    text = result.stdout
+    for model in ("nnunet", "nnunet_joint"):
+        trainings = re.findall(rf"rule train_{model}:\n    input: (.*)", text)
+        begun = {re.search(r"others/\S+/(fold_\d)", one).group(1) for one in trainings}
+        assert begun == {f"fold_{k}" for k in range(5)}
+        assert all("pretrained.tsv" in one for one in trainings)
+        assert "others/" not in re.search(rf"rule plan_{model}:\n    input: (.*)", text).group(1)
+        asked = re.search(rf"rule check_pretrained_{model}:.*?resources: (.*?)\n", text, re.S)
+        assert "gpu" not in asked.group(1)
+    finetuning = re.findall(r"rule train_nnunet_finetuned:\n    input: (.*)", text)
+    assert not [one for one in finetuning if "others/" in one]
+    begin_with(study, path, plans="pretrained")
+    text = study.plan().stdout
+    assert "others/" in re.search(r"rule plan_nnunet:\n    input: (.*)", text).group(1)
+
+
+def test_other_weights_at_the_same_place_train_again_with_leave_alone(study):
+    path = weights_of_others(study, *(f"fold_{k}" for k in range(5)))
+    begin_with(study, path, models=["nnunet_joint"])
+    finish(study)
+    assert planned(study.plan()) == {}
+    # Where they lie, and when they were written, decides nothing.
+    moved = study.folder / "elsewhere"
+    Path(path).rename(moved)
+    (moved / "fold_3" / "checkpoint_final.pth").touch()
+    begin_with(study, str(moved), models=["nnunet_joint"])
+    assert "train_nnunet_joint" not in planned(study.plan())
+    (moved / "fold_3" / "checkpoint_final.pth").write_text("weights of another lab")
+    refused = study.plan()
+    told = refused.stdout + refused.stderr
+    assert refused.returncode
+    assert "This run would train networks again" in told
+    assert "pretrained.3 was" in told
+    study.configure(allow_training=True)
+    assert planned(study.plan())["train_nnunet_joint"] == 5
+
+
+def test_a_run_without_nnunet_asks_for_no_weights(study):
+    begin_with(study, "nowhere", models=["unet"])
+    assert "train_monai" in planned(study.plan())
+
+
+@pytest.mark.parametrize(
+    ("folds", "keys", "sentence"),
+    [
+        ([], {}, "names neither a checkpoint nor a folder of an nnU-Net model"),
+        (["fold_0", "fold_1"], {}, "no checkpoint_final.pth of fold 2, 3, 4; name one checkpoint"),
+    ],
+)
+def test_weights_that_are_not_there_stop_the_plan(study, folds, keys, sentence):
+    begin_with(study, weights_of_others(study, *folds), **keys)
+    result = study.plan()
+    assert result.returncode
+    assert sentence in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_the_plan_of_no_weights_cannot_be_taken(study):
+    begin_with(study, None, plans="pretrained")
+    result = study.plan()
+    assert "segmentation.nnunet.pretrained names no weights" in result.stdout + result.stderr

@@ -232,6 +232,17 @@ def test_settings_hold_no_place_and_no_resources():
     assert "jobs" not in settings["segmentation"]["nnunet"]
     assert "jobs" not in settings["segmentation"]["monai"]
     assert settings["phenotype"]["table"] is False
+    assert settings["segmentation"]["nnunet"]["pretrained"] is False
+    begun = study(segmentation__nnunet__pretrained="/archive/of/theirs").settings()
+    assert begun["segmentation"]["nnunet"]["pretrained"] is True
+
+
+def test_the_joint_model_learns_from_both_cohorts_and_from_no_other_model():
+    joint = study(segmentation__models=["nnunet_joint"], segmentation__final_model="nnunet_joint")
+    assert joint.needed_training_sets() == ["both"]
+    both = study()
+    assert joint.trained_patients("nnunet_joint") == both.trained_patients("nnunet_finetuned")
+    assert joint.trained_patients("nnunet_joint", 0) == {"s2"}
 
 
 def test_a_volume_without_a_header_cannot_be_harmonised():

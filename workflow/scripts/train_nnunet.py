@@ -6,15 +6,20 @@ from livermet.device import can_compile, choose_device
 from livermet.files import read_json, write_json
 from livermet.jobs import job
 from livermet.nnunet.training import Base, fold_of, train_fold
+from livermet.nnunet.weights import Pretrained, check_planned
 from livermet.provenance.code import file_checksum
 
 if __name__ == "__main__":  # nnU-Net starts processes that import this file
     with job(snakemake):
         given, resources = snakemake.input, snakemake.resources
-        base = None
+        begun: Base | Pretrained | None = None
         if given.base_checkpoint:
             checkpoint = Path(given.base_checkpoint[0])
-            base = Base(checkpoint, file_checksum(checkpoint), read_json(given.base_record[0]))
+            begun = Base(checkpoint, file_checksum(checkpoint), read_json(given.base_record[0]))
+        elif given.pretrained:
+            checkpoint = Path(given.pretrained[0])
+            begun = Pretrained(checkpoint, file_checksum(checkpoint))
+            check_planned(begun, snakemake.params.network["pretrained"], snakemake.wildcards.fold)
         prepared = {
             name: read_json(given[name][0]) for name in ("plan", "description", "splits", "cases")
         }
@@ -24,7 +29,7 @@ if __name__ == "__main__":  # nnU-Net starts processes that import this file
             snakemake.params.network,
             prepared,
             resources.save_every,
-            base,
+            begun,
         )
         device = choose_device(resources.device)
         root = Path(snakemake.output.record).parents[4]  # root/results/dataset/trainer/fold

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 
@@ -37,6 +38,7 @@ from livermet.nnunet.layout import (
 )
 from livermet.nnunet.planning import (
     extract_fingerprint,
+    hold_against_plan,
     override_plan,
     plan_dataset,
     preprocess_dataset,
@@ -51,6 +53,7 @@ from livermet.nnunet.training import (
     check_held_out,
     train_fold,
 )
+from livermet.nnunet.weights import Pretrained, read_pretrained
 
 CPU = torch.device("cpu")
 PLACES = {"a1": "0", "a2": "0", "b1": "1", "c1": "2"}  # patient a has two series
@@ -241,6 +244,7 @@ def a_fold(**changes) -> Fold:
         {"settings": TrainingSettings(iterations_per_epoch=1)},
         {"cases": {"a1": {"ct": "1"}, "b1": {"ct": "3"}}},
         {"base": Base(Path("base.pth"), "abc", {})},
+        {"pretrained": Pretrained(Path("theirs.pth"), "abc")},
     ],
 )
 def test_origin_changes_with_everything_that_decides_the_weights(change):
@@ -598,6 +602,99 @@ def test_fine_tuning_starts_from_all_weights_of_the_base(run, trained):
     )
     assert before.keys() == after.keys()
     assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def made_by_nnunet(run, labels) -> Path:
+    """Train with nnU-Net's own trainer, an epoch of one iteration; give its checkpoint."""
+    fold = fold_of(run, "nnunet")
+    description = fold.description | {"labels": labels}
+    with nnunet_roots(str(run / "nnunet"), workers=0):
+        plan = json.loads(json.dumps(fold.plan)) | {"plans_name": f"of{len(labels)}"}
+        trainer = nnUNetTrainer(
+            plan | {"continue_training": False}, CONFIGURATION, 0, description, CPU
+        )
+        trainer.num_epochs = trainer.num_iterations_per_epoch = 1
+        trainer.num_val_iterations_per_epoch = 1
+        trainer.run_training()
+    return Path(trainer.output_folder, FINAL)
+
+
+@pytest.fixture(scope="module")
+def of_others(run) -> Path:
+    return made_by_nnunet(run, LABELS)
+
+
+def begun_from(run, checkpoint, **changes) -> tuple[dict, dict]:
+    """Train an epoch with a learning rate of 0 from weights of others: record and weights."""
+    cleared(run)
+    still = TrainingSettings(**{**vars(SETTINGS), "epochs": 1, "initial_learning_rate": 0.0})
+    fold = Fold(
+        **vars(fold_of(run, "nnunet"))
+        | {"settings": still, "pretrained": Pretrained(checkpoint, "abc")}
+        | changes
+    )
+    record = train_fold(fold, str(run / "nnunet"), CPU, 1)
+    return record, weights_of(folder_of(run, "nnunet") / FINAL)
+
+
+def prepared(run) -> tuple[dict, dict]:
+    fold = fold_of(run, "nnunet")
+    return fold.plan, fold.description
+
+
+def test_a_fold_begins_from_the_weights_of_nnunets_own_trainer(run, of_others):
+    differences = hold_against_plan([of_others], *prepared(run))
+    assert set(differences["verdict"]) == {"same"}
+    record, weights = begun_from(run, of_others)
+    assert largest_difference(weights, weights_of(of_others)) == 0
+    assert record["pretrained"] == {
+        "checkpoint_sha256": "abc",
+        "trainer": "nnUNetTrainer",
+        "configuration": CONFIGURATION,
+        "epochs": 1,
+        "begun_anew": [],
+        "patients": "not known",
+    }
+    assert record["trained_patients"] == ["patient_s2", "patient_s3"]
+    assert record["base"] is None
+    # livermet's own checkpoints, with generators' states, can be others' too.
+    assert read_pretrained(folder_of(run, "nnunet") / FINAL).trainer == TRAINER
+    # What is fine-tuned from it began there too.
+    base = Base(folder_of(run, "nnunet") / FINAL, "xyz", record)
+    still = TrainingSettings(**{**vars(SETTINGS), "epochs": 1})
+    fold = Fold(**vars(fold_of(run, "nnunet_finetuned", base)) | {"settings": still})
+    tuned = train_fold(fold, str(run / "nnunet"), CPU, 1)
+    assert tuned["pretrained"] == record["pretrained"]
+    assert tuned["base"]["checkpoint_sha256"] == "xyz"
+
+
+def test_segmentation_layers_of_other_classes_begin_anew_and_this_is_said(run, caplog):
+    theirs = made_by_nnunet(run, LABELS | {"vessel": 3})
+    with caplog.at_level("INFO", logger="livermet"):
+        differences = hold_against_plan([theirs], *prepared(run)).set_index("property")
+        assert tuple(differences.loc["classes"]) == ("4", "3", "begun anew")
+        record, weights = begun_from(run, theirs)
+    # Of three stages the decoder has two, each with its own logits.
+    anew = [f"decoder.seg_layers.{stage}" for stage in (0, 1)]
+    assert record["pretrained"]["begun_anew"] == anew
+    assert f"begun anew, since they know other classes: {', '.join(anew)}" in caplog.text
+    before = weights_of(theirs)
+    kept = [name for name in weights if ".seg_layers." not in name]
+    assert all(torch.equal(weights[name], before[name]) for name in kept)
+    assert len(weights) - len(kept) == 2 * 2
+
+
+def test_weights_of_another_network_are_refused_before_any_training(run, of_others, caplog):
+    plan, description = prepared(run)
+    smaller = override_plan(plan, {"features": 2})
+    with (
+        caplog.at_level("INFO", logger="livermet"),
+        pytest.raises(InputError, match=r"features: 4 8 16, here 2 4 8\): set .*'pretrained'"),
+    ):
+        hold_against_plan([of_others], smaller, description)
+    # The whole table is in the log.
+    assert "features" in caplog.text
+    assert "kernels" in caplog.text
 
 
 def test_ensemble_is_the_argmax_of_the_folds_mean_logits(run, trained):

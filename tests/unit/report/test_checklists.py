@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from livermet.contracts import check
+from livermet.report import checks
 from livermet.report.checklists import (
     CHECKLISTS,
     LEFT_OUT,
@@ -118,6 +119,19 @@ def test_weights_of_metrics_are_those_of_its_rank_sums(checklists):
     for section, part in parts.items():
         weights = [item.weight for item in items if item.section == section]
         assert sum(weights) == pytest.approx(part / 89, abs=2e-4), section
+
+
+def test_patients_of_weights_of_others_are_not_known(checklists, run):
+    """The audit sees the ledger's patients alone, so that the split is shown in part."""
+    judge = judge_of("study.split")
+    assert judge(run).done == DONE
+    assert "not known" not in judge(run).what
+    begun = replace(run, settings=dict(run.settings) | {"pretrained": True})
+    assert judge(begun).done == PARTLY
+    for told in (judge(begun).what, judge_of("images.segmentation_method")(begun).what):
+        assert "patients of those weights are not known" in told
+    assert any("patients of those weights are not known" in one for one in checks.checks(begun))
+    assert not any("those weights" in one for one in checks.checks(run))
 
 
 def test_every_evidence_has_its_function_and_every_function_its_item(checklists, run):

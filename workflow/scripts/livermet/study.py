@@ -165,6 +165,9 @@ class Study:
             for key in ("monai", "nnunet")
             if key in segmentation
         }
+        if "nnunet" in networks:
+            # Where they lie is nobody's business; their checksums are in model.json.
+            networks["nnunet"]["pretrained"] = bool(networks["nnunet"]["pretrained"])
         return kept | {
             "segmentation": segmentation | networks,
             "phenotype": {**self.config["phenotype"], "table": self.from_table},
@@ -733,6 +736,7 @@ def _paths_with_braces(config: Mapping[str, Any]) -> list[str]:
     """Name the keys of the config whose path Snakemake would take for a pattern."""
     paths = {f"sheets.{key}": path for key, path in config["sheets"].items()}
     paths |= {"ledger": config["ledger"], "phenotype.table": config["phenotype"]["table"]}
+    paths["segmentation.nnunet.pretrained"] = config["segmentation"]["nnunet"]["pretrained"]
     if config["sheets"]["phantoms"]:
         # What rules write there; raw data enter by links, and may lie anywhere.
         paths["data_root"] = config["data_root"]

@@ -569,11 +569,19 @@ class NnunetJobs(Keys):
 class Nnunet(Keys):
     """nnU-Net, 3d_fullres."""
 
-    plans: Literal["auto", "published", "resenc_m", "resenc_l"] = key(
+    pretrained: FilePath | None = key(
+        None,
+        "weights of others that networks begin from, apart from those that are fine-tuned: a "
+        "folder of an nnU-Net model (with `fold_0/checkpoint_final.pth`, ...) or a checkpoint; "
+        "null: none (docs/how-to/pretrained.md)",
+        "the article's networks begin from random weights",
+    )
+    plans: Literal["auto", "published", "resenc_m", "resenc_l", "pretrained"] = key(
         "published",
         "`published`: spacing 0.789 x 0.789 x 2 mm, patch 80 x 80 x 64, each image's z-score; "
         "`auto`: nnU-Net's own plan for the training set; `resenc_m`, `resenc_l`: its residual "
-        "encoder for GPUs of 9-11 and 24 GB",
+        "encoder for GPUs of 9-11 and 24 GB; `pretrained`: the plan of the weights that "
+        "`pretrained` names",
         "the article, methods, 'Deep learning model development for tumor segmentation', "
         "paragraph 3, which has a patch of 80 x 80 x 60: nnU-Net halves z several times and makes "
         "64 of 60",

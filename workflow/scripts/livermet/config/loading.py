@@ -91,6 +91,7 @@ def check_config(config: dict) -> None:
     stop_on(wrong)
     stop_on(
         _unlisted_final_model(config["segmentation"])
+        + _plan_of_nothing(config["segmentation"]["nnunet"])
         + _unmeasured_lesions(config)
         + _refused_resampling(config["radiomics"])
         + _idle_harmonisation(config["phenotype"])
@@ -116,6 +117,15 @@ def _unlisted_final_model(segmentation: dict) -> list[str]:
     return [
         f"Config key 'segmentation.final_model' is '{segmentation['final_model']}', which "
         "segmentation.models does not list; add it there, or choose another final model."
+    ]
+
+
+def _plan_of_nothing(nnunet: dict) -> list[str]:
+    if nnunet["plans"] != "pretrained" or nnunet["pretrained"]:
+        return []
+    return [
+        "Config key 'segmentation.nnunet.plans' is 'pretrained', and "
+        "segmentation.nnunet.pretrained names no weights; name them there, or choose another plan."
     ]
 
 

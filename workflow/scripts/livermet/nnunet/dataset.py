@@ -5,6 +5,7 @@ from pathlib import Path
 
 from livermet.errors import InputError, stop_on
 
+READER = "SimpleITKIO"
 LABELS = {"background": 0, "liver": 1, "lesion": 2}
 
 
@@ -21,7 +22,7 @@ def describe_dataset(
         "labels": LABELS,
         "numTraining": len(images),
         "file_ending": ".nii.gz",
-        "overwrite_image_reader_writer": "SimpleITKIO",
+        "overwrite_image_reader_writer": READER,
         "dataset": {
             series: {
                 "images": [os.path.relpath(images[series], folder)],

@@ -2,15 +2,19 @@
 
 import logging
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from copy import deepcopy
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import torch
 from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import (
     DatasetFingerprintExtractor,
 )
@@ -23,12 +27,15 @@ from nnunetv2.experiment_planning.experiment_planners.network_topology import (
 from nnunetv2.experiment_planning.experiment_planners.residual_unets import (
     residual_encoder_unet_planners as residual,
 )
+from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from livermet.errors import InputError
-from livermet.nnunet.dataset import files_of_case
+from livermet.errors import InputError, stop_on
+from livermet.nnunet.dataset import READER, files_of_case
 from livermet.nnunet.layout import CONFIGURATION, PLANS, case_files
+from livermet.nnunet.pretrained import KEY, Described, as_lines, cautions, compare, refusals
+from livermet.nnunet.weights import Opened, fitting, read_pretrained
 
 LOG = logging.getLogger("livermet")
 MOST_FEATURES = 320  # ExperimentPlanner.UNet_max_features_3d
@@ -98,6 +105,115 @@ def plan_dataset(dataset: str, kind: str, overrides: dict) -> dict:
     )
     plan = planner.plan_experiment()
     return override_plan(publish(plan) if published else plan, overrides)
+
+
+def hold_against_plan(
+    checkpoints: Sequence[str | Path], plan: dict, description: dict
+) -> pd.DataFrame:
+    """Hold checkpoints of others against the network of a plan; give the first one's `DIFFERENCES`.
+
+    All are opened on the CPU, and the network is built without values. What differs and matters is
+    logged. Raises InputError where a checkpoint cannot be opened, or is of another network.
+    """
+    ours = Described(CONFIGURATION, plan, plan["configurations"][CONFIGURATION], description)
+    tables = []
+    for checkpoint in checkpoints:
+        opened = read_pretrained(checkpoint)
+        tables.append(compare(described(opened), ours))
+        LOG.info("weights of %s after %s epochs:", opened.trainer, opened.epochs)
+        for line in as_lines(tables[-1]):
+            LOG.info("%s", line)
+        stop_on(refusals(tables[-1]))
+        _, anew = fitting(opened.weights, shapes_of(ours))
+        for sentence in cautions(tables[-1]):
+            LOG.warning("%s", sentence)
+        LOG.info("begun anew: %s", ", ".join(anew) or "nothing")
+    return tables[0]
+
+
+def described(opened: Opened) -> Described:
+    """Say how the network of an opened checkpoint was planned."""
+    configuration = resolved(opened.plan, opened.configuration)
+    return Described(opened.configuration, opened.plan, configuration, opened.description)
+
+
+def shapes_of(planned: Described) -> dict[str, torch.Tensor]:
+    """Return the weights that a network of a plan has, without values."""
+    labels = PlansManager(dict(planned.plan)).get_label_manager(dict(planned.description))
+    architecture = planned.configuration["architecture"]
+    with torch.device("meta"):
+        network = get_network_from_plans(
+            architecture["network_class_name"],
+            architecture["arch_kwargs"],
+            architecture["_kw_requires_import"],
+            len(planned.description["channel_names"]),
+            labels.num_segmentation_heads,
+            allow_init=False,
+            deep_supervision=True,
+        )
+    return network.state_dict()
+
+
+def resolved(plan: Mapping[str, Any], configuration: str) -> dict[str, Any]:
+    """Return a configuration of a plan as nnU-Net of today writes it, without inheritance.
+
+    Raises InputError where the plan does not have it, or no architecture that nnU-Net knows.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a plan is old is told by what it lacks
+            return PlansManager(deepcopy(dict(plan))).get_configuration(configuration).configuration
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"The plan of the weights that 'segmentation.nnunet.pretrained' names has no usable "
+            f"configuration '{configuration}' ({error}): name weights of nnU-Net version 2."
+        ) from error
+
+
+def adopt_plan(theirs: Described, dataset: str, overrides: dict) -> dict:
+    """Make the plan of others that of a dataset of ours, then apply the config's overrides.
+
+    Spacing, normalisation with its intensities, patch and network stay those that their weights
+    were trained with; images are read by our reader. Overrides are those of `plan_dataset`.
+    Raises InputError where the plan is not of a CT alone in three dimensions, or asks for
+    preprocessing that is not nnU-Net's.
+    """
+    configuration = {
+        key: deepcopy(value)
+        for key, value in theirs.configuration.items()
+        if key not in ("inherits_from", "next_stage")
+    }
+    why = _unusable(theirs)
+    if why:
+        raise InputError(
+            f"The plan of the weights that '{KEY}' names cannot be that of this run: {why}; name "
+            "weights of a 3d_fullres that sees a CT alone, or set that key to null and "
+            "segmentation.nnunet.plans to 'published' or 'auto'."
+        )
+    configuration["data_identifier"] = f"{PLANS}_{CONFIGURATION}"
+    if "spacing_mm" in overrides:
+        configuration["spacing"] = [float(s) for s in overrides["spacing_mm"]]
+    plan = deepcopy(dict(theirs.plan)) | {
+        "dataset_name": dataset,
+        "plans_name": PLANS,
+        "image_reader_writer": READER,
+        "configurations": {CONFIGURATION: configuration},
+    }
+    return override_plan(plan, overrides)
+
+
+def _unusable(theirs: Described) -> str:
+    """Say why a plan cannot be taken over; nothing where it can."""
+    configuration = theirs.configuration
+    if len(configuration["patch_size"]) != len(PUBLISHED_PATCH):
+        return f"{theirs.name} has slices, and no volumes"
+    if configuration.get("previous_stage"):
+        return f"{theirs.name} is the second network of a cascade"
+    if len(configuration["normalization_schemes"]) != 1:
+        return f"it has {len(configuration['normalization_schemes'])} input channels"
+    if configuration["preprocessor_name"] != "DefaultPreprocessor":
+        return f"its preprocessing is {configuration['preprocessor_name']}"
+    return ""
 
 
 def publish(plan: dict) -> dict:

@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,6 +23,7 @@ from livermet.nnunet.layout import (
     nnunet_roots,
 )
 from livermet.nnunet.trainer import FINAL, TrainingSettings, nnUNetTrainerLivermet
+from livermet.nnunet.weights import Opened, Pretrained, begin_from, fitting, read_pretrained
 from livermet.randomness import seed_everything
 
 LOG = logging.getLogger("livermet")
@@ -47,7 +49,8 @@ class Fold:
     `plan` and `description` are the contents of the plans and of dataset.json, `split` is the
     fold's entry in splits_final.json, `cases` maps each series to the checksums of the files that
     it was preprocessed from, `patients` maps series to patients,
-    `code` scripts to hashes of their logic, `versions` packages to their versions.
+    `code` scripts to hashes of their logic, `versions` packages to their versions. A fold begins
+    from the `base` or from weights of others (`pretrained`), or from random ones.
     """
 
     model: str
@@ -63,6 +66,7 @@ class Fold:
     code: dict[str, str]
     versions: dict[str, str]
     base: Base | None = None
+    pretrained: Pretrained | None = None
 
     @property
     def trained_patients(self) -> list[str]:
@@ -77,8 +81,9 @@ class Fold:
 
     @property
     def origin(self) -> dict[str, str]:
-        """Digests of all that decides the weights, the base's checkpoint included."""
+        """Digests of all that decides the weights, those that it begins from included."""
         settings = asdict(self.settings)
+        begun = self.base or self.pretrained
         return digests(
             cases=self.cases,
             split=[self.model, self.training_set, self.number, self.split, self.patients],
@@ -87,7 +92,7 @@ class Fold:
             seed=self.seed,
             code=self.code,
             versions=self.versions,
-            base=self.base.sha256 if self.base else None,
+            base=begun.sha256 if begun else None,
         )
 
 
@@ -97,12 +102,13 @@ def fold_of(
     network: Mapping,
     prepared: Mapping,
     save_every: int,
-    base: Base | None = None,
+    begun: Base | Pretrained | None = None,
 ) -> Fold:
     """Gather what a fold's training depends on.
 
     `network` is all that decides the model's weights, as the rules know it (rules/training.smk);
-    `prepared` holds the contents of plan, description, splits and cases.
+    `prepared` holds the contents of plan, description, splits and cases; `begun` is what the fold
+    begins from.
     """
     return Fold(
         model=model,
@@ -117,7 +123,8 @@ def fold_of(
         seed=network["seed"],
         code=network["code"] | network["planning"]["code"],
         versions=network["planning"]["versions"],
-        base=base,
+        base=begun if isinstance(begun, Base) else None,
+        pretrained=begun if isinstance(begun, Pretrained) else None,
     )
 
 
@@ -166,6 +173,7 @@ def train_fold(
         trainer.keep(checkpoints, clock)
         trainer.run_on(seed, loading_processes(threads), compiled)
         trainer.initialize()
+        others = read_pretrained(fold.pretrained.checkpoint) if fold.pretrained else None
         newest = checkpoints.newest()
         if newest:
             path, checkpoint = newest
@@ -180,13 +188,22 @@ def train_fold(
         elif fold.base:
             load_weights(trainer.network, fold.base.checkpoint)
             LOG.info("started from the weights of %s", fold.base.checkpoint)
+        elif others:
+            _begin_from_others(trainer.network, others)
         if newest and trainer.current_epoch >= trainer.num_epochs:
             LOG.info("the training had ended before: its last checkpoint is the network")
             checkpoints.finish(path, Path(trainer.output_folder, FINAL))
         else:
             with listening(clock):
                 trainer.run_training()
-    return record_of(fold, device, trainer)
+    return record_of(fold, device, trainer, others)
+
+
+def _begin_from_others(network: torch.nn.Module, others: Opened) -> None:
+    anew = begin_from(network, others.weights)
+    LOG.info("started from weights of others, by %s: who trained them is not known", others.trainer)
+    if anew:
+        LOG.warning("begun anew, since they know other classes: %s", ", ".join(anew))
 
 
 def check_held_out(fold: Fold) -> None:
@@ -218,8 +235,13 @@ def load_weights(network: torch.nn.Module, checkpoint: Path) -> None:
     inner.load_state_dict(weights)
 
 
-def record_of(fold: Fold, device: torch.device, trainer: nnUNetTrainerLivermet) -> dict:
-    """Make the content of model.json: what the network learnt from, and how."""
+def record_of(
+    fold: Fold, device: torch.device, trainer: nnUNetTrainerLivermet, others: Opened | None = None
+) -> dict:
+    """Make the content of model.json: what the network learnt from, and how.
+
+    `others` are the weights of others that it began from.
+    """
     base = fold.base
     return {
         "model": fold.model,
@@ -246,6 +268,24 @@ def record_of(fold: Fold, device: torch.device, trainer: nnUNetTrainerLivermet) 
             "training_set": base.record["training_set"],
             "checkpoint_sha256": base.sha256,
         },
+        # Of a fine-tuned network: those that its base began from.
+        "pretrained": told_of(fold, trainer.network, others)
+        or (base and base.record.get("pretrained")),
+    }
+
+
+def told_of(fold: Fold, network: torch.nn.Module, others: Opened | None) -> dict | None:
+    """Tell of the weights of others that a fold began from, whose patients nobody here knows."""
+    if not fold.pretrained or not others:
+        return None
+    inner: Any = getattr(network, "_orig_mod", network)
+    return {
+        "checkpoint_sha256": fold.pretrained.sha256,
+        "trainer": others.trainer,
+        "configuration": others.configuration,
+        "epochs": others.epochs,
+        "begun_anew": fitting(others.weights, inner.state_dict())[1],
+        "patients": "not known",
     }
 
 

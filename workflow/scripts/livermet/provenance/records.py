@@ -173,6 +173,16 @@ class Checksums:
         return self.known[path, stamp]
 
 
+def verified_checksums(paths: Iterable[str]) -> dict[str, str | None]:
+    """Return the checksums of files, of which those alone are read that have other times."""
+    verified, sums = read_hints(VERIFIED), Checksums()
+    sums.learn(verified)
+    found = {path: sums.of(path) for path in paths}
+    if sums.read:
+        write_json(verified | sums.read, VERIFIED)
+    return found
+
+
 def hints_path(record: str | Path) -> Path:
     """Return the place of the sizes and times of a job's files, by the place of its record."""
     return HINTS / record

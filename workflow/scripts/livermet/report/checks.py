@@ -91,6 +91,8 @@ def checks(run: Run) -> list[str]:
     """Say what the leakage audit found, and which models' training cases have changed since."""
     changed = changed_cases(run)
     told = [leakage(run.tables["leakage_audit"])]
+    if run.phrases["pretrained_told"]:
+        told.append(run.phrases["pretrained_told"])
     if run.ran(Protocol.PUBLISHED):
         told.append(
             "The published protocol's own cross-validation splits series and not patients, as the "

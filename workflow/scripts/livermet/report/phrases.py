@@ -33,7 +33,7 @@ def phrases_of(settings: Mapping) -> dict:
     draws, window_days, positive_above, thresholds (by sample type), scoring (method, or None where
     scores are given), protocols, aggregation (phenotype.aggregation, or 'table'
     for a finished one), published_weights (printed or searched), harmonisation (by,
-    thin_up_to_mm).
+    thin_up_to_mm), pretrained (whether nnU-Net began from weights of others).
     """
     named = dict(settings)
     for name, phrase in PHRASES.items():

@@ -46,6 +46,7 @@ def segmentation_method(run: Run) -> Evidence:
             f"{words.listed(map(words.model, run.settings['models']))}. "
             f"Features are taken from the unedited masks of {words.model(run.final)}.",
             run.phrases["feature_rule"],
+            run.phrases["pretrained_told"],
             *checks.changed_cases(run),
         ),
         ("report.html#segmentation", "report.html#rules", METHODS),
