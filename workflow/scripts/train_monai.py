@@ -19,6 +19,7 @@ from livermet.monai.progress import TRAINING, training_table
 from livermet.monai.settings import VALIDATION_FOLD, Settings
 from livermet.monai.training import Machine, train
 from livermet.provenance.code import file_checksum
+from livermet.provenance.journal import PROJECT, commit_of
 from livermet.tables import write_table
 
 # They decide how much further a network is trained and how often it is looked at, no more.
@@ -119,6 +120,7 @@ with job(snakemake) as log:
                 "resumed_after_iterations": checkpoints.state.resumed,
                 "changes_of_epochs": checkpoints.state.extended,
             },
+            "commit": commit_of(PROJECT),
         },
         snakemake.output.record,
     )

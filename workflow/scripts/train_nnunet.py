@@ -8,6 +8,7 @@ from livermet.jobs import job
 from livermet.nnunet.training import Base, fold_of, train_fold
 from livermet.nnunet.weights import Pretrained, check_planned
 from livermet.provenance.code import file_checksum
+from livermet.provenance.journal import PROJECT, commit_of
 
 if __name__ == "__main__":  # nnU-Net starts processes that import this file
     with job(snakemake):
@@ -41,4 +42,4 @@ if __name__ == "__main__":  # nnU-Net starts processes that import this file
             resources.save_minutes,
             can_compile(bool(resources.compile), device),
         )
-        write_json(record, snakemake.output.record)
+        write_json(record | {"commit": commit_of(PROJECT)}, snakemake.output.record)
