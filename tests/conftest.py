@@ -1,5 +1,6 @@
 """What all tests share: the project's root and the real data beside it."""
 
+import atexit
 import os
 import subprocess
 import sys
@@ -54,6 +55,14 @@ def pytest_collection_modifyitems(items) -> None:
             raise pytest.UsageError(f"{item.nodeid} needs the demo's run; add its file to GROUPS.")
     order = {group: number for number, group in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(group_of(item.nodeid), len(order)))
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Name what failed once more when all else is printed: CI shows the end of a long output."""
+    failed = terminalreporter.getreports("failed") + terminalreporter.getreports("error")
+    for report in failed:
+        why = str(report.longrepr).strip().splitlines()[-12:]
+        atexit.register(print, f"FAILED {report.nodeid} ({report.when})", *why, sep="\n    ")
 
 
 @pytest.fixture(scope="session")

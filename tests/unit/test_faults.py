@@ -1,5 +1,6 @@
 """Devices, faults and interruptions of networks, told in words; no network."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from livermet.device import (
 )
 from livermet.errors import InputError
 from livermet.faults import check_loss, plain_faults
-from livermet.interruption import RESUBMIT, Clock, InterruptionError, listening
+from livermet.interruption import RESUBMIT, Clock, InterruptionError
 from livermet.jobs import job
 
 
@@ -136,12 +137,27 @@ def test_a_clock_is_due_after_its_minutes_and_on_a_signal():
     assert 100 < clock.seconds < 200
     clock = Clock(0)
     before = signal.getsignal(signal.SIGUSR1)
-    with listening(clock):
+    with clock.listening():
         os.kill(os.getpid(), signal.SIGUSR1)
         assert clock.due
         with pytest.raises(InterruptionError, match=r"asked to stop \(SIGUSR1\).* in epoch 7"):
             clock.saved(7)
     assert signal.getsignal(signal.SIGUSR1) == before
+
+
+def test_a_clock_listens_again_where_a_library_has_taken_its_signals():
+    # As LLVM does when torch.compile writes kernels for a GPU: its handlers are set in C, so that
+    # Python still names its own.
+    swallow = ctypes.CDLL(None).signal
+    swallow.argtypes, swallow.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
+    clock = Clock(0)
+    with clock.listening():
+        swallow(signal.SIGUSR1, 1)  # SIG_IGN
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert clock.signal is None
+        assert not clock.due
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert clock.due
 
 
 def test_a_job_that_was_asked_to_leave_ends_with_its_own_status(tmp_path, monkeypatch):
@@ -160,9 +176,9 @@ def test_a_job_that_was_asked_to_leave_ends_with_its_own_status(tmp_path, monkey
 ORPHAN = """
 import os, signal, sys, threading, time
 from livermet import controller
-from livermet.interruption import Clock, listening
+from livermet.interruption import Clock
 clock = Clock(0)
-with listening(clock):
+with clock.listening():
     threading.Thread(target=controller._watch, args=([], os.getppid()), daemon=True).start()
     print(os.getpid(), flush=True)
     while not clock.due:

@@ -11,7 +11,7 @@ from livermet.checkpoints import Checkpoints, digests
 from livermet.device import can_compile, choose_device
 from livermet.faults import plain_faults
 from livermet.files import write_json
-from livermet.interruption import Clock, listening
+from livermet.interruption import Clock
 from livermet.jobs import job
 from livermet.monai.cases import cases_of
 from livermet.monai.networks import save_state
@@ -80,7 +80,7 @@ with job(snakemake) as log:
     )
     clock = Clock(snakemake.resources.save_minutes, checkpoints.state.seconds)
     leaner = "a smaller segmentation.monai.batch_size or patch_size"
-    with plain_faults(leaner), listening(clock):
+    with plain_faults(leaner), clock.listening():
         progress = train(
             settings,
             training,

@@ -17,7 +17,7 @@ from livermet.checkpoints import Checkpoints, digests
 from livermet.contracts import check
 from livermet.errors import InputError
 from livermet.images import BACKGROUND, array_of, grid_difference, write_image
-from livermet.interruption import Clock, InterruptionError, listening
+from livermet.interruption import Clock, InterruptionError
 from livermet.monai import training as training_module
 from livermet.monai.cases import cases_of, forget_cases, kept, to_draw_from, to_validate
 from livermet.monai.networks import (
@@ -332,6 +332,12 @@ def test_windows_vary_from_patch_to_patch_within_their_ranges():
     assert 105 <= upper.min() < 115 < 240 < upper.max() <= 250
 
 
+def test_patches_are_plain_tensors():
+    # MONAI's MetaTensor halves the speed of a compiled network on a GPU (benchmarks/gpu.py).
+    images, labels = patches_of([phantom(0)], settings())[0]
+    assert type(images) is type(labels) is torch.Tensor
+
+
 def test_patches_follow_from_seed_and_iteration():
     cases = [phantom(0), phantom(1)]
     one, other = (patches_of(cases, settings(), seed=7) for _ in range(2))
@@ -394,7 +400,7 @@ def test_a_training_that_left_on_a_signal_ends_as_one_that_was_not_asked(
 ):
     whole = run_training(model, tmp_path / "whole")
     clock = signalled_at(iteration)
-    with listening(clock), pytest.raises(InterruptionError, match="asked to stop"):
+    with clock.listening(), pytest.raises(InterruptionError, match="asked to stop"):
         run_training(model, tmp_path / "left", clock=clock)
     resumed = run_training(model, tmp_path / "left")
     assert resumed.rows == whole.rows
@@ -463,7 +469,7 @@ def test_more_epochs_go_on_and_other_origins_begin_anew(tmp_path, caplog):
 
 def test_validations_at_other_epochs_go_on_with_the_training(tmp_path):
     clock = signalled_at(3)
-    with listening(clock), pytest.raises(InterruptionError):
+    with clock.listening(), pytest.raises(InterruptionError):
         run_training("unet", tmp_path / "one", clock=clock)
     resumed = run_training("unet", tmp_path / "one", validation_every=3)
     assert [row["iteration"] for row in resumed.rows] == [2, 6]
@@ -483,7 +489,7 @@ def test_processes_that_load_change_no_weight_and_end_with_the_training(tmp_path
     """SIGTERM in iteration 3 of 6; of two processes before it, and of one after it."""
     whole = run_training("segresnet", tmp_path / "whole")
     clock = signalled_at(3)
-    with listening(clock), pytest.raises(InterruptionError):
+    with clock.listening(), pytest.raises(InterruptionError):
         run_training("segresnet", tmp_path / "left", clock=clock, workers=2)
     assert not left_after()
     resumed = run_training("segresnet", tmp_path / "left", workers=1)

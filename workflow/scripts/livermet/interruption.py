@@ -32,6 +32,8 @@ class Clock:
         self.signal: signal.Signals | None = None
         self._began = time.monotonic() - seconds_before
         self._saved = time.monotonic()
+        self._owner = os.getpid()
+        self._listens = False
 
     @property
     def seconds(self) -> float:
@@ -40,9 +42,41 @@ class Clock:
 
     @property
     def due(self) -> bool:
-        """Whether the training is to be saved now."""
+        """Whether the training is to be saved now; it goes on listening."""
+        if self._listens:
+            self._listen()
         late = self.minutes > 0 and time.monotonic() - self._saved >= 60 * self.minutes
         return late or self.signal is not None
+
+    def _listen(self) -> None:
+        # Each time anew: torch.compile loads a compiler for GPUs whose own handlers then stand in
+        # the place of these, and swallow SIGUSR1 (found with torch 2.11 on a GPU).
+        for number in SIGNALS:
+            signal.signal(number, self._asked)
+
+    def _asked(self, number: int, frame: object) -> None:
+        if os.getpid() != self._owner:
+            return  # a process that was forked here, and has nothing to save
+        self.signal = signal.Signals(number)
+        # Who started this job may have been sent the signal too, and end before it has saved.
+        controller.spare(SECONDS_TO_SAVE)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Let signals ask to save and leave, while the block runs."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self._owner = os.getpid()
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        self._listen()
+        self._listens = True
+        try:
+            yield
+        finally:
+            self._listens = False
+            for number, handler in before.items():
+                signal.signal(number, handler or signal.SIG_DFL)
 
     def saved(self, epoch: int) -> None:
         """Take note of a save; leave if a signal asked to. Raises InterruptionError."""
@@ -58,26 +92,3 @@ def end_later() -> None:
     """Let a loading process outlive a signal to all processes of a job until that has saved."""
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(SECONDS_TO_SAVE))
-
-
-@contextmanager
-def listening(clock: Clock) -> Iterator[None]:
-    """Let signals ask a clock to save and leave, while the block runs."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    owner = os.getpid()
-
-    def asked(number, frame):
-        if os.getpid() != owner:
-            return  # a process that was forked here, and has nothing to save
-        clock.signal = signal.Signals(number)
-        # Who started this job may have been sent the signal too, and end before it has saved.
-        controller.spare(SECONDS_TO_SAVE)
-
-    before = {number: signal.signal(number, asked) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -19,6 +19,7 @@ from monai.transforms import (
     RandScaleIntensityd,
     RandShiftIntensityd,
 )
+from monai.utils import convert_to_tensor
 from torch.utils.data import Dataset
 
 from livermet.batches import batches_from
@@ -162,7 +163,9 @@ class Patches(Dataset):
         (patch,) = self.crop({**volumes, "centres": centres})
         patch = {key: patch[key].as_tensor() for key in ("image", "label")}
         patch = self.change({**patch, "image": in_window(patch["image"], window)})
-        return {key: torch.as_tensor(value) for key, value in patch.items()}
+        # Plain tensors: MONAI's own class follows each operation of a network, and breaks its
+        # compilation into pieces.
+        return {key: convert_to_tensor(value, track_meta=False) for key, value in patch.items()}
 
 
 def validate(

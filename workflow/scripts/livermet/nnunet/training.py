@@ -14,7 +14,7 @@ from livermet.batches import loading_processes
 from livermet.checkpoints import Checkpoints, digests
 from livermet.errors import InputError, stop_on
 from livermet.faults import plain_faults
-from livermet.interruption import Clock, listening
+from livermet.interruption import Clock
 from livermet.nnunet.layout import (
     CONFIGURATION,
     case_folder,
@@ -194,7 +194,7 @@ def train_fold(
             LOG.info("the training had ended before: its last checkpoint is the network")
             checkpoints.finish(path, Path(trainer.output_folder, FINAL))
         else:
-            with listening(clock):
+            with clock.listening():
                 trainer.run_training()
     return record_of(fold, device, trainer, others)
 
