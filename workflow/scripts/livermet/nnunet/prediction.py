@@ -14,12 +14,10 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from acvl_utils.cropping_and_padding.bounding_boxes import (  # type: ignore[import-untyped]
-    get_bbox_from_mask,
-)
 from nnunetv2.inference.export_prediction import (
     convert_predicted_logits_to_segmentation_with_correct_shape,
 )
+from nnunetv2.preprocessing.cropping.cropping import get_bbox_from_mask
 from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager

@@ -11,9 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 
 import torch
-from acvl_utils.cropping_and_padding.padding import (  # type: ignore[import-untyped]
-    pad_nd_image,
-)
+from nnunetv2.inference.predict_from_raw_data import pad_nd_image
 from nnunetv2.inference.sliding_window_prediction import (
     compute_gaussian,
     compute_steps_for_sliding_window,
