@@ -252,13 +252,13 @@ def test_patches_that_go_through_at_once_change_rounding_alone(batch, ct, tmp_pa
 
 
 def test_labels_of_an_ensemble_are_nnunets(ct, tmp_path):
-    predictor = made(tmp_path, plan(), mirroring=True, step_size=0.8)
+    predictor = made(tmp_path, plan(), (2,), mirroring=True, step_size=0.8)
     scan = predictor._prepared_by_nnunet(ct)
     for fold, network in predictor.networks.networks.items():
         # So that each class is found.
         usual = predictor.networks.mean_logits(scan.image, [fold]).float().flatten(1)
         network.decoder.seg_layers[-1].bias.data -= usual.median(1).values
-    logits = nnunets_logits(predictor, scan.image, FOLDS, (0, 1, 2), 0.8)
+    logits = nnunets_logits(predictor, scan.image, FOLDS, (2,), 0.8)
     expected, probabilities = convert_predicted_logits_to_segmentation_with_correct_shape(
         logits,
         predictor.plans,
