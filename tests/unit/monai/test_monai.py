@@ -40,6 +40,7 @@ from livermet.monai.volumes import (
     read_case,
     resample,
 )
+from livermet.monai.windows import leaner_ways, probabilities_of_scan
 
 CPU = torch.device("cpu")
 # 30 degrees about z, then 20 about x: an oblique acquisition.
@@ -679,6 +680,55 @@ def test_probabilities_sum_to_one_and_volumes_may_be_smaller_than_a_patch():
     probabilities = class_probabilities(network, phantom(0, (3, 5, 20))[0], settings(), CPU)
     assert probabilities.shape == (3, 3, 5, 20)
     assert np.allclose(probabilities.sum(axis=0), 1, atol=1e-5)
+
+
+def test_prediction_computes_what_validation_does():
+    hu = np.full((6, 20, 20), -1000, np.int16)
+    hu[1:5, 4:16, 3:17] = phantom(0, (4, 12, 14))[0]
+    for crop in (False, True):
+        made = settings(crop_foreground=crop)
+        network = build_network(made).eval()
+        answer = probabilities_of_scan(network, hu, made, CPU)
+        assert np.array_equal(answer, class_probabilities(network, hu, made, CPU))
+
+
+def test_where_a_gpu_lacks_memory_fewer_windows_go_through_and_the_answer_stays(
+    monkeypatch, caplog
+):
+    # The ways of a GPU, on a CPU whose network refuses more than one window at once.
+    hu = phantom(0, (6, 20, 20))[0]
+    made = settings(batch_size=5)
+    network = build_network(made).eval()
+    ways = list(leaner_ways(5, torch.device("cuda")))
+    assert [(place.type, windows) for place, windows, _ in ways] == [
+        ("cuda", 5),
+        ("cpu", 5),
+        ("cpu", 2),
+        ("cpu", 1),
+    ]
+    assert [bool(warning) for *_, warning in ways] == [False, True, True, True]
+    assert len(list(leaner_ways(5, CPU))) == 1
+    on_cpu = [(CPU, windows, warning) for _, windows, warning in ways]
+    monkeypatch.setattr("livermet.monai.windows.leaner_ways", lambda *_: on_cpu)
+    passes = []
+
+    def small(windows):
+        passes.append(len(windows))
+        if len(windows) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return network(windows)
+
+    answer = probabilities_of_scan(small, hu, made, CPU)
+    assert passes[:4] == [5, 5, 2, 1]
+    assert "stay in the memory of the CPU" in caplog.text
+    assert "1 windows go through" in caplog.text
+    assert np.allclose(answer, class_probabilities(network, hu, made, CPU), atol=1e-6)
+
+    def too_small(windows):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(torch.OutOfMemoryError, match="one window"):
+        probabilities_of_scan(too_small, hu, made, CPU)
 
 
 def test_a_loss_that_is_no_number_loses_no_training():

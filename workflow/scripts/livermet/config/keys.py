@@ -616,7 +616,7 @@ class Segmentation(Keys):
         True,
         "whether predictions are saved as lesion probabilities too (a byte a voxel, zipped), which "
         "FROC curves are made from",
-        "some MB a scan; nnU-Net needs about 3 GB more memory for a volume of 512 x 512 x 500",
+        "some MB a scan, and in memory a byte a voxel",
     )
     save_minutes: int = key(
         15,

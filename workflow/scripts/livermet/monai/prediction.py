@@ -1,12 +1,13 @@
 """Predictions of a trained network on new CTs."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 import torch
 
 from livermet.images import read_image
-from livermet.monai.networks import class_probabilities
 from livermet.monai.settings import Settings
 from livermet.monai.volumes import (
     ct_on_network_grid,
@@ -14,6 +15,23 @@ from livermet.monai.volumes import (
     lesion_probability_on_ct_grid,
     network_grid,
 )
+from livermet.monai.windows import probabilities_of_scan
+
+
+@dataclass
+class Prepared:
+    """A CT's grid and its HU on the network's grid (z, y, x)."""
+
+    ct: sitk.Image
+    grid: sitk.Image
+    hu: np.ndarray
+
+
+def prepare_scan(settings: Settings, ct_path: str | Path) -> Prepared:
+    """Read a CT, and bring it to the voxels that a network was trained on."""
+    ct = read_image(ct_path)
+    grid = network_grid(ct, settings.spacing_mm)
+    return Prepared(ct, grid, ct_on_network_grid(ct, grid))
 
 
 def predict_scan(
@@ -24,11 +42,9 @@ def predict_scan(
     Gives the labels, 0 background, 1 liver, 2 lesion (uint8), and each voxel's lesion probability
     times 255 (uint8).
     """
-    ct = read_image(ct_path)
-    grid = network_grid(ct, settings.spacing_mm)
-    hu = ct_on_network_grid(ct, grid)
-    probabilities = class_probabilities(network, hu, settings, device)
+    scan = prepare_scan(settings, ct_path)
+    probabilities = probabilities_of_scan(network, scan.hu, settings, device)
     return (
-        labels_on_ct_grid(probabilities, grid, ct),
-        lesion_probability_on_ct_grid(probabilities, grid, ct),
+        labels_on_ct_grid(probabilities, scan.grid, scan.ct),
+        lesion_probability_on_ct_grid(probabilities, scan.grid, scan.ct),
     )
