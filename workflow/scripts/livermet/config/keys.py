@@ -937,6 +937,14 @@ class Phenotype(Keys):
         "config/published.yaml has some",
         ge=0,
     )
+    specifications: Literal["all", "neighbours", "none"] = key(
+        "all",
+        "procedures of the specification curve: `all`, 144 for each kind of features (three "
+        "classifiers, two targets, three transforms, with and without volume, four ways to take "
+        "series); `neighbours`, those that differ from the run's own in one choice; or `none`",
+        "a run of scans with features of single lesions has four kinds, 576; on the authors' table "
+        "all take three minutes on two cores",
+    )
 
 
 class Config(Keys):

@@ -1,9 +1,10 @@
-"""Transforms that take the skewness of features, learnt from training rows alone."""
+"""Transforms that take skewness or volume out of features, learnt from training rows alone."""
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.pipeline import make_pipeline
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PowerTransformer, StandardScaler
 
 from livermet.vocabulary import Transform
@@ -35,3 +36,30 @@ class Unskewed(TransformerMixin, BaseEstimator):
         else:
             found = self.power_.transform(values)
         return pd.DataFrame(found, index=features.index, columns=features.columns)
+
+
+class FreeOfVolume(TransformerMixin, BaseEstimator):
+    """Complete rows, and take out of each feature what a line on log(1 + burden) tells of it.
+
+    `completing` makes the features of rows as they were read, whose burden_ml (ml) is the volume of
+    all lesions. What is left has no linear relation to the log of the training rows' volume.
+    """
+
+    def __init__(self, completing: Pipeline):
+        self.completing = completing
+
+    def fit(self, rows: pd.DataFrame, labels=None) -> "FreeOfVolume":
+        """Learn to complete the training rows, and each feature's line."""
+        self.completing_ = clone(self.completing)
+        complete = self.completing_.fit_transform(rows)
+        self.line_ = LinearRegression().fit(_log_volume(rows), complete.to_numpy())
+        return self
+
+    def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return what is left of the rows' features; index as the rows'."""
+        complete = self.completing_.transform(rows)
+        return complete - self.line_.predict(_log_volume(rows))
+
+
+def _log_volume(rows: pd.DataFrame) -> np.ndarray:
+    return np.log1p(rows[["burden_ml"]].to_numpy(dtype=float))
