@@ -61,8 +61,8 @@ FEATURES = (
     | rules(
         "select_features fit_published fit_corrected fit_baselines score_test bootstrap_metrics"
         " correlate_burden compare_baselines repeat_cross_validation summarise_repeats"
-        " permute_labels summarise_permutations correct_stepwise calibrate_models measure_reproducibility"
-        " cross_validate_deals tabulate_subgroups regress_score"
+        " permute_labels summarise_permutations correct_stepwise calibrate_models"
+        " measure_reproducibility cross_validate_deals tabulate_subgroups regress_score"
         " assess_selection tabulate_classification tabulate_masks audit_leakage draw_features"
         " draw_calibration draw_corrections draw_reproducibility"
     )

@@ -14,12 +14,19 @@ from livermet.validation.specifications import CHOICES
 
 # A row of the grid of choices in inches.
 ROW_HEIGHT = 0.2
+# The square first and larger, so that both show where they are one.
 MARKS: dict[str, dict[str, Any]] = {
-    "corrected": {"color": GREEN, "marker": "^", "label": "this run's corrected protocol"},
     "published": {
         "color": PURPLE,
         "marker": "s",
+        "s": 150,
         "label": "the published choices, nested and by patient",
+    },
+    "corrected": {
+        "color": GREEN,
+        "marker": "^",
+        "s": 70,
+        "label": "this run's corrected protocol",
     },
 }
 LINE: dict[str, Any] = {"color": INK, "linewidth": 1.2, "linestyle": (0, (5, 2.7))}
@@ -81,7 +88,7 @@ def _marked(ax: Axes, scored: pd.DataFrame, column: str) -> None:
     for flag, style in MARKS.items():
         rows = scored[scored[flag].astype(bool)]
         if len(rows):
-            ax.scatter(rows.index, rows[column], s=75, zorder=5, edgecolor="white", **style)
+            ax.scatter(rows.index, rows[column], zorder=5, edgecolor="white", **style)
 
 
 def _rows(scored: pd.DataFrame) -> list[tuple[str, str]]:
