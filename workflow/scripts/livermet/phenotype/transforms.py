@@ -1,5 +1,7 @@
 """Transforms that take skewness or volume out of features, learnt from training rows alone."""
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -8,6 +10,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PowerTransformer, StandardScaler
 
 from livermet.vocabulary import Transform
+
+# Powers: those of the folds and inner folds of one procedure.
+REMEMBERED = 50
 
 
 class Unskewed(TransformerMixin, BaseEstimator):
@@ -24,8 +29,8 @@ class Unskewed(TransformerMixin, BaseEstimator):
         """Learn the powers of the training rows."""
         self.power_ = None
         if self.kind == Transform.YEO_JOHNSON:
-            self.power_ = make_pipeline(StandardScaler(), PowerTransformer("yeo-johnson"))
-            self.power_.fit(features.to_numpy(dtype=float))
+            values = np.ascontiguousarray(features.to_numpy(dtype=float))
+            self.power_ = _yeo_johnson(values.tobytes(), values.shape)
         return self
 
     def transform(self, features: pd.DataFrame) -> pd.DataFrame:
@@ -36,6 +41,13 @@ class Unskewed(TransformerMixin, BaseEstimator):
         else:
             found = self.power_.transform(values)
         return pd.DataFrame(found, index=features.index, columns=features.columns)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _yeo_johnson(values: bytes, shape: tuple[int, int]) -> Pipeline:
+    """Fit the powers of some rows once, since several classifiers learn from the same ones."""
+    power = make_pipeline(StandardScaler(), PowerTransformer("yeo-johnson"))
+    return power.fit(np.frombuffer(values).reshape(shape))
 
 
 class FreeOfVolume(TransformerMixin, BaseEstimator):

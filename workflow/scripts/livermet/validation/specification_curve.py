@@ -5,7 +5,7 @@ and everything that learns inside the folds, and its folds' models together scor
 chooses nothing: the best of many procedures is good by chance, and so is no result.
 
 Without class weights and at no threshold: the AUC is all that is compared. Forests have at most
-TREES_DEALT trees, but for the run's own procedure, whose AUC is the corrected protocol's.
+TREES trees, but for the run's own procedure, whose AUC is the corrected protocol's.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,6 @@ from livermet.phenotype.corrected import (
     score_test,
     training_rows,
 )
-from livermet.phenotype.deals import TREES_DEALT
 from livermet.phenotype.fits import TEST, VALIDATION
 from livermet.phenotype.folds import folds_of
 from livermet.phenotype.metrics import Estimate, draw_by, estimates
@@ -47,6 +46,8 @@ from livermet.vocabulary import Aggregation, Target, Transform
 
 # Training patients of each class that a way to take series needs.
 FEWEST = 5
+# Of a forest that is one of many.
+TREES = 100
 HARMONISED = "features are harmonised, and a study's series may be of several batches"
 SPECIFICATION, PUBLISHED_PROCEDURE = "specification", "published procedure"
 KINDS = (SPECIFICATION, VOLUME, PUBLISHED_PROCEDURE)
@@ -280,7 +281,7 @@ def tabulate_left_out(scored: pd.DataFrame, absent: Mapping[str, str]) -> pd.Dat
 
 def _settings_of(one: Specification, own: Specification, settings: Settings) -> Settings:
     mine = one[:-1] == own[:-1]
-    trees = settings.trees if mine else min(settings.trees, TREES_DEALT)
+    trees = settings.trees if mine else min(settings.trees, TREES)
     preparation = Preparation(
         one.transform, settings.preparation.redundancy, one.volume == ADJUSTED
     )
