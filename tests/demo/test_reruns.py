@@ -101,7 +101,7 @@ PLANNING = rules(
 FIGURES = rules(
     "write_report draw_burden draw_burden_agreement draw_calibration"
     " draw_corrections draw_failures draw_features draw_flow draw_froc draw_lesion_sizes"
-    " draw_reproducibility draw_segmentation_examples"
+    " draw_reproducibility draw_segmentation_examples draw_specification_curve"
 )
 NOTHING = frozenset()
 REFUSED = None
@@ -182,6 +182,7 @@ CHANGES = [
         changes.bootstrap_draws,
         PAGE
         | SETTINGS
+        | SPECIFICATIONS
         | rules(
             "bootstrap_metrics compare_baselines summarise_repeats correct_stepwise"
             " measure_reproducibility tabulate_classification tabulate_masks tabulate_failures"
