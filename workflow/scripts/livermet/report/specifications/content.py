@@ -53,7 +53,7 @@ def sentences(run: Run) -> list[str]:
     if scored.empty:
         return []
     volume = table.loc[table["kind"].eq(VOLUME), "auc"]
-    spread = words.spread(scored["auc"].min(), scored["auc"].max())
+    spread = words.spread(*_ends(scored["auc"]))
     told = (
         f"{words.counted(len(scored), 'procedure')} that could have been chosen as well, nested "
         f"and by patient, have a cross-validated AUC of {spread} "
@@ -64,6 +64,13 @@ def sentences(run: Run) -> list[str]:
         told += f"; {above or 'none'} of them above volume alone ({words.number(volume.iloc[0])})"
     sure = int((scored["low"] > 0.5).sum())
     told += f"; of {sure or 'none'} the interval lies above 0.5"
+    tested = scored.dropna(subset="test_auc")
+    if len(tested):
+        above = int((tested["test_low"] > 0.5).sum())
+        told += (
+            f". On the test studies they have {words.spread(*_ends(tested['test_auc']))}; of "
+            f"{above or 'none'} that interval lies above 0.5, uncorrected for their number"
+        )
     return [f"{told}. No best one is adopted: the highest of so many is high by chance."]
 
 
@@ -71,4 +78,8 @@ def _median(values: pd.Series) -> str:
     known = values.dropna()
     if known.empty:
         return words.MISSING
-    return f"{words.number(known.median())} ({words.spread(known.min(), known.max())})"
+    return f"{words.number(known.median())} ({words.spread(*_ends(known))})"
+
+
+def _ends(values: pd.Series) -> tuple[float, float]:
+    return values.min(), values.max()
