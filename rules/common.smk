@@ -230,6 +230,11 @@ def seeds_of_null_cohorts(wildcards):
     return NULL_COHORTS[wildcards.part]
 
 
+def numbers_of_specifications(wildcards):
+    """Return the places of the first and the last specification of a part."""
+    return SPECIFICATION_PARTS[wildcards.part]
+
+
 def exhibit(key):
     """Mark an exhibit's file for Snakemake's own report, as the registry tells of it."""
     shown = EXHIBITS[key]

@@ -34,6 +34,7 @@ CONDITIONS = {
     "samples": not FROM_TABLE,
     "scored": STUDY.scores.computed,
     "searched": REPRODUCED and SEARCHED,
+    "specifications": SPECIFICATION_PARTS,
     "two masks": COMPARED,
 }
 REPORT_TABLES = [f"{RUN}/{path}" for path in files_of("tables", CONDITIONS)]
@@ -355,6 +356,29 @@ rule draw_corrections:
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_corrections.py"
+
+
+rule draw_specification_curve:
+    input:
+        curve=f"{TABLES}/specification_curve.csv",
+    output:
+        png=f"{FIGURES}/specification_curve.png",
+        svg=exhibit("figure_specification_curve"),
+    log:
+        f"{RUN}/logs/draw_specification_curve.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_specification_curve.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        labels=LABELS,
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_specification_curve.py"
 
 
 rule draw_calibration:

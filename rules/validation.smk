@@ -8,11 +8,22 @@ Goes out: `results/<run>/tables/`: `model_choice.csv` (who was chosen, and whom 
 exchanged labels), `corrections.csv` (the ladder from the published to the corrected protocol),
 `null_cohorts.csv` (both protocols where there is nothing to find: on the run's own features with
 labels exchanged, and on phantom tables), `masks.csv` (predicted against reference masks),
-`subgroups.csv` (the chosen model in subgroups), `score_regression.csv` (the score as a target,
+`specification_curve.csv` (every procedure that could have been chosen) with
+`specifications_left_out.csv`, `subgroups.csv` (the chosen model in subgroups), `score_regression.csv` (the score as a target,
 errors by its distance from the threshold) and `failures.csv` (where the chosen models are wrong,
 with the points of figure 5 in `phenotype/{mask}/failures/`).
-Repeats, parts of the permutations and parts of the null cohorts are jobs of their own.
+Repeats, parts of the permutations, of the null cohorts and of the specifications are jobs of their
+own.
 """
+
+from livermet.validation.specifications import (
+    AS_IT_IS,
+    EVERY,
+    IN_A_JOB,
+    NONE,
+    Specification,
+    specifications,
+)
 
 PUBLISHED_FEATURES = STUDY.feature_table(PHENOTYPE_MASK, "published")
 CORRECTED_FEATURES = STUDY.feature_table(PHENOTYPE_MASK, "corrected")
@@ -32,6 +43,21 @@ SCORED = [f"{protocol}/{CLASSIFIERS[protocol][0]}/predictions.tsv" for protocol 
 SCORED += ["corrected/test_predictions.tsv" for protocol in PROTOCOLS if protocol == "corrected"]
 PERMUTATIONS = parts_of(config["phenotype"]["permutations"]["count"], 50, first=0)
 NULL_COHORTS = parts_of(config["phenotype"]["null_cohorts"], 10, first=1)
+# What features of this run may be of, and the corrected protocol among the specifications; its
+# learner is chosen later, and none of the plan depends on it.
+AT_HAND = [AGGREGATION] if FROM_TABLE else list(AGGREGATED)
+OWN_SPECIFICATION = Specification(
+    AGGREGATION,
+    EVERY,
+    config["phenotype"]["feature_transform"],
+    AS_IT_IS,
+    config["phenotype"]["lasso_target"],
+    CLASSIFIERS["corrected"][0],
+)
+SPECIFICATIONS = config["phenotype"]["specifications"] if "corrected" in PROTOCOLS else NONE
+SPECIFICATION_PARTS = parts_of(
+    len(specifications(SPECIFICATIONS, AT_HAND, OWN_SPECIFICATION)) - 1, IN_A_JOB, first=0
+)
 
 
 wildcard_constraints:
@@ -413,3 +439,70 @@ rule regress_score:
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/regress_score.py"
+
+
+rule score_specifications:
+    input:
+        features=[
+            f"{RUN}/radiomics/{PHENOTYPE_MASK}/{features_file(name)}"
+            for name in (["union"] if FROM_TABLE else AT_HAND)
+        ],
+        batches=HARMONISED,
+        acquisition=[] if FROM_TABLE else f"{RUN}/cohort/acquisition.tsv",
+    output:
+        scored=f"{CORRECTED}/specifications/{{part}}.tsv",
+    log:
+        f"{RUN}/logs/score_specifications/{{part}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/score_specifications/{{part}}.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(60),
+    params:
+        name=config["phenotype"]["name"],
+        size=SPECIFICATIONS,
+        numbers=numbers_of_specifications,
+        aggregations=AT_HAND,
+        own=OWN_SPECIFICATION._asdict(),
+        thin_up_to_mm=HARMONISATION["thin_up_to_mm"],
+        trees=config["phenotype"]["trees"],
+        preparation=PREPARATION,
+        draws=config["phenotype"]["bootstrap_draws"],
+        seed=config["seed"],
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/score_specifications.py"
+
+
+rule tabulate_specifications:
+    input:
+        scored=expand(f"{CORRECTED}/specifications/{{part}}.tsv", part=SPECIFICATION_PARTS),
+        choice=CHOICE,
+        baselines=f"{CORRECTED}/baselines/predictions.tsv",
+        tested=f"{CORRECTED}/test_predictions.tsv",
+        published=published_predictions,
+        published_folds=(f"{PUBLISHED}/cross_validation.tsv" if "published" in PROTOCOLS else []),
+    output:
+        curve=exhibit("specification_curve"),
+        left_out=exhibit("specifications_left_out"),
+    log:
+        f"{RUN}/logs/tabulate_specifications.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_specifications.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        aggregations=AT_HAND,
+        own=OWN_SPECIFICATION._asdict(),
+        draws=config["phenotype"]["bootstrap_draws"],
+        seed=config["seed"],
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/tabulate_specifications.py"

@@ -142,6 +142,14 @@ def tables_read(plan: str) -> dict[str, set[str]]:
     return tables
 
 
+EVERY_AGGREGATION = {
+    "features.csv",
+    "features_largest.csv",
+    "features_volume_weighted_mean.csv",
+    "features_sum.csv",
+}
+
+
 @pytest.mark.parametrize("aggregation", ["union", "largest", "volume_weighted_mean", "sum"])
 def test_each_protocol_reads_its_own_features(study, aggregation):
     study.configure(phenotype={"aggregation": aggregation, "compare_with_reference": True})
@@ -163,6 +171,8 @@ def test_each_protocol_reads_its_own_features(study, aggregation):
         "repeat_cross_validation": own,
         "permute_labels": own,
         "regress_score": own,
+        # The specification curve crosses what features may be of with all else.
+        "score_specifications": EVERY_AGGREGATION,
         "assess_selection": own,
         "correct_stepwise": union | own,
         "measure_reproducibility": union | own,
@@ -201,6 +211,21 @@ def test_the_published_protocol_alone_reads_the_union_alone(study):
     assert set.union(*tables.values()) == {"features.csv"}
 
 
+@pytest.mark.parametrize(
+    ("size", "by_lesion", "parts"),
+    # 576, 144 and 33 specifications of at most 36 a job.
+    [("all", True, 16), ("all", False, 4), ("neighbours", True, 1), ("none", True, 0)],
+)
+def test_the_specification_curve_runs_in_parts(study, size, by_lesion, parts):
+    aggregation = "volume_weighted_mean" if by_lesion else "union"
+    keys = {"specifications": size, "aggregation": aggregation}
+    study.configure(phenotype=keys, radiomics={"per_lesion": by_lesion})
+    jobs = planned(study.plan())
+    assert jobs.get("score_specifications", 0) == parts
+    for rule in ("tabulate_specifications", "draw_specification_curve"):
+        assert jobs.get(rule, 0) == (parts > 0)
+
+
 def test_features_are_harmonised_where_the_config_says_so(study):
     """The batches reach every job of the corrected protocol that fits or scores features."""
     assert "harmonisation" not in study.plan().stdout
@@ -222,6 +247,7 @@ def test_features_are_harmonised_where_the_config_says_so(study):
         "permute_labels",
         "regress_score",
         "repeat_cross_validation",
+        "score_specifications",
         "score_test",
         "select_features",
         "tabulate_harmonisation",

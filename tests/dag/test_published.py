@@ -32,6 +32,8 @@ def test_printed_numbers_are_compared_and_no_image_is_touched(plan):
     assert jobs["repeat_logistic_regression"] == 3
     assert jobs["compare_with_print"] == 1
     assert jobs["correct_stepwise"] == 1
+    # 144 specifications of the finished table, 36 a job.
+    assert jobs["score_specifications"] == 4
     imaging = ("ingest", "plan", "preprocess", "train", "finetune", "predict", "measure_detection")
     assert not [name for name in jobs if name.startswith((*imaging, "extract", "match"))]
     assert not [name for name in jobs if "weights" in name]

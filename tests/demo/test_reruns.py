@@ -44,19 +44,28 @@ SCANS = PAGE | rules(
     "score_detection tabulate_segmentation draw_burden_agreement draw_froc draw_lesion_sizes"
 )
 PLACED = SCANS | rules("place_series")
-ACQUISITION = PAGE | rules(
-    "collect_acquisition tabulate_cohort tabulate_subgroups draw_flow measure_reproducibility"
-    " draw_reproducibility"
+SPECIFICATIONS = rules("score_specifications tabulate_specifications draw_specification_curve")
+ACQUISITION = (
+    PAGE
+    | SPECIFICATIONS
+    | rules(
+        "collect_acquisition tabulate_cohort tabulate_subgroups draw_flow measure_reproducibility"
+        " draw_reproducibility"
+    )
 )
 # What the page of quality is made of: sheet and records, and no table.
 QUALITY = rules("write_quality")
-FEATURES = FACTS | rules(
-    "select_features fit_published fit_corrected fit_baselines score_test bootstrap_metrics"
-    " correlate_burden compare_baselines repeat_cross_validation summarise_repeats permute_labels"
-    " summarise_permutations correct_stepwise calibrate_models measure_reproducibility"
-    " cross_validate_deals tabulate_subgroups regress_score"
-    " assess_selection tabulate_classification tabulate_masks audit_leakage draw_features"
-    " draw_calibration draw_corrections draw_reproducibility"
+FEATURES = (
+    FACTS
+    | SPECIFICATIONS
+    | rules(
+        "select_features fit_published fit_corrected fit_baselines score_test bootstrap_metrics"
+        " correlate_burden compare_baselines repeat_cross_validation summarise_repeats"
+        " permute_labels summarise_permutations correct_stepwise calibrate_models"
+        " measure_reproducibility cross_validate_deals tabulate_subgroups regress_score"
+        " assess_selection tabulate_classification tabulate_masks audit_leakage draw_features"
+        " draw_calibration draw_corrections draw_reproducibility"
+    )
 )
 COHORT = FEATURES | rules("match_cohort collect_radiomics")
 DETECTION = FEATURES | SCANS | rules("measure_detection collect_detection collect_radiomics")
@@ -92,7 +101,7 @@ PLANNING = rules(
 FIGURES = rules(
     "write_report draw_burden draw_burden_agreement draw_calibration"
     " draw_corrections draw_failures draw_features draw_flow draw_froc draw_lesion_sizes"
-    " draw_reproducibility draw_segmentation_examples"
+    " draw_reproducibility draw_segmentation_examples draw_specification_curve"
 )
 NOTHING = frozenset()
 REFUSED = None
@@ -173,6 +182,7 @@ CHANGES = [
         changes.bootstrap_draws,
         PAGE
         | SETTINGS
+        | SPECIFICATIONS
         | rules(
             "bootstrap_metrics compare_baselines summarise_repeats correct_stepwise"
             " measure_reproducibility tabulate_classification tabulate_masks tabulate_failures"
@@ -219,6 +229,7 @@ CHANGES = [
             "fit_baselines score_test bootstrap_metrics compare_baselines calibrate_models"
             " tabulate_subgroups regress_score"
             " correct_stepwise tabulate_classification tabulate_masks tabulate_failures"
+            " tabulate_specifications draw_specification_curve"
             " draw_calibration draw_corrections draw_failures"
         ),
     ),

@@ -64,6 +64,7 @@ def results(shared_data, root, outcome) -> Path:
             "weightings": ["none"],
             "repeats": 2,
             "permutations": {"count": 2},
+            "specifications": "neighbours",
         },
     }
     (folder / "sts.yaml").write_text(yaml.safe_dump(config))

@@ -153,6 +153,7 @@ def figures() -> dict:
     from livermet.report.features.figures import features, reproducibility
     from livermet.report.ladder.figures import corrections
     from livermet.report.segmentation.figures import segmentation_examples
+    from livermet.report.specifications.figures import specification_curve
 
     def of_final(table: pd.DataFrame) -> pd.DataFrame:
         return table[table["model"].eq("nnunet_finetuned")]
@@ -169,6 +170,7 @@ def figures() -> dict:
         "figure4_features": lambda: features(selection(), ["published", "corrected"]),
         "figure5_failures": lambda: failures(panels(), "NE"),
         "corrections": lambda: corrections(statistics.corrections(), statistics.baselines()),
+        "specification_curve": lambda: specification_curve(statistics.specification_curve()),
         "calibration": lambda: calibration(
             statistics.calibration_curve(), statistics.decision_curve(), "random forest"
         ),

@@ -26,6 +26,7 @@ from livermet.report.segmentation.examples import (
     scans_by_burden,
 )
 from livermet.report.segmentation.figures import segmentation_examples
+from livermet.report.specifications.figures import specification_curve
 from livermet.report.words import p_text
 from livermet.validation.failures import (
     by_sample_type,
@@ -242,6 +243,26 @@ def test_the_ladder_is_drawn_where_the_test_set_gives_no_score():
     drawn = corrections(steps, statistics.baselines())
     drawn.draw_without_rendering()
     assert any("published procedure" in text for text in texts(drawn))
+
+
+def test_the_curve_marks_choices_that_differ_and_what_it_is_compared_with():
+    drawn = specification_curve(statistics.specification_curve())
+    validated, _, grid = drawn.axes
+    choices = [label.get_text() for label in grid.get_yticklabels()]
+    # Three ways to take series, three transforms, two of volume and of the target, three learners.
+    assert len(choices) == 3 + 3 + 2 + 2 + 3
+    assert not any(choice.startswith("features of") for choice in choices)
+    named = {text.get_text() for legend in drawn.legends for text in legend.get_texts()}
+    assert {"tumour volume alone", "this run's corrected protocol", "chance"} <= named
+    # A point a specification: all but the 36 of thin series.
+    assert max(len(points.get_offsets()) for points in validated.collections) == 108
+
+
+def test_the_curve_is_drawn_of_no_specification():
+    table = statistics.specification_curve()
+    drawn = specification_curve(table[table["kind"].ne("specification")])
+    drawn.draw_without_rendering()
+    assert "no specification has an AUC" in [text.get_text() for text in drawn.axes[0].texts]
 
 
 def test_calibration_is_that_of_the_chosen_model_alone():

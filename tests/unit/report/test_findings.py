@@ -11,6 +11,7 @@ from livermet.report.ladder import content as ladder
 from livermet.report.masks import content as masks
 from livermet.report.null_cohorts import content as null_cohorts
 from livermet.report.reproduction import content as reproduction
+from livermet.report.specifications import content as specifications
 
 from .. import report_phantoms as made
 from .. import statistics_phantoms as statistics
@@ -32,6 +33,7 @@ ALL = [
     reproduction.sentences,
     classification.baseline_sentences,
     masks.sentences,
+    specifications.sentences,
 ]
 
 
@@ -181,6 +183,25 @@ def test_null_cohorts_masks_and_printed_numbers_are_told(run):
     assert "Of 4 printed numbers" in printed
     assert "2 come out again at two decimals, 1 more within 0.01 and 1 do not" in printed
     assert "1 cannot be had" in printed
+
+
+def test_all_procedures_are_told_and_none_is_adopted(run, tables):
+    (told,) = specifications.sentences(run)
+    # 144 less those of thin series; evenly from 0.4 to 0.6, the intervals 0.2 to either side.
+    assert "108 procedures" in told
+    assert "AUC of 0.40 to 0.60 (median 0.50)" in told
+    # Volume alone ranks two of three pairs right.
+    assert "none of them above volume alone (0.67)" in told
+    assert "of none the interval lies above 0.5. On the test studies they have 0.50 to 0.70" in told
+    assert "of none that interval lies above 0.5, uncorrected" in told
+    assert told.endswith("No best one is adopted: the highest of so many is high by chance.")
+    curve = tables["specification_curve"]
+    curve.loc[curve["kind"].eq("volume"), "auc"] = 0.5901
+    curve["low"] += 0.11
+    (told,) = specifications.sentences(run_of({"specification_curve": curve}))
+    scored = curve[curve["kind"].eq("specification")]
+    assert f"{(scored['auc'] > 0.5901).sum()} of them above volume alone (0.59)" in told
+    assert f"of {(scored['auc'] > 0.59).sum()} the interval lies above 0.5" in told
 
 
 @pytest.mark.parametrize("say", ALL)

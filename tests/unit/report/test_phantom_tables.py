@@ -39,6 +39,8 @@ from livermet.validation.null import NULL
 from livermet.validation.permutation import PERMUTATION
 from livermet.validation.repeats import SUMMARY as REPEATED
 from livermet.validation.score_regression import SCORE_REGRESSION
+from livermet.validation.specification_curve import CURVE as SPECIFICATION_CURVE
+from livermet.validation.specification_curve import LEFT_OUT as SPECIFICATIONS_LEFT_OUT
 from livermet.validation.subgroups import SUBGROUPS
 
 from .. import cohort_phantoms, prediction_phantoms
@@ -72,6 +74,8 @@ TABLES = {
     "repeated_cross_validation": REPEATED,
     "model_choice": CHOICE,
     "permutation": PERMUTATION,
+    "specification_curve": SPECIFICATION_CURVE,
+    "specifications_left_out": SPECIFICATIONS_LEFT_OUT,
     "subgroups": SUBGROUPS,
     "score_regression": SCORE_REGRESSION,
     "calibration": CALIBRATION,

@@ -945,6 +945,14 @@ class Phenotype(Keys):
         "config/published.yaml has some",
         ge=0,
     )
+    specifications: Literal["all", "neighbours", "none"] = key(
+        "all",
+        "procedures of the specification curve: `all`, 144 for each kind of features (three "
+        "classifiers, two targets, three transforms, with and without volume, four ways to take "
+        "series); `neighbours`, those that differ from the run's own in one choice; or `none`",
+        "with features of single lesions a run of scans has four kinds, 576; all of the authors' "
+        "table take 67 s of CPU",
+    )
 
 
 class Config(Keys):

@@ -61,7 +61,7 @@ from livermet.phenotype.fits import (
 )
 from livermet.phenotype.folds import folds_of, grouped_splits
 from livermet.phenotype.table import FEATURES, LESION_COUNT
-from livermet.phenotype.transforms import Unskewed
+from livermet.phenotype.transforms import FreeOfVolume, Unskewed
 from livermet.vocabulary import Redundancy, Transform, Weighting
 
 INNER_FOLDS = 5
@@ -79,10 +79,14 @@ REMEMBERED = 1000
 
 @dataclass(frozen=True)
 class Preparation:
-    """What features go through before LASSO: a transform, and which of two alike ones stays."""
+    """What features go through before LASSO: a transform, and which of two alike ones stays.
+
+    With `free_of_volume` what a line on the log of the lesions' volume tells is taken out of them.
+    """
 
     transform: str = Transform.NONE.value
     redundancy: str = Redundancy.LEAST_ALIKE.value
+    free_of_volume: bool = False
 
 
 PLAIN = Preparation()
@@ -162,7 +166,9 @@ def select_in(
     # Nothing else of the rows is there to depend on.
     features = rows[list(FEATURES)].to_numpy(dtype=float)
     study = ["study"] if preparation.redundancy == Redundancy.MOST_REPRODUCIBLE else []
-    known = rows[["patient", "label", "score", *study, *rows.columns.intersection([BATCH])]]
+    volume = ["burden_ml"] if preparation.free_of_volume else []
+    batch = rows.columns.intersection([BATCH])
+    known = rows[["patient", "label", "score", *study, *volume, *batch]]
     content = hashlib.sha256(features.tobytes() + known.to_csv().encode()).digest()
     asked = (content, target, seed, preparation)
     if asked not in _SELECTED:
@@ -197,10 +203,13 @@ def _lasso_of(
 
 def completing_steps(preparation: Preparation = PLAIN) -> list[tuple[str, TransformerMixin]]:
     """Make the steps from rows as they were read to complete features: the columns CANDIDATES."""
-    steps = [("harmonise", ComBat()), ("fill", LesionFreeFiller())]
+    steps: list[tuple[str, TransformerMixin]] = [
+        ("harmonise", ComBat()),
+        ("fill", LesionFreeFiller()),
+    ]
     if preparation.transform != Transform.NONE:
         steps.append(("transform", Unskewed(preparation.transform)))
-    return steps
+    return [("free", FreeOfVolume(Pipeline(steps)))] if preparation.free_of_volume else steps
 
 
 def reproducibility_within(features: np.ndarray, studies: np.ndarray) -> np.ndarray | None:

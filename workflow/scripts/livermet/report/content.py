@@ -17,6 +17,7 @@ from livermet.report.phrases import fill
 from livermet.report.reproduction import content as reproduction
 from livermet.report.run import Run
 from livermet.report.segmentation import content as segmentation
+from livermet.report.specifications import content as specifications
 
 # What the rooms of the registry compute; a room that only shows its files has nothing here.
 ROOMS = {
@@ -26,6 +27,7 @@ ROOMS = {
     "classification": classification,
     "features": features,
     "ladder": ladder,
+    "specifications": specifications,
     "masks": masks,
     "null_cohorts": null_cohorts,
     "reproduction": reproduction,

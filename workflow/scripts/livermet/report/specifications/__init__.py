@@ -1,0 +1,1 @@
+"""A room of the report: every procedure that could have been chosen as well."""
