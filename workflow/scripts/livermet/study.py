@@ -393,6 +393,52 @@ class Study:
             for series in self.batches[batch]
         }
 
+    # The viewer.
+
+    @cached_property
+    def viewed_series(self) -> list[str]:
+        """The series that get a page of the viewer, in the sheet's order."""
+        wanted = self.config["viewer"]["series"]
+        every = [] if self.from_table or wanted == "none" else list(self.rows)
+        return [
+            name for name in every if wanted == "all" or self.rows[name]["cohort"] == self.target
+        ]
+
+    @cached_property
+    def viewed_batches(self) -> dict[str, list[str]]:
+        """The batches of the series that get a page of the viewer."""
+        return self.batches_of(self.viewed_series)
+
+    def view(self, series: str) -> str:
+        """Return the viewer's page of a series."""
+        return f"{self.run}/viewer/series/{series}.html"
+
+    def views_of_batch(self, batch: str) -> dict[str, dict]:
+        """Say of each series of a batch what its page shows: sheet, masks, kinds of predictions."""
+        segmented = set(self.series_to_segment)
+        return {
+            series: {
+                **{key: self.rows[series][key] for key in ("cohort", "phase")},
+                "references": series in segmented,
+                "lesions": self.has_reference(series),
+                "models": self._kinds_of(series),
+            }
+            for series in self.viewed_batches[batch]
+        }
+
+    def _kinds_of(self, series: str) -> dict[str, str]:
+        kinds = {model: self.prediction_kind(model, series) for model in self.models}
+        return {model: kind for model, kind in kinds.items() if kind}
+
+    def detection_of_batch(self, batch: str, table: str) -> list[str]:
+        """List the tables of one kind that detection made of a batch's pages, one a model."""
+        models = {m for series in self.viewed_batches[batch] for m in self._kinds_of(series)}
+        return [
+            f"{self.run}/detection/{model}/batches/{batch}.{table}.tsv"
+            for model in self.models
+            if model in models
+        ]
+
     # Training and prediction.
 
     def needed_training_sets(self) -> list[str]:
