@@ -32,26 +32,7 @@ for batch, members in STUDY.viewed_batches.items():
             name:
                 f"view_series_{batch}"
             input:
-                cts=[STUDY.ct(series) for series in members],
-                references=[
-                    STUDY.reference(series)
-                    for series, shown in STUDY.views_of_batch(batch).items()
-                    if shown["references"]
-                ],
-                predictions=[
-                    STUDY.prediction(model, series)
-                    for series, shown in STUDY.views_of_batch(batch).items()
-                    for model in shown["models"]
-                ],
-                probabilities=[
-                    path
-                    for series, shown in STUDY.views_of_batch(batch).items()
-                    for model in shown["models"]
-                    for path in STUDY.probabilities(model, [series])
-                ],
-                scans=STUDY.detection_of_batch(batch, "scans"),
-                lesions=STUDY.detection_of_batch(batch, "lesions"),
-                groups=STUDY.detection_of_batch(batch, "groups"),
+                unpack(by_wildcards(STUDY.inputs_of_views, batch=batch)),
             output:
                 pages=[STUDY.view(series) for series in members],
             log:
@@ -69,7 +50,6 @@ for batch, members in STUDY.viewed_batches.items():
                 runtime=minutes(60),
             params:
                 by_series=STUDY.views_of_batch(batch),
-                probabilities=PROBABILITIES,
                 components=COMPONENTS,
                 told=TOLD_BY_VIEWS,
                 texts=TEXTS_OF_VIEWS,

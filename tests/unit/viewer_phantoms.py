@@ -32,9 +32,8 @@ TOLD = {
 ROW = {
     "cohort": "mSCLC",
     "phase": "portal venous",
-    "references": True,
-    "lesions": True,
-    "models": {MODEL: "single"},
+    "has_lesions": True,
+    "kinds": {MODEL: "single"},
 }
 # Of the reference's lesions, which the CT shows, and of all else.
 LESION_HU, LIVER_HU, BODY_HU = 150, 60, 20

@@ -24,24 +24,22 @@ with job(snakemake) as log:
         )
         for kind in TABLES
     }
-    references, predictions, probabilities = (
-        iter(given[name]) for name in ("references", "predictions", "probabilities")
-    )
-    for (series, row), ct, page in zip(
-        params.by_series.items(), given.cts, snakemake.output.pages, strict=True
-    ):
+    volumes = {name: iter(files) for name, files in given.items() if name not in TABLES}
+    for (series, row), page in zip(params.by_series.items(), snakemake.output.pages, strict=True):
+        has = [name for name in volumes if row.get(name)]
+        images = {name: read_image(next(volumes[name])) for name in has}
         masks = Masks(
-            reference=read_image(next(references)) if row["references"] else None,
-            predictions={model: read_image(next(predictions)) for model in row["models"]},
-            probabilities={
-                model: array_of(read_image(next(probabilities)))
-                for model in row["models"]
-                if params.probabilities
+            images.get("references"),
+            {model: images[f"predictions_{model}"] for model in row["kinds"]},
+            {
+                model: array_of(images[f"probabilities_{model}"])
+                for model in row["kinds"]
+                if f"probabilities_{model}" in images
             },
         )
         measured = {kind: table[table["series"].eq(series)] for kind, table in tables.items()}
-        view = view_of(series, row, read_image(ct), masks, measured, params.components, params.told)
+        view = view_of(series, row, images["cts"], masks, measured, params.components, params.told)
         text = series_page(view, params.told)
         with whole_file(page) as beside:
             beside.write_text(text, encoding="utf-8")
-        log.info("%s: a page of %.1f MB, %d models", series, len(text) / 1e6, len(row["models"]))
+        log.info("%s: a page of %.1f MB, %d models", series, len(text) / 1e6, len(row["kinds"]))

@@ -42,7 +42,7 @@ def view_of(
 ) -> View:
     """Put together what the page of a series shows.
 
-    row: cohort, phase, models ({model: kind of prediction}), lesions (whether the reference shows
+    row: cohort, phase, kinds (of the predictions, by model), has_lesions (whether the reference shows
     lesions and not the liver alone). measured: detection's tables scans, lesions and groups of this
     series, all models. components: connectivity and minimum_lesion_voxels. told: rules, by name.
     Raises InputError where a mask lies on another grid than the CT.
@@ -58,10 +58,10 @@ def view_of(
         )
         labels.append(known)
         reference = packed(as_shown(known))
-        if row["lesions"]:
+        if row["has_lesions"]:
             of_reference = lesions_of(numbers, hu, None, ct, REFERENCE)
     predictions = {}
-    for model, kind in row["models"].items():
+    for model, kind in row["kinds"].items():
         found, numbers = without_small_lesions(
             array_of(masks.predictions[model]),
             components["connectivity"],
@@ -76,7 +76,7 @@ def view_of(
             packed(as_shown(found)),
             None
             if probability is None
-            else packed_probability(as_shown(probability), MOST_BYTES // len(row["models"])),
+            else packed_probability(as_shown(probability), MOST_BYTES // len(row["kinds"])),
             with_matches(lesions, of_model["lesions"], of_model["groups"], list(told["rules"])),
             scores_of(of_model["scans"].iloc[0]),
         )
@@ -92,7 +92,7 @@ def view_of(
         cohort=row["cohort"],
         phase=row["phase"],
         reference=reference,
-        liver_alone=reference is not None and not row["lesions"],
+        liver_alone=reference is not None and not row["has_lesions"],
         lesions=sorted(of_reference, key=lambda one: -one["volume_ml"]),
         predictions=predictions,
     )
