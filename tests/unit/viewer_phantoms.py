@@ -18,7 +18,8 @@ MISSED = np.s_[12:14, 14:18, 34:38]
 FALSE = np.s_[5:8, 14:20, 32:38]
 # One voxel, which counts as liver.
 SMALL = np.s_[15:16, 34:35, 52:53]
-MODEL = "unet"
+# The other predicts the missed lesion alone, and has no probabilities.
+MODEL, OTHER = MODELS = ("unet", "segresnet")
 RULES = ("any_overlap", "iou_0.5")
 COMPONENTS = {"connectivity": 26, "minimum_lesion_voxels": 2}
 TOLD = {
@@ -26,14 +27,14 @@ TOLD = {
     "version": "0",
     "phantoms": True,
     "final_model": MODEL,
-    "models": {MODEL: "U-Net"},
+    "models": {MODEL: "U-Net", OTHER: "SegResNet"},
     "rules": {"any_overlap": "any overlap", "iou_0.5": "IoU 0.5"},
 }
 ROW = {
     "cohort": "mSCLC",
     "phase": "portal venous",
     "has_lesions": True,
-    "kinds": {MODEL: "single"},
+    "kinds": {MODEL: "single", OTHER: "single"},
 }
 # Of the reference's lesions, which the CT shows, and of all else.
 LESION_HU, LIVER_HU, BODY_HU = 150, 60, 20
@@ -71,20 +72,24 @@ def probability() -> np.ndarray:
 
 def masks() -> Masks:
     return Masks(
-        labels(FOUND, MISSED), {MODEL: labels(PREDICTED, FALSE, SMALL)}, {MODEL: probability()}
+        labels(FOUND, MISSED),
+        {MODEL: labels(PREDICTED, FALSE, SMALL), OTHER: labels(MISSED)},
+        {MODEL: probability()},
     )
 
 
 def measured(series: str = "a1") -> dict[str, pd.DataFrame]:
     """What detection measures of it."""
     given = masks()
-    found = measure_scan(given.predictions[MODEL], given.reference, **COMPONENTS, matching=RULES)
-    tables = {
-        "scans": scan_table(series, MODEL, "single", found.scores),
-        "lesions": found.lesions,
-        "groups": found.groups,
-    }
-    return {name: table.assign(series=series, model=MODEL) for name, table in tables.items()}
+    tables: dict[str, list] = {"scans": [], "lesions": [], "groups": []}
+    for model in MODELS:
+        found = measure_scan(
+            given.predictions[model], given.reference, **COMPONENTS, matching=RULES
+        )
+        tables["scans"].append(scan_table(series, model, "single", found.scores))
+        tables["lesions"].append(found.lesions.assign(series=series, model=model))
+        tables["groups"].append(found.groups.assign(series=series, model=model))
+    return {name: pd.concat(parts) for name, parts in tables.items()}
 
 
 def view(series: str = "a1"):
