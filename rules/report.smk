@@ -70,6 +70,7 @@ TOLD = {
     "published_weights": config["phenotype"]["published_weights"],
     "harmonisation": HARMONISATION,
     "phantoms": STUDY.phantoms is not None,
+    "viewed": STUDY.viewed_series,
     "versions": PINNED,
     "version": __version__,
 }
@@ -500,7 +501,7 @@ rule write_quality:
     params:
         rows=by_wildcards(STUDY.cohorts_and_phases),
         accepted=config["ingest"]["accept_masks"],
-        told={key: TOLD[key] for key in ("run", "version", "phantoms")},
+        told={key: TOLD[key] for key in ("run", "version", "phantoms", "viewed")},
         texts=TEXTS,
         versions=pins("report"),
     script:
