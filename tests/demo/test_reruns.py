@@ -52,9 +52,7 @@ ACQUISITION = PAGE | rules(
 QUALITY = rules("write_quality")
 # The viewer's index, which follows every table of scans.
 VIEWER = rules("write_viewer")
-VIEWS = VIEWER | rules(
-    "view_series_b0001 view_series_b0002 view_series_b0003 view_series_b0004"
-)
+VIEWS = VIEWER | rules("view_series_b0001 view_series_b0002 view_series_b0003 view_series_b0004")
 FEATURES = FACTS | rules(
     "select_features fit_published fit_corrected fit_baselines score_test bootstrap_metrics"
     " correlate_burden compare_baselines repeat_cross_validation summarise_repeats permute_labels"
@@ -216,7 +214,13 @@ CHANGES = [
     Change(
         "new names of training sets, with leave",
         changes.new_training_sets_with_leave,
-        NEW_SERIES | PLANNING | TRAINING | PREDICTIONS | MONAI_PREDICTIONS | VIEWS | rules("train_monai"),
+        NEW_SERIES
+        | PLANNING
+        | TRAINING
+        | PREDICTIONS
+        | MONAI_PREDICTIONS
+        | VIEWS
+        | rules("train_monai"),
         leave=True,
     ),
     Change(
