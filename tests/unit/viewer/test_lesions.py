@@ -25,7 +25,7 @@ def test_missed_lesions_come_first_and_then_false_ones(view):
     ]
     missed, false, found, predicted = lesions
     assert missed["matched"] == false["matched"] == {"any_overlap": False, "iou_0.5": False}
-    # Half of 4 slices is shared, of the union a third: any overlap matches and an IoU of 0.5 does not.
+    # Two of four slices are shared, of six together: an overlap, and an IoU of a third.
     assert found["matched"] == {"any_overlap": True, "iou_0.5": False}
     assert found["dice"] == predicted["dice"] == pytest.approx(0.5)
     assert missed["dice"] is None

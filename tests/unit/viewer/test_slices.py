@@ -56,9 +56,9 @@ def test_slices_are_as_fine_as_the_bytes_allow(noise):
     assert sizes == sorted(sizes, reverse=True)
     best = encoded(noise, box, 200_000)
     assert (best.step, best.quality) == FINENESS[0]
-    # 1.6 HU a step, and what JPEG of this quality loses.
+    # What JPEG of this quality loses of white noise; another slice would be 17 HU away.
     seen = imagecodecs.jpeg_decode(best.images[2]) * (400 / 255) - 160
-    assert np.abs(seen - noise[2, 8:128, 0:100]).mean() < 3
+    assert np.abs(seen - noise[2, 8:128, 0:100]).mean() < 5
 
 
 def test_the_coarsest_is_taken_where_nothing_fits(noise):

@@ -42,9 +42,10 @@ def view_of(
 ) -> View:
     """Put together what the page of a series shows.
 
-    row: cohort, phase, kinds (of the predictions, by model), has_lesions (whether the
-    reference shows lesions and not the liver alone). measured: detection's tables scans, lesions and groups of this
-    series, all models. components: connectivity and minimum_lesion_voxels. told: rules, by name.
+    row: cohort, phase, kinds (of the predictions, by model), has_lesions (whether the reference
+    shows lesions and not the liver alone). measured: detection's tables scans, lesions and groups
+    of this series, all models. components: connectivity and minimum_lesion_voxels. told: rules, by
+    name.
     Raises InputError where a mask lies on another grid than the CT.
     """
     _stop_on_other_grids(series, ct, masks)
