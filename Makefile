@@ -7,7 +7,7 @@ PUBLISHED := published$(if $(SEARCH),_searched)
 # IBSI's phantoms and reference values, for the tables of docs/explanations/methods/ibsi.md.
 IBSI ?= ../shared/data/ibsi
 
-.PHONY: setup peers slurm demo published table assign ibsi test config envs lint format docs rulegraph bench
+.PHONY: setup peers slurm browser demo published table assign ibsi test config envs lint format docs rulegraph bench
 
 setup: .venv/installed .venv/package
 
@@ -42,6 +42,12 @@ slurm: .slurm/bin
 
 .slurm/bin: tests/slurm/install.sh
 	tests/slurm/install.sh .slurm
+
+# Chromium for tests/browser, from Debian's packages and into .browser alone; elsewhere these tests skip.
+browser: .browser/bin
+
+.browser/bin: tests/browser/install.sh
+	tests/browser/install.sh .browser
 
 demo: setup
 	$(BIN)/snakemake --configfile config/demo.yaml

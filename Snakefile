@@ -20,6 +20,7 @@ include: "rules/validation.smk"
 include: "rules/statistics.smk"
 include: "rules/reproduction.smk"
 include: "rules/report.smk"
+include: "rules/viewer.smk"
 include: "rules/provenance.smk"
 
 
@@ -29,4 +30,5 @@ rule all:
         report=f"{RUN}/report.html",
         checklists=f"{RUN}/checklists.html",
         quality=[] if FROM_TABLE else f"{RUN}/quality.html",
+        viewer=VIEWER,
         settings=f"{RUN}/provenance/settings.json",

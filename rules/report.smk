@@ -72,6 +72,7 @@ TOLD = {
     "harmonisation": HARMONISATION,
     "pretrained": bool(PRETRAINED),
     "phantoms": STUDY.phantoms is not None,
+    "viewed": STUDY.viewed_series,
     "versions": PINNED,
     "version": __version__,
 }
@@ -525,7 +526,7 @@ rule write_quality:
     params:
         rows=by_wildcards(STUDY.cohorts_and_phases),
         accepted=config["ingest"]["accept_masks"],
-        told={key: TOLD[key] for key in ("run", "version", "phantoms")},
+        told={key: TOLD[key] for key in ("run", "version", "phantoms", "viewed")},
         texts=TEXTS,
         versions=pins("report"),
     script:

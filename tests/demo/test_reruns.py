@@ -55,6 +55,9 @@ ACQUISITION = (
 )
 # What the page of quality is made of: sheet and records, and no table.
 QUALITY = rules("write_quality")
+# The viewer's index, which follows every table of scans.
+VIEWER = rules("write_viewer")
+VIEWS = VIEWER | rules("view_series_b0001 view_series_b0002 view_series_b0003 view_series_b0004")
 FEATURES = (
     FACTS
     | SPECIFICATIONS
@@ -69,7 +72,7 @@ FEATURES = (
 )
 COHORT = FEATURES | rules("match_cohort collect_radiomics")
 DETECTION = FEATURES | SCANS | rules("measure_detection collect_detection collect_radiomics")
-REFERENCE = DETECTION | ACQUISITION | QUALITY | rules("draw_series")
+REFERENCE = DETECTION | ACQUISITION | QUALITY | VIEWER | rules("draw_series")
 RADIOMICS = rules("extract_radiomics perturb_lesions")
 PREDICTIONS = rules(
     "predict_nnunet_out_of_fold_b0001 predict_nnunet_ensemble_b0002 predict_nnunet_ensemble_b0003"
@@ -87,7 +90,10 @@ NEW = (
     | PLACED
     | REFERENCE
     | RADIOMICS
-    | rules("ingest_series predict_nnunet_ensemble_new predict_unet_new predict_segresnet_new")
+    | rules(
+        "ingest_series predict_nnunet_ensemble_new predict_unet_new predict_segresnet_new"
+        " view_series_new"
+    )
 )
 NEW_SERIES = NEW | rules(
     "make_phantom_dicom ingest_reference_new predict_nnunet_finetuned_out_of_fold_new"
@@ -135,13 +141,13 @@ CHANGES = [
     Change(
         "a series that left the sheet",
         changes.removed_series,
-        COHORT | PLACED | ACQUISITION | QUALITY | SETTINGS | rules("collect_detection"),
+        COHORT | PLACED | ACQUISITION | QUALITY | VIEWER | SETTINGS | rules("collect_detection"),
         withdrawn="msclc_012_20181107_thin",
     ),
     Change(
         "a training case that left the sheet",
         changes.removed_training_case,
-        COHORT | PLACED | ACQUISITION | QUALITY | SETTINGS | rules("collect_detection"),
+        COHORT | PLACED | ACQUISITION | QUALITY | VIEWER | SETTINGS | rules("collect_detection"),
         withdrawn="msclc_004_20201130_thick",
     ),
     Change(
@@ -152,25 +158,30 @@ CHANGES = [
         | rules(
             "ingest_series ingest_reference_b0003 predict_nnunet_ensemble_b0003 predict_unet_b0003"
             " predict_nnunet_finetuned_out_of_fold_b0003 predict_segresnet_b0003"
+            " view_series_b0003"
         ),
     ),
     Change(
         "a reference",
         changes.corrected_reference,
-        REFERENCE | rules("ingest_reference_b0004 extract_radiomics"),
+        REFERENCE | rules("ingest_reference_b0004 extract_radiomics view_series_b0004"),
     ),
     Change(
         "a reference",
         changes.exchanged_references,
-        REFERENCE | rules("ingest_reference_b0004 extract_radiomics"),
+        REFERENCE | rules("ingest_reference_b0004 extract_radiomics view_series_b0004"),
     ),
     Change(
         "a reference that networks were trained on",
         changes.corrected_reference_of_training,
-        REFERENCE | rules("ingest_reference_b0001"),
+        REFERENCE | rules("ingest_reference_b0001 view_series_b0001"),
     ),
     Change("a molecular score", changes.corrected_score, COHORT),
-    Change("a phase", changes.corrected_phase, FACTS | ACQUISITION | QUALITY),
+    Change(
+        "a phase",
+        changes.corrected_phase,
+        FACTS | ACQUISITION | QUALITY | VIEWER | rules("view_series_b0003"),
+    ),
     Change("an age or a sex", changes.corrected_age, FACTS),
     Change(
         "a setting of radiomics",
@@ -198,6 +209,7 @@ CHANGES = [
         | rules(
             "measure_detection collect_detection score_detection tabulate_segmentation draw_froc"
             " draw_lesion_sizes draw_burden_agreement"
+            " view_series_b0002 view_series_b0003 view_series_b0004 write_viewer"
         ),
     ),
     Change("how often a checkpoint is saved", changes.save_every, SETTINGS),
@@ -205,14 +217,20 @@ CHANGES = [
     Change(
         "how a network is trained, with leave",
         changes.epochs_with_leave,
-        TRAINING | PREDICTIONS | DETECTION | RADIOMICS | SETTINGS,
+        TRAINING | PREDICTIONS | DETECTION | RADIOMICS | SETTINGS | VIEWS,
         leave=True,
     ),
     Change("new names of training sets", changes.new_training_sets, REFUSED),
     Change(
         "new names of training sets, with leave",
         changes.new_training_sets_with_leave,
-        NEW_SERIES | PLANNING | TRAINING | PREDICTIONS | MONAI_PREDICTIONS | rules("train_monai"),
+        NEW_SERIES
+        | PLANNING
+        | TRAINING
+        | PREDICTIONS
+        | MONAI_PREDICTIONS
+        | VIEWS
+        | rules("train_monai"),
         leave=True,
     ),
     Change(
@@ -236,7 +254,7 @@ CHANGES = [
     Change(
         "the version of a package",
         changes.version_of_a_package,
-        DETECTION,
+        DETECTION | VIEWS,
     ),
     Change(
         "the version of a package that networks are trained with",

@@ -39,12 +39,16 @@ def result_files(results: Path) -> set[str]:
 
 
 def tables_with(study: Study, names: set[str]) -> list[str]:
-    """Name the tables and pages of the cohort in which a series of these stands."""
+    """Name the tables and pages of the cohort in which a series of these stands.
+
+    The viewer's page of a series is its own file, which stays.
+    """
     return [
         name
         for name in sorted(result_files(study.results))
         if name.endswith((".tsv", ".csv", ".html"))
         and "/batches/" not in name
+        and Path(name).stem not in names
         and any(series in (study.results / name).read_text() for series in names)
     ]
 

@@ -51,6 +51,7 @@ SETTINGS = {
     "harmonisation": {"by": None, "thin_up_to_mm": 2.5, "minimum_patients": 10},
     "pretrained": False,
     "phantoms": True,
+    "viewed": [],
     "versions": {"pandas": "3.1.1", "matplotlib": "3.11.2"},
     "version": "0.1.0",
 }

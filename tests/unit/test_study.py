@@ -115,6 +115,33 @@ def test_a_batch_holds_what_the_sheet_still_has():
     assert mine.references_of_batch("nnunet", "b2") == ["results/mine/series/p3_a/reference.nii.gz"]
 
 
+def test_a_page_of_the_viewer_is_made_of_all_that_a_series_has():
+    mine = study()
+    assert mine.viewed_series == list(mine.rows)
+    row = mine.views_of_batch("b1")["s1_a"]
+    assert row["has_lesions"]
+    # MONAI's networks never score what they were trained on.
+    assert row["kinds"] == {"nnunet": "out_of_fold", "nnunet_finetuned": "out_of_fold"}
+    files = mine.inputs_of_views("b1")
+    assert (
+        files["predictions_nnunet"][0] == "results/mine/predictions/nnunet/out_of_fold/s1_a.nii.gz"
+    )
+    # As many files of a kind as series say that they have one, which records rely on.
+    rows = mine.views_of_batch("b1").values()
+    for name in set(files) - {"scans", "lesions", "groups"}:
+        assert len(files[name]) == sum(bool(row.get(name)) for row in rows), name
+    assert "results/mine/detection/nnunet/batches/b1.lesions.tsv" in files["lesions"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"), [("target", {"mSCLC"}), ("none", set()), ("all", {"mSCLC", "LiTS"})]
+)
+def test_the_config_says_which_series_have_a_page(wanted, expected):
+    mine = study(viewer__series=wanted)
+    assert {mine.rows[series]["cohort"] for series in mine.viewed_series} == expected
+    assert mine.viewed_batches.keys() <= mine.batches.keys()
+
+
 def test_sources_are_known_by_their_names():
     mine = study()
     assert [mine.kind_of_source(series) for series in ("s1_a", "p1_a", "p3_a", "p4_a")] == [

@@ -177,6 +177,16 @@ def test_changed_training_cases_are_named(run):
     assert 'id="stale_cases"' in page
 
 
+def test_the_names_of_series_lead_to_the_viewer(run):
+    series = "msclc_001 <a>"
+    stale = pd.DataFrame({"model": ["unet"], "series": [series], "file": ["ct"], "state": ["gone"]})
+    run = with_tables(changed(run, viewed=[series, "lits_001"]), stale_models=stale)
+    reader = read(render(compose(run)))
+    links = [tag["href"] for tag in reader.named("a") if tag["href"].startswith("viewer/")]
+    # The first leads to all series; the table has a row of one of the two.
+    assert links == ["viewer/index.html", f"viewer/series/{series}.html"]
+
+
 def without_detection(run: Run) -> Run:
     """What a run without a model makes: it has nothing to detect with."""
     tables, figures = (

@@ -396,6 +396,64 @@ class Study:
             for series in self.batches[batch]
         }
 
+    # The viewer.
+
+    @cached_property
+    def viewed_series(self) -> list[str]:
+        """The series that get a page of the viewer, in the sheet's order."""
+        wanted = self.config["viewer"]["series"]
+        every = [] if self.from_table or wanted == "none" else list(self.rows)
+        return [
+            name for name in every if wanted == "all" or self.rows[name]["cohort"] == self.target
+        ]
+
+    @cached_property
+    def viewed_batches(self) -> dict[str, list[str]]:
+        """The batches of the series that get a page of the viewer."""
+        return self.batches_of(self.viewed_series)
+
+    def view(self, series: str) -> str:
+        """Return the viewer's page of a series."""
+        return f"{self.run}/viewer/series/{series}.html"
+
+    def views_of_batch(self, batch: str) -> dict[str, dict]:
+        """Say of each series of a batch what its page shows, and which inputs have a file of it."""
+        segmented = set(self.series_to_segment)
+        return {
+            series: {
+                **{key: self.rows[series][key] for key in ("cohort", "phase")},
+                "has_lesions": self.has_reference(series),
+                "kinds": (kinds := self._kinds_of(series)),
+                "cts": True,
+                "references": series in segmented,
+                **{f"predictions_{model}": True for model in kinds},
+                **{f"probabilities_{model}": self.saves_probabilities for model in kinds},
+            }
+            for series in self.viewed_batches[batch]
+        }
+
+    def inputs_of_views(self, batch: str) -> dict[str, list[str]]:
+        """List what the pages of a batch are made of: volumes by series, detection by model."""
+        rows = self.views_of_batch(batch)
+        kinds = {model for row in rows.values() for model in row["kinds"]}
+        models = [model for model in self.models if model in kinds]
+        files = {
+            "cts": [self.ct(series) for series in rows],
+            "references": [self.reference(s) for s, row in rows.items() if row["references"]],
+        }
+        for model in models:
+            predicted = [series for series, row in rows.items() if model in row["kinds"]]
+            files[f"predictions_{model}"] = [self.prediction(model, s) for s in predicted]
+            files[f"probabilities_{model}"] = self.probabilities(model, predicted)
+        folders = [f"{self.run}/detection/{model}/batches" for model in models]
+        for table in ("scans", "lesions", "groups"):
+            files[table] = [f"{folder}/{batch}.{table}.tsv" for folder in folders]
+        return files
+
+    def _kinds_of(self, series: str) -> dict[str, str]:
+        kinds = {model: self.prediction_kind(model, series) for model in self.models}
+        return {model: kind for model, kind in kinds.items() if kind}
+
     # Training and prediction.
 
     def needed_training_sets(self) -> list[str]:

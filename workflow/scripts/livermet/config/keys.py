@@ -955,6 +955,17 @@ class Phenotype(Keys):
     )
 
 
+class Viewer(Keys):
+    """Pages on which series are scrolled through."""
+
+    series: Literal["all", "target", "none"] = key(
+        "all",
+        "which series get a page with CT, reference and predictions: `all`, `target` (those of the "
+        "target cohort), `none`",
+        "a page takes seconds, and 4 MB at most",
+    )
+
+
 class Config(Keys):
     """The whole config."""
 
@@ -986,6 +997,7 @@ class Config(Keys):
     detection: Detection = section(Detection)
     radiomics: Radiomics = section(Radiomics)
     phenotype: Phenotype = section(Phenotype)
+    viewer: Viewer = section(Viewer)
 
 
 def missing_keys(given: Any, section: Keys, prefix: str = "") -> list[str]:

@@ -124,6 +124,17 @@ ENVIRONMENTS = {
     "report": Environment(
         ("jinja2", "matplotlib", "numpy", "pandas", "pyyaml", "scikit-learn", "simpleitk")
     ),
+    "viewer": Environment(
+        (
+            "connected-components-3d",
+            "imagecodecs",
+            "jinja2",
+            "numpy",
+            "pandas",
+            "scipy",
+            "simpleitk",
+        ),
+    ),
 }
 
 

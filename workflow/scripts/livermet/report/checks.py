@@ -7,7 +7,7 @@ import pandas as pd
 from livermet.cohort.facts import kinds_of_classified
 from livermet.provenance.leakage import leaks
 from livermet.report import words
-from livermet.report.page import Table, plain_table
+from livermet.report.page import Table, plain_table, with_views
 from livermet.report.phrases import MONAI_MODELS
 from livermet.report.run import Run
 from livermet.vocabulary import Protocol
@@ -134,10 +134,11 @@ def stale_table(run: Run) -> Table | None:
     stale = run.table("stale_models")
     if stale is None:
         return None
-    return plain_table(
+    table = plain_table(
         "stale_cases",
         "Training cases that have changed",
         "Cases whose files differ from, or no longer are, those that the model was trained on.",
         # The folds of a model share their cases.
         stale[["model", "series", "file", "state"]].drop_duplicates(),
     )
+    return with_views(table, run.settings["viewed"])

@@ -12,7 +12,15 @@ from livermet.report.features import content as features
 from livermet.report.ladder import content as ladder
 from livermet.report.masks import content as masks
 from livermet.report.null_cohorts import content as null_cohorts
-from livermet.report.page import Picture, Section, Table, download, picture, plain_table
+from livermet.report.page import (
+    Picture,
+    Section,
+    Table,
+    download,
+    picture,
+    plain_table,
+    with_views,
+)
 from livermet.report.phrases import fill
 from livermet.report.reproduction import content as reproduction
 from livermet.report.run import Run
@@ -59,6 +67,7 @@ def compose(run: Run) -> dict:
         "name": run.settings["name"],
         "phantoms": run.settings["phantoms"],
         "images": run.entry != "table",
+        "viewer": bool(run.settings["viewed"]),
         "flow": _items("flow", run),
         "headlines": [headline for room in HEADLINES for headline in room.headlines(run)],
         "sentences": [sentence for room in rooms for sentence in room.sentences(run)],
@@ -87,7 +96,8 @@ def _item(exhibit: Exhibit, run: Run) -> Table | Picture:
     if exhibit.is_figure:
         svg = run.figures[exhibit.stem]
         return picture(exhibit.key, title, caption + mark, exhibit.alternative, svg)
-    return plain_table(exhibit.key, title, caption + mark, *lay_out(exhibit, run.tables))
+    table = plain_table(exhibit.key, title, caption + mark, *lay_out(exhibit, run.tables))
+    return with_views(table, run.settings["viewed"])
 
 
 def lay_out(exhibit: Exhibit, tables: Mapping) -> tuple:

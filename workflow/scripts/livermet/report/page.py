@@ -1,8 +1,8 @@
 """The report's page: one HTML file that needs nothing else to be read."""
 
 import base64
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jinja2
@@ -21,7 +21,10 @@ TEMPLATES = jinja2.Environment(
 
 @dataclass(frozen=True)
 class Table:
-    """A table as the page shows it: cells are text; `numbers` tells which columns are numbers."""
+    """A table as the page shows it: cells are text; `numbers` tells which columns are numbers.
+
+    `links` lead from the names of series to their pages in the viewer.
+    """
 
     key: str
     title: str
@@ -30,6 +33,7 @@ class Table:
     rows: list[list[str]]
     numbers: list[bool]
     download: str
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,13 @@ def plain_table(
     numbers = [_is_number_column(index, rows) for index in range(len(columns))]
     names = [words.heading(name) for name in columns]
     return Table(key, title, caption, names, rows, numbers, download)
+
+
+def with_views(table: Table, series: Iterable[str]) -> Table:
+    """Let a table's names of series lead to their pages in the viewer, where they have one."""
+    if words.heading("series") not in table.columns:
+        return table
+    return replace(table, links={name: f"viewer/series/{name}.html" for name in series})
 
 
 def _is_number_column(index: int, rows: list[list[str]]) -> bool:

@@ -20,6 +20,7 @@ class Leaf:
     accepted: bool
     has_reference: bool
     source: str
+    view: str = ""
 
 
 def compose(
@@ -34,7 +35,7 @@ def compose(
     rows: the cohort and the phase of each series, in the sheet's order. records: its acquisition,
     quality and, where there is one, reference together. pictures: WebP in base64. accepted: series
     whose mask the config accepts although it does not fit (`ingest.accept_masks`). told: the
-    settings run, version and phantoms.
+    settings run, version, phantoms and viewed, the series that have a page in the viewer.
     """
     by_series = {series: warnings_of(records[series]) for series in rows}
     sentences = {
@@ -51,6 +52,7 @@ def compose(
             series in accepted,
             "reference_voxels_lesion" in records[series],
             KIND + pictures[series],
+            f"viewer/series/{series}.html" if series in told.get("viewed", ()) else "",
         )
         for series, row in rows.items()
     ]
