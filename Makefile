@@ -106,4 +106,9 @@ rulegraph: table setup
 
 # benchmarks/predict.py takes many minutes without a GPU: it is run by itself.
 bench: setup peers
-	for script in $(filter-out benchmarks/predict.py, $(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out benchmarks/predict.py benchmarks/gpu.py, $(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
+
+# What a GPU alone can tell: docs/explanations/methods/segmentation.md has what was measured.
+bench-gpu: setup
+	$(BIN)/python benchmarks/gpu.py
+	$(BIN)/python benchmarks/predict.py --device cuda --folds 5 --features 32 64 128 256 320 --patch 64 80 80 --convolutions 2

@@ -11,7 +11,8 @@ from subprocess import CompletedProcess
 import pandas as pd
 import pytest
 
-# What test files share lies beside this one.
+# What test files share lies beside this one, and the cluster with its own tests.
+sys.path.insert(0, str(Path(__file__).parent / "slurm"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from livermet.config.loading import load_config
@@ -23,11 +24,12 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 GROUPS = {
     "tests/demo": "demo",
     "tests/real/test_crlm.py": "demo",
-    "tests/reruns": "reruns",
+    # One cluster a machine.
+    "tests/reruns": "slurm",
     "tests/slurm": "slurm",
 }
 # Begun first, so that no process is left with one of them at the end.
-LONGEST = ("demo", "reruns", "slurm", "tests/real/test_sts.py", "tests/real/test_published.py")
+LONGEST = ("slurm", "demo", "tests/real/test_sts.py", "tests/real/test_published.py")
 
 
 def group_of(nodeid: str) -> str:
@@ -114,3 +116,35 @@ def demo_run() -> DemoRun:
     result = run.snakemake()
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-6000:]
     return run
+
+
+def why_no_slurm() -> str:
+    """Say why no cluster can be started here; nothing where it can."""
+    if os.getuid() != 0:
+        return "SLURM's daemons need root"
+    if not (ROOT / ".slurm" / "bin" / "slurmctld").exists():
+        return "SLURM is not unpacked here; `make slurm` does it from Debian's packages"
+    return ""
+
+
+@pytest.fixture(scope="session")
+def slurm():
+    """Start a cluster on this machine; where it cannot be had, skip, and fail in CI."""
+    if reason := why_no_slurm():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    from slurm import Slurm
+
+    cluster = Slurm()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def slurm_if_any(request):
+    """Return the cluster where one can be had, else None; in CI it has to be had."""
+    if why_no_slurm() and not os.environ.get("CI"):
+        return None
+    return request.getfixturevalue("slurm")

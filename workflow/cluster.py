@@ -546,6 +546,15 @@ def _prepare_again(job, why: Why, cluster: Cluster, requests: Requests) -> bool 
 # ---- The executor -------------------------------------------------------------------------------
 
 
+def longer_wait(seconds: float, first: float) -> float:
+    """Return how long to wait before SLURM is asked again, after it was asked in vain.
+
+    The plugin adds 10 s, up to 180, whatever the first wait is; that is 40 s unless a profile names
+    another, and a shorter one is meant to stay short.
+    """
+    return min(seconds + first / 4, first * 4.5)
+
+
 def _change_executor(plugin, requests: Requests) -> None:
     """Change the plugin's executor in the ways that this module's head names."""
     executor = plugin.Executor
@@ -590,8 +599,12 @@ def _change_executor(plugin, requests: Requests) -> None:
     async def check_active(executor, active_jobs):
         active[:] = active_jobs
         executor._preemption_warning = True
+        before = executor.next_seconds_between_status_checks
         async for job in check(executor, active_jobs):
             yield job
+        if executor.next_seconds_between_status_checks > before:
+            first = executor.workflow.executor_settings.init_seconds_before_status_checks
+            executor.next_seconds_between_status_checks = longer_wait(before, first)
 
     async def ask(command, log):
         found, seconds = await query(command, log)

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pydicom
 import SimpleITK as sitk
-
-from .small_study import Study
+from small_study import Study
 
 SEED = 20250319
 # Each change has a series of its own, so that any order of changes is possible.

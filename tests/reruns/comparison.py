@@ -8,10 +8,10 @@ import json
 import re
 from pathlib import Path
 
+from small_study import Study
+
 from livermet.ledger.tables import read_ledger
 from livermet.provenance.findings import OWN_FILES
-
-from .small_study import Study
 
 NO_RESULTS = ("logs", "benchmarks", "journal")
 

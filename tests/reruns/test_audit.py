@@ -5,7 +5,7 @@ import subprocess
 import sys
 from importlib import metadata
 
-from .small_study import RUN, Study
+from small_study import RUN, Study
 
 TABLE_4 = "tables/table4_classification.csv"
 

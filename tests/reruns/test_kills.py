@@ -5,10 +5,10 @@ import time
 
 import pytest
 from killing import killed, stamps, wait_for_end
+from small_study import Study
 
 from .changes import INPUTS, SEED, SEQUENCE
 from .comparison import differences
-from .small_study import Study
 
 # Rules in whose first job a run is killed, and whether all of its processes are.
 KILLS = [

@@ -1,7 +1,6 @@
 """Runs of the short steps on the cluster that tests have started, by the project's own profile."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -9,7 +8,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from slurm import BIN, ROOT, wait
+from slurm import ROOT, wait
+from study_runs import SUBMITTED, TIMERS, begin
 
 STEPS = Path(__file__).parent / "steps"
 SECONDS_OF_A_RUN = 300
@@ -30,23 +30,11 @@ class Run:
         self.starts += 1
         self.config |= config
         command = [sys.executable, "-m", "snakemake", "--profile", self.profile]
-        # The defaults wait for a cluster as slow as a real one is.
-        command += ["--slurm-init-seconds-before-status-checks", "2"]
-        command += ["--seconds-between-status-checks", "2", "--latency-wait", "10"]
+        command += TIMERS
         command += ["--snakefile", str(STEPS / "Snakefile"), "--directory", str(self.folder)]
         command += ["--config", *(f"{key}={value}" for key, value in self.config.items())]
         command += options
-        environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"}
-        # Interrupts are for the controller alone, and ignored by none.
-        self.process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment,
-            stdout=self.printed.open("a"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
+        self.process = begin(command, self.printed.open("a"))
 
     @property
     def printed(self) -> Path:
@@ -78,7 +66,7 @@ class Run:
 
     def submitted(self) -> list[str]:
         """Return the numbers of all SLURM jobs that were submitted."""
-        return re.findall(r"submitted with SLURM jobid (\d+)", self.said())
+        return SUBMITTED.findall(self.said())
 
 
 def profile_with(folder: Path, **lines: str) -> str:

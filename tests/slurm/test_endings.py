@@ -10,15 +10,10 @@ from itertools import pairwise
 import pytest
 from slurm import ask, wait
 from step_runs import Run, profile_with
+from study_runs import job
 
 FOLDS = [f"results/steps/{fold}.pth" for fold in range(3)]
 SERIES = "a b bad c d e"
-
-
-def job(number: str) -> dict[str, str]:
-    """Return what slurmctld knows of a job."""
-    words = ask("scontrol", "--oneliner", "show", "job", number).split()
-    return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 def queue() -> list[str]:
@@ -26,10 +21,13 @@ def queue() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def first(slurm, tmp_path_factory) -> Run:
-    """Run steps that end well and steps that cannot, all at once, as from a node of 64 cores."""
-    run = Run(tmp_path_factory.mktemp("first"))
-    run.start(
+def at_once(slurm, tmp_path_factory) -> dict[str, Run]:
+    """Run two studies of steps that end well and steps that cannot, at once and all of each.
+
+    One is run as from a node of 64 cores, the other in partitions whose limit it meets.
+    """
+    first = Run(tmp_path_factory.mktemp("first"))
+    first.start(
         *("--cores", "64", "--group-components", "ingest=6", "--"),
         *(*FOLDS, "results/steps/table.tsv", "results/steps/hungry.txt"),
         epochs=2,
@@ -37,8 +35,23 @@ def first(slurm, tmp_path_factory) -> Run:
         series=f"'{SERIES}'",
         megabytes=900,
     )
-    run.wait()
-    return run
+    folder = tmp_path_factory.mktemp("limited")
+    limited = Run(folder, profile_with(folder, cpu_partition="short", gpu_partition="short"))
+    limited.start(
+        *("--", "results/steps/0.pth", "results/steps/slow.txt"),
+        train_minutes=2,
+        epochs=8,
+        pause=12,
+        seconds=200,
+    )
+    first.wait()
+    limited.wait()
+    return {"first": first, "limited": limited}
+
+
+@pytest.fixture(scope="module")
+def first(at_once) -> Run:
+    return at_once["first"]
 
 
 def test_three_folds_are_trained_at_once_on_gpus(first):
@@ -95,17 +108,10 @@ def test_memory_grows_after_it_ran_out(first):
     assert kept.read_text().startswith("hungry")
 
 
-def test_time_limits(slurm, tmp_path):
+def test_time_limits(at_once):
     """A training that meets its limit goes on; another step that had all the time does not."""
-    run = Run(tmp_path, profile_with(tmp_path, cpu_partition="short", gpu_partition="short"))
-    code = run.finish(
-        *("results/steps/0.pth", "results/steps/slow.txt"),
-        train_minutes=2,
-        epochs=8,
-        pause=12,
-        seconds=200,
-    )
-    assert code != 0
+    run = at_once["limited"]
+    assert run.process.returncode != 0
     said = run.said()
     assert "wants 2 minutes, and partition short gives 1" in said
     assert run.path("0.pth").exists()

@@ -98,3 +98,13 @@ def test_two_threads_ask_for_the_files_time_at_once(cluster, tmp_path, monkeypat
         times = list(threads.map(lambda _: cluster.now_of_files(), range(400)))
     assert max(times) - min(times) < 60
     assert not list(Path(".snakemake").iterdir())
+
+
+def test_slurm_is_asked_less_and_less_often_while_nothing_ends(cluster):
+    """After the profile's 40 s as the plugin does it; after another time in proportion."""
+    waits = [40.0]
+    while len(waits) < 17:
+        waits.append(cluster.longer_wait(waits[-1], 40))
+    assert waits == [*range(40, 180, 10), 180, 180, 180]
+    assert cluster.longer_wait(4, 4) == 5
+    assert cluster.longer_wait(18, 4) == 18

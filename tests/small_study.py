@@ -19,7 +19,7 @@ from livermet.ledger.assign import assign_from_config
 from livermet.ledger.tables import read_ledger
 from livermet.sheets import SERIES_SHEET
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 RUN = "small"
 SIZE = Size(
     source_patients=0,
@@ -153,18 +153,18 @@ class Study:
         self.configure(sheets | {"phantoms": None}, "sheets")
 
 
-def make_study(folder: Path) -> Study:
+def make_study(folder: Path, size: Size = SIZE, config: dict = CHEAP) -> Study:
     """Write the phantoms of all series, the sheets of the first ones, the ledger and the config."""
     study = Study(folder / "inputs", folder / "work")
     study.workdir.mkdir(parents=True)
-    cohort = demo_cohort(SIZE)
+    cohort = demo_cohort(size)
     series = _as_files(cohort)
     write_phantoms(cohort, series, folder / "inputs" / "data")
     later = series[_comes_later(series)]
     study.write_sheet("series", series.drop(later.index))
     study.write_sheet("later", later)
     study.write_sheet("molecular", cohort.molecular)
-    study.config_path.write_text(yaml.safe_dump(CHEAP))
+    study.config_path.write_text(yaml.safe_dump(config))
     study.place_inputs("data")
     study.assign()
     return study
