@@ -7,7 +7,7 @@ PUBLISHED := published$(if $(SEARCH),_searched)
 # IBSI's phantoms and reference values, for the tables of docs/explanations/methods/ibsi.md.
 IBSI ?= ../shared/data/ibsi
 
-.PHONY: setup peers slurm browser demo published table assign ibsi test config envs lint format docs rulegraph bench
+.PHONY: setup peers slurm browser demo published table assign ibsi test config envs lint format docs rulegraph bench bench-gpu
 
 setup: .venv/installed .venv/package
 
