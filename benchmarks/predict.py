@@ -63,6 +63,8 @@ def main():
             for way, command in ways.items():
                 (folder / way).mkdir(exist_ok=True)
                 runs[way].append(measured(command, environment(folder, way, options), options))
+                # Now, since a machine may be taken back before the last way has ended.
+                print(way, json.dumps(runs[way][-1]), file=sys.stderr, flush=True)
         print(json.dumps(summary(folder, runs, options)))
 
 
