@@ -72,7 +72,8 @@ ibsi: setup
 # have run.
 test: export OMP_NUM_THREADS = 1
 test: setup peers
-	$(BIN)/python -m slipcover --source workflow/scripts/livermet --skip-covered -m pytest -n 3
+	$(BIN)/python -m slipcover --source workflow/scripts/livermet --skip-covered -m pytest -n 3 \
+		|| { cat .pytest_cache/d/failures/last.txt; exit 1; }
 
 # The defaults, the schema and the tables of keys, from livermet/config/keys.py.
 config: setup

@@ -1,6 +1,5 @@
 """What all tests share: the project's root and the real data beside it."""
 
-import atexit
 import os
 import subprocess
 import sys
@@ -59,12 +58,21 @@ def pytest_collection_modifyitems(items) -> None:
     items.sort(key=lambda item: order.get(group_of(item.nodeid), len(order)))
 
 
-def pytest_terminal_summary(terminalreporter) -> None:
-    """Name what failed once more when all else is printed: CI shows the end of a long output."""
-    failed = terminalreporter.getreports("failed") + terminalreporter.getreports("error")
-    for report in failed:
-        why = str(report.longrepr).strip().splitlines()[-12:]
-        atexit.register(print, f"FAILED {report.nodeid} ({report.when})", *why, sep="\n    ")
+def pytest_terminal_summary(terminalreporter, config) -> None:
+    """Keep what failed and why, which `make test` prints at its very end, where CI shows it."""
+    if config.getoption("numprocesses", None):
+        path = config.cache.mkdir("failures") / "last.txt"
+        path.write_text("\n".join(map(_told, _failures(terminalreporter))))
+
+
+def _failures(reporter) -> list:
+    return reporter.getreports("failed") + reporter.getreports("error")
+
+
+def _told(report) -> str:
+    lines = str(report.longrepr).strip().splitlines()
+    found = [line for line in lines if line.startswith("E ")]
+    return "\n    ".join([f"FAILED {report.nodeid} ({report.when})", *(found or lines)[-12:]])
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,9 @@ def froc(table: pd.DataFrame, rule: str) -> Figure:
     if panels:
         close = {"columnspacing": 1.4, "handletextpad": 0.5}
         models = _keys(rows, marker=False)
-        figure.legend(handles=models, loc="outside lower left", ncols=4, **close)
+        # More names in a row would reach the marks' key.
+        columns = 4 if len(models) <= 4 else 3
+        figure.legend(handles=models, loc="outside lower left", ncols=columns, **close)
         figure.legend(handles=marks, loc="outside lower right", ncols=3, **close)
     return figure
 
