@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import rcParams
 from matplotlib.collections import LineCollection, PathCollection
 
 from livermet.detection import cohort
@@ -354,14 +355,23 @@ def test_the_challenges_numbers_are_those_of_its_report():
     ]
 
 
-def test_every_listed_network_has_a_look_of_its_own_and_room_in_the_keys(tmp_path):
+def test_every_listed_network_has_a_look_of_its_own_and_room_in_the_keys(tmp_path, monkeypatch):
+    # nnU-Net's trainer does so for all that its process draws later.
+    monkeypatch.setitem(rcParams, "legend.fontsize", 27.5)
     assert len({style[0] for style in MODEL_STYLE.values()}) == len(NETWORKS)
     assert len({style[2] for style in MODEL_STYLE.values()}) == len(NETWORKS)
     table = made.froc()
     final = table[table["model"].eq(FINAL)]
     every = pd.concat([final.assign(model=name) for name in NETWORKS])
-    drawn = froc(every, "any_overlap")
-    save(lambda: drawn, tmp_path / "froc.png", tmp_path / "froc.svg")
+    figures = []
+
+    def draw():
+        # Inside `save`, which sets the size of letters.
+        figures.append(froc(every, "any_overlap"))
+        return figures[0]
+
+    save(draw, tmp_path / "froc.png", tmp_path / "froc.svg")
+    (drawn,) = figures
     models, thresholds = (legend.get_window_extent() for legend in drawn.legends)
     assert not models.overlaps(thresholds)
     told = [text.get_text() for text in drawn.legends[0].get_texts()]

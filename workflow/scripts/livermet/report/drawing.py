@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.axes import Axes
 from matplotlib.typing import LineStyleType
 
@@ -52,7 +52,10 @@ def save(draw, png: str | Path, svg: str | Path) -> None:
 
     `draw` is a function without arguments that makes the figure. Neither file holds a date.
     """
-    with rc_context(STYLE):
+    with rc_context():
+        # Neither a user's matplotlibrc nor a library that was loaded has a say.
+        rcdefaults()
+        rcParams.update(STYLE)
         figure = draw()
         with whole_file(png) as beside:
             figure.savefig(beside, dpi=160, metadata={"Software": None})
