@@ -30,7 +30,7 @@ GIVEN = ("reference", "table")
 # Of each section of the config, what a prediction needs.
 NEEDED = {
     "detection": ("connectivity", "minimum_lesion_voxels"),
-    "phenotype": ("aggregation", "feature_transform", "name", "positive_above"),
+    "phenotype": ("aggregation", "assumed_auc", "feature_transform", "name", "positive_above"),
     "radiomics": ("lesions", "per_lesion", "settings"),
 }
 
