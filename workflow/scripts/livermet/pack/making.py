@@ -53,7 +53,7 @@ def pack_run(
     beside.mkdir(parents=True)
     try:
         networks = _networks(run, settings, model, beside)
-        phenotype, lacks = None, "It was left out when the model was packed."
+        phenotype, lacks = None, "It was left out when it was packed."
         if with_phenotype:
             phenotype, lacks = _phenotype(run, settings, model, classifier)
         if phenotype:
