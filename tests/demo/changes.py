@@ -407,6 +407,11 @@ def overlap(place: Place):
     return configured(place, "segmentation: {monai: {overlap: 0.5}}")
 
 
+def no_export(place: Place):
+    """What was written stays, and is no part of the run any longer."""
+    return configured(place, "export: {dicom: none}")
+
+
 def save_every(place: Place):
     return configured(place, "segmentation: {nnunet: {training: {save_every: 4}}}")
 

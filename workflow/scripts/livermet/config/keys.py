@@ -974,9 +974,9 @@ class Export(Keys):
     dicom: ExportedAsName = key(
         ExportedAs.NONE.value,
         "whether the final model's results are written as DICOM SEG and structured report, for "
-        "each series that came from DICOM: `none`; `as_given`, with the patient's identifiers and the "
-        "UIDs of the files that ingestion read; `pseudonyms`, with the sheet's pseudonym and date, "
-        "and UIDs made with `export.secret`",
+        "each series that came from DICOM: `none`; `as_given`, with the patient's identifiers and "
+        "the UIDs of the files that ingestion read; `pseudonyms`, with the sheet's pseudonym and "
+        "date, and UIDs made with `export.secret`",
         "a SEG is shown on its scan by the scan's own UIDs, which identify it: nothing that does "
         "is written unasked; docs/how-to/pacs.md",
     )
