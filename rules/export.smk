@@ -11,7 +11,7 @@ whether it was exported, and why not.
 
 from livermet.report import words
 
-EXPORTED = f"{RUN}/dicom/exported.tsv" if STUDY.exported_series else []
+EXPORTED = f"{RUN}/dicom/exported.tsv" if STUDY.exported_model else []
 
 
 # One rule a batch, declaring every folder that it writes: most of a series' time is its job's start.

@@ -9,9 +9,10 @@ from livermet.tables import write_table
 
 with job(snakemake) as log:
     params = snakemake.params
-    batches = read_batches(snakemake.input.tables, params.series)
-    stop_on_missing(batches, params.series, "the exported series")
-    others = without_source(params.model, params.without_source)
-    table = pd.concat([as_values(batches), others], ignore_index=True)
+    table = without_source(params.model, params.without_source)
+    if params.series:
+        batches = read_batches(snakemake.input.tables, params.series)
+        stop_on_missing(batches, params.series, "the exported series")
+        table = pd.concat([as_values(batches), table], ignore_index=True)
     log.info("%d of %d series exported", table["exported"].sum(), len(table))
     write_table(table, snakemake.output.table, EXPORTED)

@@ -88,13 +88,14 @@ def source_of(
     headers = {path: read_dataset(path, [*UIDS, *FIELDS, *READ_TOO]) for path in paths}
     known = [_uids(one, headers[one.path]) for one in slices]
     _refuse_unnamed(slices, known)
-    if slices[0].frame is not None:
+    of_frames = any(one.frame is not None for one in slices)
+    if of_frames:
         slices = _frames_in_order(slices, headers[slices[0].path])
     planes = planes_of(slices, ct)
     shared = _shared(headers[slices[0].path], known[0], row, identifiers)
     across = 2 - planes.axes[0]
     spacing = float(ct.GetSpacing()[across])
-    if slices[0].frame is not None:
+    if of_frames:
         return Source([_of_frames(slices, known[0], shared, spacing, identifiers)], planes)
     by_slice = {id(one): names for one, names in zip(slices, known, strict=True)}
     # One for all, as a SEG has it: ingest has seen to it that they differ by rounding alone.
