@@ -229,7 +229,11 @@ CHANGES = [
             " view_series_b0002 view_series_b0003 view_series_b0004 write_viewer"
         ),
     ),
-    Change("whether results are written as DICOM", changes.no_export, SETTINGS),
+    Change(
+        "under whose identifiers results are written as DICOM",
+        changes.pseudonyms_in_dicom,
+        EXPORTS | SETTINGS,
+    ),
     Change("how often a checkpoint is saved", changes.save_every, SETTINGS),
     Change("how a network is trained", changes.epochs, REFUSED),
     Change(
