@@ -7,7 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from unit.export_phantoms import ROW, as_labels, export, placed, wrong
+from unit.export_phantoms import ROW, as_labels, export, placed, read_by_dcmqi, wrong
 
 from livermet.export.writing import REPORT, SEGMENTATION, Scan
 from livermet.images import array_of, on_grid_of
@@ -67,6 +67,7 @@ def exported_slices(folder: Path, out: Path) -> int:
     found = placed(seg, scan.ct)
     assert np.array_equal(as_labels(found), array_of(scan.prediction))
     assert found.max() == 1 + len(findings.lesions)
+    assert np.array_equal(found, read_by_dcmqi(out, scan.ct)[0])
     assert len(findings.lesions) > 0
     raw = [pydicom.dcmread(path, stop_before_pixels=True, force=True) for path in folder.iterdir()]
     raw = [one for one in raw if one.get("Modality") == "CT"]

@@ -1,8 +1,8 @@
 """Phantoms of scans that are exported: ingested DICOM slices, and a label map on their CT."""
 
+import json
 import logging
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from livermet.export.writing import REPORT, SEGMENTATION, Scan, export_scan
 from livermet.images import array_of, on_grid_of
 from livermet.ingest.series import ingest_dicom
 
+ROOT = Path(__file__).parents[2]
 ALGORITHM = Algorithm("nnunet", "nnU-Net", "1.2.3", "ensemble")
 COMPONENTS = {"connectivity": 26, "minimum_lesion_voxels": 1}
 ROW = {"patient": "p07", "study_date": "2019-05-04"}
@@ -117,6 +118,22 @@ def wrong(folder: Path, *source: Path) -> list[str]:
 
 
 def told_by(tool: str, *arguments) -> str:
-    command = [Path(sys.executable).parent / tool, *arguments]
+    """Run a program of the peers' environment; give what it printed."""
+    program = ROOT / ".venv" / "dicom" / "bin" / tool
+    assert program.exists(), "the DICOM programs' environment is missing: type `make peers`"
+    command = [program, *arguments]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     return result.stdout + result.stderr
+
+
+def read_by_dcmqi(folder: Path, ct: sitk.Image) -> tuple[np.ndarray, list[dict]]:
+    """Read SEG and report with dcmqi: the numbers of segments on a CT's grid, the measurements."""
+    out = folder.parent / f"{folder.name}_by_dcmqi"
+    out.mkdir()
+    source = ["--inputDICOM", folder / SEGMENTATION, "--outputDirectory", out]
+    told_by("segimage2itkimage", *source, "-t", "nrrd", "--mergeSegments")
+    image = sitk.ReadImage(str(out / "1.nrrd"))
+    nearest = (sitk.Transform(), sitk.sitkNearestNeighbor, 0, sitk.sitkUInt16)
+    found = array_of(sitk.Resample(image, ct, *nearest))
+    told_by("tid1500reader", "--inputDICOM", folder / REPORT, "--outputMetadata", out / "sr.json")
+    return found, json.loads((out / "sr.json").read_text())["Measurements"]

@@ -23,6 +23,7 @@ from unit.export_phantoms import (
     make_lying,
     make_scan,
     placed,
+    read_by_dcmqi,
     wrong,
 )
 
@@ -89,6 +90,36 @@ def test_highdicom_reads_the_same_by_the_sources_own_instances(exported):
                 point += along_row * columns_mm * column + along_column * rows_mm * row
                 x, y, z = scan.ct.TransformPhysicalPointToIndex(point.tolist())
                 assert min(int(plane[row, column]), 2) == prediction[z, y, x]
+
+
+def test_dcmqi_reads_the_same(exported):
+    """Another implementation, on DCMTK, which 3D Slicer reads such files with."""
+    scan, folder = exported
+    found, measurements = read_by_dcmqi(folder, scan.ct)
+    assert np.array_equal(as_labels(found), array_of(scan.prediction))
+    seg = pydicom.dcmread(folder / SEGMENTATION)
+    assert np.array_equal(found, placed(seg, scan.ct))
+    told = [
+        (
+            group["TrackingIdentifier"],
+            [
+                (one["quantity"]["CodeMeaning"], float(one["value"]))
+                for one in group["measurementItems"]
+            ],
+        )
+        for group in measurements
+    ]
+    assert told[0] == ("All lesions", [("Number of lesions", 2), ("Volume", 0.18)])
+    assert told[1] == ("Liver with its lesions", [("Volume", 1.2)])
+    names = ["Volume", "Long axis", "Short axis", "Attenuation Coefficient"]
+    assert [(name, [one for one, _ in items]) for name, items in told[2:]] == [
+        ("Lesion 1", names),
+        ("Lesion 2", names),
+    ]
+    assert [dict(items)["Volume"] for _, items in told[2:]] == [0.165, 0.015]
+    for number, group in enumerate(measurements[2:], 2):
+        assert group["ReferencedSegment"] == number
+        assert group["segmentationSOPInstanceUID"] == seg.SOPInstanceUID
 
 
 def test_ingestion_reads_it_as_a_reference(exported):
