@@ -11,8 +11,8 @@ from skops import io
 
 from livermet.contracts import check
 from livermet.errors import InputError
+from livermet.pack.freezing import freeze
 from livermet.pack.frozen import FrozenModel, load_steps, save_steps
-from livermet.pack.making import freeze
 from livermet.pack.phenotype import JUDGED, Phenotype
 from livermet.phenotype import corrected
 from livermet.phenotype.corrected import prepared

@@ -7,7 +7,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from livermet.contracts import check
 from livermet.errors import InputError
-from livermet.pack.making import freeze
+from livermet.pack.freezing import freeze
 from livermet.pack.validation import VALIDATED, score, validate, write
 from livermet.phenotype.table import as_published_columns
 from livermet.report.validated import told
