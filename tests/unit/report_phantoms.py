@@ -182,19 +182,20 @@ def figures() -> dict:
 
 
 def examples() -> list:
+    """Two scans of 40 x 50 pixels of 5 mm; the second prediction lies 4 rows below its lesion."""
     from livermet.report.segmentation.examples import Example
 
     rows, columns = np.mgrid[:40, :50]
     made = []
-    for number, place in enumerate(("best", "median", "worst")):
+    for number, (place, dice) in enumerate((("highest", 0.9), ("lowest", 0.4))):
         liver = (rows - 18) ** 2 / 200 + (columns - 22) ** 2 / 300 < 1
         lesion = (rows - 16) ** 2 + (columns - 25) ** 2 < 30
-        predicted = (rows - 16 - 2 * number) ** 2 + (columns - 25) ** 2 < 30
+        predicted = (rows - 16 - 4 * number) ** 2 + (columns - 25) ** 2 < 30
         ct = np.where(lesion, 60.0, np.where(liver, 105.0, -20.0))
         reference = np.where(lesion, 2, liver.astype(int))
         prediction = np.where(predicted, 2, liver.astype(int))
-        title = f"{place}: Dice 0.{9 - number}0\nm0{number}_a"
-        made.append(Example(title, ct, reference, prediction, (5.0, 5.0)))
+        named = (f"m0{number}_a", place, f"Dice {dice:.2f}")
+        made.append(Example(*named, ct, reference, prediction, (5.0, 5.0), 21 + number, 60))
     return made
 
 
