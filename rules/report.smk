@@ -13,6 +13,7 @@ warnings first).
 
 from livermet.models import LABELS_AND_STYLES
 from livermet.provenance.code import file_checksum
+from livermet.report import words
 from livermet.report.exhibits import files_of, texts
 
 TABLES, FIGURES = f"{RUN}/tables", f"{RUN}/figures"
@@ -71,7 +72,7 @@ TOLD = {
     "published_weights": config["phenotype"]["published_weights"],
     "harmonisation": HARMONISATION,
     "pretrained": bool(PRETRAINED),
-    "phantoms": STUDY.phantoms is not None,
+    "phantoms": words.phantoms(len(STUDY.phantom_series), len(STUDY.series)),
     "viewed": STUDY.viewed_series,
     "versions": PINNED,
     "version": __version__,

@@ -16,7 +16,7 @@ VIEWER = [f"{RUN}/viewer/index.html"] if STUDY.viewed_series else []
 TOLD_BY_VIEWS = {
     "run": config["run"],
     "version": __version__,
-    "phantoms": STUDY.phantoms is not None,
+    "phantoms": words.phantoms(len(STUDY.phantom_series), len(STUDY.series)),
     "final_model": FINAL_MODEL or "",
     "models": {model: words.model(model) for model in MODELS},
     "rules": {rule: words.rule(rule) for rule in config["detection"]["matching"]} if MODELS else {},

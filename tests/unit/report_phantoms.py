@@ -50,7 +50,7 @@ SETTINGS = {
     "published_weights": "printed",
     "harmonisation": {"by": None, "thin_up_to_mm": 2.5, "minimum_patients": 10},
     "pretrained": False,
-    "phantoms": True,
+    "phantoms": "Every image of this run is a phantom.",
     "viewed": [],
     "versions": {"pandas": "3.1.1", "matplotlib": "3.11.2"},
     "version": "0.1.0",
@@ -116,6 +116,19 @@ def acquisition() -> pd.DataFrame:
         for series, phase in phases.items()
     }
     return read_back(acquisition_table(rows, records))
+
+
+def scan_list() -> pd.DataFrame:
+    """Every series of `facts`, as the final model measures it: all alike but for the report's word.
+
+    The last patient was read as free of lesions.
+    """
+    from livermet.cohort.scan_list import scan_list
+
+    recorded = pd.DataFrame({"series": facts()["series"], "spacing_mm": "0.8; 0.8; 5.0"})
+    empty = ("warnings", "reference_warnings", "reference_voxels_liver", "reference_voxels_lesion")
+    recorded = recorded.assign(**dict.fromkeys(empty, np.nan))
+    return scan_list(facts(), recorded, scans(), sheet()["lesions_read"].to_dict())
 
 
 def ingested() -> dict[str, dict]:
@@ -211,6 +224,7 @@ def _tables() -> dict[str, pd.DataFrame]:
         "table1_cohort": cohort.table1_cohort(facts(), ["LiTS", TARGET], TARGET, "NE"),
         "table2_splits": cohort.table2_splits(splits()),
         "sample_notes": counted_notes(),
+        "scan_list": scan_list(),
         "quality_warnings": warning_counts(ingested()),
         "sample_scores": sample_scores(),
         "table3_segmentation": table3_segmentation(scored, facts(), TARGET, draws=100, seed=1),

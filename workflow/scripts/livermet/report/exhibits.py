@@ -16,6 +16,7 @@ import yaml
 FOLDER = Path(__file__).parent
 # In the order of the page, but for a finished table's.
 ROOMS = (
+    "scans",
     "cohort",
     "segmentation",
     "detection",
@@ -130,6 +131,11 @@ def rooms_of(entry: str) -> tuple[str, ...]:
 def sections_of(entry: str) -> list[str]:
     """Name the sections of a run's page in order, by its entry."""
     return list(dict.fromkeys(_CONTENT[room]["section"] for room in rooms_of(entry)))
+
+
+def section_of(room: str) -> str:
+    """Name the section of the page that a room's sentences and exhibits stand in."""
+    return _CONTENT[room]["section"]
 
 
 def shown_in(section: str) -> list[Exhibit]:

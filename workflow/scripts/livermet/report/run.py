@@ -69,7 +69,8 @@ class Run:
 
 @dataclass(frozen=True)
 class Headline:
-    """A number that stands out, and the words below it."""
+    """A number that stands out, the words below it, and what to be warned of, if anything."""
 
     number: str
     label: str
+    warning: str = ""

@@ -110,7 +110,9 @@ def _scale_bar(ax: Axes, right: float, low: float, field: float) -> None:
     ends = [right - length, right]
     stroke = [withStroke(linewidth=4, foreground="black")]
     ax.plot(ends, [low, low], color="white", lw=2, path_effects=stroke, solid_capstyle="butt")
-    ax.text(np.mean(ends), low - 0.015 * field, f"{length} mm", ha="center", va="bottom", **WHITE)
+    ax.text(
+        right - length / 2, low - 0.015 * field, f"{length} mm", ha="center", va="bottom", **WHITE
+    )
 
 
 def _cut(

@@ -1,0 +1,131 @@
+"""Results in brief: what the run found, in five sentences, and the numbers that stand out.
+
+What stands behind each sentence is told in its section.
+"""
+
+import pandas as pd
+
+from livermet.phenotype.chosen import CHANCE
+from livermet.phenotype.columns import VOLUME
+from livermet.report import words
+from livermet.report.classification import content as classification
+from livermet.report.reproduction import content as reproduction
+from livermet.report.run import Headline, Run
+from livermet.report.segmentation import content as segmentation
+from livermet.vocabulary import Protocol
+
+# In the order of the page; tiles stand in rows of two or four.
+MOST_TILES = 4
+CHANCE_AUC = 0.5
+
+
+def headlines(run: Run) -> list[Headline]:
+    """Return the numbers that stand out: four or two of them, so that none stands alone in a row.
+
+    Of a finished table the printed numbers come first, of which its readers ask.
+    """
+    rooms = [segmentation, classification, reproduction]
+    if run.entry == "table":
+        rooms = [reproduction, classification]
+    found = [headline for room in rooms for headline in room.headlines(run)][:MOST_TILES]
+    return found[: len(found) - len(found) % 2]
+
+
+def sentences(run: Run) -> list[str]:
+    """Say who was studied, what was found, how well classes are told, and what that is worth."""
+    return [
+        studied(run),
+        *images(run),
+        *ranked(run),
+        *beside_volume(run),
+        *verdict(run),
+    ]
+
+
+def studied(run: Run) -> str:
+    """Count the classified patients, and those of them that no model has seen."""
+    facts, name = run.tables["facts"], run.settings["name"]
+    rows = facts[facts["included"]]
+    if rows.empty:
+        return f"No series of {run.target} could be classified: none has a class and a mask."
+    tested = rows.loc[rows["place"].eq("test"), "patient"].nunique()
+    return (
+        f"{words.counted(rows['patient'].nunique(), 'patient')} of {run.target} with "
+        f"{words.counted(rows['study'].nunique(), 'CT study', 'CT studies')} were classified by "
+        f"their {name} phenotype; {tested} of them, whom no model saw, "
+        f"{'is' if tested == 1 else 'are'} the test."
+    )
+
+
+def images(run: Run) -> list[str]:
+    """Say what was found in the test patients' scans, or where the masks or features came from."""
+    if run.entry == "table":
+        return reproduction.sentences(run) or [
+            "Features came from a finished table: no scan was segmented."
+        ]
+    row = segmentation.final_scores(run)
+    if row is None:
+        return segmentation.sentences(run)[:1]
+    scans = words.counted(row["scans"], "test scan")
+    return [
+        f"On {scans} of {words.counted(row['patients'], 'patient')} the final model "
+        f"({words.model(run.final)}) found {words.share(row['lesion_sensitivity'])} of the liver "
+        f"lesions, with {words.number(row['false_positives_per_scan'])} false findings a scan; its "
+        f"outlines overlap the reader's with a median Dice of {words.number(row['median_dice'])}."
+    ]
+
+
+def ranked(run: Run) -> list[str]:
+    """Say how well the chosen model ranks the test studies, and whether that can be told."""
+    if not run.chosen:
+        return []
+    protocol, chosen = list(run.chosen.items())[-1]
+    row, name = classification.chosen_auc(run, protocol), run.settings["name"]
+    positive, negative = classification.patients_by_class(run, "test")
+    classes = f"{positive} positive and {negative} negative test patients"
+    model = f"the model that cross-validation chose ({words.model(chosen.model)})"
+    if row is None:
+        return [f"The {classes} give {model} no AUC."]
+    auc = words.estimate(row["mean"], row["low"], row["high"])
+    told = f"Of {classes} {model} ranks {name} with AUC {auc}"
+    if classification.few_to_test(run):
+        return [
+            f"{told}, which so few patients cannot tell from chance or from a perfect model: ten "
+            "of each class would be the least."
+        ]
+    if pd.notna(row["low"]) and row["low"] <= CHANCE_AUC <= row["high"]:
+        return [f"{told}; the interval includes 0.5, so that chance is not excluded."]
+    return [f"{told}."]
+
+
+def beside_volume(run: Run) -> list[str]:
+    """Say whether any model beats chance and the tumour's volume in cross-validation."""
+    chosen = run.chosen.get(Protocol.CORRECTED)
+    if chosen is None or not chosen.deals or pd.isna(chosen.auc):
+        return []
+    lacking = [name for name in (CHANCE, VOLUME) if name not in chosen.beaten]
+    aucs = f"AUC {words.number(chosen.auc)}"
+    if pd.notna(chosen.volume):
+        aucs += f", tumour volume alone {words.number(chosen.volume)}"
+    if lacking:
+        rivals = words.listed([classification.OF_RIVAL[name] for name in lacking])
+        return [
+            f"In cross-validation of the training patients no model beats {rivals} ({aucs}), so "
+            "that none is to be used."
+        ]
+    p = [words.p_text(row.p) for row in run.rows("permutation", "p")[:1].itertuples()]
+    tested = f"; permutation test {p[0]}" if p else ""
+    return [
+        f"In cross-validation of the training patients it is above chance and above tumour volume "
+        f"alone ({aucs}{tested})."
+    ]
+
+
+def verdict(run: Run) -> list[str]:
+    """Say what the numbers are not good for."""
+    if run.settings["phantoms"]:
+        return [run.settings["phantoms"]]
+    return [
+        "No number here was tried on patients of another hospital: 'Limitations' says what the "
+        "numbers cannot show."
+    ]
