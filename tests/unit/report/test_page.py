@@ -79,7 +79,8 @@ def test_the_page_needs_nothing_else(page):
     loaded = [tag.get("src") for tag in reader.named("img")]
     assert all(source.startswith("data:image/svg+xml;base64,") for source in loaded)
     links = {tag["href"] for tag in reader.named("a")}
-    kept = {link for link in links if link.startswith(("#", "data:text/csv;base64,"))}
+    held = ("#", "data:text/csv;base64,", "data:application/x-bibtex;base64,")
+    kept = {link for link in links if link.startswith(held)}
     audit = "provenance/audit.html"
     beside = {"checklists.html", "quality.html", audit, f"{audit}#environments"}
     assert links - kept == beside
@@ -361,7 +362,8 @@ def test_the_page_says_whether_features_are_harmonised_and_by_what(run, by, told
     harmonisation = made.SETTINGS["harmonisation"] | {"by": by}
     page = render(compose(changed(run, harmonisation=harmonisation)))
     assert told in page
-    assert page.count("ComBat takes out") == (by is not None)
+    # Among the rules, and in the methods.
+    assert page.count("ComBat takes out") == 2 * (by is not None)
 
 
 def test_masks_of_one_network_and_of_several_are_told_only_where_both_are(run, page):
