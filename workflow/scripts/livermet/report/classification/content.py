@@ -402,9 +402,11 @@ def _beside_choice(run: Run, row) -> str:
     first = (
         "" if row.deals >= deals else ", of which the test takes the first, as it has more to fit"
     )
+    # Only forests are made smaller where many are fitted.
+    trees = " (with fewer trees)" if row.model == "RF" else ""
     return (
-        f" As a candidate {words.model(row.model)} has {words.number(auc)}: the same procedure and "
-        f"labels, but the mean over {words.counted(deals, 'deal')} of the folds{first}."
+        f" As a candidate {words.model(row.model)} has {words.number(auc)}: the same procedure"
+        f"{trees} and labels, but the mean over {words.counted(deals, 'deal')} of the folds{first}."
     )
 
 
