@@ -241,6 +241,18 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def phantoms(made: int, series: int) -> str:
+    """Say how many of a run's series are phantoms, and what that means; '' where none is."""
+    if not made:
+        return ""
+    which = (
+        "Every image of this run is a phantom."
+        if made == series
+        else f"{made} of the {series} series of this run are phantoms, the others are scans."
+    )
+    return f"{which} Numbers of phantoms show that each stage runs, and say nothing of patients."
+
+
 def note_of_step(made: str, reason: str) -> str:
     """Write what is noted of a step of the ladder: 'not made: no scan has a second lesion'."""
     state = {"yes": "", "no": "not made", "not applicable": "does not apply"}[made]
