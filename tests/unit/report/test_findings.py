@@ -162,6 +162,18 @@ def test_features_that_agree_are_counted_by_comparison_and_in_both(tables):
     assert features.reproducibility_sentences(run_of(alone)) == told[::2]
 
 
+def test_a_comparison_without_any_icc_is_told_and_not_shown_as_zeros(tables):
+    table = tables["reproducibility"]
+    between = table["comparison"].eq("reconstructions")
+    table.loc[between, "icc"] = np.nan
+    told = features.reproducibility_sentences(run_of(tables))
+    assert told[0] == (
+        "No feature has an ICC between reconstructions: too few studies have two reconstructions."
+    )
+    assert set(features.reproducibility(table)["comparison"]) == {"perturbed masks"}
+    assert features.reproducibility(table.assign(icc=np.nan)).empty
+
+
 def test_moved_contours_stand_beside_the_final_models_own_distance(tables):
     # A normal displacement of 1 mm is 0.8 mm on average: sqrt(2 / pi).
     (told,) = features.contour_sentences(run_of(tables))
