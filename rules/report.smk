@@ -76,6 +76,34 @@ TOLD = {
     "viewed": STUDY.viewed_series,
     "versions": PINNED,
     "version": __version__,
+    "models": MODELS,
+    "weightings": config["phenotype"]["weightings"],
+    "lasso_alpha": config["phenotype"]["lasso_alpha"],
+    "lasso_target": config["phenotype"]["lasso_target"],
+    "trees": config["phenotype"]["trees"],
+    "radiomics": config["radiomics"]["settings"],
+}
+# What the methods of the page tell beside: settings of learning, and nothing of jobs.
+NETWORK_SETTINGS = config["segmentation"]
+TOLD_OF_METHODS = {
+    "seed": config["seed"],
+    "deals": config["phenotype"]["deals"],
+    "permutations": config["phenotype"]["permutations"],
+    "feature_transform": config["phenotype"]["feature_transform"],
+    "redundancy": config["phenotype"]["redundancy"],
+    "monai": {
+        key: NETWORK_SETTINGS["monai"][key]
+        for key in (
+            "spacing_mm",
+            "window_hu",
+            "patch_size",
+            "epochs",
+            "learning_rate",
+            "schedule",
+            "loss",
+        )
+    },
+    "nnunet": {key: NETWORK_SETTINGS["nnunet"][key] for key in ("plans", "training", "finetuning")},
 }
 
 
@@ -455,7 +483,7 @@ rule write_report:
         runtime=minutes(10),
     params:
         masked=by_wildcards(STUDY.reported_series),
-        settings=TOLD,
+        settings={**TOLD, **TOLD_OF_METHODS},
         texts=TEXTS,
         labels=LABELS,
         versions=pins("report"),
@@ -485,15 +513,7 @@ rule write_checklists:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        settings={
-            **TOLD,
-            "models": MODELS,
-            "weightings": config["phenotype"]["weightings"],
-            "lasso_alpha": config["phenotype"]["lasso_alpha"],
-            "lasso_target": config["phenotype"]["lasso_target"],
-            "trees": config["phenotype"]["trees"],
-            "radiomics": config["radiomics"]["settings"],
-        },
+        settings=TOLD,
         texts=TEXTS,
         labels=LABELS,
         versions=pins("report"),

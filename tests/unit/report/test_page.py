@@ -150,8 +150,8 @@ def test_results_in_brief_are_five_sentences_that_name_what_they_rest_on(run):
         "13 patients of mSCLC with 13 CT studies were classified by their NE phenotype; 4 of them, "
         "whom no model saw, are the test.",
         "On 4 test scans of 4 patients the final model (nnU-Net, fine-tuned) found 56% of the "
-        "liver lesions, with 1.00 false findings a scan; its outlines overlap the reader's with a median "
-        "Dice of 0.53.",
+        "liver lesions, with 1.00 false findings a scan; its outlines overlap the reader's with a "
+        "median Dice of 0.53.",
         "Of 2 positive and 2 negative test patients the model that cross-validation chose (random "
         "forest) ranks NE with AUC 0.75, which so few patients cannot tell from chance or from a "
         "perfect model: ten of each class would be the least.",

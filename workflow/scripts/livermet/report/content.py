@@ -17,7 +17,9 @@ from livermet.report.exhibits import (
 )
 from livermet.report.features import content as features
 from livermet.report.ladder import content as ladder
+from livermet.report.limitations import limitations
 from livermet.report.masks import content as masks
+from livermet.report.methods import methods
 from livermet.report.null_cohorts import content as null_cohorts
 from livermet.report.page import (
     Picture,
@@ -74,6 +76,8 @@ def compose(run: Run) -> dict:
         "headlines": brief.headlines(run),
         "sentences": brief.sentences(run),
         "sections": [section for section in sections if section.items],
+        "limitations": limitations(run),
+        "methods": methods(run),
         "rules": [*checks.rules(run), *checks.checks(run)],
         "stale": checks.stale_table(run),
         "version": run.settings["version"],
