@@ -152,9 +152,9 @@ def test_results_in_brief_are_five_sentences_that_name_what_they_rest_on(run):
         "On 4 test scans of 4 patients the final model (nnU-Net, fine-tuned) found 56% of the "
         "liver lesions, with 1.00 false findings a scan; its outlines overlap the reader's with a "
         "median Dice of 0.53.",
-        "Of 2 positive and 2 negative test patients the model that cross-validation chose (random "
-        "forest) ranks NE with AUC 0.75, which so few patients cannot tell from chance or from a "
-        "perfect model: ten of each class would be the least.",
+        "On test studies of 2 positive and 2 negative patients the model that cross-validation "
+        "chose (random forest) ranks NE with AUC 0.75, of too few patients for an interval, so chance is "
+        "not excluded; fewer than 10 patients of a class settle nothing.",
         "In cross-validation of the training patients it is above chance and above tumour volume "
         "alone (AUC 0.66, tumour volume alone 0.61; permutation test p = 0.313).",
         "Every image of this run is a phantom.",

@@ -12,11 +12,10 @@ from livermet.report.classification import content as classification
 from livermet.report.reproduction import content as reproduction
 from livermet.report.run import Headline, Run
 from livermet.report.segmentation import content as segmentation
-from livermet.vocabulary import Protocol
+from livermet.vocabulary import FEWEST_PATIENTS, Protocol
 
 # In the order of the page; tiles stand in rows of two or four.
 MOST_TILES = 4
-CHANCE_AUC = 0.5
 
 
 def headlines(run: Run) -> list[Headline]:
@@ -82,20 +81,17 @@ def ranked(run: Run) -> list[str]:
     protocol, chosen = list(run.chosen.items())[-1]
     row, name = classification.chosen_auc(run, protocol), run.settings["name"]
     positive, negative = classification.patients_by_class(run, "test")
-    classes = f"{positive} positive and {negative} negative test patients"
+    classes = f"{positive} positive and {negative} negative patients"
     model = f"the model that cross-validation chose ({words.model(chosen.model)})"
     if row is None:
-        return [f"The {classes} give {model} no AUC."]
-    auc = words.estimate(row["mean"], row["low"], row["high"])
-    told = f"Of {classes} {model} ranks {name} with AUC {auc}"
-    if classification.few_to_test(run):
-        return [
-            f"{told}, which so few patients cannot tell from chance or from a perfect model: ten "
-            "of each class would be the least."
-        ]
-    if pd.notna(row["low"]) and row["low"] <= CHANCE_AUC <= row["high"]:
-        return [f"{told}; the interval includes 0.5, so that chance is not excluded."]
-    return [f"{told}."]
+        return [f"The test studies of {classes} give {model} no AUC."]
+    told = f"On test studies of {classes} {model} ranks {name} with AUC "
+    told += words.estimate(row["mean"], row["low"], row["high"])
+    chance = classification.chance_not_excluded(row)
+    few = ""
+    if min(positive, negative) < FEWEST_PATIENTS:
+        few = f"; fewer than {FEWEST_PATIENTS} patients of a class settle nothing"
+    return [f"{told}{chance}{few}."]
 
 
 def beside_volume(run: Run) -> list[str]:
@@ -108,7 +104,7 @@ def beside_volume(run: Run) -> list[str]:
     if pd.notna(chosen.volume):
         aucs += f", tumour volume alone {words.number(chosen.volume)}"
     if lacking:
-        rivals = words.listed([classification.OF_RIVAL[name] for name in lacking])
+        rivals = " or ".join(classification.OF_RIVAL[name] for name in lacking)
         return [
             f"In cross-validation of the training patients no model beats {rivals} ({aucs}), so "
             "that none is to be used."

@@ -44,7 +44,7 @@ def _size(run: Run) -> str:
             f"are {first['available_patients']:.0f}."
         )
     if min(positive, negative) < FEWEST_PATIENTS:
-        return f"{told}: fewer than {FEWEST_PATIENTS} of a class tell no score apart.{asked}"
+        return f"{told}: fewer than {FEWEST_PATIENTS} of a class settle nothing.{asked}"
     return f"{told}.{asked}"
 
 
@@ -65,8 +65,8 @@ def _worth(run: Run) -> str:
     if not lacking:
         return ""
     return (
-        f"In cross-validation no model beats {words.listed(lacking)}, so that none is to be used, "
-        "whatever it scores on so small a test."
+        f"In cross-validation no model beats {' or '.join(lacking)}, so that none is to be "
+        "used, whatever it scores on so small a test."
     )
 
 
@@ -82,9 +82,9 @@ def _published(run: Run) -> str:
 def _labels(run: Run) -> str:
     name = run.settings["name"]
     if run.entry == "table":
-        return f"A {name} class is of a sample and not of the lesions on the CT."
+        return f"The {name} class is of a sample and not of the lesions on the CT."
     return (
-        f"A {name} class is of one sample, taken up to {run.settings['window_days']} days from the "
+        f"The {name} class of a study is of one sample, taken up to {run.settings['window_days']} days from the "
         "CT, and not of the lesions on it; lesions of one patient may differ."
     )
 
@@ -124,8 +124,8 @@ def _missing(run: Run) -> str:
     unknown = [name for name in ("age", "sex") if _unknown(used[name]) > 0]
     if used.empty or not unknown:
         return ""
-    counts = words.listed(f"{name} of {_unknown(used[name])}" for name in unknown)
-    return f"Of {words.counted(len(used), 'classified patient')} are not known: {counts}."
+    counts = words.listed(f"the {name} of {_unknown(used[name])}" for name in unknown)
+    return f"Not known of {words.counted(len(used), 'classified patient')}: {counts}."
 
 
 def _unknown(values: pd.Series) -> int:

@@ -52,12 +52,13 @@ class Citations:
         self.entries = entries
         self.cited: list[str] = []
 
-    def __call__(self, key: str) -> str:
-        """Cite an entry by its key."""
+    def __call__(self, key: str, named: bool = False) -> str:
+        """Cite an entry: '(Ty et al. 2025)', or `named` in a sentence 'Ty et al. (2025)'."""
         if key not in self.cited:
             self.cited.append(key)
         facts = dict(FIELD.findall(self.entries[key]))
-        return f"({authors_told(facts['author'])} {facts['year']})"
+        authors, year = authors_told(facts["author"]), facts["year"]
+        return f"{authors} ({year})" if named else f"({authors} {year})"
 
     @property
     def bibtex(self) -> str:

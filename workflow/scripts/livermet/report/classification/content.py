@@ -42,6 +42,7 @@ COMPARED = {"always_positive": "f1", "volume": "auc", "lesion_count": "auc"}
 # What stands for the interval of a difference that has none.
 NO_INTERVAL = "no interval"
 SIGNIFICANT = 0.05
+CHANCE_AUC = 0.5
 REGRESSIONS = {"lasso": "LASSO", "mean": "mean score"}
 OF_RIVAL = {CHANCE: "chance", VOLUME: "volume alone"}
 SETS = {"cross-validation": "in cross-validation", "test": "on the test studies"}
@@ -241,16 +242,20 @@ def protocol_sentence(run: Run, protocol: str) -> str:
     choice, auc = choice_words(run.chosen[protocol]), chosen_auc(run, protocol)
     if auc is None:
         return f"{protocol.capitalize()} protocol: {choice}; the test set gives no AUC."
-    chance = ""
-    if pd.isna(auc["low"]):
-        chance = ", of too few patients for an interval, so chance is not excluded"
-    elif auc["low"] <= 0.5 <= auc["high"]:
-        chance = ", an interval that includes 0.5, so chance is not excluded"
     return (
         f"{protocol.capitalize()} protocol: {choice}; on the test studies it ranks "
         f"{run.settings['name']} with AUC "
-        f"{words.estimate(auc['mean'], auc['low'], auc['high'])}{chance}."
+        f"{words.estimate(auc['mean'], auc['low'], auc['high'])}{chance_not_excluded(auc)}."
     )
+
+
+def chance_not_excluded(auc: pd.Series) -> str:
+    """Say behind a test AUC that chance is not excluded; '' where its interval lies elsewhere."""
+    if pd.isna(auc["low"]):
+        return ", of too few patients for an interval, so chance is not excluded"
+    if auc["low"] <= CHANCE_AUC <= auc["high"]:
+        return ", an interval that includes 0.5, so chance is not excluded"
+    return ""
 
 
 def choice_words(chosen: Choice) -> str:
