@@ -55,7 +55,7 @@ def test_methods_leave_out_what_the_run_did_not_do(run):
     titles = [title for title, _ in given.paragraphs]
     text = " ".join(text for _, text in given.paragraphs)
     assert titles.count("Segmentation") == 1
-    assert "no network was trained" in text
+    assert "given and not changed" in text
     assert "nnU-Net" not in text
     assert "isensee2021" not in given.bibtex
     alone = methods(changed(run, protocols=["published"]))
@@ -113,7 +113,7 @@ def test_limitations_come_from_the_runs_numbers(run):
     assert "ask for 15,146 patients with all candidate features; there are 36" in text
     assert "up to 92 days from the CT" in text
     # Of the phantoms' acquisition the target's three series: 1.25, 5 and 5 mm.
-    assert "slice thickness, mm: median and range 5.00 (1.25 to 5.00)" in text
+    assert "Series differ in slice thickness (1.25 to 5.00 mm) and were not harmonised" in text
     assert "no model beats" not in text
     assert limitations(changed(run, phantoms=""))[0].startswith("The test has")
 

@@ -8,6 +8,7 @@ import pandas as pd
 from livermet.phenotype.chosen import CHANCE
 from livermet.phenotype.columns import VOLUME
 from livermet.report import words
+from livermet.report.burden import content as burden
 from livermet.report.classification import content as classification
 from livermet.report.reproduction import content as reproduction
 from livermet.report.run import Headline, Run
@@ -23,9 +24,9 @@ def headlines(run: Run) -> list[Headline]:
 
     Of a finished table the printed numbers come first, of which its readers ask.
     """
-    rooms = [segmentation, classification, reproduction]
+    rooms = [segmentation, classification, burden, reproduction]
     if run.entry == "table":
-        rooms = [reproduction, classification]
+        rooms = [reproduction, classification, burden]
     found = [headline for room in rooms for headline in room.headlines(run)][:MOST_TILES]
     return found[: len(found) - len(found) % 2]
 
@@ -120,7 +121,10 @@ def beside_volume(run: Run) -> list[str]:
 def verdict(run: Run) -> list[str]:
     """Say what the numbers are not good for."""
     if run.settings["phantoms"]:
-        return [run.settings["phantoms"]]
+        return [
+            "Phantoms stand behind these numbers, which show that each stage runs and say nothing "
+            "of patients."
+        ]
     return [
         "No number here was tried on patients of another hospital: 'Limitations' says what the "
         "numbers cannot show."

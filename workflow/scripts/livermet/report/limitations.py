@@ -1,5 +1,7 @@
 """The limitations of a run, each from the run's own numbers."""
 
+import re
+
 import pandas as pd
 
 from livermet.phenotype.chosen import RIVALS
@@ -11,6 +13,8 @@ from livermet.vocabulary import FEWEST_PATIENTS, Protocol
 # Of the AUC, by benchmarks/coverage.py; docs/decisions/intervals.md has the table.
 COVERAGE = "94 to 98% of simulated test sets of 10 to 30 patients"
 THICKNESS = ("slice thickness, mm", "slice spacing, mm")
+# Of a cell '5.00 (1.25 to 5.00)'.
+RANGE = re.compile(r"\(([\d.]+) to ([\d.]+)\)")
 
 
 def limitations(run: Run) -> list[str]:
@@ -84,8 +88,9 @@ def _labels(run: Run) -> str:
     if run.entry == "table":
         return f"The {name} class is of a sample and not of the lesions on the CT."
     return (
-        f"The {name} class of a study is of one sample, taken up to {run.settings['window_days']} days from the "
-        "CT, and not of the lesions on it; lesions of one patient may differ."
+        f"The {name} class of a study is of one sample, taken up to "
+        f"{run.settings['window_days']} days from the CT, and not of the lesions on it; lesions of "
+        "one patient may differ."
     )
 
 
@@ -106,15 +111,15 @@ def _thickness(run: Run) -> str:
         return ""
     for characteristic in THICKNESS:
         rows = table[table["characteristic"].eq(characteristic)]
-        cells = rows[run.target].dropna().astype(str)
-        ranges = [cell for cell in cells if " to " in cell]
-        if ranges:
-            harmonised = run.settings["harmonisation"]["by"]
-            end = "" if harmonised else " and were not harmonised"
-            return (
-                f"Series differ in acquisition ({characteristic}: median and range {ranges[0]})"
-                f"{end}; texture depends on it."
-            )
+        for cell in rows[run.target].dropna().astype(str):
+            found = RANGE.search(cell)
+            if found and found[1] != found[2]:
+                harmonised = run.settings["harmonisation"]["by"]
+                end = "" if harmonised else " and were not harmonised"
+                return (
+                    f"Series differ in {characteristic.split(',')[0]} ({found[1]} to {found[2]} "
+                    f"mm){end}; texture depends on it."
+                )
     return ""
 
 

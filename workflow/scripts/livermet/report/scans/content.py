@@ -18,14 +18,14 @@ NAMED = 3
 
 def scan_list(table: pd.DataFrame) -> pd.DataFrame:
     """Show what to look at beside each series, its volumes, and how many warnings it carries."""
-    return pd.DataFrame(
+    shown = pd.DataFrame(
         {
             "series": table["series"],
             "To look at": table["flags"].fillna(""),
             "Liver, ml": table["liver_ml"].map(lambda value: words.number(value, 0)),
             "Lesions": table["lesions"],
             "Lesions, ml": table["burden_ml"].map(lambda value: words.number(value, 1)),
-            "Share of the liver": table["lesion_share"].map(words.share),
+            "Share of the liver": table["lesion_share"].map(_percent),
             "Lesion Dice": table["lesion_dice"].map(words.number),
             "Warnings": table["warnings"],
             "cohort": table["cohort"],
@@ -33,6 +33,12 @@ def scan_list(table: pd.DataFrame) -> pd.DataFrame:
             "Measured in": table["mask"].fillna("").map(_mask),
         }
     )
+    # Where masks are given there is no second one to overlap with.
+    return shown if table["lesion_dice"].notna().any() else shown.drop(columns="Lesion Dice")
+
+
+def _percent(share: float) -> str:
+    return words.MISSING if pd.isna(share) else f"{100 * share:.1f}%"
 
 
 def _mask(name: str) -> str:
