@@ -103,7 +103,16 @@ TOLD_OF_METHODS = {
             "loss",
         )
     },
-    "nnunet": {key: NETWORK_SETTINGS["nnunet"][key] for key in ("plans", "training", "finetuning")},
+    "nnunet": {
+        "plans": NETWORK_SETTINGS["nnunet"]["plans"],
+        **{
+            part: {
+                key: NETWORK_SETTINGS["nnunet"][part][key]
+                for key in ("epochs", "iterations_per_epoch", "optimizer", "initial_learning_rate")
+            }
+            for part in ("training", "finetuning")
+        },
+    },
 }
 
 

@@ -89,7 +89,7 @@ def room_for_ct(overlays: Iterable[Mapping[str, Any]]) -> int:
 def series_page(view: View, told: Mapping[str, Any]) -> str:
     """Write the page of a series.
 
-    told: run, version, phantoms, final_model, and the words of models and rules ({name: word}).
+    told: run, version, final_model, and the words of models and rules ({name: word}).
     Text is escaped, and the same view gives the same bytes.
     """
     models = [
@@ -144,7 +144,7 @@ def index_page(
     """Write the page that leads to all series, those that a model did worst on first.
 
     rows: cohort and phase of each series that has a page. scans: detection's table of all models,
-    empty where masks are given. told: as of `series_page`.
+    empty where masks are given. told: as of `series_page`, and phantoms (a sentence, or '').
     """
     models = [model for model in told["models"] if model in set(scans["model"])]
     by_model = {

@@ -398,11 +398,13 @@ def _beside_choice(run: Run, row) -> str:
     same = choice[choice["model"].eq(row.model) & choice["auc"].notna()]
     if same.empty or words.number(same["auc"].iloc[0]) == words.number(row.observed):
         return ""
+    auc, deals = same["auc"].iloc[0], same["deals"].iloc[0]
+    first = (
+        "" if row.deals >= deals else ", of which the test takes the first, as it has more to fit"
+    )
     return (
-        f" As a candidate {words.model(row.model)} has {words.number(same['auc'].iloc[0])}: the "
-        f"same procedure and labels, but the mean over {same['deals'].iloc[0]:.0f} deals of the "
-        f"folds, of which the test takes the first {row.deals:.0f}, since every permutation costs "
-        "as many."
+        f" As a candidate {words.model(row.model)} has {words.number(auc)}: the same procedure and "
+        f"labels, but the mean over {words.counted(deals, 'deal')} of the folds{first}."
     )
 
 
