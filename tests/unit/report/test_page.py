@@ -362,7 +362,8 @@ def test_the_page_says_whether_features_are_harmonised_and_by_what(run, by, told
     harmonisation = made.SETTINGS["harmonisation"] | {"by": by}
     page = render(compose(changed(run, harmonisation=harmonisation)))
     assert told in page
-    assert page.count("ComBat takes out") == (by is not None)
+    # Among the rules, and in the methods.
+    assert page.count("ComBat takes out") == 2 * (by is not None)
 
 
 def test_masks_of_one_network_and_of_several_are_told_only_where_both_are(run, page):
