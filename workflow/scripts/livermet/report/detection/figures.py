@@ -192,7 +192,8 @@ def _limits(ax: Axes, limits: pd.DataFrame) -> None:
 def _growth(ax: Axes, mean: pd.Series, limits: pd.DataFrame) -> None:
     """Draw how the difference changes with the mean, by the table's least-squares slope."""
     bias, slope = limits["value"].reindex(["bias_ml", "slope"])
-    if np.isfinite([bias, slope]).all():
+    # Through two points any line goes.
+    if len(mean) > 2 and np.isfinite([bias, slope]).all():
         ends = np.array([mean.min(), mean.max()])
         # It goes through the middle of all points.
         line = bias + slope * (ends - mean.mean())
