@@ -21,6 +21,7 @@ include: "rules/statistics.smk"
 include: "rules/reproduction.smk"
 include: "rules/report.smk"
 include: "rules/viewer.smk"
+include: "rules/export.smk"
 include: "rules/provenance.smk"
 
 
@@ -31,4 +32,5 @@ rule all:
         checklists=f"{RUN}/checklists.html",
         quality=[] if FROM_TABLE else f"{RUN}/quality.html",
         viewer=VIEWER,
+        exported=EXPORTED,
         settings=f"{RUN}/provenance/settings.json",
