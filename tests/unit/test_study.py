@@ -4,6 +4,7 @@ Four patients of the target cohort: p1 in fold 0, p2 in fold 1, p3 and p4 in tes
 source cohort in folds 0 and 1. Training sets: base holds s1 and s2, fine-tuning p1.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -312,3 +313,15 @@ def test_sheets_that_are_not_there_are_told_with_their_columns(tmp_path):
     config["sheets"] |= {"series": str(tmp_path / "s.tsv"), "molecular": str(tmp_path / "m.tsv")}
     with pytest.raises(InputError, match=r"(?s)s\.tsv.*m\.tsv"):
         read_study(config)
+
+
+def test_phantoms_are_counted_by_series():
+    real = study()
+    assert real.phantom_series == []
+    mixed = replace(real, phantoms=pd.DataFrame(index=["p2_a", "s1_a", "gone"]))
+    assert mixed.phantom_series == ["s1_a", "p2_a"]
+
+
+def test_the_radiology_reports_word_is_told_of_every_series():
+    words = study().lesions_read()
+    assert (words["p4_a"], words["p1_a"], words["s1_a"]) == ("absent", "present", "")

@@ -3,15 +3,13 @@
 import pandas as pd
 
 from livermet.cohort.scan_list import SCAN_LIST, scan_list
-from livermet.detection.measured import SCANS
 from livermet.jobs import job
 from livermet.tables import read_table, write_table
 
 with job(snakemake) as log:
     inputs, texts = snakemake.input, {"series": str}
-    scans = (
-        read_table(inputs.scans, dtype=texts) if inputs.scans else pd.DataFrame(columns=SCANS.names)
-    )
+    # Where masks are given there is no model to predict any.
+    scans = read_table(inputs.scans, dtype=texts) if inputs.scans else pd.DataFrame({"series": []})
     listed = scan_list(
         read_table(inputs.facts, dtype=texts | {"patient": str}),
         read_table(inputs.acquisition, dtype=texts),

@@ -16,6 +16,7 @@ from livermet.report.page import render
 from livermet.report.phrases import phrases_of
 from livermet.report.run import Run
 from livermet.report.segmentation import content as segmentation
+from livermet.report.words import phantoms
 
 from .. import report_phantoms as made
 
@@ -164,6 +165,13 @@ def test_results_in_brief_are_five_sentences_that_name_what_they_rest_on(run):
     page = render(content)
     assert page.count("is a phantom.") == 2  # at its head, and among the limitations
     assert "too few: 2 positive, 2 negative test patients" in page
+
+
+def test_phantoms_are_told_only_where_they_are():
+    assert phantoms(0, 64) == phantoms(0, 0) == ""
+    assert phantoms(64, 64).startswith("Every image of this run is a phantom. Numbers of phantoms")
+    some = phantoms(61, 64)
+    assert some.startswith("61 of the 64 series of this run are phantoms, the others are scans.")
 
 
 @pytest.mark.parametrize("entry", ["scans", "masks", "table"])

@@ -69,6 +69,14 @@ def test_masks_on_another_grid_are_named():
         )
 
 
+def test_a_page_says_whether_its_own_series_is_a_phantom():
+    arguments = (phantoms.masks(), phantoms.measured(), phantoms.COMPONENTS, phantoms.TOLD)
+    for phantom in (True, False):
+        row = phantoms.ROW | {"phantom": phantom}
+        page = series_page(view_of("a1", row, phantoms.ct(), *arguments), phantoms.TOLD)
+        assert ("This series is one: its numbers say nothing of patients." in page) == phantom
+
+
 def test_given_masks_have_a_page_without_models():
     row = phantoms.ROW | {"kinds": {}}
     none = {name: pd.DataFrame(columns=["model"]) for name in ("scans", "lesions", "groups")}

@@ -15,7 +15,7 @@ from livermet.report.run import Headline, Run
 from livermet.report.segmentation import content as segmentation
 from livermet.vocabulary import FEWEST_PATIENTS, Protocol
 
-# In the order of the page; tiles stand in rows of two or four.
+# Tiles stand in one row, or on a narrow screen in rows of two.
 MOST_TILES = 4
 
 
@@ -126,6 +126,6 @@ def verdict(run: Run) -> list[str]:
             "of patients."
         ]
     return [
-        "No number here was tried on patients of another hospital: 'Limitations' says what the "
-        "numbers cannot show."
+        "No other cohort has tested the classifier; 'Limitations' says what these numbers cannot "
+        "show."
     ]
