@@ -102,6 +102,17 @@ SETTINGS = {
     },
 }
 
+# What the checklists take beside.
+OF_CHECKLISTS = {
+    "models": ["unet", "nnunet_finetuned"],
+    "weightings": ["none", "balanced"],
+    "lasso_alpha": 0.35,
+    "lasso_target": "score",
+    "trees": 1000,
+    "radiomics": {"resampledPixelSpacing": [1, 1, 1], "binWidth": 25},
+    "versions": {"scikit-learn": "1.9.1", "xgboost": "3.2.0", "pyradiomics-bhklab": "3.1.4"},
+}
+
 
 def scans(model: str = "nnunet_finetuned", kinds: tuple[str, str] = ("ensemble", "out_of_fold")):
     """Every series of `facts`; test patients get the first kind, training patients the second.
