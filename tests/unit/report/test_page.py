@@ -12,7 +12,7 @@ from livermet.provenance.leakage import STALE
 from livermet.report.checks import missing_results
 from livermet.report.content import compose
 from livermet.report.exhibits import EXHIBITS
-from livermet.report.page import render
+from livermet.report.page import plain_table, render
 from livermet.report.phrases import phrases_of
 from livermet.report.run import Run
 from livermet.report.segmentation import content as segmentation
@@ -89,7 +89,9 @@ def test_the_page_needs_nothing_else(page):
     (when,) = reader.named("object")
     assert when["data"] == "provenance/run.html"
     assert "stand in its audit" in page
-    assert not reader.named("script")
+    # Its scripts stand in it, and the library of its tables once.
+    assert not any("src" in tag for tag in reader.named("script"))
+    assert [tag["id"] for tag in reader.named("script") if "id" in tag] == ["library"]
     assert not reader.named("link")
     assert "http" not in page
     assert "url(" not in page
@@ -225,7 +227,7 @@ def test_an_interval_around_one_half_is_called_chance(run):
 def test_names_from_sheets_are_escaped(run):
     hostile = made.SETTINGS | {"name": "<script>alert(1)</script>", "run": "a&b"}
     page = render(compose(replace(run, settings=hostile)))
-    assert "<script>" not in page
+    assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
     assert "a&amp;b" in page
 
@@ -272,7 +274,7 @@ def test_given_masks_leave_a_sentence_and_no_segmentation_numbers(run):
     assert "masks were given" in content["sentences"][1]
     page = render(content)
     assert "is a phantom" not in page
-    text = " ".join(page.split())
+    text = " ".join(" ".join(read(page).text).split())
     assert "final model" not in text
     assert "network" not in text.replace("trained models", "")
     assert "highest and the lowest burden" in page
@@ -293,6 +295,29 @@ def test_a_run_from_a_feature_table_has_no_images(run):
     assert "The class of a series is that of the feature table" in page
 
 
+def test_what_is_not_of_the_article_is_folded_but_for_a_sections_first(run):
+    sections = {section.key: section.items for section in compose(run)["sections"]}
+    of_cohort = {item.key: item.folded for item in sections["cohort"]}
+    assert not of_cohort["table1_cohort"]
+    # The supplement's tables are no part of the article, and the page's own are folded too.
+    assert of_cohort["tableS1_acquisition"]
+    assert of_cohort["quality_warnings"]
+    assert not any(item.folded for items in sections.values() for item in items[:1])
+    # Without scripts nothing is: the page itself folds what is marked.
+    page = render(compose(run))
+    folded = sum(item.folded for items in sections.values() for item in items)
+    # Beside them the methods, their references and the list of packages.
+    assert page.count("<details open data-folded>") == folded + 3
+    assert "<details>" not in page
+
+
+def test_columns_that_rows_are_chosen_by_are_named():
+    table = pd.DataFrame({"model": ["unet"], "test_set": ["test patients"], "any overlap": [0.5]})
+    table = table.assign(**{"IoU 0.5": 0.4, "scans": 3})
+    laid = plain_table("detection_scores", "", "", table)
+    assert laid.choices == ["model", "set", "rule", "rule", ""]
+
+
 def test_the_challenge_stands_beside_table_3_as_other_data_and_no_phantom(run):
     (section,) = [one for one in compose(run)["sections"] if one.key == "segmentation"]
     keys = [item.key for item in section.items]
@@ -301,9 +326,13 @@ def test_the_challenge_stands_beside_table_3_as_other_data_and_no_phantom(run):
     assert context.title == "Context: the LiTS challenge, other data"
     assert context.caption.startswith("Not a result of this run")
     assert "Other patients, other test scans and other models" in context.caption
-    # The real challenge is no phantom, and no result of the run to download.
-    assert "phantoms" not in context.caption
+    # It is no result of the run to download.
     assert context.download == ""
+
+
+def test_phantoms_are_told_once(page):
+    text = " ".join(" ".join(read(page).text).split())
+    assert text.count("Phantoms.") == text.count("made from phantoms") + 1 == 1
 
 
 def test_detection_is_told_by_the_runs_rule_and_tolerance(run):

@@ -26,11 +26,14 @@ from livermet.report.page import (
     Section,
     Table,
     download,
+    fold,
     picture,
     plain_table,
+    with_points,
     with_views,
 )
 from livermet.report.phrases import fill
+from livermet.report.points import told_of
 from livermet.report.reproduction import content as reproduction
 from livermet.report.run import Run
 from livermet.report.scans import content as scans
@@ -95,7 +98,7 @@ def _sentences(section: str, run: Run) -> list[str]:
 
 
 def _items(section: str, run: Run) -> list[Table | Picture]:
-    return [_item(one, run) for one in shown_in(section) if _is_made(one, run)]
+    return fold(_item(one, run) for one in shown_in(section) if _is_made(one, run))
 
 
 def _is_made(exhibit: Exhibit, run: Run) -> bool:
@@ -105,12 +108,15 @@ def _is_made(exhibit: Exhibit, run: Run) -> bool:
 
 
 def _item(exhibit: Exhibit, run: Run) -> Table | Picture:
+    viewed = run.settings["viewed"]
     title, caption = (fill(text, run.phrases) for text in (exhibit.title, exhibit.caption))
     if exhibit.is_figure:
         svg = run.figures[exhibit.stem]
-        return picture(exhibit.key, title, caption, exhibit.alternative, svg)
+        figure = picture(exhibit.key, title, caption, exhibit.alternative, svg)
+        told = told_of(run.tables["facts"], run.settings["name"])
+        return with_points(figure, svg, told, viewed)
     table = plain_table(exhibit.key, title, caption, *lay_out(exhibit, run.tables))
-    return with_views(table, run.settings["viewed"])
+    return with_views(table, viewed)
 
 
 def lay_out(exhibit: Exhibit, tables: Mapping) -> tuple:

@@ -188,6 +188,11 @@ def rule(name: str) -> str:
     return RULES.get(name, name.replace("iou_", "IoU "))
 
 
+def is_rule(text: str) -> bool:
+    """Tell whether a text is the name of a rule of matching, as `rule` writes it."""
+    return text in RULES.values() or text.startswith("IoU ")
+
+
 def value(column: str, name: str) -> str:
     """Write a name that stands in a column for readers."""
     return VALUES.get(column, {}).get(name, name)
