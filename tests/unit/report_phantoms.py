@@ -58,6 +58,7 @@ SETTINGS = {
         "nnunetv2": "2.8.1",
         "pyradiomics-bhklab": "3.1.4",
         "scikit-learn": "1.9.1",
+        "xgboost": "3.2.0",
     },
     "version": "0.1.0",
     "models": ["unet", "nnunet", "nnunet_finetuned"],
