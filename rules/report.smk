@@ -215,9 +215,12 @@ rule draw_froc:
 rule draw_lesion_sizes:
     input:
         sizes=f"{TABLES}/detection_sizes.csv",
+        predicted=f"{TABLES}/detection_predicted_sizes.csv",
     output:
         png=f"{FIGURES}/detection_sizes.png",
         svg=exhibit("figure_detection_sizes"),
+        predicted_png=f"{FIGURES}/detection_predicted_sizes.png",
+        predicted_svg=exhibit("figure_detection_predicted_sizes"),
     log:
         f"{RUN}/logs/draw_lesion_sizes.log",
     benchmark:

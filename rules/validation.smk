@@ -370,6 +370,8 @@ rule tabulate_failures:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        draws=config["phenotype"]["bootstrap_draws"],
+        seed=config["seed"],
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/tabulate_failures.py"

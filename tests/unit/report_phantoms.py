@@ -138,10 +138,11 @@ def ingested() -> dict[str, dict]:
 def panels() -> dict:
     """What figure 5 shows of the models that cross-validation chose."""
     from livermet.phenotype.chosen import chosen_models
-    from livermet.validation.failures import failure_panels
+    from livermet.validation.failures import Drawn, failure_panels
 
     types = facts().set_index("series")["sample_type"]
-    return failure_panels(predictions(), chosen_models(cross_validation(), choice()), types)
+    chosen = chosen_models(cross_validation(), choice())
+    return failure_panels(predictions(), chosen, types, Drawn(200, 1))
 
 
 def figures() -> dict:
@@ -150,7 +151,12 @@ def figures() -> dict:
     from livermet.report.burden import figures as of_burden
     from livermet.report.classification.figures import calibration, failures
     from livermet.report.cohort.figures import flow
-    from livermet.report.detection.figures import agreement_of_burden, froc, sensitivity_by_size
+    from livermet.report.detection.figures import (
+        agreement_of_burden,
+        froc,
+        ppv_by_size,
+        sensitivity_by_size,
+    )
     from livermet.report.features.figures import features, reproducibility
     from livermet.report.ladder.figures import corrections
     from livermet.report.segmentation.figures import segmentation_examples
@@ -162,6 +168,9 @@ def figures() -> dict:
     return {
         "detection_froc": lambda: froc(detection.froc(), "any_overlap"),
         "detection_sizes": lambda: sensitivity_by_size(detection.sizes(), "any_overlap"),
+        "detection_predicted_sizes": lambda: ppv_by_size(
+            detection.predicted_sizes(), "any_overlap"
+        ),
         "detection_burden": lambda: agreement_of_burden(
             of_final(detection.scans()), of_final(detection.burden())
         ),

@@ -18,6 +18,8 @@ from livermet.detection.scores import OVERLAP_SCORES, SURFACE_SCORES
 ALL_OF_COHORT = "whole cohort"
 TEST_PATIENTS = "test patients"
 OUT_OF_FOLD = "training, out of fold"
+# Of a cohort that a model was trained on too: test patients, and training patients out of fold.
+UNSEEN = "all patients, none seen"
 SUMMARY = (
     Column("median_dice", SHARE, "Dice of all lesions of a scan, its median over scans"),
     Column("median_liver_dice", SHARE, "Dice of the liver, its median over scans"),
@@ -44,6 +46,7 @@ LESION_FREE_SCORES = (
     "predicted_ml_sd",
     "predicted_lesions",
     "scans_with_prediction",
+    "false_lesion_ml",
 )
 SCAN_SCORES = ("liver_dice", *(f"lesion_{name}" for name in (*OVERLAP_SCORES, *SURFACE_SCORES)))
 Z_OF_LIMITS = 1.96
@@ -53,7 +56,7 @@ TEST_SET = Column(
     "test_set",
     TEXT,
     "the scans that the model is scored on",
-    words=(TEST_PATIENTS, ALL_OF_COHORT, OUT_OF_FOLD),
+    words=(TEST_PATIENTS, ALL_OF_COHORT, OUT_OF_FOLD, UNSEEN),
 )
 SET = (MODEL, COHORT, TEST_SET)
 SIZE = (
@@ -328,9 +331,9 @@ def size_table(
         of_set, places = chosen.members(lesions[lesions["side"].eq(REFERENCE)])
         drawn = Draws.of(chosen.scans["patient"], draws, seed).of_rows(places)
         for rule in rules:
-            matched = of_set[f"matched_{rule}"].map(_is_true).to_numpy(bool)
-            for name, (low, high) in SIZES_MM.items():
-                inside = of_set["diameter_mm"].between(low, high, inclusive="left").to_numpy()
+            matched = flags_of(of_set, rule)
+            for name in SIZES_MM:
+                inside = of_size(of_set, name)
                 rows.append(
                     {
                         **chosen.names,
@@ -342,6 +345,16 @@ def size_table(
                     }
                 )
     return pd.DataFrame(rows, columns=SIZES.names)
+
+
+def flags_of(lesions: pd.DataFrame, rule: str) -> np.ndarray:
+    """Tell which lesions a rule matches."""
+    return lesions[f"matched_{rule}"].map(_is_true).to_numpy(bool)
+
+
+def of_size(lesions: pd.DataFrame, name: str) -> np.ndarray:
+    """Tell which lesions have a size of SIZES_MM; its lower limit belongs to it."""
+    return lesions["diameter_mm"].between(*SIZES_MM[name], inclusive="left").to_numpy()
 
 
 def _is_true(value: object) -> bool:
@@ -419,7 +432,8 @@ LESION_FREE = Contract(
             "metric",
             TEXT,
             "predicted_ml and predicted_lesions (means over scans), predicted_ml_sd (standard "
-            "deviation), scans_with_prediction (share of scans with a predicted lesion)",
+            "deviation), scans_with_prediction (share of scans with a predicted lesion), "
+            "false_lesion_ml (mean volume of a predicted lesion)",
             words=LESION_FREE_SCORES,
         ),
         *INTERVAL,
@@ -435,10 +449,12 @@ def lesion_free_table(
 
     `lesion_free` names their series; a reference is not needed. Returns `LESION_FREE`:
     predicted_ml and predicted_lesions are means over scans, predicted_ml_sd the volume's standard
-    deviation, scans_with_prediction the share of scans with any predicted lesion.
+    deviation, scans_with_prediction the share of scans with any predicted lesion, false_lesion_ml
+    the volume of all predicted lesions by their number. Where a cohort's test patients and its
+    training patients, out of fold, both have such scans, these are pooled too (UNSEEN).
     """
     rows = []
-    for chosen in sets:
+    for chosen in [*sets, *_pooled(sets, lesion_free)]:
         scans = chosen.scans[chosen.scans["series"].isin(lesion_free)]
         if scans.empty:
             continue
@@ -449,6 +465,7 @@ def lesion_free_table(
             draw.deviations(volumes_ml),
             draw.means(lesions),
             draw.means(lesions > 0),
+            draw.ratios(volumes_ml, lesions),
         )
         sizes = ScanSet(chosen.model, chosen.cohort, chosen.test_set, scans).sizes
         rows += [
@@ -456,3 +473,18 @@ def lesion_free_table(
             for metric, values in zip(LESION_FREE_SCORES, found, strict=True)
         ]
     return pd.DataFrame(rows, columns=LESION_FREE.names)
+
+
+def _pooled(sets: list[ScanSet], series: list[str]) -> Iterator[ScanSet]:
+    """Pool some scans of test patients and of training patients, out of fold, where both have any.
+
+    No network has seen the patient of a scan that it predicts, in either set.
+    """
+    by_cohort: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
+    for one in sets:
+        chosen = one.scans[one.scans["series"].isin(series)]
+        if one.test_set in (TEST_PATIENTS, OUT_OF_FOLD) and len(chosen):
+            by_cohort.setdefault((one.model, one.cohort), {})[one.test_set] = chosen
+    for (model, cohort), parts in by_cohort.items():
+        if len(parts) == 2:
+            yield ScanSet(model, cohort, UNSEEN, pd.concat(parts.values(), ignore_index=True))
