@@ -25,10 +25,12 @@ CONDITIONS = {
     "both protocols": {"published", "corrected"} <= set(PROTOCOLS),
     "corrected": "corrected" in PROTOCOLS,
     "examples": EXAMPLES,
+    "fold masks": STUDY.fold_masks,
     "harmonised": HARMONISED,
     "images": not FROM_TABLE,
     "models": MODELS,
     "null cohorts": config["phenotype"]["null_cohorts"],
+    "other masks": OTHER_MASKS,
     "probabilities": PROBABILITIES,
     "reproduced": REPRODUCED,
     "samples": not FROM_TABLE,
@@ -383,6 +385,29 @@ rule draw_specification_curve:
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_specification_curve.py"
+
+
+rule draw_segmentation_error:
+    input:
+        scored=f"{CORRECTED}/segmentation_error.tsv",
+    output:
+        png=f"{FIGURES}/segmentation_error.png",
+        svg=exhibit("figure_segmentation_error"),
+    log:
+        f"{RUN}/logs/draw_segmentation_error.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_segmentation_error.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        labels=LABELS,
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_segmentation_error.py"
 
 
 rule draw_calibration:

@@ -8,7 +8,8 @@ Goes out: `results/<run>/tables/`: `model_choice.csv` (who was chosen, and whom 
 exchanged labels), `corrections.csv` (the ladder from the published to the corrected protocol),
 `null_cohorts.csv` (both protocols where there is nothing to find: on the run's own features with
 labels exchanged, and on phantom tables), `masks.csv` (predicted against reference masks),
-`specification_curve.csv` (every procedure that could have been chosen) with
+`segmentation_error.csv` (calls in other masks of the same lesions) with `segmentation_shift.csv`
+(features in one network's masks against five's), `specification_curve.csv` (every procedure that could have been chosen) with
 `specifications_left_out.csv`, `subgroups.csv` (the chosen model in subgroups), `score_regression.csv` (the score as a target,
 errors by its distance from the threshold) and `failures.csv` (where the chosen models are wrong,
 with the points of figure 5 in `phenotype/{mask}/failures/`).
@@ -58,6 +59,9 @@ SPECIFICATIONS = config["phenotype"]["specifications"] if "corrected" in PROTOCO
 SPECIFICATION_PARTS = parts_of(
     len(specifications(SPECIFICATIONS, AT_HAND, OWN_SPECIFICATION)) - 1, IN_A_JOB, first=0
 )
+
+# Other masks of the same lesions: perturbed ones of training series, each fold's of test series.
+OTHER_MASKS = "corrected" in PROTOCOLS and (STUDY.perturbed_batches or STUDY.fold_masks)
 
 
 wildcard_constraints:
@@ -345,6 +349,43 @@ rule tabulate_masks:
         versions=pins("report"),
     script:
         "../workflow/scripts/tabulate_masks.py"
+
+
+rule measure_segmentation_error:
+    input:
+        features=CORRECTED_FEATURES,
+        batches=HARMONISED,
+        choice=CHOICE,
+        models=expand(f"{CORRECTED}/{{classifier}}/models.joblib", classifier=FITTED),
+        selection=f"{CORRECTED}/selection.tsv",
+        perturbed=[
+            f"{RUN}/radiomics/{PHENOTYPE_MASK}/batches/{batch}.perturbed.tsv"
+            for batch in STUDY.perturbed_batches
+        ],
+        single_folds=[STUDY.feature_table(mask, "corrected") for mask in STUDY.fold_masks],
+    output:
+        error=exhibit("segmentation_error"),
+        shift=[exhibit("segmentation_shift")] if STUDY.fold_masks else [],
+        scored=f"{CORRECTED}/segmentation_error.tsv",
+    log:
+        f"{RUN}/logs/measure_segmentation_error.log",
+    benchmark:
+        f"{RUN}/benchmarks/measure_segmentation_error.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    params:
+        name=config["phenotype"]["name"],
+        aggregation=AGGREGATION,
+        folds=list(STUDY.single_folds.values()),
+        draws=config["phenotype"]["bootstrap_draws"],
+        seed=config["seed"],
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/measure_segmentation_error.py"
 
 
 rule tabulate_failures:

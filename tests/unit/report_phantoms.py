@@ -13,6 +13,7 @@ from livermet.provenance.leakage import STALE, audit_roles
 from livermet.report.run import Run
 
 from . import detection_table_phantoms as detection
+from . import segmentation_error_phantoms as other_masks
 from . import statistics_phantoms as statistics
 from .cohort_phantoms import (
     TARGET,
@@ -160,6 +161,7 @@ def figures() -> dict:
     from livermet.report.features.figures import features, reproducibility
     from livermet.report.ladder.figures import corrections
     from livermet.report.segmentation.figures import segmentation_examples
+    from livermet.report.segmentation_error.figures import changed_probabilities
     from livermet.report.specifications.figures import specification_curve
 
     def of_final(table: pd.DataFrame) -> pd.DataFrame:
@@ -181,6 +183,7 @@ def figures() -> dict:
         "figure5_failures": lambda: failures(panels(), "NE"),
         "corrections": lambda: corrections(statistics.corrections(), statistics.baselines()),
         "specification_curve": lambda: specification_curve(statistics.specification_curve()),
+        "segmentation_error": lambda: changed_probabilities(other_masks.scored()),
         "calibration": lambda: calibration(
             statistics.calibration_curve(), statistics.decision_curve(), "random forest"
         ),
@@ -234,7 +237,8 @@ def _tables() -> dict[str, pd.DataFrame]:
 def tables() -> dict[str, pd.DataFrame]:
     """Every table of a run that has all parts: images, both protocols, printed values."""
     own = {name: table.copy() for name, table in _tables().items()}
-    return own | detection.tables() | statistics.tables()
+    changed = {"segmentation_error": other_masks.error(), "segmentation_shift": other_masks.shift()}
+    return own | detection.tables() | statistics.tables() | changed
 
 
 def run() -> Run:

@@ -343,7 +343,10 @@ def test_sizes_and_lesion_free_scans_are_told():
     assert sizes == f"Lesions by diameter: the final model finds {counted}."
     (free,) = lesion_free_sentences(run_of(made.tables()))
     assert "On 4 scans that the radiology report reads as free of lesions" in free
-    assert "predicts 0.60 ml on average (SD 1.20 ml; any lesion in 25% of them; 1.20 ml a lesion)" in free
+    assert (
+        "predicts 0.60 ml on average (SD 1.20 ml; any lesion in 25% of them; 1.20 ml a lesion)"
+        in free
+    )
     alone = made.lesion_free()
     alone.loc[alone["metric"].eq("predicted_ml_sd"), "value"] = np.nan
     (free,) = lesion_free_sentences(run_of({"detection_lesion_free": alone}))

@@ -40,6 +40,7 @@ from livermet.validation.null import NULL
 from livermet.validation.permutation import PERMUTATION
 from livermet.validation.repeats import SUMMARY as REPEATED
 from livermet.validation.score_regression import SCORE_REGRESSION
+from livermet.validation.segmentation_error import SCORED_MASKS, SEGMENTATION_ERROR, SHIFT
 from livermet.validation.specification_curve import CURVE as SPECIFICATION_CURVE
 from livermet.validation.specification_curve import LEFT_OUT as SPECIFICATIONS_LEFT_OUT
 from livermet.validation.subgroups import SUBGROUPS
@@ -47,6 +48,7 @@ from livermet.validation.subgroups import SUBGROUPS
 from .. import cohort_phantoms, prediction_phantoms
 from .. import detection_table_phantoms as of_detection
 from .. import report_phantoms as made
+from .. import segmentation_error_phantoms as other_masks
 from .. import statistics_phantoms as statistics
 
 # The tables of a run's folder tables/, which `report_phantoms.tables` has by name.
@@ -93,6 +95,8 @@ TABLES = {
     "reproduction": REPRODUCTION,
     "weight_search": WEIGHT_SEARCH,
     "masks": MASKS,
+    "segmentation_error": SEGMENTATION_ERROR,
+    "segmentation_shift": SHIFT,
 }
 # The others, each by a path that it has in a run; a mask, a model or a protocol stands for all.
 OTHERS: dict[str, tuple[Contract, Callable[[], pd.DataFrame]]] = {
@@ -111,6 +115,10 @@ OTHERS: dict[str, tuple[Contract, Callable[[], pd.DataFrame]]] = {
     "phenotype/reference/burden.tsv": (BURDEN, made.burden),
     "phenotype/reference/corrected/choice.tsv": (CHOICE, made.choice),
     "phenotype/reference/corrected/deals/LR.tsv": (DEALS, prediction_phantoms.deals),
+    "phenotype/reference/corrected/segmentation_error.tsv": (
+        SCORED_MASKS,
+        other_masks.scored,
+    ),
     "phenotype/reference/calibration_curve.tsv": (CURVE, statistics.calibration_curve),
     "phenotype/reference/published/selection.tsv": (SELECTION, made.selection),
     "phenotype/reference/published/metrics.tsv": (metrics.TEST_METRICS, made.scores),

@@ -25,6 +25,7 @@ from livermet.report.phrases import fill
 from livermet.report.reproduction import content as reproduction
 from livermet.report.run import Run
 from livermet.report.segmentation import content as segmentation
+from livermet.report.segmentation_error import content as segmentation_error
 from livermet.report.specifications import content as specifications
 
 # What the rooms of the registry compute; a room that only shows its files has nothing here.
@@ -37,6 +38,7 @@ ROOMS = {
     "ladder": ladder,
     "specifications": specifications,
     "masks": masks,
+    "segmentation_error": segmentation_error,
     "null_cohorts": null_cohorts,
     "reproduction": reproduction,
 }

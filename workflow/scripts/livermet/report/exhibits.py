@@ -25,6 +25,7 @@ ROOMS = (
     "ladder",
     "specifications",
     "masks",
+    "segmentation_error",
     "null_cohorts",
     "reproduction",
 )

@@ -161,9 +161,7 @@ def failures(table: pd.DataFrame) -> pd.DataFrame:
     cells = rows.assign(
         Of=rows["part"].map(PARTS_OF_FIGURE_5) + groups.radd(": ").replace(": all", ""),
         Measure=rows["measure"].replace(MEASURES_OF_FIGURE_5),
-        cell=[
-            _of_figure_5(values, key) for key in rows[keys].itertuples(index=False, name=None)
-        ],
+        cell=[_of_figure_5(values, key) for key in rows[keys].itertuples(index=False, name=None)],
     )
     cells["cell"] = cells["cell"].where(~counted, rows["value"].map("{:.0f}".format))
     models = rows.drop_duplicates("protocol").set_index("protocol")["model"]
