@@ -36,6 +36,7 @@ CONDITIONS = {
     "samples": not FROM_TABLE,
     "scored": STUDY.scores.computed,
     "searched": REPRODUCED and SEARCHED,
+    "single lesions": SINGLE_LESIONS,
     "specifications": SPECIFICATION_PARTS,
     "two masks": COMPARED,
 }

@@ -15,6 +15,7 @@ from livermet.report.run import Run
 from . import detection_table_phantoms as detection
 from . import segmentation_error_phantoms as other_masks
 from . import statistics_phantoms as statistics
+from . import variation_phantoms as variation
 from .cohort_phantoms import (
     TARGET,
     counted_notes,
@@ -238,6 +239,8 @@ def tables() -> dict[str, pd.DataFrame]:
     """Every table of a run that has all parts: images, both protocols, printed values."""
     own = {name: table.copy() for name, table in _tables().items()}
     changed = {"segmentation_error": other_masks.error(), "segmentation_shift": other_masks.shift()}
+    changed |= {"heterogeneity": variation.differing(), "lesion_calls": variation.calls()}
+    changed |= {"over_time": variation.changes()}
     return own | detection.tables() | statistics.tables() | changed
 
 

@@ -44,6 +44,7 @@ from livermet.validation.segmentation_error import SCORED_MASKS, SEGMENTATION_ER
 from livermet.validation.specification_curve import CURVE as SPECIFICATION_CURVE
 from livermet.validation.specification_curve import LEFT_OUT as SPECIFICATIONS_LEFT_OUT
 from livermet.validation.subgroups import SUBGROUPS
+from livermet.validation.variation import HETEROGENEITY, LESION_CALLS, OVER_TIME
 
 from .. import cohort_phantoms, prediction_phantoms
 from .. import detection_table_phantoms as of_detection
@@ -95,6 +96,9 @@ TABLES = {
     "reproduction": REPRODUCTION,
     "weight_search": WEIGHT_SEARCH,
     "masks": MASKS,
+    "heterogeneity": HETEROGENEITY,
+    "lesion_calls": LESION_CALLS,
+    "over_time": OVER_TIME,
     "segmentation_error": SEGMENTATION_ERROR,
     "segmentation_shift": SHIFT,
 }

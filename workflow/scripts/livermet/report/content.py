@@ -27,6 +27,7 @@ from livermet.report.run import Run
 from livermet.report.segmentation import content as segmentation
 from livermet.report.segmentation_error import content as segmentation_error
 from livermet.report.specifications import content as specifications
+from livermet.report.variation import content as variation
 
 # What the rooms of the registry compute; a room that only shows its files has nothing here.
 ROOMS = {
@@ -39,6 +40,7 @@ ROOMS = {
     "specifications": specifications,
     "masks": masks,
     "segmentation_error": segmentation_error,
+    "variation": variation,
     "null_cohorts": null_cohorts,
     "reproduction": reproduction,
 }
