@@ -263,7 +263,8 @@ def tabulate_error(scored: pd.DataFrame, model: str, draws: int, seed: int) -> p
         drawn = Draws.of(masks["patient"], draws, seed)
         support = _support(masks["patient"])
         share = interval_of_share(flipped.mean(), drawn.means(flipped)[1:], support)
-        mean = interval_of_mean(change.mean(), drawn.means(change)[1:], support)
+        # No probability changes by more than 1.
+        mean = np.clip(interval_of_mean(change.mean(), drawn.means(change)[1:], support), -1, 1)
         auc, changed_auc, reason = _aucs(masks)
         rows.append(
             {

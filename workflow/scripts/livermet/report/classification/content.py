@@ -171,10 +171,10 @@ def failures(table: pd.DataFrame) -> pd.DataFrame:
 
 def _of_figure_5(values: pd.Series, key: tuple[str, str, str, str]) -> str:
     *of, measure = key
-    ends = [(*of, f"{measure}_{end}") for end in ("low", "high")]
-    if ends[0] not in values:
+    low, high = ((*of, f"{measure}_{end}") for end in ("low", "high"))
+    if low not in values:
         return words.number(values[key])
-    return words.estimate(values[key], *(values[end] for end in ends), lacking=TOO_FEW)
+    return words.estimate(values[key], values[low], values[high], lacking=TOO_FEW)
 
 
 def chosen_auc(run: Run, protocol: str) -> pd.Series | None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from livermet.detection.cohort import UNSEEN
 from livermet.report import words
-from livermet.report.layout import across
+from livermet.report.layout import across, estimates
 from livermet.report.run import Run
 
 TEST_PATIENTS = "test patients"
@@ -108,17 +108,13 @@ def size_distribution(table: pd.DataFrame) -> pd.DataFrame:
     rows = _by_set(of_first_rule(table))
     shown = rows[[*SET, "kind"]].rename(columns={"kind": "Lesions of kind"})
     shown = shown.assign(Lesions=rows["lesions"]).join(rows[["scans", "patients"]])
-    ends = rows[["first_quartile_mm", "third_quartile_mm"]]
+    quartiles = ["median_mm", "first_quartile_mm", "third_quartile_mm"]
     shown["Median diameter, mm (quartiles)"] = [
-        words.estimate(middle, *end, 1)
-        for middle, end in zip(
-            rows["median_mm"], ends.itertuples(index=False, name=None), strict=True
-        )
+        words.estimate(middle, low, high, 1)
+        for middle, low, high in rows[quartiles].itertuples(index=False, name=None)
     ]
     volume = ["volume_ml", "volume_low_ml", "volume_high_ml"]
-    shown["Median volume, ml"] = [
-        words.estimate(*row) for row in rows[volume].itertuples(index=False, name=None)
-    ]
+    shown["Median volume, ml"] = estimates(rows, *volume)
     return shown
 
 
