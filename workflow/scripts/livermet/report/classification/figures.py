@@ -93,8 +93,9 @@ def _sample_types(ax: Axes, types: pd.DataFrame) -> None:
     names = []
     for place, row in enumerate(types.itertuples()):
         inside = f"{row.right}/{row.series}"
-        ax.text(place, 0.03, inside, ha="center", va="bottom", fontsize=9, color="white")
-        patients = f"{row.patients} patients\n({row.positive_patients} / {row.negative_patients})"
+        ax.text(place, 0.03, inside, ha="center", va="bottom", fontsize=9)
+        classes = f"{row.positive_patients} pos., {row.negative_patients} neg."
+        patients = f"{words.counted(row.patients, 'patient')}\n({classes})"
         auc = words.estimate(row.auc, row.auc_low, row.auc_high, lacking=TOO_FEW)
         name = words.value("sample_type", row.sample_type)
         names.append(f"{name}\n{patients}\nAUC {auc.replace(' (', chr(10) + '(')}")

@@ -49,5 +49,5 @@ def changed_probabilities(scored: pd.DataFrame) -> Figure:
             )
         ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
         ax.set(xlabel="probability in its own mask", ylabel=MASKS[source])
-        ax.legend(loc="upper left", fontsize=8.5)
+        ax.legend(loc="upper left", fontsize=8.5, frameon=True, framealpha=0.7, edgecolor="none")
     return figure
