@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LassoCV
+from sklearn.metrics import f1_score
 from sklearn.tree import DecisionTreeClassifier
 
 from livermet.phenotype.bootstrap import published_draws
 from livermet.phenotype.classifiers import corrected_classifier, published_classifier
 from livermet.phenotype.corrected import CheckedOnce
+from livermet.phenotype.fits import f1
 
 
 def rows(seed: int, number: int = 90, features: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -44,6 +46,16 @@ def test_a_forest_is_scikit_learns():
     theirs.fit(values, labels)
     np.testing.assert_array_equal(weighted.predict_proba(values), theirs.predict_proba(values))
     assert not np.array_equal(own.predict_proba(values), weighted.predict_proba(values))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_f1_is_scikit_learns(seed):
+    random = np.random.default_rng(seed)
+    # Few rows, so that some have no positive and some no call.
+    labels = random.integers(0, 2, 3)
+    probability = random.choice([0.2, 0.5, 0.8], 3)
+    theirs = f1_score(labels, probability > 0.5, zero_division=np.nan)
+    np.testing.assert_equal(f1(labels, probability), theirs)
 
 
 def test_draws_that_models_share_cannot_be_changed():
