@@ -369,7 +369,7 @@ rule measure_segmentation_error:
         single_folds=[STUDY.feature_table(mask, "corrected") for mask in STUDY.fold_masks],
     output:
         error=exhibit("segmentation_error"),
-        shift=[exhibit("segmentation_shift")] if STUDY.fold_masks else [],
+        shift=exhibit("segmentation_shift") if STUDY.fold_masks else [],
         scored=f"{CORRECTED}/segmentation_error.tsv",
     log:
         f"{RUN}/logs/measure_segmentation_error.log",
@@ -471,8 +471,8 @@ rule tabulate_variation:
         lesions=f"{RUN}/radiomics/{PHENOTYPE_MASK}/lesions.tsv" if SINGLE_LESIONS else [],
     output:
         over_time=exhibit("over_time"),
-        heterogeneity=[exhibit("heterogeneity")] if SINGLE_LESIONS else [],
-        calls=[exhibit("lesion_calls")] if SINGLE_LESIONS else [],
+        heterogeneity=exhibit("heterogeneity") if SINGLE_LESIONS else [],
+        calls=exhibit("lesion_calls") if SINGLE_LESIONS else [],
     log:
         f"{RUN}/logs/tabulate_variation.log",
     benchmark:
