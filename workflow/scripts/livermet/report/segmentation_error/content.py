@@ -9,8 +9,8 @@ from livermet.report.run import Run
 TOGETHER = "single folds together"
 WHOSE = {
     "perturbed contour": "masks of held-out training series with a contour moved at random",
-    "single fold": "masks of test series by one network, beside the ensemble's,",
-    TOGETHER: "test scores from single networks' masks, beside those from the ensemble's,",
+    "single fold": "masks of test series by a single fold, beside the ensemble's,",
+    TOGETHER: "test scores from single folds' masks, beside those from the ensemble's,",
 }
 NO_INTERVAL = "no interval"
 
