@@ -9,10 +9,11 @@ exchanged labels), `corrections.csv` (the ladder from the published to the corre
 `null_cohorts.csv` (both protocols where there is nothing to find: on the run's own features with
 labels exchanged, and on phantom tables), `masks.csv` (predicted against reference masks),
 `segmentation_error.csv` (calls in other masks of the same lesions) with `segmentation_shift.csv`
-(features in one network's masks against five's), `specification_curve.csv` (every procedure that could have been chosen) with
-`specifications_left_out.csv`, `subgroups.csv` (the chosen model in subgroups), `over_time.csv`, `heterogeneity.csv` and
-`lesion_calls.csv` (how studies of a patient and lesions of a scan differ), `score_regression.csv` (the score as a target,
-errors by its distance from the threshold) and `failures.csv` (where the chosen models are wrong,
+(features in one network's masks against five's), `specification_curve.csv` (every procedure that
+could have been chosen) with `specifications_left_out.csv`, `subgroups.csv` (the chosen model in
+subgroups), `over_time.csv`, `heterogeneity.csv` and `lesion_calls.csv` (how studies of a patient and
+lesions of a scan differ), `score_regression.csv` (the score as a target, errors by its distance
+from the threshold) and `failures.csv` (where the chosen models are wrong,
 with the points of figure 5 in `phenotype/{mask}/failures/`).
 Repeats, parts of the permutations, of the null cohorts and of the specifications are jobs of their
 own.

@@ -14,6 +14,7 @@ from livermet.detection.cohort import (
     score_table,
     sets_of_scans,
     size_table,
+    unseen_scans,
     with_reference,
 )
 from livermet.detection.comparison import COMPARISON, comparison_table
@@ -64,7 +65,9 @@ with job(snakemake) as log:
         "distribution": distribution_table(scored, lesions, rules, **draws),
         "burden": burden_table(scored, **draws),
         "lesion_free": lesion_free_table(
-            list(sets_of_scans(scans, places, target)), snakemake.params.lesion_free, **draws
+            [*sets_of_scans(scans, places, target), *unseen_scans(scans, places)],
+            snakemake.params.lesion_free,
+            **draws,
         ),
         "comparison": comparison_table(scored),
         "froc": froc_table(scored, read_all(snakemake.input.froc), **draws),

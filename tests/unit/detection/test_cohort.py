@@ -21,6 +21,7 @@ from livermet.detection.cohort import (
     sets_of_scans,
     size_table,
     summarise,
+    unseen_scans,
 )
 from livermet.detection.intervals import Draws, estimate
 from livermet.detection.measured import LESIONS, SCANS, lesions_by
@@ -305,27 +306,31 @@ def test_scans_read_as_free_of_lesions_need_no_reference():
 
 
 def test_lesion_free_scans_are_pooled_where_the_model_was_trained_on_the_cohort_too():
-    """Patient 2 out of fold, patient 1 by the ensemble: no network has seen what it predicts."""
+    """Patient 2 out of fold, patient 1 by the ensemble, and so patient 4.
+
+    That is a training patient without a reference, whom no network has seen either.
+    """
     predicted = {"a": label_map(FAR), "b": label_map(), "c": label_map(LEFT, FAR)}
-    kinds = {"a": "ensemble", "b": "ensemble", "c": "out_of_fold"}
+    predicted["e"] = label_map()
+    kinds = {"a": "ensemble", "b": "ensemble", "c": "out_of_fold", "e": "ensemble"}
+    facts = pd.concat([FACTS, FACTS[2:3].assign(series="e", patient="4")])
     scans = pd.concat(
         [scan(name, "m", image, None, kind=kinds[name]) for name, image in predicted.items()]
     )
-    sets = list(sets_of_scans(scans, FACTS, "T"))
-    table = lesion_free_table(sets, ["a", "b", "c"], draws=100, seed=1)
+    sets = [*sets_of_scans(scans, facts, "T"), *unseen_scans(scans, facts)]
+    table = lesion_free_table(sets, ["a", "b", "c", "e"], draws=100, seed=1)
     check(table, LESION_FREE, "tables/detection_lesion_free.csv")
     assert list(table["test_set"].unique()) == [
         *("test patients", "training, out of fold", "all patients, none seen")
     ]
     pooled = table[table["test_set"].eq("all patients, none seen")].set_index("metric")
-    assert pooled[["patients", "scans"]].drop_duplicates().to_numpy().tolist() == [[2, 3]]
-    # 2, 0 and 4 voxels of 1 mm3 in one, no and two lesions.
-    assert pooled.loc["predicted_ml", "value"] == pytest.approx(0.002)
+    assert pooled[["patients", "scans"]].drop_duplicates().to_numpy().tolist() == [[3, 4]]
+    # 2, 0, 4 and 0 voxels of 1 mm3 in one, no, two and no lesions.
+    assert pooled.loc["predicted_ml", "value"] == pytest.approx(0.006 / 4)
     assert pooled.loc["false_lesion_ml", "value"] == pytest.approx(0.002)
-    assert pooled.loc["scans_with_prediction", "value"] == pytest.approx(2 / 3)
-    # Of one side alone nothing is pooled.
-    alone = lesion_free_table(sets, ["a", "b"], draws=100, seed=1)
-    assert set(alone["test_set"]) == {"test patients"}
+    assert pooled.loc["scans_with_prediction", "value"] == 0.5
+    # Of a model that never saw the cohort the whole cohort is a set already.
+    assert not list(unseen_scans(scans.assign(kind="ensemble"), facts))
 
 
 def test_ppv_and_sizes_of_predicted_lesions_by_hand(sets, cohort):

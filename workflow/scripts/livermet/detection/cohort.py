@@ -18,7 +18,7 @@ from livermet.detection.scores import OVERLAP_SCORES, SURFACE_SCORES
 ALL_OF_COHORT = "whole cohort"
 TEST_PATIENTS = "test patients"
 OUT_OF_FOLD = "training, out of fold"
-# Of a cohort that a model was trained on too: test patients, and training patients out of fold.
+# Of a cohort that a model was trained on too: its patients, and those of training out of fold.
 UNSEEN = "all patients, none seen"
 SUMMARY = (
     Column("median_dice", SHARE, "Dice of all lesions of a scan, its median over scans"),
@@ -135,6 +135,20 @@ def sets_of_scans(scans: pd.DataFrame, facts: pd.DataFrame, target: str) -> Iter
             for name, chosen in sets.items():
                 if len(chosen):
                     yield ScanSet(model, cohort, name, chosen.reset_index(drop=True))
+
+
+def unseen_scans(scans: pd.DataFrame, facts: pd.DataFrame) -> Iterator[ScanSet]:
+    """Pool all scans of each cohort that a model has out-of-fold scans in (UNSEEN).
+
+    No network has seen the patient of a scan that it predicts: neither the ensemble that of a test
+    patient or of one without a reference, nor a fold that of a patient whom it held out.
+    """
+    placed = scans.merge(
+        facts[["series", "patient", "cohort"]], on="series", validate="many_to_one"
+    )
+    for (model, cohort), inside in placed.groupby(["model", "cohort"], sort=False):
+        if inside["kind"].eq("out_of_fold").any():
+            yield ScanSet(model, cohort, UNSEEN, inside.reset_index(drop=True))
 
 
 SCANS_OF_SETS = Contract(
@@ -450,11 +464,10 @@ def lesion_free_table(
     `lesion_free` names their series; a reference is not needed. Returns `LESION_FREE`:
     predicted_ml and predicted_lesions are means over scans, predicted_ml_sd the volume's standard
     deviation, scans_with_prediction the share of scans with any predicted lesion, false_lesion_ml
-    the volume of all predicted lesions by their number. Where a cohort's test patients and its
-    training patients, out of fold, both have such scans, these are pooled too (UNSEEN).
+    the volume of all predicted lesions by their number.
     """
     rows = []
-    for chosen in [*sets, *_pooled(sets, lesion_free)]:
+    for chosen in sets:
         scans = chosen.scans[chosen.scans["series"].isin(lesion_free)]
         if scans.empty:
             continue
@@ -473,18 +486,3 @@ def lesion_free_table(
             for metric, values in zip(LESION_FREE_SCORES, found, strict=True)
         ]
     return pd.DataFrame(rows, columns=LESION_FREE.names)
-
-
-def _pooled(sets: list[ScanSet], series: list[str]) -> Iterator[ScanSet]:
-    """Pool some scans of test patients and of training patients, out of fold, where both have any.
-
-    No network has seen the patient of a scan that it predicts, in either set.
-    """
-    by_cohort: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
-    for one in sets:
-        chosen = one.scans[one.scans["series"].isin(series)]
-        if one.test_set in (TEST_PATIENTS, OUT_OF_FOLD) and len(chosen):
-            by_cohort.setdefault((one.model, one.cohort), {})[one.test_set] = chosen
-    for (model, cohort), parts in by_cohort.items():
-        if len(parts) == 2:
-            yield ScanSet(model, cohort, UNSEEN, pd.concat(parts.values(), ignore_index=True))
