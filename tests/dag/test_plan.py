@@ -193,6 +193,8 @@ def test_each_protocol_reads_its_own_features(study, aggregation):
         "repeat_cross_validation": own,
         "permute_labels": own,
         "regress_score": own,
+        "measure_segmentation_error": own,
+        "tabulate_variation": own,
         # The specification curve crosses what features may be of with all else.
         "score_specifications": EVERY_AGGREGATION,
         "assess_selection": own,
@@ -266,6 +268,7 @@ def test_features_are_harmonised_where_the_config_says_so(study):
         "correct_stepwise",
         "cross_validate_deals",
         "fit_corrected",
+        "measure_segmentation_error",
         "permute_labels",
         "regress_score",
         "repeat_cross_validation",
@@ -273,6 +276,7 @@ def test_features_are_harmonised_where_the_config_says_so(study):
         "score_test",
         "select_features",
         "tabulate_harmonisation",
+        "tabulate_variation",
     }
 
 
