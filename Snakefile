@@ -21,11 +21,12 @@ include: "rules/statistics.smk"
 include: "rules/reproduction.smk"
 include: "rules/report.smk"
 include: "rules/viewer.smk"
+include: "rules/patients.smk"
 include: "rules/provenance.smk"
 
 
 rule all:
-    default_target: True
+    default_target: not STUDY.is_packed
     input:
         report=f"{RUN}/report.html",
         checklists=f"{RUN}/checklists.html",

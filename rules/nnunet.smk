@@ -217,7 +217,7 @@ for nnunet_model, base_model in BASES.items():
             "../workflow/scripts/train_nnunet.py"
 
 
-for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:
+for nnunet_model in [model for model in MODELS if model in networks_of("nnunet")]:
     for batch, batch_series in STUDY.batches.items():
         for kind in ("ensemble", "out_of_fold"):
 
@@ -244,8 +244,7 @@ for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:
                 input:
                     cts=[STUDY.ct(series) for series in nnunet_series],
                     checkpoints=[checkpoint_of(nnunet_model, fold) for fold in used_folds],
-                    plan=NNUNET_FILES[nnunet_model]["plan"],
-                    description=NNUNET_FILES[nnunet_model]["description"],
+                    **prediction_files(nnunet_model),
                 output:
                     predictions=[STUDY.prediction(nnunet_model, series) for series in nnunet_series],
                     probabilities=STUDY.probabilities(nnunet_model, nnunet_series),

@@ -91,6 +91,8 @@ def check_config(config: dict) -> None:
     stop_on(wrong)
     stop_on(
         _unlisted_final_model(config["segmentation"])
+        + _contradicted_pack(config)
+        + _lacking_samples(config)
         + _plan_of_nothing(config["segmentation"]["nnunet"])
         + _unmeasured_lesions(config)
         + _refused_resampling(config["radiomics"])
@@ -117,6 +119,38 @@ def _unlisted_final_model(segmentation: dict) -> list[str]:
     return [
         f"Config key 'segmentation.final_model' is '{segmentation['final_model']}', which "
         "segmentation.models does not list; add it there, or choose another final model."
+    ]
+
+
+def _contradicted_pack(config: dict) -> list[str]:
+    """Say which keys ask of a run with a packed model what only a study with samples can do."""
+    segmentation, phenotype = config["segmentation"], config["phenotype"]
+    if not segmentation["packed"]:
+        return []
+    wanted = {
+        "segmentation.source": (segmentation["source"], "model"),
+        "segmentation.models": (segmentation["models"], [segmentation["final_model"]]),
+        "phenotype.table": (phenotype["table"], None),
+        "phenotype.compare_with_reference": (phenotype["compare_with_reference"], False),
+        "phenotype.harmonisation.by": (phenotype["harmonisation"]["by"], None),
+    }
+    return [
+        f"Config key '{key}' is {value!r}, which contradicts segmentation.packed: a packed model "
+        f"goes with {needed!r}."
+        for key, (value, needed) in wanted.items()
+        if value != needed
+    ]
+
+
+def _lacking_samples(config: dict) -> list[str]:
+    given = config["phenotype"]["table"] or config["segmentation"]["packed"]
+    return [
+        f"Config key 'sheets.{name}' is null, and the run has {needed}; name the sheet."
+        for name, lacks, needed in (
+            ("series", not config["phenotype"]["table"], "no phenotype.table"),
+            ("molecular", not given, "neither phenotype.table nor segmentation.packed"),
+        )
+        if lacks and not config["sheets"][name]
     ]
 
 
