@@ -30,6 +30,7 @@ rule all:
     input:
         report=f"{RUN}/report.html",
         checklists=f"{RUN}/checklists.html",
+        cards=CARDS,
         quality=[] if FROM_TABLE else f"{RUN}/quality.html",
         viewer=VIEWER,
         settings=f"{RUN}/provenance/settings.json",

@@ -7,8 +7,9 @@ A run with given masks has no detection, one that begins with a feature table no
 the tables then say so, and figure 2 is drawn only where there are images.
 Goes out: `results/<run>/tables/*.csv`, `results/<run>/figures/*.{png,svg}`,
 `results/<run>/report.html`, `results/<run>/checklists.html` (CLEAR, METRICS and TRIPOD+AI, item by
-item) and, where there are images, `results/<run>/quality.html` (every series in a picture, those with
-warnings first).
+item), `results/<run>/cards/{model}.md` (a card a network, and `phenotype.md` for the classifier that
+the corrected protocol chose) and, where there are images, `results/<run>/quality.html` (every series
+in a picture, those with warnings first).
 """
 
 from livermet.models import LABELS_AND_STYLES
@@ -76,6 +77,20 @@ TOLD = {
     "versions": PINNED,
     "version": __version__,
 }
+
+# What the checklists and the model cards tell too.
+TOLD_OF_MODELS = {
+    **TOLD,
+    "models": MODELS,
+    "weightings": config["phenotype"]["weightings"],
+    "lasso_alpha": config["phenotype"]["lasso_alpha"],
+    "lasso_target": config["phenotype"]["lasso_target"],
+    "trees": config["phenotype"]["trees"],
+    "radiomics": config["radiomics"]["settings"],
+}
+# A card a trained network, and one for the classifier that the corrected protocol chose.
+CARDED = [*MODELS, *(["phenotype"] if "corrected" in PROTOCOLS else [])]
+CARDS = [f"{RUN}/cards/{name}.md" for name in CARDED]
 
 
 rule tabulate_cohort:
@@ -484,20 +499,44 @@ rule write_checklists:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        settings={
-            **TOLD,
-            "models": MODELS,
-            "weightings": config["phenotype"]["weightings"],
-            "lasso_alpha": config["phenotype"]["lasso_alpha"],
-            "lasso_target": config["phenotype"]["lasso_target"],
-            "trees": config["phenotype"]["trees"],
-            "radiomics": config["radiomics"]["settings"],
-        },
+        settings=TOLD_OF_MODELS,
         texts=TEXTS,
         labels=LABELS,
         versions=pins("report"),
     script:
         "../workflow/scripts/write_checklists.py"
+
+
+if CARDS:
+
+    rule write_cards:
+        input:
+            tables=REPORT_TABLES,
+            facts=FACTS,
+            exclusions=[] if FROM_TABLE else f"{RUN}/cohort/exclusions.tsv",
+            audit=f"{RUN}/provenance/leakage_audit.tsv",
+            stale=f"{RUN}/provenance/stale_models.tsv",
+            choice=CHOICE,
+            tested=f"{CORRECTED}/test_predictions.tsv" if CHOICE else [],
+        output:
+            cards=CARDS,
+        log:
+            f"{RUN}/logs/write_cards.log",
+        benchmark:
+            f"{RUN}/benchmarks/write_cards.tsv"
+        conda:
+            "../envs/report.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(1000),
+            runtime=minutes(10),
+        params:
+            settings=TOLD_OF_MODELS,
+            texts=TEXTS,
+            labels=LABELS,
+            versions=pins("report"),
+        script:
+            "../workflow/scripts/write_cards.py"
 
 
 # A page of some MB, which no other rule reads.

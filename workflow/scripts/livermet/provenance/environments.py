@@ -106,7 +106,9 @@ ENVIRONMENTS = {
             "statsmodels",
             "threadpoolctl",
             "xgboost",
-        )
+        ),
+        # Keeps the classifiers of packed models, which compute the same from either file.
+        ("skops",),
     ),
     # PyRadiomics: 3.1.0 on the index cannot be installed, 3.0.1 builds only by hand; same code.
     "radiomics": Environment(

@@ -151,7 +151,7 @@ def files_of(folder: str, holds: Mapping[str, object]) -> list[str]:
 
 def texts() -> list[Path]:
     """List the files of this package that hold words or style: templates and tables of words."""
-    found = (FOLDER.rglob(f"*.{suffix}") for suffix in ("css", "html", "js", "yaml"))
+    found = (FOLDER.rglob(f"*.{suffix}") for suffix in ("css", "html", "js", "md", "yaml"))
     return sorted(path for paths in found for path in paths)
 
 

@@ -1,0 +1,227 @@
+"""Packing: from a finished run to a folder that predicts elsewhere."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+
+from livermet.errors import InputError
+from livermet.files import read_json, remove_parts
+from livermet.models import CLASSIFIERS, NETWORKS
+from livermet.pack import segmentation
+from livermet.pack.domain import ACQUIRED, Domain
+from livermet.pack.folder import CARD, PHENOTYPE, write_manifest
+from livermet.pack.frozen import FrozenModel
+from livermet.pack.phenotype import Phenotype, Validation
+from livermet.phenotype.columns import CORRECTED, VOLUME
+from livermet.phenotype.corrected import UNWEIGHTED, prepared, training_rows
+from livermet.phenotype.table import read_feature_table
+from livermet.provenance.journal import PROJECT, commit_of
+from livermet.radiomics.aggregation import features_file
+from livermet.tables import read_table
+from livermet.vocabulary import Aggregation
+
+# Masks that no network of the run made.
+GIVEN = ("reference", "table")
+# Of each section of the config, what a prediction needs.
+NEEDED = {
+    "detection": ("connectivity", "minimum_lesion_voxels"),
+    "phenotype": ("aggregation", "feature_transform", "name", "positive_above"),
+    "radiomics": ("lesions", "per_lesion", "settings"),
+}
+
+
+def pack_run(
+    run: Path, model: str, out: Path, with_phenotype: bool = True, classifier: str | None = None
+) -> str:
+    """Pack a model of a finished run into a new folder; say in a sentence what it holds.
+
+    `run` is results/ and the run's name; `model` a network of it, or 'reference' or 'table' where
+    masks or features were given to it. `classifier` is the one that cross-validation chose, unless
+    it is named. Raises InputError where something is missing, or `out` is there already.
+    """
+    settings = _settings_of(run)
+    _check_model(settings, model)
+    if out.exists():
+        raise InputError(f"{out} is there already; name a folder that is not, or remove it.")
+    remove_parts([out])
+    beside = out.with_name(f".{os.getpid()}.{out.name}")
+    beside.mkdir(parents=True)
+    try:
+        networks = _networks(run, settings, model, beside)
+        phenotype, lacks = None, "It was left out when the model was packed."
+        if with_phenotype:
+            phenotype, lacks = _phenotype(run, settings, model, classifier)
+        if phenotype:
+            phenotype.save(beside / PHENOTYPE)
+        if not networks and not phenotype:
+            raise InputError(f"There is nothing to pack of {run}: {lacks}")
+        (beside / CARD).write_text(_card(run, model, phenotype))
+        family = NETWORKS[model].family if networks else None
+        facts = {
+            "run": settings["run"],
+            "model": model,
+            "family": family,
+            "networks": networks,
+            "training_set": _training_set(settings, model),
+            "classifier": phenotype.classifier if phenotype else None,
+            "phenotype_lacks": "" if phenotype else lacks,
+            "settings": needed_settings(settings, model),
+            "commit": commit_of(PROJECT),
+        }
+        parts = [*([family] if family else []), *([PHENOTYPE] if phenotype else [])]
+        write_manifest(beside, facts, parts)
+        os.replace(beside, out)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return _told(out, networks, phenotype, lacks)
+
+
+def needed_settings(settings: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Take from a run's settings what a prediction needs, in the config's own shape."""
+    kept: dict[str, Any] = {
+        section: {key: settings[section][key] for key in keys if key in settings[section]}
+        for section, keys in NEEDED.items()
+    }
+    if model in NETWORKS:
+        networks = settings["segmentation"]
+        family = NETWORKS[model].family
+        own = networks[family]
+        kept["segmentation"] = {
+            family: {"prediction": own["prediction"]} if family == segmentation.NNUNET else own
+        }
+        kept["reference_labels"] = settings["reference_labels"]
+    return kept
+
+
+def freeze(
+    run: Path, settings: Mapping[str, Any], mask: str, classifier: str | None = None
+) -> Phenotype:
+    """Freeze a classifier of the corrected protocol. Raises InputError where it cannot be done."""
+    folder = run / "phenotype" / mask / CORRECTED
+    choice = _read(folder / "choice.tsv", keep_default_na=False, na_values=[""])
+    name = classifier or choice.loc[choice["chosen"], "model"].iloc[0]
+    rows = choice.set_index("model")
+    if name not in CLASSIFIERS or name not in rows.index:
+        known = ", ".join(one for one in rows.index if one in CLASSIFIERS)
+        raise InputError(f"The run has no classifier '{name}'; name one of {known}.")
+    phenotype = settings["phenotype"]
+    aggregation = Aggregation.TABLE.value if mask == "table" else phenotype["aggregation"]
+    union = aggregation in (Aggregation.TABLE, Aggregation.UNION)
+    file = features_file(Aggregation.UNION if union else aggregation)
+    table = read_feature_table(run / "radiomics" / mask / file, phenotype["name"])
+    training = training_rows(prepared(table))
+    models = tuple(
+        FrozenModel.of(model)
+        for model in joblib.load(folder / name / "models.joblib")[name][UNWEIGHTED]
+    )
+    if not models:
+        raise InputError("its folds have no scans to learn from")
+    features = {feature for model in models for feature in model.features}
+    row = rows.loc[name]
+    return Phenotype(
+        phenotype["name"],
+        name,
+        aggregation,
+        models,
+        Domain.learnt(training, sorted(features), _acquisition(run, training, mask)),
+        Validation(
+            float(row["auc"]),
+            float(row["auc_lowest"]),
+            float(row["auc_highest"]),
+            int(row["deals"]),
+            float(rows.loc[VOLUME, "auc"]),
+            bool(row["beats_chance"]),
+            bool(row["beats_volume"]),
+        ),
+        int(training["patient"].nunique()),
+        len(training),
+    )
+
+
+def _acquisition(run: Path, training: pd.DataFrame, mask: str) -> pd.DataFrame:
+    """Return how series were acquired: of scans as ingested, of a table as its diagnostics say."""
+    if mask == "table":
+        spacing = training["scan_voxel_mm"].str.strip("()").str.replace(",", ";")
+        told = pd.DataFrame({"series": training["series"], "spacing_mm": spacing})
+        return told.reindex(columns=ACQUIRED)
+    return _read(run / "cohort" / "acquisition.tsv", dtype={"series": str})[list(ACQUIRED)]
+
+
+def _phenotype(
+    run: Path, settings: Mapping[str, Any], model: str, classifier: str | None
+) -> tuple[Phenotype | None, str]:
+    """Freeze the classifier that learnt from a model's masks; None and the reason without one."""
+    if not (run / "phenotype" / model / CORRECTED / "choice.tsv").is_file():
+        return None, (
+            f"The run has no classifier of the corrected protocol that learnt from {model}."
+        )
+    try:
+        return freeze(run, settings, model, classifier), ""
+    except InputError as error:
+        if classifier:
+            raise
+        return None, f"The classifier cannot be frozen: {str(error).rstrip('.')}."
+
+
+def _card(run: Path, model: str, phenotype: Phenotype | None) -> str:
+    """Put the cards of the network and of the classifier together."""
+    names = [*([model] if model in NETWORKS else []), *(["phenotype"] if phenotype else [])]
+    cards = [run / "cards" / f"{name}.md" for name in names]
+    missing = [str(path) for path in cards if not path.is_file()]
+    if missing:
+        raise InputError(
+            f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not there: the run is "
+            "not finished, or older than model cards; run snakemake, then pack again."
+        )
+    return "\n".join(path.read_text() for path in cards)
+
+
+def _networks(run: Path, settings: Mapping[str, Any], model: str, folder: Path) -> list[str]:
+    if model in GIVEN:
+        return []
+    return segmentation.pack_networks(run, settings, model, folder / segmentation.FOLDER)
+
+
+def _training_set(settings: Mapping[str, Any], model: str) -> str | None:
+    return settings["training_sets"][NETWORKS[model].training_set] if model in NETWORKS else None
+
+
+def _settings_of(run: Path) -> dict[str, Any]:
+    path = run / "provenance" / "settings.json"
+    if not path.is_file():
+        raise InputError(
+            f"{run} is no finished run: it has no provenance/settings.json; name results/ and a "
+            "run's name."
+        )
+    told = read_json(path)
+    return {**told["settings"], "run": told["run"]}
+
+
+def _check_model(settings: Mapping[str, Any], model: str) -> None:
+    networks = settings["segmentation"].get("models") or []
+    given = settings["phenotype"]["table"] or settings["segmentation"].get("source") == "reference"
+    known = [*GIVEN] if given else list(networks)
+    if model not in known:
+        raise InputError(f"The run has no model '{model}'; name one of {', '.join(known)}.")
+
+
+def _read(path: Path, **options) -> pd.DataFrame:
+    if not path.is_file():
+        raise InputError(
+            f"{path} is not there: the run is not finished; run snakemake, then pack again."
+        )
+    return read_table(path, **options)
+
+
+def _told(out: Path, networks: list[str], phenotype: Phenotype | None, lacks: str) -> str:
+    count = len(networks)
+    told = [f"Packed into {out}: {count} network{'' if count == 1 else 's'}"]
+    if phenotype:
+        told.append(f"and the classifier {CLASSIFIERS[phenotype.classifier].label}.")
+        return " ".join([*told, *phenotype.validation.failures])
+    return f"{told[0]}. There is no classifier in it: {lacks[:1].lower()}{lacks[1:]}"
