@@ -34,3 +34,12 @@ rule all:
         quality=[] if FROM_TABLE else f"{RUN}/quality.html",
         viewer=VIEWER,
         settings=f"{RUN}/provenance/settings.json",
+
+
+# The target of `livermet predict`, whose run trains nothing and has no report.
+rule patients:
+    default_target: STUDY.is_packed
+    input:
+        index=f"{PATIENTS}/index.html",
+        pages=[f"{PATIENTS}/{study}.html" for study in NEW_STUDIES],
+        viewer=VIEWER if STUDY.is_packed else [],

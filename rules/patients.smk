@@ -117,11 +117,3 @@ rule collect_patients:
         versions=pins("viewer"),
     script:
         "../workflow/scripts/collect_patients.py"
-
-
-rule patients:
-    default_target: STUDY.is_packed
-    input:
-        index=f"{PATIENTS}/index.html",
-        pages=[f"{PATIENTS}/{study}.html" for study in NEW_STUDIES],
-        viewer=VIEWER if STUDY.is_packed else [],

@@ -665,7 +665,8 @@ class Study:
     @cached_property
     def perturbed_series(self) -> list[str]:
         """The training series that classifiers see, whose masks are perturbed."""
-        if self.from_table or not self.config["radiomics"]["perturbations"]["count"]:
+        unlearnt = self.from_table or self.is_packed
+        if unlearnt or not self.config["radiomics"]["perturbations"]["count"]:
             return []
         included = self.included_series(self.phenotype_mask)
         return [series for series in included if self.place(series) != "test"]

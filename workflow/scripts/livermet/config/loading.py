@@ -33,7 +33,7 @@ def load_config(paths: Iterable[str | Path]) -> dict:
     """Read YAML files, each laid over the ones before it, key by key as Snakemake does it."""
     config: dict = {}
     for path in paths:
-        config = _overlaid(config, _read_keys(Path(path)))
+        config = laid_over(config, _read_keys(Path(path)))
     return config
 
 
@@ -51,11 +51,12 @@ def _read_keys(path: Path) -> dict:
     return keys
 
 
-def _overlaid(below: dict, above: dict) -> dict:
+def laid_over(below: Mapping, above: Mapping) -> dict:
+    """Lay keys over others, key by key as Snakemake does it."""
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _overlaid(merged[key], value) if both else value
+        merged[key] = laid_over(merged[key], value) if both else value
     return merged
 
 

@@ -1,0 +1,59 @@
+"""The workflow, run on a study of new patients, and what it has made of them in few words."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from livermet.config.loading import PROJECT
+from livermet.errors import InputError
+from livermet.patients.preparing import CONFIG, RUN
+from livermet.patients.tables import PREDICTED
+from livermet.tables import read_table
+
+RESULTS = Path("results", RUN, "patients")
+PROFILES = PROJECT / "profiles"
+
+
+def run_workflow(
+    out: Path, profile: str | None, cores: int | None, options: Sequence[str] = ()
+) -> int:
+    """Run snakemake on a study that `preparing.prepare` has written; return its exit status.
+
+    `profile` is a path, or a name in the project's profiles/. Raises InputError where there is none.
+    """
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile")]
+    command += ["--directory", str(out), "--configfile", str(out / CONFIG)]
+    command += ["--profile", str(profile_of(profile))]
+    command += ["--cores", str(cores)] if cores else []
+    return subprocess.run([*command, *options], check=False).returncode
+
+
+def profile_of(name: str | None) -> Path:
+    """Find a profile: the workstation's where none is named."""
+    places = [PROFILES / (name or "default"), *([Path(name)] if name else [])]
+    found = [place for place in places if (place / "profile.yaml").is_file()]
+    if not found:
+        known = ", ".join(sorted(path.name for path in PROFILES.iterdir()))
+        raise InputError(f"There is no profile '{name}'; name one of {known}, or a folder of one.")
+    return found[0]
+
+
+def results_told(out: Path) -> str:
+    """Say of each study what was found, and where its page lies."""
+    table = read_table(out / RESULTS / "predictions.tsv", dtype={"study": str, "phenotype": str})
+    lines = []
+    for row in table.itertuples():
+        said = row.verdict
+        if row.verdict == PREDICTED:
+            said = (
+                f"{row.phenotype} positive with probability {row.probability:.2f} (range of the "
+                f"folds {row.lowest:.2f} to {row.highest:.2f})"
+            )
+        lines.append(
+            f"{row.study}: {row.lesions} lesions, {row.burden_ml:.1f} ml; {said}; "
+            f"{out / RESULTS / f'{row.study}.html'}"
+        )
+    if len(lines) > 1:
+        lines.append(f"All studies: {out / RESULTS / 'index.html'}")
+    return "\n".join([*lines, "Research software, not a medical device."])
