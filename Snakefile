@@ -42,4 +42,5 @@ rule patients:
     input:
         index=f"{PATIENTS}/index.html",
         pages=[f"{PATIENTS}/{study}.html" for study in NEW_STUDIES],
+        features=STUDY.features_by_batch(PHENOTYPE_MASK, "lesions") if STUDY.is_packed else [],
         viewer=VIEWER if STUDY.is_packed else [],

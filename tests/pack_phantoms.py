@@ -5,13 +5,15 @@ from pathlib import Path
 import torch
 
 from livermet.config.loading import PROJECT, load_config
-from livermet.files import write_json
 from livermet.monai.networks import build_network, save_state
 from livermet.monai.settings import Settings, settings_of
-from livermet.nnunet.prediction import FoldPredictor
 from livermet.pack.folder import write_manifest
-from livermet.pack.layout import CARD, CHECKPOINT, DESCRIPTION, PHENOTYPE, PLAN, SEGMENTATION
-from livermet.pack.layout import WEIGHTS
+from livermet.pack.layout import (
+    CARD,
+    PHENOTYPE,
+    SEGMENTATION,
+    WEIGHTS,
+)
 from livermet.pack.making import needed_settings
 from livermet.pack.phenotype import Phenotype
 

@@ -31,8 +31,7 @@ with job(snakemake) as log:
         verdicts,
         classifier,
         {series: read_json(path)["warnings"] for series, path in qualities},
-        params.told
-        | {"model": label_of(manifest["model"]), "networks": len(manifest["networks"])},
+        params.told | {"model": label_of(manifest["model"]), "networks": len(manifest["networks"])},
     )
     write_table(study_lesions(study, measured), output.lesions, NEW_LESIONS)
     write_table(series_table(study, measured, verdicts), output.series, NEW_SERIES)

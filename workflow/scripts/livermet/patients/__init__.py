@@ -1,1 +1,1 @@
-"""New patients, judged by a model that is there: what their scans hold, and a page for each study."""
+"""New patients, judged by a packed model: what their scans hold, and a page for each study."""

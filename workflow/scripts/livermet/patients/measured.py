@@ -112,13 +112,14 @@ def targets(long_mm: pd.Series, slice_spacing_mm: float) -> pd.Series:
 
     Of equals the first counts, which is the one of larger volume.
     """
-    measurable = long_mm[long_mm >= measurable_from_mm(slice_spacing_mm)]
+    # A length that is exactly as long may be rounded below it.
+    measurable = long_mm[long_mm.round(6) >= measurable_from_mm(slice_spacing_mm)]
     longest = measurable.sort_values(ascending=False, kind="stable").index[:MOST_TARGETS]
     return pd.Series(long_mm.index.isin(longest), index=long_mm.index, dtype=bool)
 
 
 def shown_of(measured: Sequence[Measured]) -> Measured:
-    """Choose the series that a study's lesions are told by: the thinnest slices, of equals first."""
+    """Choose the series that a study's lesions are told by: the thinnest slices."""
     return min(measured, key=lambda one: one.spacing_mm[0])
 
 

@@ -12,7 +12,8 @@ from livermet.patients.results import Verdicts
 from livermet.patients.tables import PREDICTED, WITHHELD
 from livermet.report import words
 
-MOST_ROWS = 10
+# What fits on one sheet of A4; tables and the page of quality have all.
+MOST_LESIONS, MOST_SERIES, MOST_WARNINGS = 8, 5, 4
 
 
 def compose(
@@ -38,14 +39,12 @@ def compose(
         "verdict": _verdict(prediction, classifier),
         "pictures": key_images(shown),
         "window": WINDOW,
-        "lesions": [_lesion(row) for row in lesions.head(MOST_ROWS).itertuples()],
-        "more": _more(lesions.iloc[MOST_ROWS:]),
+        "lesions": [_lesion(row) for row in lesions.head(MOST_LESIONS).itertuples()],
+        "more": _more(lesions.iloc[MOST_LESIONS:]),
         "shown": shown.series,
         "series": _series(measured, verdicts) if len(measured) > 1 else [],
         "apart": _disagreement(measured, verdicts) if len(measured) > 1 else "",
-        "warnings": [
-            f"{series}: {sentence}" for series, found in warnings.items() for sentence in found
-        ],
+        "warnings": _warnings(warnings),
         "limits": _limits(prediction, told, classifier),
         "views": [(one.series, told["views"][one.series]) for one in measured]
         if told["views"]
@@ -70,10 +69,8 @@ def _cards(prediction: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _verdict(
-    prediction: Mapping[str, Any], classifier: Mapping[str, Any] | None
-) -> dict[str, str]:
-    """Say what the classifier says: a probability with the range of the folds, or why there is none."""
+def _verdict(prediction: Mapping[str, Any], classifier: Mapping[str, Any] | None) -> dict[str, str]:
+    """Say what the classifier says: a probability and the range of the folds, or why none."""
     if prediction["verdict"] != PREDICTED:
         return {"head": f"Phenotype: {WITHHELD}", "why": prediction["reasons"], "given": ""}
     assert classifier is not None, "what predicts is a classifier"
@@ -122,8 +119,13 @@ def _series(measured: Sequence[Measured], verdicts: Verdicts) -> list[list[str]]
             f"{one.row['diameters_mm']:.0f}",
             _probability(verdicts.of_series(one.series)),
         ]
-        for one in measured
+        for one in _thinnest(measured)
     ]
+
+
+def _thinnest(measured: Sequence[Measured]) -> list[Measured]:
+    """Take the series with the thinnest slices, as many as a sheet has room for."""
+    return sorted(measured, key=lambda one: one.spacing_mm[0])[:MOST_SERIES]
 
 
 def _probability(said: Mapping[str, Any]) -> str:
@@ -141,6 +143,8 @@ def _disagreement(measured: Sequence[Measured], verdicts: Verdicts) -> str:
         f"count {min(counts)} to {max(counts)} lesions of {min(burdens):.1f} to {max(burdens):.1f} "
         "ml."
     ]
+    if len(measured) > MOST_SERIES:
+        told.append(f"{len(measured) - MOST_SERIES} series more are in series.tsv.")
     said = [verdicts.of_series(one.series) for one in measured]
     given = [one["probability"] for one in said if one["verdict"] == PREDICTED]
     if len(given) > 1:
@@ -149,6 +153,22 @@ def _disagreement(measured: Sequence[Measured], verdicts: Verdicts) -> str:
             f"{min(given):.2f} and {max(given):.2f}."
         )
     return " ".join(told)
+
+
+def _warnings(warnings: Mapping[str, Sequence[str]]) -> list[str]:
+    """List what is unusual about the CTs, the same of several series once."""
+    by_sentence: dict[str, list[str]] = {}
+    for series, found in warnings.items():
+        for sentence in found:
+            by_sentence.setdefault(sentence, []).append(series)
+    told = [
+        f"{names[0] if len(names) == 1 else f'{len(names)} series'}: {sentence}"
+        for sentence, names in by_sentence.items()
+    ]
+    more = len(told) - MOST_WARNINGS
+    return told[:MOST_WARNINGS] + (
+        [f"{more} warnings more are in quality.json."] if more > 0 else []
+    )
 
 
 def _limits(

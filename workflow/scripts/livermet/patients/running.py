@@ -11,6 +11,8 @@ from livermet.patients.preparing import CONFIG, RUN
 from livermet.patients.tables import PREDICTED
 from livermet.tables import read_table
 
+# Beyond so many the list of all is told alone.
+MOST_TOLD = 20
 RESULTS = Path("results", RUN, "patients")
 PROFILES = PROJECT / "profiles"
 
@@ -20,7 +22,7 @@ def run_workflow(
 ) -> int:
     """Run snakemake on a study that `preparing.prepare` has written; return its exit status.
 
-    `profile` is a path, or a name in the project's profiles/. Raises InputError where there is none.
+    `profile` is a path, or a name in the project's profiles/. Raises InputError without one.
     """
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile")]
     command += ["--directory", str(out), "--configfile", str(out / CONFIG)]
@@ -43,7 +45,7 @@ def results_told(out: Path) -> str:
     """Say of each study what was found, and where its page lies."""
     table = read_table(out / RESULTS / "predictions.tsv", dtype={"study": str, "phenotype": str})
     lines = []
-    for row in table.itertuples():
+    for row in table.head(MOST_TOLD).itertuples():
         said = row.verdict
         if row.verdict == PREDICTED:
             said = (
@@ -54,6 +56,8 @@ def results_told(out: Path) -> str:
             f"{row.study}: {row.lesions} lesions, {row.burden_ml:.1f} ml; {said}; "
             f"{out / RESULTS / f'{row.study}.html'}"
         )
-    if len(lines) > 1:
+    if len(table) > MOST_TOLD:
+        lines.append(f"{len(table) - MOST_TOLD} studies more")
+    if len(table) > 1:
         lines.append(f"All studies: {out / RESULTS / 'index.html'}")
     return "\n".join([*lines, "Research software, not a medical device."])

@@ -2,8 +2,18 @@
 
 from dataclasses import replace
 
-from livermet.contracts import COUNT, FLAG, NUMBER, PATIENT, SERIES, SHARE, STUDY, TEXT, Column
-from livermet.contracts import Contract
+from livermet.contracts import (
+    COUNT,
+    FLAG,
+    NUMBER,
+    PATIENT,
+    SERIES,
+    SHARE,
+    STUDY,
+    TEXT,
+    Column,
+    Contract,
+)
 from livermet.detection.measured import LESION_SIZE
 
 PREDICTED, WITHHELD = VERDICTS = ("predicted", "no validated prediction")
@@ -52,7 +62,9 @@ COUNTED = (
         unit="mm",
         low=0,
     ),
-    Column("measurable_from_mm", NUMBER, "long axis from which on a lesion is measurable", unit="mm"),
+    Column(
+        "measurable_from_mm", NUMBER, "long axis from which on a lesion is measurable", unit="mm"
+    ),
 )
 WITHOUT = f"where the verdict is '{WITHHELD}'"
 VERDICT = Column("verdict", TEXT, "whether a probability is given", words=VERDICTS)
