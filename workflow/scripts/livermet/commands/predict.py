@@ -42,6 +42,11 @@ ACCEPTED = [word.value for word in (*Accepted, Verdict.DERIVED, Verdict.REFORMAT
     help="Take such DICOM series all the same; may be given several times.",
 )
 @click.option(
+    "--leave-out",
+    multiple=True,
+    help="A series of OUT/series.tsv that is not predicted; may be given several times.",
+)
+@click.option(
     "--secret",
     envvar="LIVERMET_SECRET",
     show_envvar=True,
@@ -72,7 +77,7 @@ def command(context: click.Context, **options) -> None:
     from livermet.patients.running import results_told, run_workflow
     from livermet.untold import untold
 
-    names = ("images", "model", "out", "secret", "accept", "device", "processes")
+    names = ("images", "model", "out", "secret", "accept", "leave_out", "device", "processes")
     request = Request(**{name: options[name] for name in names})
     with untold(request.out):
         try:
@@ -85,7 +90,6 @@ def command(context: click.Context, **options) -> None:
     status = run_workflow(
         request.out, options["profile"], options["cores"], [*given, *options["options"]]
     )
-    if status:
-        context.exit(status)
     if not {"-n", "--dry-run", "--dryrun"} & {*given, *options["options"]}:
         click.echo(results_told(request.out))
+    context.exit(status)

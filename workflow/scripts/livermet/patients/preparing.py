@@ -39,6 +39,7 @@ class Request:
     out: Path
     secret: Path
     accept: Sequence[str] = ()
+    leave_out: Sequence[str] = ()
     device: str = "auto"
     processes: int = 1
 
@@ -69,6 +70,9 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
     for sentence in scans.told:
         tell(sentence)
     sheet = grown(_sheet_of(out), scans.rows)
+    sheet = sheet[~sheet["series"].isin(request.leave_out)]
+    if sheet.empty:
+        raise InputError("No series is left; leave out fewer (--leave-out).")
     _write_text(HEAD + yaml.safe_dump(config, sort_keys=False), out / CONFIG)
     _write_text((packed.folder / MANIFEST).read_text(), out / MANIFEST)
     _assign(sheet, out / LEDGER, laid_over(_defaults(), config))
@@ -95,8 +99,10 @@ def study_of(packed: Packed, request: Request) -> dict[str, Any]:
         "cohorts": {"source": None, "target": COHORT},
         "ingest": {"accept": [word for word in request.accept if word in accepted]},
     }
+    # A scan that cannot be read stops its own study, and no other one of its batch.
+    config["split"] = {"batch_size": 1}
     if packed.family == "nnunet":
-        config["split"] = {"folds": len(packed.networks)}
+        config["split"]["folds"] = len(packed.networks)
     for section, keys in packed.settings.items():
         config[section] = {**config.get(section, {}), **keys}
     config["segmentation"] = {

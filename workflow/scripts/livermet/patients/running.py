@@ -5,10 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
+from livermet.cohort.matching import study_names
 from livermet.config.loading import PROJECT
 from livermet.errors import InputError
-from livermet.patients.preparing import CONFIG, RUN
-from livermet.patients.tables import PREDICTED
+from livermet.patients.preparing import CONFIG, RUN, SHEET
+from livermet.patients.tables import PREDICTED, PREDICTIONS
 from livermet.tables import read_table
 
 # Beyond so many the list of all is told alone.
@@ -42,8 +45,10 @@ def profile_of(name: str | None) -> Path:
 
 
 def results_told(out: Path) -> str:
-    """Say of each study what was found, and where its page lies."""
-    table = read_table(out / RESULTS / "predictions.tsv", dtype={"study": str, "phenotype": str})
+    """Say of each study what was found, and where its page lies; and how many have no result."""
+    files = sorted((out / RESULTS / "studies").glob("*.prediction.tsv"))
+    tables = [read_table(path, dtype={"study": str, "phenotype": str}) for path in files]
+    table = pd.concat([pd.DataFrame(columns=PREDICTIONS.names), *tables], ignore_index=True)
     lines = []
     for row in table.head(MOST_TOLD).itertuples():
         said = row.verdict
@@ -60,4 +65,10 @@ def results_told(out: Path) -> str:
         lines.append(f"{len(table) - MOST_TOLD} studies more")
     if len(table) > 1:
         lines.append(f"All studies: {out / RESULTS / 'index.html'}")
+    series = read_table(out / SHEET, dtype={"patient": str}, parse_dates=["study_date"])
+    if lacking := set(study_names(series)) - set(table["study"]):
+        lines.append(
+            f"Without a result: {', '.join(sorted(lacking)[:MOST_TOLD])}; the log of the failed "
+            "job says why. The same command goes on; --leave-out leaves a series out."
+        )
     return "\n".join([*lines, "Research software, not a medical device."])
