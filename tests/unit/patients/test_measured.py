@@ -14,7 +14,7 @@ def test_lesions_have_volume_axes_density_and_slice():
     lesions = measure(THIN, *volumes(), COMPONENTS).lesions
     # 320, 32 and 1 voxels of 2 x 2 x 2.5 mm.
     assert lesions["volume_ml"].tolist() == pytest.approx([3.2, 0.32, 0.01])
-    # The outline of 10 x 8 pixels goes from (-5, -3.5) to (5, 3.5), in pixels of 2 mm; that of 4 x 4
+    # The outline of 10 x 8 pixels goes from (-5, -3.5) to (5, 3.5), pixels of 2 mm; that of 4 x 4
     # pixels from (-2, -1.5) to (2, 1.5).
     longest = [2 * (10**2 + 7**2) ** 0.5, 2 * 5.0, 2.0]
     assert lesions["long_mm"].tolist() == pytest.approx(longest)

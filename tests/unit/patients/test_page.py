@@ -20,7 +20,6 @@ from ..patient_phantoms import (
     CLASSIFIER,
     PATIENT_NAME,
     STUDY,
-    THICK,
     THIN,
     content,
     measured,
@@ -67,7 +66,7 @@ def test_how_the_series_of_a_study_combine_is_said():
 
 def test_the_thinnest_series_comes_first_and_each_has_its_probability():
     rows = content()["series"]
-    assert [row[0] for row in rows] == [THIN, THICK]
+    assert [row[0] for row in rows] == ["2.5mm_aaaaaa", "5mm_bbbbbb"]
     assert rows[0][-1] == "0.70 (0.55 to 0.86)"
 
 
@@ -108,7 +107,7 @@ def test_outlines_lie_where_radiologists_look_for_them():
     """Lesion 1 lies at x 20 to 29 of 64 and y 30 to 37 of 72, x to the right, y to the front."""
     image = key_images(measured(both=False)[0])[0]
     picture = imagecodecs.png_decode(b64decode(image.source.partition(",")[2]))
-    # The cut is the liver, x 12 to 51 and y 20 to 49, with 25 mm (12.5 pixels) around: all of x, and
+    # The cut is the liver, x 12 to 51 and y 20 to 49, with 25 mm (12.5 pixels) around: all of x;
     # of y, which would be 110 mm, 120 mm: 5 to 64. Front and right come first: y 64 and x 63.
     pixels = picture.shape[1] / 64
     assert picture.shape[0] == pytest.approx(60 * pixels, abs=1)

@@ -13,7 +13,7 @@ from livermet.patients.tables import PREDICTED, WITHHELD
 from livermet.report import words
 
 # What fits on one sheet of A4; tables and the page of quality have all.
-MOST_LESIONS, MOST_SERIES, MOST_WARNINGS = 8, 5, 4
+MOST_LESIONS, MOST_SERIES, MOST_WARNINGS = 8, 5, 2
 
 
 def compose(
@@ -30,23 +30,23 @@ def compose(
     says of it, None without one. warnings: of each series' CT. told: run, version, phantoms, model
     (its label), networks (their number), views (the viewer's page of each series, if any).
     """
-    shown = shown_of(measured)
+    study, shown = prediction["study"], shown_of(measured)
     lesions = shown.lesions.sort_values("long_mm", ascending=False, kind="stable")
     return {
         **{key: told[key] for key in ("run", "version", "phantoms")},
-        "study": prediction["study"],
+        "study": study,
         "cards": _cards(prediction),
         "verdict": _verdict(prediction, classifier),
         "pictures": key_images(shown),
         "window": WINDOW,
         "lesions": [_lesion(row) for row in lesions.head(MOST_LESIONS).itertuples()],
         "more": _more(lesions.iloc[MOST_LESIONS:]),
-        "shown": shown.series,
-        "series": _series(measured, verdicts) if len(measured) > 1 else [],
+        "shown": _short(shown.series, study),
+        "series": _series(study, measured, verdicts) if len(measured) > 1 else [],
         "apart": _disagreement(measured, verdicts) if len(measured) > 1 else "",
-        "warnings": _warnings(warnings),
+        "warnings": _warnings(study, warnings),
         "limits": _limits(prediction, told, classifier),
-        "views": [(one.series, told["views"][one.series]) for one in measured]
+        "views": [(_short(one.series, study), told["views"][one.series]) for one in measured]
         if told["views"]
         else [],
     }
@@ -108,10 +108,15 @@ def _more(rest: pd.DataFrame) -> str:
     )
 
 
-def _series(measured: Sequence[Measured], verdicts: Verdicts) -> list[list[str]]:
+def _short(series: str, study: str) -> str:
+    """Return a series' name without that of its study, which stands above."""
+    return series.removeprefix(f"{study}_") or series
+
+
+def _series(study: str, measured: Sequence[Measured], verdicts: Verdicts) -> list[list[str]]:
     return [
         [
-            one.series,
+            _short(one.series, study),
             f"{one.spacing_mm[0]:.3g}",
             f"{len(one.lesions)}",
             f"{one.row['burden_ml']:.1f}",
@@ -155,12 +160,12 @@ def _disagreement(measured: Sequence[Measured], verdicts: Verdicts) -> str:
     return " ".join(told)
 
 
-def _warnings(warnings: Mapping[str, Sequence[str]]) -> list[str]:
+def _warnings(study: str, warnings: Mapping[str, Sequence[str]]) -> list[str]:
     """List what is unusual about the CTs, the same of several series once."""
     by_sentence: dict[str, list[str]] = {}
     for series, found in warnings.items():
         for sentence in found:
-            by_sentence.setdefault(sentence, []).append(series)
+            by_sentence.setdefault(sentence, []).append(_short(series, study))
     told = [
         f"{names[0] if len(names) == 1 else f'{len(names)} series'}: {sentence}"
         for sentence, names in by_sentence.items()

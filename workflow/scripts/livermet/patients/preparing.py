@@ -56,7 +56,8 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
     config = study_of(packed, request)
     out = request.out
     _refuse_others(packed, out)
-    out.mkdir(parents=True, exist_ok=True)
+    # The first: by it the folder is known as ours, whatever comes of the rest.
+    _write_text((packed.folder / MANIFEST).read_text(), out / MANIFEST)
     scans = find_scans(
         request.images,
         out,
@@ -74,7 +75,6 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
     if sheet.empty:
         raise InputError("No series is left; leave out fewer (--leave-out).")
     _write_text(HEAD + yaml.safe_dump(config, sort_keys=False), out / CONFIG)
-    _write_text((packed.folder / MANIFEST).read_text(), out / MANIFEST)
     _assign(sheet, out / LEDGER, laid_over(_defaults(), config))
     # The last: a series in the sheet has its place in the ledger.
     write_table(sheet, out / SHEET, SERIES_SHEET)
