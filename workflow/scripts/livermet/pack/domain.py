@@ -213,6 +213,6 @@ def lengths_of(acquisition: pd.DataFrame) -> pd.DataFrame:
             "slice_thickness_mm": pd.to_numeric(table["slice_thickness_mm"], errors="coerce"),
             "slice_spacing_mm": sides[2].astype(float),
             "pixel_mm": sides[[0, 1]].astype(float).max(axis=1),
-            "phase": table["phase"].fillna(NOT_RECORDED).astype(str),
+            "phase": table["phase"].astype("string").fillna(NOT_RECORDED).astype(str),
         }
     )

@@ -30,7 +30,7 @@ GIVEN = ("reference", "table")
 # Of each section of the config, what a prediction needs.
 NEEDED = {
     "detection": ("connectivity", "minimum_lesion_voxels"),
-    "phenotype": ("aggregation", "feature_transform", "name", "positive_above"),
+    "phenotype": ("aggregation", "assumed_auc", "feature_transform", "name", "positive_above"),
     "radiomics": ("lesions", "per_lesion", "settings"),
 }
 
@@ -53,7 +53,7 @@ def pack_run(
     beside.mkdir(parents=True)
     try:
         networks = _networks(run, settings, model, beside)
-        phenotype, lacks = None, "It was left out when the model was packed."
+        phenotype, lacks = None, "It was left out when it was packed."
         if with_phenotype:
             phenotype, lacks = _phenotype(run, settings, model, classifier)
         if phenotype:

@@ -168,13 +168,14 @@ class Phenotype:
                 "lowest": by_fold.min(axis=0),
                 "highest": by_fold.max(axis=0),
                 "distance": distances,
-                "reasons": [" ".join(found) for found in reasons],
+                "reasons": reasons,
             }
         )
         withheld = series["series_judged"].eq(0)
         series.loc[withheld, ["probability", "lowest", "highest"]] = np.nan
         studies = [_study_of(rows) for _, rows in series.groupby("study", sort=False)]
         table = pd.concat([series, pd.DataFrame(studies)], ignore_index=True)
+        table["reasons"] = table["reasons"].map(" ".join)
         given = table["probability"].notna()
         return table.assign(
             threshold=self.threshold,
@@ -282,13 +283,19 @@ def _counted(features: pd.DataFrame) -> pd.DataFrame:
 def _study_of(rows: pd.DataFrame) -> dict:
     """Put a study's series together: the mean of those with a probability."""
     judged = rows[rows["series_judged"].eq(1)]
-    reasons = ""
+    reasons = []
     if judged.empty:
-        told = [f"{row.series}: {row.reasons}" for row in rows.itertuples()]
-        reasons = rows["reasons"].iloc[0] if rows["reasons"].nunique() == 1 else " ".join(told)
+        first, *others = rows["reasons"]
+        reasons = [reason for reason in first if all(reason in other for other in others)]
+        reasons += [
+            f"{row.series}: {reason}"
+            for row in rows.itertuples()
+            for reason in row.reasons
+            if reason not in reasons
+        ]
     elif len(judged) < len(rows):
         left = rows.loc[rows["series_judged"].eq(0), "series"]
-        reasons = f"Without {', '.join(left)}, which {'have' if len(left) > 1 else 'has'} none."
+        reasons = [f"Without {', '.join(left)}, which {'have' if len(left) > 1 else 'has'} none."]
     return {
         "level": OF_STUDY,
         "study": rows["study"].iloc[0],

@@ -147,20 +147,25 @@ def imported_table(name: str) -> Contract:
 IMPORTED = imported_table(NAME)
 
 
-def read_feature_table(path: str | Path, name: str, complete: bool = False) -> pd.DataFrame:
+def read_feature_table(
+    path: str | Path, name: str, complete: bool = False, divided: bool = True
+) -> pd.DataFrame:
     """Read and check a feature table; columns in the words of `file_columns`, the features last.
 
     `name` is the phenotype's name. A scan without lesions (Num_Lesions 0) has empty features.
     Elsewhere an empty feature is one that could not be measured, which only a table of this
-    pipeline may hold: `complete` asks that there be none. Raises InputError that lists everything
-    that is wrong with the table, one sentence each.
+    pipeline may hold: `complete` asks that there be none. A table that is not `divided` into
+    training and test is a cohort that no model has seen: all of it is test. Raises InputError that
+    lists everything that is wrong with the table, one sentence each.
     """
-    texts = _read(path, name)
+    texts = _read(path, name, OPTIONAL if divided else (*OPTIONAL, "group"))
+    if not divided:
+        texts["group"] = "test"
     table = texts[list(TEXTS)].join(texts[list(NUMBERS)].apply(pd.to_numeric, errors="coerce"))
     stop_on(
         _not_numbers(path, texts, table, name, complete)
         + _odd_values(path, table, name)
-        + _odd_groups(path, table)
+        + (_odd_groups(path, table) if divided else [])
     )
     return table.reset_index(drop=True).astype({"label": int, "fold": "Int64"})
 
@@ -224,7 +229,7 @@ def _file_names(name: str) -> dict[str, str]:
     return {here: column.name for here, column in file_columns(name).items() if here in read}
 
 
-def _read(path: str | Path, name: str) -> pd.DataFrame:
+def _read(path: str | Path, name: str, optional: tuple[str, ...]) -> pd.DataFrame:
     file_names = _file_names(name)
     texts = {file_names[column]: str for column in TEXTS}
     try:
@@ -245,7 +250,7 @@ def _read(path: str | Path, name: str) -> pd.DataFrame:
     lacking = [
         file_names[column]
         for column in file_names
-        if column not in OPTIONAL and file_names[column] not in raw
+        if column not in optional and file_names[column] not in raw
     ]
     problems = [
         f"{path} has no column '{column}'; a feature table needs it (config/README.md lists all)."

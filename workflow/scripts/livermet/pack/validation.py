@@ -1,0 +1,237 @@
+"""A frozen classifier on another cohort, nothing of it changed: external validation.
+
+The cohort's feature table has the columns of the pipeline's own, with scores and classes. Every
+series is scored, those outside of what the classifier was trained on too, since who lies outside is
+a part of the answer; they are counted. A study counts once. Intervals draw patients.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from livermet.contracts import COUNT, NUMBER, TEXT, Column, Contract
+from livermet.models import CLASSIFIERS
+from livermet.pack.domain import ACQUIRED
+from livermet.pack.phenotype import Phenotype
+from livermet.phenotype.bootstrap import METRICS, Predictions, patient_draws
+from livermet.phenotype.corrected import UNWEIGHTED, prepared
+from livermet.phenotype.fits import CORRECTED, ENSEMBLE, TEST, Fit
+from livermet.phenotype.intervals import LEVEL, supports
+from livermet.phenotype.metrics import draw_by, estimates
+from livermet.phenotype.table import read_feature_table
+from livermet.report import words
+from livermet.report.layout import TOO_FEW
+from livermet.statistics.calibration import calibrate, study_weights
+from livermet.statistics.validation_size import required_for_validation
+from livermet.tables import write_table
+from livermet.validation.subgroups import FEWEST
+
+DRAWS, SEED = 1000, 0
+OE, SLOPE, INTERCEPT, BRIER = "o_e", "calibration_slope", "calibration_intercept", "brier"
+BENEFIT, BENEFIT_OF_ALL, PREVALENCE = "net_benefit", "net_benefit_call_all", "prevalence"
+NAMES = {
+    "auc": "AUC",
+    OE: "observed over expected positives",
+    SLOPE: "calibration slope",
+    INTERCEPT: "calibration intercept",
+    BRIER: "Brier score",
+    BENEFIT: "net benefit",
+    BENEFIT_OF_ALL: "net benefit of calling all positive",
+}
+# The score that each of Riley's criteria is of.
+PLANNED = (OE, SLOPE, "auc", BENEFIT)
+VALIDATED = Contract(
+    files=("external_validation.tsv",),
+    row="a score of a packed classifier on another cohort",
+    columns=(
+        Column(
+            "metric",
+            TEXT,
+            "what is measured; sensitivity, specificity and net benefit at the frozen threshold",
+            words=(*METRICS, OE, SLOPE, INTERCEPT, BRIER, BENEFIT, BENEFIT_OF_ALL, PREVALENCE),
+        ),
+        Column("value", NUMBER, "the score", missing="where it is not defined: note says why"),
+        Column("low", NUMBER, "lower end of its 95% interval", missing="without an interval"),
+        Column("high", NUMBER, "upper end of its 95% interval", missing="without an interval"),
+        Column("patients", COUNT, "patients of the cohort"),
+        Column(
+            "required_patients",
+            COUNT,
+            "patients that Riley's criterion asks for to know the score well enough",
+            missing="for scores without a criterion, and where it has no answer",
+        ),
+        Column("note", TEXT, "what is to be known of the score", missing="where there is nothing"),
+    ),
+    key=("metric",),
+)
+
+
+@dataclass(frozen=True)
+class Validated:
+    """An external validation: scores (`VALIDATED`), and what stands beside them in sentences."""
+
+    scores: pd.DataFrame
+    sentences: tuple[str, ...]
+
+
+def validate(features: Path, phenotype: Phenotype, assumed_auc: float) -> Validated:
+    """Score a cohort's feature table with a frozen classifier.
+
+    `assumed_auc` is the AUC that Riley's criteria plan for. Raises InputError that lists what is
+    wrong with the table.
+    """
+    table = read_feature_table(features, phenotype.name, divided=False)
+    rows = prepared(table)
+    left = len(table) - len(rows)
+    scored = predictions_of(rows, phenotype)
+    scores = score(scored, phenotype.threshold, assumed_auc)
+    return Validated(scores, tuple(_sentences(rows, left, scored, phenotype)))
+
+
+def predictions_of(rows: pd.DataFrame, phenotype: Phenotype) -> pd.DataFrame:
+    """Return the predictions of some rows as a test set's (`fits.PREDICTIONS`)."""
+    fit = Fit(CORRECTED, phenotype.classifier)
+    mean = phenotype.probabilities(rows).mean(axis=0)
+    fit.add_predictions(UNWEIGHTED, TEST, ENSEMBLE, rows, mean, phenotype.threshold)
+    return fit.prediction_table()
+
+
+def score(predictions: pd.DataFrame, threshold: float, assumed_auc: float) -> pd.DataFrame:
+    """Score the predictions of a cohort at a threshold that was fixed before: `VALIDATED`."""
+    rows = predictions.sort_values("series", ignore_index=True)
+    central = draw_by("series", rows, DRAWS, SEED)
+    spread = draw_by("patient", rows, DRAWS, SEED)
+    found = estimates(rows, "patient", central, spread)
+    scores = {name: (*found[name][:3], "") for name in METRICS}
+    scores |= _calibration(rows) | _benefit(rows, threshold)
+    weights = study_weights(rows["study"].to_numpy())
+    share = float(np.average(rows["label"], weights=weights))
+    scores[PREVALENCE] = (share, np.nan, np.nan, "share of positive studies")
+    required = required_for_validation(
+        share, assumed_auc, threshold, found["sensitivity"].mean, found["specificity"].mean
+    )
+    table = pd.DataFrame(
+        [(name, *values) for name, values in scores.items()],
+        columns=["metric", "value", "low", "high", "note"],
+    )
+    needed = dict(zip(PLANNED, required, strict=True))
+    table["required_patients"] = pd.array(table["metric"].map(needed), dtype="Int64")
+    table["patients"] = rows["patient"].nunique()
+    few = table["value"].notna() & table["low"].isna() & table["note"].eq("")
+    return table.assign(note=table["note"].mask(few, TOO_FEW))[VALIDATED.names]
+
+
+def _calibration(rows: pd.DataFrame) -> dict[str, tuple]:
+    """Measure calibration; its intervals need FEWEST patients of either class."""
+    (row,) = calibrate(rows, SEED).itertuples()
+    scarce = supports(Predictions.of(rows), rows["patient"].to_numpy())["auc"].scarcest < FEWEST
+    ends = (np.nan, np.nan) if scarce else None
+    note = TOO_FEW if scarce else ""
+    worst = f"the share of positives alone has {words.number(row.brier_prevalence, 3)}"
+    return {
+        OE: _ratio(rows, scarce),
+        SLOPE: (row.slope, *(ends or (row.slope_low, row.slope_high)), note or row.reason),
+        INTERCEPT: (
+            row.intercept,
+            *(ends or (row.intercept_low, row.intercept_high)),
+            note or row.reason,
+        ),
+        BRIER: (
+            row.brier,
+            *(ends or (row.brier_low, row.brier_high)),
+            f"{TOO_FEW}; {worst}" if scarce else worst,
+        ),
+    }
+
+
+def _ratio(rows: pd.DataFrame, scarce: bool) -> tuple:
+    """Divide observed by expected positives; a t interval on the log, as intervals of shares."""
+    label, probability = (rows[name].to_numpy(float) for name in ("label", "probability"))
+
+    def of(weights: np.ndarray) -> np.ndarray:
+        return (weights @ label) / (weights @ probability)
+
+    value = float(of(study_weights(rows["study"].to_numpy())))
+    if scarce:
+        return value, np.nan, np.nan, TOO_FEW
+    patients = rows["patient"].to_numpy()
+    drawn = of(patient_draws(patients, rows["study"].to_numpy(), DRAWS, SEED).astype(float))
+    error = np.log(drawn[drawn > 0]).std(ddof=1)
+    half = stats.t.ppf((1 + LEVEL) / 2, len(set(patients)) - 1) * error
+    return value, float(value * np.exp(-half)), float(value * np.exp(half)), ""
+
+
+def _benefit(rows: pd.DataFrame, threshold: float) -> dict[str, tuple]:
+    """Return the net benefit of the frozen calls, and of calling all positive (Vickers, 2006)."""
+    weights = study_weights(rows["study"].to_numpy())
+    label, odds = rows["label"].to_numpy(), threshold / (1 - threshold)
+
+    def of(called: np.ndarray) -> float:
+        worth = np.where(label == 1, 1.0, -odds) * called
+        return float(np.average(worth, weights=weights))
+
+    note = f"at {words.number(threshold, 3)}; calling none has 0"
+    return {
+        BENEFIT: (of(rows["predicted"].to_numpy()), np.nan, np.nan, note),
+        BENEFIT_OF_ALL: (of(np.ones(len(rows))), np.nan, np.nan, note),
+    }
+
+
+def _sentences(rows: pd.DataFrame, left: int, scored: pd.DataFrame, phenotype: Phenotype):
+    positive = scored.groupby("study")["label"].max().sum()
+    studies, patients = rows["study"].nunique(), rows["patient"].nunique()
+    yield (
+        f"{words.capital(CLASSIFIERS[phenotype.classifier].label)}, frozen, on "
+        f"{words.counted(len(rows), 'series', 'series')} of "
+        f"{words.counted(studies, 'study', 'studies')} and {words.counted(patients, 'patient')}; "
+        f"{positive} of the studies are positive."
+    )
+    if left:
+        yield (
+            f"{words.counted(left, 'series', 'series')} measured in another voxel than the others "
+            f"{'was' if left == 1 else 'were'} left out."
+        )
+    spacing = rows["scan_voxel_mm"].astype("string").str.strip("()").str.replace(",", ";")
+    acquired = pd.DataFrame({"series": rows["series"], "spacing_mm": spacing})
+    lengths_alone = replace(phenotype.domain, phases={})
+    outside = lengths_alone.reasons(rows.reset_index(drop=True), acquired.reindex(columns=ACQUIRED))
+    number = sum(map(bool, outside))
+    if number:
+        yield (
+            f"{number} of {len(rows)} series lie outside of what it was trained on, and are scored "
+            "all the same."
+        )
+    yield from phenotype.validation.failures
+
+
+def told(validated: Validated) -> list[str]:
+    """Say an external validation in lines."""
+    lines = list(validated.sentences)
+    for row in validated.scores.itertuples():
+        name = NAMES.get(row.metric, words.value("metric", row.metric))
+        if pd.isna(row.value):
+            lines.append(f"{words.capital(name)}: not defined. {row.note}".rstrip())
+            continue
+        lacking = TOO_FEW if row.note.startswith(TOO_FEW) else ""
+        number = words.estimate(row.value, row.low, row.high, lacking=lacking)
+        rest = row.note.removeprefix(lacking).removeprefix("; ")
+        note = f"; {rest}" if rest else ""
+        lines.append(f"{words.capital(name)}: {number}{note}.{_planned(row)}")
+    return lines
+
+
+def _planned(row) -> str:
+    if pd.isna(row.required_patients):
+        return ""
+    return (
+        f" Riley's criterion asks for {words.counted(row.required_patients, 'patient')}; there "
+        f"{'is' if row.patients == 1 else 'are'} {row.patients}."
+    )
+
+
+def write(validated: Validated, path: Path) -> None:
+    """Write the scores as a table, under a name that the caller chose."""
+    write_table(validated.scores, path, replace(VALIDATED, files=(path.name,)))
