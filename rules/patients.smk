@@ -4,7 +4,7 @@ Comes in, only in a run with a packed model (`segmentation.packed`, `livermet pr
 of the target cohort its CT, records of ingest and the model's prediction; radiomics' tables of its
 batch; the packed classifier.
 Goes out: `results/<run>/patients/`: `{study}.html`, the page of a study, and `index.html`, which
-leads to all; `studies/{study}.{phenotype,lesions,series,prediction}.tsv`, collected as
+leads to all; `studies/{study}/{phenotype,lesions,series,prediction}.tsv`, collected as
 `lesions.tsv`, `series.tsv` and `predictions.tsv` (one row a study).
 A study is judged by itself, so that one that comes later makes no earlier page again.
 """
@@ -21,7 +21,7 @@ TEXTS_OF_PATIENTS = [file_checksum(path) for path in texts_of_patients()]
 
 def tables_of_patients(kind):
     """List the tables of one kind of all new studies."""
-    return [f"{PATIENTS}/studies/{study}.{kind}.tsv" for study in NEW_STUDIES]
+    return [f"{PATIENTS}/studies/{study}/{kind}.tsv" for study in NEW_STUDIES]
 
 
 rule judge_study:
@@ -31,7 +31,7 @@ rule judge_study:
         acquisition=by_wildcards(STUDY.records_of_study, kind="acquisition"),
         phenotype=STUDY.packed_phenotype(),
     output:
-        judged=f"{STUDY_TABLES}.phenotype.tsv",
+        judged=f"{STUDY_TABLES}/phenotype.tsv",
     log:
         f"{RUN}/logs/judge_study/{{study}}.log",
     benchmark:
@@ -58,15 +58,15 @@ rule write_patient:
         predictions=by_wildcards(STUDY.predictions_of_study),
         qualities=by_wildcards(STUDY.records_of_study, kind="quality"),
         manifest=STUDY.packed_manifest(),
-        judged=f"{STUDY_TABLES}.phenotype.tsv" if STUDY.packed_classifier() else [],
+        judged=f"{STUDY_TABLES}/phenotype.tsv" if STUDY.packed_classifier() else [],
         classifier=STUDY.packed_classifier(),
         # They are not read: where the page is, those that it leads to are.
         views=by_wildcards(STUDY.views_of_study),
     output:
         page=f"{PATIENTS}/{{study}}.html",
-        lesions=f"{STUDY_TABLES}.lesions.tsv",
-        series=f"{STUDY_TABLES}.series.tsv",
-        prediction=f"{STUDY_TABLES}.prediction.tsv",
+        lesions=f"{STUDY_TABLES}/lesions.tsv",
+        series=f"{STUDY_TABLES}/series.tsv",
+        prediction=f"{STUDY_TABLES}/prediction.tsv",
     log:
         f"{RUN}/logs/write_patient/{{study}}.log",
     benchmark:

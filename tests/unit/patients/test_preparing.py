@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 import yaml
-from pack_phantoms import pack_monai
+from packed_networks import pack_monai
 from small_study import SIZE
 
 from livermet.archive.progress import Counter

@@ -74,22 +74,21 @@ def command(context: click.Context, **options) -> None:
     from livermet.archive.progress import Counter
     from livermet.errors import InputError
     from livermet.patients.preparing import Request, prepare
-    from livermet.patients.running import results_told, run_workflow
+    from livermet.patients.running import alone, results_told, run_workflow
     from livermet.untold import untold
 
     names = ("images", "model", "out", "secret", "accept", "leave_out", "device", "processes")
     request = Request(**{name: options[name] for name in names})
-    with untold(request.out):
-        try:
-            prepare(request, Counter(), lambda words: click.echo(words, err=True))
-        except KeyboardInterrupt:
-            raise InputError(
-                "Stopped. What was read is kept: the same command goes on from there."
-            ) from None
-    given = ["--dry-run"] if options["dry_run"] else []
-    status = run_workflow(
-        request.out, options["profile"], options["cores"], [*given, *options["options"]]
-    )
-    if not {"-n", "--dry-run", "--dryrun"} & {*given, *options["options"]}:
+    further = [*(["--dry-run"] if options["dry_run"] else []), *options["options"]]
+    with alone(request.out) as lock:
+        with untold(request.out):
+            try:
+                prepare(request, Counter(), lambda words: click.echo(words, err=True))
+            except KeyboardInterrupt:
+                raise InputError(
+                    "Stopped. What was read is kept: the same command goes on from there."
+                ) from None
+        status = run_workflow(request.out, lock, options["profile"], options["cores"], further)
+    if not {"-n", "--dry-run", "--dryrun"} & {*further}:
         click.echo(results_told(request.out))
     context.exit(status)

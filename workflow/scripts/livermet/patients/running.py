@@ -1,8 +1,11 @@
 """The workflow, run on a study of new patients, and what it has made of them in few words."""
 
+import fcntl
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -14,24 +17,55 @@ from livermet.patients.preparing import CONFIG, RUN, SHEET
 from livermet.patients.tables import PREDICTED, PREDICTIONS
 from livermet.tables import read_table
 
+LOCK, SNAKEMAKES_LOCKS = ".livermet-predict.lock", ".snakemake/locks"
+# It is there while a run is at work, and after one that was killed.
+BEGUN = ".snakemake/livermet/predicting"
 # Beyond so many the list of all is told alone.
 MOST_TOLD = 20
 RESULTS = Path("results", RUN, "patients")
 PROFILES = PROJECT / "profiles"
 
 
+@contextmanager
+def alone(out: Path) -> Iterator[int]:
+    """Keep others from a folder of results while the block works; gives the lock's open file.
+
+    The system lets go of it when the last process ends that has it open, however it ends. Raises
+    InputError where another process has it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / LOCK).open("a") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"Another livermet predict is at work in {out}; wait for its end, or stop it."
+            ) from None
+        yield stream.fileno()
+
+
 def run_workflow(
-    out: Path, profile: str | None, cores: int | None, options: Sequence[str] = ()
+    out: Path, lock: int, profile: str | None, cores: int | None, options: Sequence[str] = ()
 ) -> int:
     """Run snakemake on a study that `preparing.prepare` has written; return its exit status.
 
-    `profile` is a path, or a name in the project's profiles/. Raises InputError without one.
+    `lock` is what `alone` gives. `profile` is a path, or a name in the project's profiles/. What a
+    run that was killed has locked is unlocked. Raises InputError for a profile that is not there.
     """
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile")]
     command += ["--directory", str(out), "--configfile", str(out / CONFIG)]
     command += ["--profile", str(profile_of(profile))]
     command += ["--cores", str(cores)] if cores else []
-    return subprocess.run([*command, *options], check=False).returncode
+    begun = out / BEGUN
+    if begun.exists():
+        # It was ours, and has ended, or this process would not be alone.
+        shutil.rmtree(out / SNAKEMAKES_LOCKS, ignore_errors=True)
+    begun.parent.mkdir(parents=True, exist_ok=True)
+    begun.touch()
+    # The run keeps the lock should this process be killed before it.
+    status = subprocess.run([*command, *options], check=False, pass_fds=[lock]).returncode
+    begun.unlink()
+    return status
 
 
 def profile_of(name: str | None) -> Path:
@@ -46,7 +80,7 @@ def profile_of(name: str | None) -> Path:
 
 def results_told(out: Path) -> str:
     """Say of each study what was found, and where its page lies; and how many have no result."""
-    files = sorted((out / RESULTS / "studies").glob("*.prediction.tsv"))
+    files = sorted((out / RESULTS / "studies").glob("*/prediction.tsv"))
     tables = [read_table(path, dtype={"study": str, "phenotype": str}) for path in files]
     table = pd.concat([pd.DataFrame(columns=PREDICTIONS.names), *tables], ignore_index=True)
     lines = []

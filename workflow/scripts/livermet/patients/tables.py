@@ -24,7 +24,7 @@ TARGET = Column(
     "is of",
 )
 NEW_LESIONS = Contract(
-    files=("patients/lesions.tsv", "patients/studies/*.lesions.tsv"),
+    files=("patients/lesions.tsv", "patients/studies/*/lesions.tsv"),
     row="a lesion that the model marks in a new patient's scan",
     columns=(
         STUDY,
@@ -93,7 +93,7 @@ REASONS = Column(
 )
 JUDGED = (VERDICT, PROBABILITY, *RANGE, CALLED, REASONS)
 NEW_SERIES = Contract(
-    files=("patients/series.tsv", "patients/studies/*.series.tsv"),
+    files=("patients/series.tsv", "patients/studies/*/series.tsv"),
     row="a series of a new patient",
     columns=(
         STUDY,
@@ -106,7 +106,7 @@ NEW_SERIES = Contract(
     key=("series",),
 )
 PREDICTIONS = Contract(
-    files=("patients/predictions.tsv", "patients/studies/*.prediction.tsv"),
+    files=("patients/predictions.tsv", "patients/studies/*/prediction.tsv"),
     row="a study of a new patient",
     columns=(
         STUDY,
