@@ -33,6 +33,7 @@ rule all:
         cards=CARDS,
         quality=[] if FROM_TABLE else f"{RUN}/quality.html",
         viewer=VIEWER,
+        unsampled=JUDGED_HERE,
         settings=f"{RUN}/provenance/settings.json",
 
 

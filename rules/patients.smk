@@ -7,6 +7,8 @@ Goes out: `results/<run>/patients/`: `{study}.html`, the page of a study, and `i
 leads to all; `studies/{study}/{phenotype,lesions,series,prediction}.tsv`, collected as
 `lesions.tsv`, `series.tsv` and `predictions.tsv` (one row a study).
 A study is judged by itself, so that one that comes later makes no earlier page again.
+In a study's own run: `phenotype/<mask>/new_patients.tsv`, what the classifier that cross-validation
+chose says of scans without a sample.
 """
 
 from livermet.patients.texts import texts as texts_of_patients
@@ -17,6 +19,12 @@ STUDY_TABLES = f"{PATIENTS}/studies/{{study}}"
 # Those of a study stand in its own jobs.
 NEW_STUDIES = list(STUDY.studies) if STUDY.is_packed else []
 TEXTS_OF_PATIENTS = [file_checksum(path) for path in texts_of_patients()]
+# The table of a study's own scans without a sample, where it has some, and a classifier for them.
+JUDGED_HERE = (
+    [f"{RUN}/phenotype/{PHENOTYPE_MASK}/new_patients.tsv"]
+    if STUDY.unsampled and "corrected" in PROTOCOLS and not HARMONISED
+    else []
+)
 
 
 def tables_of_patients(kind):
@@ -89,6 +97,44 @@ rule write_patient:
         versions=pins("viewer"),
     script:
         "../workflow/scripts/write_patient.py"
+
+
+# In a study's own run: scans without a sample, judged by the classifier that it has chosen. What
+# ComBat has harmonised cannot be, since a new scanner has no effect that was learnt.
+if JUDGED_HERE:
+
+    rule judge_unsampled:
+        input:
+            unions=STUDY.features_of_unsampled("union"),
+            lesions=STUDY.features_of_unsampled("lesions"),
+            acquisition=f"{RUN}/cohort/acquisition.tsv",
+            features=STUDY.feature_table(PHENOTYPE_MASK, "corrected"),
+            choice=f"{RUN}/phenotype/{PHENOTYPE_MASK}/corrected/choice.tsv",
+            models=[
+                f"{RUN}/phenotype/{PHENOTYPE_MASK}/corrected/{classifier}/models.joblib"
+                for classifier in CLASSIFIERS["corrected"]
+            ],
+        output:
+            judged=JUDGED_HERE,
+        log:
+            f"{RUN}/logs/judge_unsampled.log",
+        benchmark:
+            f"{RUN}/benchmarks/judge_unsampled.tsv"
+        conda:
+            "../envs/phenotype.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(3000),
+            runtime=minutes(10),
+        params:
+            studies=STUDY.unsampled,
+            mask=PHENOTYPE_MASK,
+            settings={
+                "phenotype": {key: config["phenotype"][key] for key in ("name", "aggregation")}
+            },
+            versions=pins("phenotype"),
+        script:
+            "../workflow/scripts/judge_unsampled.py"
 
 
 rule collect_patients:

@@ -66,6 +66,8 @@ from livermet.withdrawal import left_behind
 
 # Models in folds: the network of a fold can score the patients that it has not seen.
 FOLDED_MODELS = networks_of("nnunet")
+# Why a series has no class: `EXCLUSIONS` of the matching, those that a sample would end.
+WITHOUT_SAMPLE = ("no_sample", "outside_window", "other_treatment")
 # Keys of the config that are no part of a result: places on this machine, and leave to train.
 NO_RESULT = ("data_root", "sheets", "ledger", "allow_training")
 
@@ -598,6 +600,23 @@ class Study:
             found.setdefault(study, []).append(series)
         return found
 
+    @cached_property
+    def unsampled(self) -> dict[str, str]:
+        """The study of each target series that has a mask and no sample of its time.
+
+        None where a run takes no features of scans, or has a packed model, which judges all series.
+        """
+        if self.from_table or self.is_packed:
+            return {}
+        target = self.series.loc[self.masked_series(self.phenotype_mask)]
+        matched = self.matched(target)
+        lacking = matched[matched["excluded_by"].isin(WITHOUT_SAMPLE)]
+        return dict(zip(lacking["series"], lacking["study"], strict=True))
+
+    def features_of_unsampled(self, table: str) -> list[str]:
+        """List the tables of features of one kind, one a batch, that hold series without samples."""
+        return self._features_of(self.unsampled, table)
+
     def patient_of_study(self, study: str) -> str:
         """Return the patient of a study."""
         return self.patients[self.studies[study][0]]
@@ -623,8 +642,11 @@ class Study:
 
     def features_of_study(self, study: str, table: str) -> list[str]:
         """List the tables of features of one kind, one a batch, that hold a study's series."""
+        return self._features_of(self.studies[study], table)
+
+    def _features_of(self, names: Iterable[str], table: str) -> list[str]:
         folder = f"{self.run}/radiomics/{self.phenotype_mask}/batches"
-        return [f"{folder}/{batch}.{table}.tsv" for batch in self.batches_of(self.studies[study])]
+        return [f"{folder}/{batch}.{table}.tsv" for batch in self.batches_of(names)]
 
     def views_of_study(self, study: str) -> list[str]:
         """List the viewer's pages of a study's series, where they get some."""

@@ -42,6 +42,11 @@ ACCEPTED = [word.value for word in (*Accepted, Verdict.DERIVED, Verdict.REFORMAT
     help="Take such DICOM series all the same; may be given several times.",
 )
 @click.option(
+    "--phase",
+    default="",
+    help="The contrast phase of scans whose headers tell none: portal_venous.",
+)
+@click.option(
     "--leave-out",
     multiple=True,
     help="A series of OUT/series.tsv that is not predicted; may be given several times.",
@@ -77,7 +82,17 @@ def command(context: click.Context, **options) -> None:
     from livermet.patients.running import alone, results_told, run_workflow
     from livermet.untold import untold
 
-    names = ("images", "model", "out", "secret", "accept", "leave_out", "device", "processes")
+    names = (
+        "images",
+        "model",
+        "out",
+        "secret",
+        "accept",
+        "leave_out",
+        "phase",
+        "device",
+        "processes",
+    )
     request = Request(**{name: options[name] for name in names})
     further = [*(["--dry-run"] if options["dry_run"] else []), *options["options"]]
     with alone(request.out) as lock:

@@ -40,6 +40,7 @@ class Request:
     secret: Path
     accept: Sequence[str] = ()
     leave_out: Sequence[str] = ()
+    phase: str = ""
     device: str = "auto"
     processes: int = 1
 
@@ -70,7 +71,8 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
     )
     for sentence in scans.told:
         tell(sentence)
-    sheet = grown(_sheet_of(out), scans.rows)
+    told = scans.rows["phase"].where(scans.rows["phase"] != "", request.phase)
+    sheet = grown(_sheet_of(out), scans.rows.assign(phase=told))
     sheet = sheet[~sheet["series"].isin(request.leave_out)]
     if sheet.empty:
         raise InputError("No series is left; leave out fewer (--leave-out).")
