@@ -56,6 +56,7 @@ def test_the_full_study_is_planned_whole(study, root, profile):
     # Of the 20 target patients four are for test.
     assert jobs["perturb_lesions"] == 6
     assert jobs["write_report"] == 1
+    assert jobs["write_cards"] == 1
 
 
 @pytest.mark.parametrize(
@@ -305,6 +306,18 @@ def test_what_detection_found_is_told_without_radiomics(study):
     jobs = planned(study.plan("--until", *tables))
     assert {"place_series", *tables} <= jobs.keys()
     assert not {"extract_radiomics", "collect_radiomics", "gather_facts"} & jobs.keys()
+
+
+def test_each_network_has_a_card_and_the_corrected_protocols_classifier(study):
+    study.configure(segmentation={"models": ["unet", "nnunet"], "final_model": "nnunet"})
+    (made,) = re.findall(r"rule write_cards:\n.*\n    output: (.*)", study.plan().stdout)
+    names = [Path(path).stem for path in made.split(", ")]
+    assert names == ["unet", "nnunet", "phenotype"]
+
+
+def test_given_masks_under_the_published_protocol_have_no_card(study):
+    study.configure(segmentation={"source": "reference"}, phenotype={"protocols": ["published"]})
+    assert "write_cards" not in planned(study.plan())
 
 
 def test_one_network_can_learn_from_both_cohorts_beside_the_fine_tuned_one(study):

@@ -31,7 +31,7 @@ def rules(text: str) -> frozenset[str]:
 
 
 # What follows what, from the end.
-PAGE = rules("write_checklists write_report")
+PAGE = rules("write_cards write_checklists write_report")
 # What the audit reads of the config and the sheet.
 SETTINGS = rules("write_settings")
 FACTS = PAGE | rules(
@@ -103,7 +103,7 @@ PLANNING = rules(
     "describe_nnunet plan_nnunet split_nnunet preprocess_nnunet describe_nnunet_finetuned"
     " plan_nnunet_finetuned split_nnunet_finetuned preprocess_nnunet_finetuned"
 )
-# The checklists show no figure.
+# Checklists and cards show no figure.
 FIGURES = rules(
     "write_report draw_burden draw_burden_agreement draw_calibration"
     " draw_corrections draw_failures draw_features draw_flow draw_froc draw_lesion_sizes"

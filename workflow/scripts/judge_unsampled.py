@@ -4,7 +4,7 @@ from pathlib import Path
 
 from livermet.jobs import job
 from livermet.ledger.batches import read_batches
-from livermet.pack.making import freeze
+from livermet.pack.freezing import freeze
 from livermet.pack.phenotype import JUDGED
 from livermet.patients.judged import rows_to_judge
 from livermet.tables import read_table, write_table

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
 from livermet.errors import InputError
 from livermet.files import read_json
@@ -82,6 +83,15 @@ def test_a_copys_networks_segment_as_the_runs(run, copied, ct):  # noqa: F811
     )
     assert len(np.unique(expected)) > 1
     np.testing.assert_array_equal(found, expected)
+
+
+def test_nnunets_own_predictor_reads_the_networks(packed):
+    theirs = nnUNetPredictor(device=CPU, perform_everything_on_device=False)
+    theirs.initialize_from_trained_model_folder(str(packed / "segmentation"), made.FOLDS)
+    opened = torch.load(packed / "segmentation" / "fold_1" / "checkpoint_final.pth")
+    assert len(theirs.list_of_parameters) == 2
+    for name, weights in opened["network_weights"].items():
+        assert torch.equal(theirs.list_of_parameters[1][name], weights)
 
 
 def test_it_says_what_it_holds(packed):

@@ -614,7 +614,7 @@ class Study:
         return dict(zip(lacking["series"], lacking["study"], strict=True))
 
     def features_of_unsampled(self, table: str) -> list[str]:
-        """List the tables of features of one kind, one a batch, that hold series without samples."""
+        """List the tables of features of one kind, one a batch, of series without samples."""
         return self._features_of(self.unsampled, table)
 
     def patient_of_study(self, study: str) -> str:

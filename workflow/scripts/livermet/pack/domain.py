@@ -8,6 +8,7 @@ may be in its range although no training series has such a combination of them.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,12 @@ class Distance:
             len(left_out),
         )
 
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> "Distance":
+        """Make a distance of its plain values, after a way through JSON."""
+        told = {**values, "precision": [tuple(row) for row in values["precision"]]}
+        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in told.items()})
+
     def of(self, rows: pd.DataFrame) -> np.ndarray:
         """Measure some rows, which have FEATURES."""
         values = _logged(filler_of(self.filled).transform(rows), self.features)
@@ -134,12 +141,7 @@ class Domain:
     @classmethod
     def read(cls, values: Mapping) -> "Domain":
         """Make a domain of what `as_values` gives, after a way through JSON."""
-        distance = values["distance"] and Distance(
-            **{
-                name: tuple(map(tuple, value)) if name == "precision" else _as_tuple(value)
-                for name, value in values["distance"].items()
-            }
-        )
+        distance = Distance.read(values["distance"]) if values["distance"] else None
         lengths = {name: tuple(limits) for name, limits in values["lengths"].items()}
         return cls(**{**values, "distance": distance, "lengths": lengths})
 
@@ -191,10 +193,6 @@ class Domain:
             f"its features lie {distance:.1f} from those of training, beyond the "
             f"{self.distance.limit:.1f} that holds {INSIDE:.0%} of training's own patients"
         ]
-
-
-def _as_tuple(value):
-    return tuple(value) if isinstance(value, list) else value
 
 
 def lengths_of(acquisition: pd.DataFrame) -> pd.DataFrame:
