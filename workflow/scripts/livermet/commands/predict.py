@@ -1,6 +1,7 @@
 """`livermet predict`: liver, lesions and phenotype of new patients by a packed model."""
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -82,18 +83,7 @@ def command(context: click.Context, **options) -> None:
     from livermet.patients.running import alone, results_told, run_workflow
     from livermet.untold import untold
 
-    names = (
-        "images",
-        "model",
-        "out",
-        "secret",
-        "accept",
-        "leave_out",
-        "phase",
-        "device",
-        "processes",
-    )
-    request = Request(**{name: options[name] for name in names})
+    request = Request(**{field.name: options[field.name] for field in fields(Request)})
     further = [*(["--dry-run"] if options["dry_run"] else []), *options["options"]]
     with alone(request.out) as lock:
         with untold(request.out):
