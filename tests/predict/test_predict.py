@@ -103,7 +103,7 @@ def test_masks_are_those_of_the_run_that_was_packed(predict, trained):
     found = predict.out / RESULTS / "predictions" / MODEL / "ensemble" / f"{series}.nii.gz"
     labels = array_of(read_image(found))
     np.testing.assert_array_equal(labels, of_run.segment(ct, FOLDS))
-    assert set(np.unique(labels)) == {0, 1, 2}
+    assert {1, 2} <= set(np.unique(labels))
 
 
 def test_a_study_has_a_page_and_a_reason_in_the_place_of_a_probability(predict):

@@ -103,7 +103,8 @@ def study_of(packed: Packed, request: Request) -> dict[str, Any]:
     }
     # A scan that cannot be read stops its own study, and no other one of its batch.
     config["split"] = {"batch_size": 1}
-    if packed.family == "nnunet":
+    if len(packed.networks) > 1:
+        # One a fold.
         config["split"]["folds"] = len(packed.networks)
     for section, keys in packed.settings.items():
         config[section] = {**config.get(section, {}), **keys}
