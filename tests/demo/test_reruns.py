@@ -50,7 +50,7 @@ ACQUISITION = (
     | SPECIFICATIONS
     | rules(
         "collect_acquisition tabulate_cohort tabulate_subgroups draw_flow measure_reproducibility"
-        " draw_reproducibility"
+        " draw_reproducibility judge_unsampled"
     )
 )
 # What the page of quality is made of: sheet and records, and no table.
@@ -67,7 +67,7 @@ FEATURES = (
         " permute_labels summarise_permutations correct_stepwise calibrate_models"
         " measure_reproducibility cross_validate_deals tabulate_subgroups regress_score"
         " assess_selection tabulate_classification tabulate_masks audit_leakage draw_features"
-        " draw_calibration draw_corrections draw_reproducibility"
+        " draw_calibration draw_corrections draw_reproducibility judge_unsampled"
     )
 )
 COHORT = FEATURES | rules("match_cohort collect_radiomics")
@@ -248,7 +248,7 @@ CHANGES = [
             " tabulate_subgroups regress_score"
             " correct_stepwise tabulate_classification tabulate_masks tabulate_failures"
             " tabulate_specifications draw_specification_curve"
-            " draw_calibration draw_corrections draw_failures"
+            " draw_calibration draw_corrections draw_failures judge_unsampled"
         ),
     ),
     Change(
