@@ -38,7 +38,8 @@ def body(seed: int) -> sitk.Image:
     hu = np.full((20, 48, 46), -1000.0)
     inside = np.broadcast_to((y - 24) ** 2 + (x - 23) ** 2 < 400, hu.shape)
     hu[inside] = 60
-    hu = hu + random.normal(0, 30, hu.shape)
+    # Not below what a scanner writes.
+    hu = (hu + random.normal(0, 30, hu.shape)).clip(-1000)
     image = sitk.GetImageFromArray(hu.round().astype(np.int16))
     image.SetSpacing((0.9, 0.9, 2.0))
     return image

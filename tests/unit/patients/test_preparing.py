@@ -167,6 +167,24 @@ def test_images_that_hold_no_ct_are_told(asked, tmp_path):
         asked(images=tmp_path / "nowhere")
 
 
+def test_masks_beside_scans_are_no_scans(asked, tmp_path):
+    ct, labels = volumes()
+    folder = tmp_path / "images"
+    folder.mkdir()
+    sitk.WriteImage(ct, folder / "ct.nii.gz")
+    sitk.WriteImage(labels, folder / "liver.nii.gz")
+    told = asked(images=folder)
+    assert len(sheet_in(tmp_path / "out")) == 1
+    assert "Volumes passed over: 1 of 8 bits a voxel, masks and no CT." in told
+
+
+def test_the_phase_is_told_where_no_header_has_one(asked, tmp_path):
+    asked(phase="delayed")
+    sheet = sheet_in(tmp_path / "out").set_index("image")
+    assert sheet.loc[sheet.index.str.startswith("volumes/"), "phase"].tolist() == ["delayed"]
+    assert "delayed" not in sheet.loc[sheet.index.str.startswith("archive/"), "phase"].tolist()
+
+
 def test_a_header_with_its_values_beside_it_is_refused(asked, tmp_path):
     image, _ = volumes()
     sitk.WriteImage(image, tmp_path / "DOE.mhd")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import SimpleITK as sitk
 
 from livermet.archive.draft import ARCHIVE_TABLE, make_draft
 from livermet.archive.folders import lay_out
@@ -59,11 +60,15 @@ def find_scans(
         raise InputError("There is nothing where IMAGES says; correct the path.")
     volumes = _volumes(images, out)
     is_volume = images.is_file() and bool(volumes)
+    masks = [] if is_volume else [path for path in volumes if _is_mask(path)]
+    volumes = [path for path in volumes if path not in masks]
     archive, told = (
         (pd.DataFrame(columns=SERIES_COLUMNS), [])
         if is_volume
         else _dicom(images, out, data / ARCHIVE, cohort, pseudonyms, accept, processes, counter)
     )
+    if masks:
+        told.append(f"Volumes passed over: {len(masks):,} of 8 bits a voxel, masks and no CT.")
     rows = [_row_of_volume(path, data, cohort, pseudonyms) for path in volumes]
     files = pd.DataFrame(rows, columns=SERIES_COLUMNS).drop_duplicates("series")
     found = pd.concat([archive, files] if len(files) else [archive], ignore_index=True)
@@ -89,6 +94,17 @@ def _volumes(images: Path, out: Path) -> list[Path]:
     top = images if images.is_dir() else images.parent
     files = (top / one.path for one in Walk(images, (out,)).files())
     return [path for path in files if suffix_of(path.name)]
+
+
+def _is_mask(path: Path) -> bool:
+    """Tell whether a volume has 8 bits a voxel, too few for a CT; ingest tells of broken ones."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        return False
+    return reader.GetPixelID() in (sitk.sitkUInt8, sitk.sitkInt8)
 
 
 def _row_of_volume(path: Path, data: Path, cohort: str, pseudonyms: Pseudonyms) -> dict:
