@@ -21,7 +21,7 @@ WIDTH, HEIGHT, ROW, GAP, MARGIN, LEGEND = 172, 26, 62, 14, 20, 74
 # They read what nearly all others write: their lines would hide all others.
 PAGES = ("write_report", "write_checklists", "write_cards")
 NOTE = (
-    "A line leads down to a rule that reads the output. The two rules of the last row read "
+    "A line leads down to a rule that reads the output. The rules of the last row read "
     "nearly all tables and figures: their lines are left out."
 )
 # The width of the lane in which a line passes a row.

@@ -168,8 +168,9 @@ def test_each_stage_has_one_name_in_rules_package_and_tests(root):
     rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     tests = {path.name for path in (root / "tests" / "unit").iterdir() if path.is_dir()}
     assert stages <= rooms
-    # Archive, config and ledger are there before the DAG; commands are its face.
-    assert rooms - stages == {"archive", "config", "ledger", "commands"}
+    # Archive, config and ledger are there before the DAG, packed models after it; commands are its
+    # face.
+    assert rooms - stages == {"archive", "config", "ledger", "pack", "commands"}
     assert tests - {"__pycache__"} == (rooms - {"commands"})
     for name in ("common", "training"):
         assert not re.search(r"^ *rule\b", (root / "rules" / f"{name}.smk").read_text(), re.M)

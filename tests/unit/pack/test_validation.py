@@ -8,8 +8,9 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from livermet.contracts import check
 from livermet.errors import InputError
 from livermet.pack.making import freeze
-from livermet.pack.validation import VALIDATED, score, told, validate, write
+from livermet.pack.validation import VALIDATED, score, validate, write
 from livermet.phenotype.table import as_published_columns
+from livermet.report.validated import told
 from livermet.tables import read_table
 
 from .. import pack_phantoms as made
@@ -116,11 +117,12 @@ def test_it_says_how_many_patients_are_needed_beside_those_there_are(found):
 
 
 def test_it_says_whom_it_scored_and_who_lies_outside(found, phenotype, cohort):
-    assert found.sentences[0].startswith(
-        "Logistic regression, frozen, on 80 series of 60 studies and 40 "
-    )
+    first, *_ = told(found)
+    assert first.startswith("Logistic regression, frozen, on 80 series of 60 studies and 40 ")
+    assert found.outside < 8
     far = validate(cohort(original_glcm_Contrast=500.0), phenotype, 0.7)
-    assert "80 of 80 series lie outside of what it was trained on" in far.sentences[1]
+    assert far.outside == 80
+    assert told(far)[1].endswith("scored all the same: 80 of 80 series.")
 
 
 def test_a_cohort_of_one_class_has_no_auc(phenotype, cohort):

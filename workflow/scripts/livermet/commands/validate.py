@@ -21,7 +21,8 @@ def command(features: Path, model: Path, out: Path | None) -> None:
     """
     from livermet.errors import InputError
     from livermet.pack.folder import open_pack
-    from livermet.pack.validation import told, validate, write
+    from livermet.pack.validation import validate, write
+    from livermet.report.validated import told
 
     packed = open_pack(model)
     if packed.phenotype is None:

@@ -13,7 +13,6 @@ import pandas as pd
 from scipy import stats
 
 from livermet.contracts import COUNT, NUMBER, TEXT, Column, Contract
-from livermet.models import CLASSIFIERS
 from livermet.pack.domain import ACQUIRED
 from livermet.pack.phenotype import Phenotype
 from livermet.phenotype.bootstrap import METRICS, Predictions, patient_draws
@@ -22,25 +21,14 @@ from livermet.phenotype.fits import CORRECTED, ENSEMBLE, TEST, Fit
 from livermet.phenotype.intervals import LEVEL, supports
 from livermet.phenotype.metrics import draw_by, estimates
 from livermet.phenotype.table import read_feature_table
-from livermet.report import words
-from livermet.report.layout import TOO_FEW
 from livermet.statistics.calibration import calibrate, study_weights
 from livermet.statistics.validation_size import required_for_validation
 from livermet.tables import write_table
-from livermet.validation.subgroups import FEWEST
+from livermet.validation.subgroups import FEWEST, TOO_FEW
 
 DRAWS, SEED = 1000, 0
 OE, SLOPE, INTERCEPT, BRIER = "o_e", "calibration_slope", "calibration_intercept", "brier"
 BENEFIT, BENEFIT_OF_ALL, PREVALENCE = "net_benefit", "net_benefit_call_all", "prevalence"
-NAMES = {
-    "auc": "AUC",
-    OE: "observed over expected positives",
-    SLOPE: "calibration slope",
-    INTERCEPT: "calibration intercept",
-    BRIER: "Brier score",
-    BENEFIT: "net benefit",
-    BENEFIT_OF_ALL: "net benefit of calling all positive",
-}
 # The score that each of Riley's criteria is of.
 PLANNED = (OE, SLOPE, "auc", BENEFIT)
 VALIDATED = Contract(
@@ -71,10 +59,21 @@ VALIDATED = Contract(
 
 @dataclass(frozen=True)
 class Validated:
-    """An external validation: scores (`VALIDATED`), and what stands beside them in sentences."""
+    """An external validation: scores (`VALIDATED`), and whom they are of.
+
+    left_out: series that were measured in another voxel than the others. outside: series that lie
+    outside of what the classifier was trained on. failures: what its own cross-validation says.
+    """
 
     scores: pd.DataFrame
-    sentences: tuple[str, ...]
+    classifier: str
+    series: int
+    studies: int
+    positive_studies: int
+    patients: int
+    left_out: int
+    outside: int
+    failures: tuple[str, ...]
 
 
 def validate(features: Path, phenotype: Phenotype, assumed_auc: float) -> Validated:
@@ -84,11 +83,19 @@ def validate(features: Path, phenotype: Phenotype, assumed_auc: float) -> Valida
     wrong with the table.
     """
     table = read_feature_table(features, phenotype.name, divided=False)
-    rows = prepared(table)
-    left = len(table) - len(rows)
+    rows = prepared(table).reset_index(drop=True)
     scored = predictions_of(rows, phenotype)
-    scores = score(scored, phenotype.threshold, assumed_auc)
-    return Validated(scores, tuple(_sentences(rows, left, scored, phenotype)))
+    return Validated(
+        score(scored, phenotype.threshold, assumed_auc),
+        phenotype.classifier,
+        len(rows),
+        rows["study"].nunique(),
+        int(scored.groupby("study")["label"].max().sum()),
+        rows["patient"].nunique(),
+        len(table) - len(rows),
+        _outside(rows, phenotype),
+        tuple(phenotype.validation.failures),
+    )
 
 
 def predictions_of(rows: pd.DataFrame, phenotype: Phenotype) -> pd.DataFrame:
@@ -130,7 +137,7 @@ def _calibration(rows: pd.DataFrame) -> dict[str, tuple]:
     scarce = supports(Predictions.of(rows), rows["patient"].to_numpy())["auc"].scarcest < FEWEST
     ends = (np.nan, np.nan) if scarce else None
     note = TOO_FEW if scarce else ""
-    worst = f"the share of positives alone has {words.number(row.brier_prevalence, 3)}"
+    worst = f"the share of positives alone has {row.brier_prevalence:.3f}"
     return {
         OE: _ratio(rows, scarce),
         SLOPE: (row.slope, *(ends or (row.slope_low, row.slope_high)), note or row.reason),
@@ -173,63 +180,20 @@ def _benefit(rows: pd.DataFrame, threshold: float) -> dict[str, tuple]:
         worth = np.where(label == 1, 1.0, -odds) * called
         return float(np.average(worth, weights=weights))
 
-    note = f"at {words.number(threshold, 3)}; calling none has 0"
+    note = f"at {threshold:.3f}; calling none has 0"
     return {
         BENEFIT: (of(rows["predicted"].to_numpy()), np.nan, np.nan, note),
         BENEFIT_OF_ALL: (of(np.ones(len(rows))), np.nan, np.nan, note),
     }
 
 
-def _sentences(rows: pd.DataFrame, left: int, scored: pd.DataFrame, phenotype: Phenotype):
-    positive = scored.groupby("study")["label"].max().sum()
-    studies, patients = rows["study"].nunique(), rows["patient"].nunique()
-    yield (
-        f"{words.capital(CLASSIFIERS[phenotype.classifier].label)}, frozen, on "
-        f"{words.counted(len(rows), 'series', 'series')} of "
-        f"{words.counted(studies, 'study', 'studies')} and {words.counted(patients, 'patient')}; "
-        f"{positive} of the studies are positive."
-    )
-    if left:
-        yield (
-            f"{words.counted(left, 'series', 'series')} measured in another voxel than the others "
-            f"{'was' if left == 1 else 'were'} left out."
-        )
+def _outside(rows: pd.DataFrame, phenotype: Phenotype) -> int:
+    """Count the series outside of training, by features and, as far as told, by their lengths."""
     spacing = rows["scan_voxel_mm"].astype("string").str.strip("()").str.replace(",", ";")
     acquired = pd.DataFrame({"series": rows["series"], "spacing_mm": spacing})
-    lengths_alone = replace(phenotype.domain, phases={})
-    outside = lengths_alone.reasons(rows.reset_index(drop=True), acquired.reindex(columns=ACQUIRED))
-    number = sum(map(bool, outside))
-    if number:
-        yield (
-            f"{number} of {len(rows)} series lie outside of what it was trained on, and are scored "
-            "all the same."
-        )
-    yield from phenotype.validation.failures
-
-
-def told(validated: Validated) -> list[str]:
-    """Say an external validation in lines."""
-    lines = list(validated.sentences)
-    for row in validated.scores.itertuples():
-        name = NAMES.get(row.metric, words.value("metric", row.metric))
-        if pd.isna(row.value):
-            lines.append(f"{words.capital(name)}: not defined. {row.note}".rstrip())
-            continue
-        lacking = TOO_FEW if row.note.startswith(TOO_FEW) else ""
-        number = words.estimate(row.value, row.low, row.high, lacking=lacking)
-        rest = row.note.removeprefix(lacking).removeprefix("; ")
-        note = f"; {rest}" if rest else ""
-        lines.append(f"{words.capital(name)}: {number}{note}.{_planned(row)}")
-    return lines
-
-
-def _planned(row) -> str:
-    if pd.isna(row.required_patients):
-        return ""
-    return (
-        f" Riley's criterion asks for {words.counted(row.required_patients, 'patient')}; there "
-        f"{'is' if row.patients == 1 else 'are'} {row.patients}."
-    )
+    # A feature table knows of no phase.
+    domain = replace(phenotype.domain, phases={})
+    return sum(map(bool, domain.reasons(rows, acquired.reindex(columns=ACQUIRED))))
 
 
 def write(validated: Validated, path: Path) -> None:

@@ -111,7 +111,8 @@ def network_card(run: Run, model: str, family: str) -> str:
             [
                 "Performance was not measured by sex, age, scanner or centre.",
                 run.phrases["pretrained_told"],
-                *_told(images.segmentation_reliability, run),
+                # It is of the masks that the classifiers learn from.
+                *(_told(images.segmentation_reliability, run) if model == run.final else []),
             ],
         ),
         Section("Made by", [_made_by(run, COMPUTED_BY[family])]),
