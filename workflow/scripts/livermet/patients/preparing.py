@@ -77,7 +77,7 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
     if sheet.empty:
         raise InputError("No series is left; leave out fewer (--leave-out).")
     _write_text(HEAD + yaml.safe_dump(config, sort_keys=False), out / CONFIG)
-    _assign(sheet, out / LEDGER, laid_over(_defaults(), config))
+    assign_new(sheet, out / LEDGER, laid_over(_defaults(), config))
     # The last: a series in the sheet has its place in the ledger.
     write_table(sheet, out / SHEET, SERIES_SHEET)
 
@@ -167,7 +167,7 @@ def grown(sheet: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([sheet, new], ignore_index=True)[SERIES_COLUMNS]
 
 
-def _assign(sheet: pd.DataFrame, folder: Path, config: Mapping[str, Any]) -> None:
+def assign_new(sheet: pd.DataFrame, folder: Path, config: Mapping[str, Any]) -> None:
     """Give each new patient a place that no model is trained in, and each series its batch."""
     rules = Rules(
         folds=0,
