@@ -115,7 +115,7 @@ if JUDGED_HERE:
                 for classifier in CLASSIFIERS["corrected"]
             ],
         output:
-            judged=JUDGED_HERE,
+            judged=JUDGED_HERE[0],
         log:
             f"{RUN}/logs/judge_unsampled.log",
         benchmark:
