@@ -25,7 +25,7 @@ setup: .venv/installed .venv/package
 	touch $@
 
 # What tests and benchmarks compare with and livermet does not run with.
-peers: .venv/panoptica/installed .venv/rocrate/installed
+peers: .venv/panoptica/installed .venv/rocrate/installed .venv/dicom/installed
 
 .venv/panoptica/installed: tests/peers/panoptica.lock | .venv/installed
 	$(PYTHON) -m venv .venv/panoptica
@@ -35,6 +35,11 @@ peers: .venv/panoptica/installed .venv/rocrate/installed
 .venv/rocrate/installed: tests/peers/rocrate.lock | .venv/installed
 	$(PYTHON) -m venv .venv/rocrate
 	.venv/rocrate/bin/pip install --quiet --no-compile -r tests/peers/rocrate.lock
+	touch $@
+
+.venv/dicom/installed: tests/peers/dicom.lock | .venv/installed
+	$(PYTHON) -m venv .venv/dicom
+	.venv/dicom/bin/pip install --quiet --no-compile -r tests/peers/dicom.lock
 	touch $@
 
 # SLURM for tests/slurm, from Debian's packages and into .slurm alone; elsewhere these tests skip.

@@ -22,6 +22,7 @@ include: "rules/reproduction.smk"
 include: "rules/report.smk"
 include: "rules/viewer.smk"
 include: "rules/patients.smk"
+include: "rules/export.smk"
 include: "rules/provenance.smk"
 
 
@@ -34,6 +35,7 @@ rule all:
         quality=[] if FROM_TABLE else f"{RUN}/quality.html",
         viewer=VIEWER,
         unsampled=JUDGED_HERE,
+        exported=EXPORTED,
         settings=f"{RUN}/provenance/settings.json",
 
 

@@ -80,7 +80,7 @@ def main():
 
 def ours(archive, index):
     reading = read_archive(archive, Pseudonyms(bytes(range(32))), index, PROCESSES)
-    return Counter(one.slices for one in find_series(reading))
+    return Counter(one.slices for one in find_series(reading, processes=PROCESSES))
 
 
 def loop(paths):

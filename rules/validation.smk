@@ -9,9 +9,10 @@ exchanged labels), `corrections.csv` (the ladder from the published to the corre
 `null_cohorts.csv` (both protocols where there is nothing to find: on the run's own features with
 labels exchanged, and on phantom tables), `masks.csv` (predicted against reference masks),
 `specification_curve.csv` (every procedure that could have been chosen) with
-`specifications_left_out.csv`, `subgroups.csv` (the chosen model in subgroups), `score_regression.csv` (the score as a target,
-errors by its distance from the threshold) and `failures.csv` (where the chosen models are wrong,
-with the points of figure 5 in `phenotype/{mask}/failures/`).
+`specifications_left_out.csv`, `subgroups.csv` (the chosen model in subgroups),
+`score_regression.csv` (the score as a target, errors by its distance from the threshold) and
+`failures.csv` (where the chosen models are wrong, with the points of figure 5 in
+`phenotype/{mask}/failures/`).
 Repeats, parts of the permutations, of the null cohorts and of the specifications are jobs of their
 own.
 """

@@ -17,14 +17,14 @@ if ! download; then
 fi
 rm -rf "$place"
 mkdir -p "$place/bin" "$place/home"
-for package in "$work"/*.deb; do dpkg -x "$package" "$place/root"; done
+for package in "$work"/*.deb; do dpkg -x "$package" "$place/debian"; done
 
-lib=$place/root/usr/lib/x86_64-linux-gnu
+lib=$place/debian/usr/lib/x86_64-linux-gnu
 cat >"$place/bin/chromium" <<SCRIPT
 #!/bin/sh
 export LD_LIBRARY_PATH="$lib:$lib/pulseaudio\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
 export HOME="$place/home"
-exec "$place/root/usr/lib/chromium/chromium" "\$@"
+exec "$place/debian/usr/lib/chromium/chromium" "\$@"
 SCRIPT
 chmod +x "$place/bin/chromium"
 # What the machine lacks is found here and not in the middle of a test.

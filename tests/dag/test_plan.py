@@ -91,6 +91,20 @@ def test_given_masks_train_nothing(study):
     assert jobs["write_report"] == 1
 
 
+def test_results_are_written_as_dicom_where_the_config_asks_for_it(study):
+    assert not [name for name in planned(study.plan()) if "export" in name]
+    study.configure(export={"dicom": "as_given"})
+    plan = study.plan()
+    jobs = planned(plan)
+    # The target cohort alone is DICOM, and the final model predicts all of it.
+    target = batches_of(study, lambda row: row.cohort == "mSCLC")
+    assert count(jobs, "export_dicom") == len(target)
+    assert jobs["collect_export"] == 1
+    assert "results/study/dicom/nnunet_finetuned/msclc_0_thin" in plan.stdout
+    study.configure(segmentation={"source": "reference"})
+    assert not [name for name in planned(study.plan()) if "export" in name]
+
+
 def perturbed(study) -> set[str]:
     """Name the series whose CTs the plan's jobs of perturbed masks read."""
     jobs = re.findall(r"rule perturb_lesions:\n    input: (.*)", study.plan().stdout)

@@ -407,6 +407,17 @@ def overlap(place: Place):
     return configured(place, "segmentation: {monai: {overlap: 0.5}}")
 
 
+@contextmanager
+def pseudonyms_in_dicom(place: Place) -> Iterator[None]:
+    path = place.file("secret")
+    path.write_bytes(b"k" * 32)
+    try:
+        with configured(place, f"export: {{dicom: pseudonyms, secret: {path}}}"):
+            yield
+    finally:
+        path.unlink()
+
+
 def save_every(place: Place):
     return configured(place, "segmentation: {nnunet: {training: {save_every: 4}}}")
 

@@ -185,6 +185,32 @@ def test_nothing_that_names_a_patient_leaves_the_raw_data(demo_run):
             assert not [secret for secret in secrets if secret in text], path
 
 
+def test_every_target_series_is_written_for_a_pacs(demo_run):
+    """SEG and report of each, of which one is read: the rules wrote them for the right series."""
+    import pydicom
+
+    table = demo_run.table("dicom/exported.tsv").set_index("series")
+    series = read_series(demo_run.config["sheets"]["series"], ["LiTS", "mSCLC"])
+    is_dicom = series["image"].str.endswith("/dicom")
+    assert set(table.index[table["exported"]]) == set(series.index[is_dicom])
+    assert (table.loc[~table["exported"], "reason"].str.startswith("its source is no DICOM")).all()
+    scans = demo_run.table("detection/nnunet_finetuned/scans.tsv").set_index("series")
+    folder = demo_run.results / "dicom" / "nnunet_finetuned"
+    raw = Path(demo_run.config["data_root"])
+    for name in series.index[is_dicom]:
+        seg, report = (
+            pydicom.dcmread(folder / name / file) for file in ("segmentation.dcm", "report.dcm")
+        )
+        slices = {
+            pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID
+            for path in (raw / name / "dicom").glob("*.dcm")
+        }
+        referred = seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+        assert {one.ReferencedSOPInstanceUID for one in referred} == slices
+        assert len(seg.SegmentSequence) - 1 == scans.loc[name, "predicted_lesions"]
+        assert report.StudyInstanceUID == seg.StudyInstanceUID
+
+
 def test_the_protocols_learn_from_the_union_and_from_the_lesions(demo_run):
     folder = "radiomics/nnunet_finetuned"
     union = demo_run.table(f"{folder}/features.csv")

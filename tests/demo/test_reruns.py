@@ -58,6 +58,9 @@ QUALITY = rules("write_quality")
 # The viewer's index, which follows every table of scans.
 VIEWER = rules("write_viewer")
 VIEWS = VIEWER | rules("view_series_b0001 view_series_b0002 view_series_b0003 view_series_b0004")
+# Of the target cohort, which came from DICOM; the table of what is exported follows every batch.
+EXPORTED = rules("collect_export")
+EXPORTS = EXPORTED | rules("export_dicom_b0003 export_dicom_b0004")
 FEATURES = (
     FACTS
     | SPECIFICATIONS
@@ -92,7 +95,7 @@ NEW = (
     | RADIOMICS
     | rules(
         "ingest_series predict_nnunet_ensemble_new predict_unet_new predict_segresnet_new"
-        " view_series_new"
+        " view_series_new export_dicom_new collect_export"
     )
 )
 NEW_SERIES = NEW | rules(
@@ -141,13 +144,27 @@ CHANGES = [
     Change(
         "a series that left the sheet",
         changes.removed_series,
-        COHORT | PLACED | ACQUISITION | QUALITY | VIEWER | SETTINGS | rules("collect_detection"),
+        COHORT
+        | PLACED
+        | ACQUISITION
+        | QUALITY
+        | VIEWER
+        | EXPORTED
+        | SETTINGS
+        | rules("collect_detection"),
         withdrawn="msclc_012_20181107_thin",
     ),
     Change(
         "a training case that left the sheet",
         changes.removed_training_case,
-        COHORT | PLACED | ACQUISITION | QUALITY | VIEWER | SETTINGS | rules("collect_detection"),
+        COHORT
+        | PLACED
+        | ACQUISITION
+        | QUALITY
+        | VIEWER
+        | EXPORTED
+        | SETTINGS
+        | rules("collect_detection"),
         withdrawn="msclc_004_20201130_thick",
     ),
     Change(
@@ -158,7 +175,7 @@ CHANGES = [
         | rules(
             "ingest_series ingest_reference_b0003 predict_nnunet_ensemble_b0003 predict_unet_b0003"
             " predict_nnunet_finetuned_out_of_fold_b0003 predict_segresnet_b0003"
-            " view_series_b0003"
+            " view_series_b0003 export_dicom_b0003 collect_export"
         ),
     ),
     Change(
@@ -212,12 +229,17 @@ CHANGES = [
             " view_series_b0002 view_series_b0003 view_series_b0004 write_viewer"
         ),
     ),
+    Change(
+        "under whose identifiers results are written as DICOM",
+        changes.pseudonyms_in_dicom,
+        EXPORTS | SETTINGS,
+    ),
     Change("how often a checkpoint is saved", changes.save_every, SETTINGS),
     Change("how a network is trained", changes.epochs, REFUSED),
     Change(
         "how a network is trained, with leave",
         changes.epochs_with_leave,
-        TRAINING | PREDICTIONS | DETECTION | RADIOMICS | SETTINGS | VIEWS,
+        TRAINING | PREDICTIONS | DETECTION | RADIOMICS | SETTINGS | VIEWS | EXPORTS,
         leave=True,
     ),
     Change("new names of training sets", changes.new_training_sets, REFUSED),
@@ -230,6 +252,7 @@ CHANGES = [
         | PREDICTIONS
         | MONAI_PREDICTIONS
         | VIEWS
+        | EXPORTS
         | rules("train_monai"),
         leave=True,
     ),

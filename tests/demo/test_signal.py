@@ -1,4 +1,4 @@
-"""The demo's signal is there: true masks' radiomics tell the phenotype of patients not trained on.
+"""The demo's signal: true masks' radiomics tell the phenotype of patients not trained on, partly.
 
 One series a study, grouped by patient: with two studies of one patient, or two reconstructions of
 one study, on both sides of a fold the AUC would measure how well a patient is recognised.
@@ -10,7 +10,6 @@ from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
-import pytest
 import radiomics
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 from sklearn.linear_model import LogisticRegression
@@ -38,10 +37,9 @@ def union_features(row: dict) -> dict[str, float]:
     return named | {"Num_Lesions": row["lesions"]}
 
 
-@pytest.fixture(scope="module", params=[SEED, 1, 2])
-def studies(request):
+def studies(seed: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Features, classes and patients of the studies with lesions and a sample near them."""
-    sheets = demo_cohort(SIZES["demo"], request.param)
+    sheets = demo_cohort(SIZES["demo"], seed)
     series = sheets.series[sheets.series["cohort"] == "mSCLC"]
     series = series.assign(study_date=pd.to_datetime(series["study_date"]))
     molecular = sheets.molecular.assign(sample_date=pd.to_datetime(sheets.molecular["sample_date"]))
@@ -67,14 +65,18 @@ def grouped_auc(features, classes, patients) -> float:
     return roc_auc_score(classes, probabilities[:, 1])
 
 
-def test_true_masks_tell_the_phenotype(studies):
-    features, classes, patients = studies
-    assert features.shape == (29, 108)
-    auc = grouped_auc(features, classes, patients)
-    shuffled = [
-        grouped_auc(features, np.random.default_rng(k).permutation(classes), patients)
-        for k in range(10)
-    ]
-    print(f"AUC {auc:.3f}; with permuted classes {np.mean(shuffled):.3f}")
-    assert auc >= 0.8
-    assert np.mean(shuffled) < 0.65  # the procedure itself finds nothing
+def test_true_masks_tell_the_phenotype_and_not_all_of_it():
+    """The shipped cohort, and three cohorts on average: one of 29 studies varies by 0.1."""
+    scored, shuffled = [], []
+    for seed in (SEED, 1, 2):
+        features, classes, patients = studies(seed)
+        assert features.shape == (29, 108)
+        scored.append(grouped_auc(features, classes, patients))
+        shuffled += [
+            grouped_auc(features, np.random.default_rng(k).permutation(classes), patients)
+            for k in range(10)
+        ]
+    print(f"AUC {np.round(scored, 3)}; with permuted classes {np.mean(shuffled):.3f}")
+    assert 0.75 <= scored[0] <= 0.9
+    assert 0.75 <= np.mean(scored) <= 0.9
+    assert np.mean(shuffled) < 0.6  # the procedure itself finds nothing

@@ -14,7 +14,7 @@ from scipy import stats
 
 from livermet.phenotype import published
 from livermet.phenotype.burden import correlate_burden
-from livermet.phenotype.fits import AS_WRITTEN
+from livermet.phenotype.fits import FITTED
 from livermet.phenotype.table import import_table, measured
 from livermet.reproduction import comparison
 from livermet.tables import read_table
@@ -85,7 +85,7 @@ def under_kernel(path, root, tmp_path_factory):
         paths = {"PYTHONPATH": str(root / "workflow" / "scripts"), "OPENBLAS_CORETYPE": kernel}
         command = [sys.executable, "-W", "ignore", "-c", UNDER_A_KERNEL, str(path), str(output)]
         subprocess.run(command, env=os.environ | paths, check=True, capture_output=True)
-        written = read_table(output, **AS_WRITTEN)
+        written = read_table(output, **FITTED)
         # Elsewhere than with OpenBLAS there is nothing to pin.
         if written["answer"].iloc[0] != kernel:
             pytest.skip(f"NumPy's linear algebra library has no kernel {kernel}")

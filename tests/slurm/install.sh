@@ -17,23 +17,23 @@ if ! download; then
 fi
 rm -rf "$place"
 mkdir -p "$place/etc"
-for package in *.deb; do dpkg -x "$package" "$place/root"; done
+for package in *.deb; do dpkg -x "$package" "$place/debian"; done
 # As Debian's alternatives name them: a daemon reads from its own name what it is.
 for daemon in slurmctld slurmd slurmstepd; do
-  ln -s "$daemon-wlm" "$place/root/usr/sbin/$daemon"
+  ln -s "$daemon-wlm" "$place/debian/usr/sbin/$daemon"
 done
 
 # Commands that know their libraries and the config of the cluster that is under test: SLURM's own
 # variables do not reach the srun inside of a job.
 mkdir "$place/bin"
-lib=$place/root/usr/lib/x86_64-linux-gnu
-for command in "$place"/root/usr/bin/* "$place"/root/usr/sbin/*; do
+lib=$place/debian/usr/lib/x86_64-linux-gnu
+for command in "$place"/debian/usr/bin/* "$place"/debian/usr/sbin/*; do
   name=$(basename "$command")
   # As on a cluster without accounting: neither these commands nor an account.
   case $name in sacct | sacctmgr | sshare | sreport) continue ;; esac
   cat >"$place/bin/$name" <<SCRIPT
 #!/bin/sh
-export LD_LIBRARY_PATH="$lib/slurm-wlm:$lib:$place/root/lib/x86_64-linux-gnu\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+export LD_LIBRARY_PATH="$lib/slurm-wlm:$lib:$place/debian/lib/x86_64-linux-gnu\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
 export SLURM_CONF="$place/etc/slurm.conf"
 exec "$command" "\$@"
 SCRIPT

@@ -32,7 +32,7 @@ SlurmUser={user}
 SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket={place}/munge.socket
-PluginDir={place}/root/usr/lib/x86_64-linux-gnu/slurm-wlm
+PluginDir={place}/debian/usr/lib/x86_64-linux-gnu/slurm-wlm
 StateSaveLocation={place}/state
 SlurmdSpoolDir={place}/spool/%n
 SlurmctldPidFile={place}/slurmctld.pid
@@ -109,7 +109,7 @@ class Slurm:
         wait(lambda: len(self.nodes("idle")) == len(NODES), SECONDS_TO_START)
 
     def start_node(self, node: str) -> None:
-        stepd = PLACE / "root" / "usr" / "sbin" / "slurmstepd"
+        stepd = PLACE / "debian" / "usr" / "sbin" / "slurmstepd"
         self._begin(node, [BIN / "slurmd", "-D", "-N", node, "-d", stepd])
 
     def kill_node(self, node: str) -> None:

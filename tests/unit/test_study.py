@@ -142,6 +142,31 @@ def test_the_config_says_which_series_have_a_page(wanted, expected):
     assert mine.viewed_batches.keys() <= mine.batches.keys()
 
 
+def test_only_what_came_from_dicom_is_written_as_dicom():
+    assert study().exported_batches == {}
+    mine = study(export__dicom="as_given")
+    assert mine.exported_model == mine.final_model == "nnunet_finetuned"
+    assert set(mine.exported_series) | set(mine.without_dicom()) == set(
+        mine.predicted_series(mine.final_model)
+    )
+    assert {"p1_a", "p4_a"} <= set(mine.exported_series)
+    assert {"s1_a", "p3_a"} <= set(mine.without_dicom())
+    for batch, members in mine.exported_batches.items():
+        rows = mine.exports_of_batch(batch)
+        assert list(rows) == members
+        # Records take each input of a batch for a series' own by these.
+        assert all(
+            row["sources"] is row["cts"] is row["qualities"] is True for row in rows.values()
+        )
+    row = mine.exports_of_batch(next(iter(mine.exported_batches)))["p1_a"]
+    assert (row["patient"], row["kind"]) == ("p1", mine.prediction_kind("nnunet_finetuned", "p1_a"))
+
+
+def test_where_a_secret_lies_is_no_setting_of_a_run():
+    mine = study(export__dicom="pseudonyms", export__secret="/home/me/secret")
+    assert mine.settings()["export"] == {"dicom": "pseudonyms", "secret": True}
+
+
 def test_sources_are_known_by_their_names():
     mine = study()
     assert [mine.kind_of_source(series) for series in ("s1_a", "p1_a", "p3_a", "p4_a")] == [

@@ -4,8 +4,7 @@ from io import StringIO
 
 import pandas as pd
 
-# As the page and the checklists read tables: 'none' is a word of theirs and no missing value.
-AS_WRITTEN = {"keep_default_na": False, "na_values": [""]}
+from livermet.tables import AS_WRITTEN
 
 
 def read_back(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,8 @@
 
 from livermet.files import read_json
 from livermet.jobs import job
-from livermet.nnunet.planning import hold_against_plan
-from livermet.nnunet.pretrained import DIFFERENCES
+from livermet.nnunet.acceptance import hold_against_plan
+from livermet.nnunet.comparison import DIFFERENCES
 from livermet.tables import write_table
 
 with job(snakemake):

@@ -6,14 +6,12 @@ from livermet.report import words
 from livermet.report.classification.figures import calibration
 from livermet.report.classification.tables import of_corrected
 from livermet.report.drawing import save
-from livermet.tables import read_table
+from livermet.tables import AS_WRITTEN, read_table
 
 with job(snakemake) as log:
     given = snakemake.input
     curve, decisions, record = (
-        # 'none' is a weighting here and no missing value.
-        read_table(path, keep_default_na=False, na_values=[""])
-        for path in (given.curve, given.decisions, given.choice)
+        read_table(path, **AS_WRITTEN) for path in (given.curve, given.decisions, given.choice)
     )
     model = corrected_choice(record).model
     curve, decisions = of_corrected(curve, model), of_corrected(decisions, model)

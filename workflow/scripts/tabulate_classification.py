@@ -11,10 +11,7 @@ from livermet.report.classification.tables import (
     table4_classification,
     table_s3_weighted,
 )
-from livermet.tables import read_table, write_table
-
-# 'none' is a weighting here and no missing value.
-AS_WRITTEN = {"keep_default_na": False, "na_values": [""]}
+from livermet.tables import AS_WRITTEN, read_table, write_table
 
 with job(snakemake) as log:
     given, output = snakemake.input, snakemake.output

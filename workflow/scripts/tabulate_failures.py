@@ -4,7 +4,7 @@ import pandas as pd
 
 from livermet.jobs import job
 from livermet.phenotype.chosen import chosen_models
-from livermet.tables import read_table, write_table
+from livermet.tables import AS_WRITTEN, read_table, write_table
 from livermet.validation.failures import (
     CURVES,
     FAILURES,
@@ -14,9 +14,6 @@ from livermet.validation.failures import (
     tabulate_failures,
     tabulate_scores,
 )
-
-# 'none' is a weighting here and no missing value.
-AS_WRITTEN = {"keep_default_na": False, "na_values": [""]}
 
 with job(snakemake) as log:
     given, output = snakemake.input, snakemake.output

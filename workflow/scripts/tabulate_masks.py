@@ -3,15 +3,13 @@
 import pandas as pd
 
 from livermet.jobs import job
-from livermet.tables import read_table, write_table
+from livermet.tables import AS_WRITTEN, read_table, write_table
 from livermet.validation.masks import MASKS, MaskScores, compare_masks
 
 
 def read(paths, **options):
     """Read the tables of all protocols as one."""
-    # 'none' is a weighting here and no missing value.
-    options |= {"keep_default_na": False, "na_values": [""]}
-    return pd.concat([read_table(path, **options) for path in paths])
+    return pd.concat([read_table(path, **AS_WRITTEN, **options) for path in paths])
 
 
 with job(snakemake) as log:

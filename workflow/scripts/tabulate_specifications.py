@@ -7,7 +7,7 @@ from livermet.phenotype.baselines import VOLUME
 from livermet.phenotype.chosen import corrected_choice
 from livermet.phenotype.corrected import UNWEIGHTED
 from livermet.phenotype.fits import read_rows
-from livermet.tables import read_table, write_table
+from livermet.tables import AS_WRITTEN, read_table, write_table
 from livermet.validation.specification_curve import (
     CURVE,
     LEFT_OUT,
@@ -18,9 +18,7 @@ from livermet.validation.specifications import Specification, absent_aggregation
 
 with job(snakemake) as log:
     given, params = snakemake.input, snakemake.params
-    # 'none' is a transform here and no missing value.
-    plain = {"keep_default_na": False, "na_values": [""]}
-    scored = pd.concat([read_table(path, **plain) for path in given.scored], ignore_index=True)
+    scored = pd.concat([read_table(path, **AS_WRITTEN) for path in given.scored], ignore_index=True)
     chosen = corrected_choice(read_rows([given.choice]))
     own = Specification(**{**params.own, "learner": chosen.model})
     baselines = read_rows([given.baselines, given.tested])

@@ -15,12 +15,12 @@ from livermet.report.checklists import (
     table_of,
 )
 from livermet.report.run import Run
-from livermet.tables import read_table, write_table
+from livermet.tables import AS_WRITTEN, read_table, write_table
 
 with job(snakemake) as log:
-    # 'none' is a weighting here and no missing value; a patient or fold may be named by a number.
+    # A patient or fold may be named by a number.
     texts = dict.fromkeys(("patient", "place", "fold"), str)
-    options = {"keep_default_na": False, "na_values": [""], "dtype": texts}
+    options = {**AS_WRITTEN, "dtype": texts}
     paths = map(Path, sorted(set(snakemake.input)))
     run = Run(snakemake.params.settings, {path.stem: read_table(path, **options) for path in paths})
     filled = [(checklist, answers(checklist, run)) for checklist in read_checklists()]

@@ -9,13 +9,11 @@ from livermet.report.checks import missing_results
 from livermet.report.content import compose
 from livermet.report.page import render
 from livermet.report.run import Run
-from livermet.tables import read_table
+from livermet.tables import AS_WRITTEN, read_table
 
 with job(snakemake) as log:
     inputs = snakemake.input
-    # 'none' is a weighting here and no missing value.
-    options = {"keep_default_na": False, "na_values": [""]}
-    tables = {Path(path).stem: read_table(path, **options) for path in inputs.tables}
+    tables = {Path(path).stem: read_table(path, **AS_WRITTEN) for path in inputs.tables}
     tables |= {
         "facts": read_table(inputs.facts, dtype={"series": str, "patient": str}),
         "burden": read_table(inputs.burden),
@@ -23,7 +21,7 @@ with job(snakemake) as log:
         "stale_models": read_table(inputs.stale, dtype=str),
     }
     if inputs.choice:
-        tables["choice"] = read_table(inputs.choice, **options)
+        tables["choice"] = read_table(inputs.choice, **AS_WRITTEN)
     figures = {Path(path).stem: Path(path).read_bytes() for path in inputs.figures}
     stop_on(missing_results(tables["facts"], snakemake.params.masked))
     page = render(compose(Run(snakemake.params.settings, tables, figures)))

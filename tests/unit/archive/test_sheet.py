@@ -14,14 +14,16 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage, generate_uid
 from unit.dicom_phantoms import make_enhanced, make_slices, save_slices, stored_values
 
+from livermet.archive import series as series_module
 from livermet.archive.pseudonyms import Pseudonyms
 from livermet.archive.reading import BATCH, read_archive
-from livermet.archive.series import ACCEPTED
+from livermet.archive.series import ACCEPTED, find_series
 from livermet.cli import main
 from livermet.commands.sheet import ACCEPTED as OPTIONS
 from livermet.images import array_of
 from livermet.ingest.series import ingest_dicom
 from livermet.sheets import SERIES_COLUMNS, read_series
+from livermet.vocabulary import Verdict
 
 SECRET = bytes(range(32))
 
@@ -449,3 +451,22 @@ def test_a_sheet_is_checked_against_the_headers(study):
     assert "row 3: its headers have another date" in told
     save_slices(make_slices(), study.archive / "3")
     assert "which has 1 usable series more" in study(*asked, status=1)
+
+
+def test_several_processes_judge_as_one_does(tmp_path, monkeypatch):
+    archive = tmp_path / "archive"
+    for number in range(4):
+        save_slices(make_slices(), archive / f"usable {number}")
+    # Each slice with a series of its own: together they are one series, the last that is found.
+    alone = make_slices()
+    for one in alone:
+        one.SeriesInstanceUID = generate_uid()
+    save_slices(alone, archive / "alone")
+    save_slices(make_slices(places=[0, 5, 10, 30]), archive / "with a gap")
+    reading = read_archive(archive, Pseudonyms(SECRET), tmp_path / "index", 1)
+    alone_found = find_series(reading)
+    monkeypatch.setattr(series_module, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(series_module, "OBJECTS_OF_A_SHARE", 7)
+    assert find_series(reading, processes=2) == alone_found
+    assert [found.slices for found in alone_found] == [6, 6, 6, 6, 4, 6]
+    assert [found.verdict for found in alone_found].count(Verdict.MISSING_SLICES) == 1

@@ -166,6 +166,23 @@ def test_an_emptied_section_and_an_infinite_number_are_refused(root, value, said
         check_config(config)
 
 
+@pytest.mark.parametrize(
+    ("export", "said"),
+    [
+        ({"dicom": "pseudonyms"}, "export.secret names no file"),
+        ({"dicom": "as_given", "secret": "/home/me/secret"}, "which needs none"),
+        ({"dicom": "originals"}, "'originals' is not one of none, as_given, pseudonyms"),
+    ],
+)
+def test_a_secret_goes_with_pseudonyms(root, export, said):
+    config = load_config([root / "config" / "config.yaml"])
+    config["export"] |= export
+    with pytest.raises(InputError, match=said):
+        check_config(config)
+    config["export"] = {"dicom": "pseudonyms", "secret": "/home/me/secret"}
+    check_config(config)
+
+
 def assays(root, method="centroids", **given):
     config = load_config([root / "config" / "config.yaml"])
     config["molecular"] = config["molecular"] | {"method": method, "assays": given}

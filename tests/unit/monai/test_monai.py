@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from monai.inferers import sliding_window_inference
 
 from livermet.checkpoints import Checkpoints, digests
 from livermet.contracts import check
@@ -23,13 +24,12 @@ from livermet.monai.cases import cases_of, forget_cases, kept, to_draw_from, to_
 from livermet.monai.networks import (
     build_loss,
     build_network,
-    class_probabilities,
     foreground,
     in_window,
     load_network,
     save_state,
 )
-from livermet.monai.prediction import predict_scan
+from livermet.monai.prediction import on_ct_grid, prepare_scan
 from livermet.monai.progress import TRAINING, training_table
 from livermet.monai.settings import Settings, settings_of, split_by_fold
 from livermet.monai.training import Machine, Patches, dice, train
@@ -647,7 +647,9 @@ def test_prediction_lies_on_the_grid_of_its_ct(model, tmp_path):
     hu, _ = phantom(0, (5, 21, 17))
     ct = image(hu, spacing=(0.8, 0.8, 5.0), direction=DIRECTIONS["oblique and flipped"])
     write_image(ct, tmp_path / "ct.nii.gz")
-    labels, probability = predict_scan(network, loaded, tmp_path / "ct.nii.gz", CPU)
+    scan = prepare_scan(loaded, tmp_path / "ct.nii.gz")
+    probabilities = probabilities_of_scan(network, scan.hu, loaded, CPU)
+    labels, probability = on_ct_grid(scan, probabilities, True)
     for answer in (labels, probability):
         assert grid_difference(answer, ct) == ""
         assert answer.GetPixelID() == sitk.sitkUInt8
@@ -665,8 +667,8 @@ def test_what_is_cropped_away_is_background():
     assert foreground(hu, made) == (slice(1, 5), slice(4, 16), slice(3, 17))
     assert foreground(np.full_like(hu, -1000), made) == (slice(0, 6), slice(0, 20), slice(0, 20))
     network = build_network(made).eval()
-    answer = class_probabilities(network, hu, made, CPU)
-    inside = class_probabilities(network, hu[1:5, 4:16, 3:17], settings(), CPU)
+    answer = probabilities_of_scan(network, hu, made, CPU)
+    inside = probabilities_of_scan(network, hu[1:5, 4:16, 3:17], settings(), CPU)
     assert np.array_equal(answer[:, 1:5, 4:16, 3:17], inside)
     assert (answer[BACKGROUND][hu < 0] == 1).all()
     # Training draws its patches from within the box.
@@ -677,19 +679,26 @@ def test_what_is_cropped_away_is_background():
 
 def test_probabilities_sum_to_one_and_volumes_may_be_smaller_than_a_patch():
     network = build_network(settings()).eval()
-    probabilities = class_probabilities(network, phantom(0, (3, 5, 20))[0], settings(), CPU)
+    probabilities = probabilities_of_scan(network, phantom(0, (3, 5, 20))[0], settings(), CPU)
     assert probabilities.shape == (3, 3, 5, 20)
     assert np.allclose(probabilities.sum(axis=0), 1, atol=1e-5)
 
 
-def test_prediction_computes_what_validation_does():
-    hu = np.full((6, 20, 20), -1000, np.int16)
-    hu[1:5, 4:16, 3:17] = phantom(0, (4, 12, 14))[0]
-    for crop in (False, True):
-        made = settings(crop_foreground=crop)
-        network = build_network(made).eval()
-        answer = probabilities_of_scan(network, hu, made, CPU)
-        assert np.array_equal(answer, class_probabilities(network, hu, made, CPU))
+def test_a_scan_is_segmented_by_monais_sliding_window():
+    hu = phantom(0, (6, 20, 20))[0]
+    made = settings()
+    network = build_network(made).eval()
+    with torch.inference_mode():
+        logits = sliding_window_inference(
+            in_window(torch.from_numpy(hu)[None, None], made.window_hu),
+            made.patch_size[::-1],
+            made.batch_size,
+            network,
+            overlap=made.overlap,
+            mode="gaussian",
+        )
+    answer = probabilities_of_scan(network, hu, made, CPU)
+    assert np.array_equal(answer, torch.softmax(logits[0], dim=0).numpy())
 
 
 def test_where_a_gpu_lacks_memory_fewer_windows_go_through_and_the_answer_stays(
@@ -709,7 +718,6 @@ def test_where_a_gpu_lacks_memory_fewer_windows_go_through_and_the_answer_stays(
     assert [bool(warning) for *_, warning in ways] == [False, True, True, True]
     assert len(list(leaner_ways(5, CPU))) == 1
     on_cpu = [(CPU, windows, warning) for _, windows, warning in ways]
-    monkeypatch.setattr("livermet.monai.windows.leaner_ways", lambda *_: on_cpu)
     passes = []
 
     def small(windows):
@@ -718,11 +726,13 @@ def test_where_a_gpu_lacks_memory_fewer_windows_go_through_and_the_answer_stays(
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return network(windows)
 
+    undisturbed = probabilities_of_scan(network, hu, made, CPU)
+    monkeypatch.setattr("livermet.monai.windows.leaner_ways", lambda *_: on_cpu)
     answer = probabilities_of_scan(small, hu, made, CPU)
     assert passes[:4] == [5, 5, 2, 1]
     assert "stay in the memory of the CPU" in caplog.text
     assert "1 windows go through" in caplog.text
-    assert np.allclose(answer, class_probabilities(network, hu, made, CPU), atol=1e-6)
+    assert np.allclose(answer, undisturbed, atol=1e-6)
 
     def too_small(windows):
         raise torch.OutOfMemoryError("CUDA out of memory.")

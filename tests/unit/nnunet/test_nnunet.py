@@ -24,6 +24,7 @@ from livermet.controller import process_of
 from livermet.errors import InputError
 from livermet.interruption import InterruptionError
 from livermet.nnunet import training as training_module
+from livermet.nnunet.acceptance import hold_against_plan
 from livermet.nnunet.dataset import LABELS, describe_dataset, files_of_case, split_by_place
 from livermet.nnunet.layout import (
     CONFIGURATION,
@@ -38,7 +39,6 @@ from livermet.nnunet.layout import (
 )
 from livermet.nnunet.planning import (
     extract_fingerprint,
-    hold_against_plan,
     override_plan,
     plan_dataset,
     preprocess_dataset,

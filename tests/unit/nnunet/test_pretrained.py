@@ -10,17 +10,10 @@ import torch
 
 from livermet.contracts import check
 from livermet.errors import InputError
+from livermet.nnunet.comparison import DIFFERENCES, as_lines, cautions, compare, refusals
 from livermet.nnunet.layout import CONFIGURATION, PLANS
 from livermet.nnunet.planning import adopt_plan
-from livermet.nnunet.pretrained import (
-    DIFFERENCES,
-    Described,
-    as_lines,
-    cautions,
-    checkpoints_by_fold,
-    compare,
-    refusals,
-)
+from livermet.nnunet.pretrained import Described, checkpoints_by_fold
 from livermet.nnunet.weights import Pretrained, check_planned, fitting, read_pretrained
 
 LABELS = {"background": 0, "liver": 1, "lesion": 2}

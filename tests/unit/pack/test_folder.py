@@ -58,13 +58,16 @@ def edit(folder, **changes):
 def test_a_copy_gives_the_probabilities_of_the_runs_models(run, tmp_path, classifier):
     pack_run(run, made.MODEL, tmp_path / "model", classifier=classifier)
     (tmp_path / "elsewhere").mkdir()
-    elsewhere = shutil.move(tmp_path / "model", tmp_path / "elsewhere" / "other_name")
+    elsewhere = Path(shutil.move(tmp_path / "model", tmp_path / "elsewhere" / "other_name"))
     rows = features_of(run)
     rows.iloc[:3, -10:] = np.nan  # features that could not be measured
     path = run / "phenotype" / made.MODEL / "corrected" / classifier / "models.joblib"
     expected = [model.probability(rows) for model in joblib.load(path)[classifier]["none"]]
     found = open_pack(elsewhere).phenotype
     assert found.classifier == classifier
+    # Cross-validation chose LR, of which the card is.
+    told = "which cross-validation did not choose" in (elsewhere / "MODEL_CARD.md").read_text()
+    assert told == (classifier != "LR")
     assert np.abs(found.probabilities(rows) - expected).max() <= 1e-12
     assert np.ptp(expected) > 0.1
 

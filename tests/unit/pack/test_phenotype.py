@@ -1,6 +1,7 @@
 """What the frozen classifier says of new series and studies, and where it says nothing."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,15 @@ from skops import io
 
 from livermet.contracts import check
 from livermet.errors import InputError
-from livermet.pack.frozen import load_steps, save_steps
-from livermet.pack.making import freeze
+from livermet.pack.freezing import freeze
+from livermet.pack.frozen import FrozenModel, load_steps, save_steps
 from livermet.pack.phenotype import JUDGED, Phenotype
+from livermet.phenotype import corrected
 from livermet.phenotype.corrected import prepared
 from livermet.phenotype.table import FEATURES, read_feature_table
 
 from .. import pack_phantoms as made
+from .. import phenotype_phantoms
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +113,21 @@ def test_a_scan_without_lesions_is_judged(phenotype, rows):
 def test_a_table_that_lacks_features_is_refused(phenotype, rows):
     with pytest.raises(InputError, match="lacks 1 columns, such as Num_Lesions"):
         phenotype.judge(rows.drop(columns="Num_Lesions"))
+
+
+@pytest.mark.parametrize("features", [[phenotype_phantoms.SIGNAL], []], ids=["one", "none"])
+@pytest.mark.parametrize("transform", ["none", "log", "yeo_johnson"])
+@pytest.mark.parametrize("classifier", made.CLASSIFIERS)
+def test_every_kind_of_model_comes_back(tmp_path, classifier, transform, features):
+    rows = phenotype_phantoms.feature_table(patients=12, test_patients=0, folds=2)
+    settings = corrected.Settings("score", 5, 0, corrected.Preparation(transform))
+    (pipeline,) = corrected.fit_models(rows, features, classifier, [None], settings)
+    model = FrozenModel.of(corrected.FoldModel(pipeline, 0.4, 1.0))
+    assert model.features == features
+    save_steps(model, tmp_path / "fold_0.skops")
+    opened = replace(model, steps=load_steps(tmp_path / "fold_0.skops"))
+    expected = pipeline.predict_proba(rows)[:, 1]
+    np.testing.assert_array_equal(opened.probability(rows), expected)
 
 
 def test_an_object_that_is_no_classifier_is_not_built(tmp_path):

@@ -7,7 +7,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from livermet.contracts import check
 from livermet.errors import InputError
-from livermet.pack.making import freeze
+from livermet.pack.freezing import freeze
 from livermet.pack.validation import VALIDATED, score, validate, write
 from livermet.phenotype.table import as_published_columns
 from livermet.report.validated import told
@@ -130,7 +130,12 @@ def test_a_cohort_of_one_class_has_no_auc(phenotype, cohort):
     values = values_of(found.scores)
     assert np.isnan(values["auc"])
     assert found.scores["required_patients"].isna().all()
-    assert any(line.startswith("AUC: not defined") for line in told(found))
+    notes = found.scores.set_index("metric")["note"]
+    assert (
+        notes["auc"] == notes["specificity"] == "nothing of a class, or of a call, that it counts"
+    )
+    assert notes["calibration_slope"].startswith("slope: all series are of one class")
+    assert any(line.startswith("AUC: not defined (nothing of a class") for line in told(found))
 
 
 def test_what_is_wrong_with_a_table_is_listed(phenotype, cohort):

@@ -12,8 +12,12 @@ from packaging.utils import canonicalize_name
 from livermet.provenance import code, environments
 from livermet.provenance.environments import ENVIRONMENTS
 
-# A function of `phenotype.table` imports it, which these rules do not call.
-NOT_CALLED = {"ingest": {"scikit-learn"}, "radiomics": {"scikit-learn"}}
+# Imported by functions of `phenotype.table` and `ingest.rtstruct` that these rules do not call.
+NOT_CALLED = {
+    "export": {"scikit-image"},
+    "ingest": {"scikit-learn"},
+    "radiomics": {"scikit-learn"},
+}
 
 
 @pytest.fixture(scope="module")

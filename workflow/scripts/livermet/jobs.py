@@ -103,10 +103,8 @@ def recorded(snakemake) -> Iterator[None]:
     params = dict(snakemake.params.items())
     path.unlink(missing_ok=True)
     remove_parts([path, journal_path(path), *snakemake.output])
-    # Snakemake gives the script's own path to the file that it runs.
     recall_logic()
-    script = Path(str(sys.modules["__main__"].__file__))
-    code = script_hash(script, sentences=not FROZEN & params.keys())
+    code = script_hash(own_script(), sentences=not FROZEN & params.keys())
     sums = Checksums()
     inputs = [
         # Of raw data the content alone: where an archive lies belongs into no result.
@@ -121,3 +119,9 @@ def recorded(snakemake) -> Iterator[None]:
     write_journal(str(snakemake.rule), began, path)
     # The last: a job with a record has ended.
     write_record(Record(code, plain(params), inputs, outputs), path)
+
+
+def own_script() -> Path:
+    """Return the script of the job that this process is."""
+    # Snakemake gives the script's own path to the file that it runs.
+    return Path(str(sys.modules["__main__"].__file__))

@@ -61,7 +61,7 @@ from livermet.sources import (
     problems_of_sources,
     values_beside,
 )
-from livermet.vocabulary import Aggregation, Protocol
+from livermet.vocabulary import Aggregation, ExportedAs, Protocol
 from livermet.withdrawal import left_behind
 
 # Models in folds: the network of a fold can score the patients that it has not seen.
@@ -195,6 +195,7 @@ class Study:
             networks["nnunet"]["pretrained"] = bool(networks["nnunet"]["pretrained"])
         return kept | {
             "segmentation": segmentation | networks | {"packed": self.is_packed},
+            "export": {**self.config["export"], "secret": bool(self.config["export"]["secret"])},
             "phenotype": {**self.config["phenotype"], "table": self.from_table},
         }
 
@@ -480,6 +481,47 @@ class Study:
     def _kinds_of(self, series: str) -> dict[str, str]:
         kinds = {model: self.prediction_kind(model, series) for model in self.models}
         return {model: kind for model, kind in kinds.items() if kind}
+
+    # Results as DICOM.
+
+    @cached_property
+    def exported_model(self) -> str | None:
+        """The model whose results are written as DICOM: the final one, or None."""
+        is_wanted = self.config["export"]["dicom"] != ExportedAs.NONE
+        return self.final_model if is_wanted else None
+
+    @cached_property
+    def exported_series(self) -> list[str]:
+        """The predicted series that came from DICOM, in the sheet's order."""
+        if not self.exported_model:
+            return []
+        every = self.predicted_series(self.exported_model)
+        return [series for series in every if self.kind_of_source(series) == "dicom"]
+
+    @cached_property
+    def exported_batches(self) -> dict[str, list[str]]:
+        """The batches of the series that are written as DICOM."""
+        return self.batches_of(self.exported_series)
+
+    def without_dicom(self) -> list[str]:
+        """List the predicted series that did not come from DICOM, in the sheet's order."""
+        if not self.exported_model:
+            return []
+        known = set(self.exported_series)
+        return [name for name in self.predicted_series(self.exported_model) if name not in known]
+
+    def exports_of_batch(self, batch: str) -> dict[str, dict]:
+        """Say of each series of a batch whose it is and how it was predicted."""
+        assert self.exported_model, "there are batches of an export alone"
+        return {
+            series: {
+                "patient": self.patients[series],
+                "study_date": f"{self.rows[series]['study_date']:%Y-%m-%d}",
+                "kind": self.prediction_kind(self.exported_model, series),
+                **dict.fromkeys(("sources", "cts", "predictions", "qualities"), True),
+            }
+            for series in self.exported_batches[batch]
+        }
 
     # Training and prediction.
 

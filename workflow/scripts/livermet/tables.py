@@ -4,7 +4,9 @@ Apart from `livermet.files`, so that a job without tables does not import pandas
 of a small job's time.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -12,6 +14,9 @@ from livermet.contracts import Contract, check
 from livermet.files import whole_file
 
 PROVENANCE_MARK = "# "
+# Options of `read_table` where 'none' is a word, of a weighting or a transform: empty cells alone
+# are missing values.
+AS_WRITTEN: Mapping[str, Any] = {"keep_default_na": False, "na_values": [""]}
 
 
 def write_table(

@@ -50,6 +50,15 @@ class Accepted(StrEnum):
     PROJECTIONS = "projections"
 
 
+class ExportedAs(StrEnum):
+    """Under whose identifiers results are written as DICOM, if they are."""
+
+    NONE = "none"
+    # Those of the files that ingestion read.
+    AS_GIVEN = "as_given"
+    PSEUDONYMS = "pseudonyms"
+
+
 class Verdict(StrEnum):
     """What a series of an archive is: usable, or why it is not."""
 

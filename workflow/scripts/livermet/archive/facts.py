@@ -211,46 +211,87 @@ def _years(age: str, birth: str, days: tuple[str, ...]) -> float | None:
     return float(min(OLDEST, math.floor(years) if years >= 1 else round(years, 1)))
 
 
-# As lines of the index.
+# As lines of the index: what slices of a series share, and what a slice has of its own. The first
+# line is the same for hundreds of slices, so that it is read once.
+
+OWN_NUMBERS = ("ImagePositionPatient", "InstanceNumber")
+OWN_TEXTS = (
+    "SOPInstanceUID",
+    "AcquisitionNumber",
+    "AcquisitionTime",
+    "AcquisitionDateTime",
+    "ContentTime",
+)
+_SHARED_NUMBERS = tuple(tag for tag in KEPT_NUMBERS if tag not in OWN_NUMBERS)
+_SHARED = tuple(name for name in Fact.__dataclass_fields__ if name not in ("instance", "slices"))
 
 
 def written(fact: Fact) -> bytes:
-    """Write a fact as JSON."""
-    slices = [
-        [
+    """Write a fact as two lines of JSON."""
+    shared: list = [getattr(fact, name) for name in _SHARED]
+    own: list = [fact.instance]
+    for one in fact.slices:
+        texts = dict(one.texts)
+        own += [
             one.frame,
-            [one.numbers.get(tag) for tag in KEPT_NUMBERS],
-            one.texts,
+            [one.numbers.get(tag) for tag in OWN_NUMBERS],
+            {tag: texts.pop(tag) for tag in OWN_TEXTS if tag in texts},
+        ]
+        shared += [
+            [one.numbers.get(tag) for tag in _SHARED_NUMBERS],
+            texts,
             sorted(one.kinds),
             one.syntax,
             sorted(one.malformed),
             one.has_table,
         ]
-        for one in fact.slices
-    ]
-    values = [*(getattr(fact, name) for name in _PLAIN), slices]
-    return _encoded(values).encode()
+    return f"{_encoded(shared)}\n{_encoded(own)}".encode()
 
 
 def from_written(content: bytes, number: int = 0) -> Fact:
     """Read a fact; `number` becomes that of its slices' file."""
-    *values, slices = json.loads(content)
-    told = dict(zip(_PLAIN, values, strict=True))
+    shared, own = content.split(b"\n")
+    told, common = _shared(shared)
+    instance, *each = json.loads(own)
+    slices = tuple(
+        Slice(
+            _NO_PATH,
+            number,
+            frame,
+            {**numbers, **_present(OWN_NUMBERS, own_numbers)},
+            {**texts, **own_texts},
+            *rest,
+        )
+        for frame, own_numbers, own_texts, (numbers, texts, *rest) in zip(
+            each[::3], each[1::3], each[2::3], common, strict=True
+        )
+    )
+    return Fact(instance=instance, slices=slices, **told)
+
+
+@lru_cache(maxsize=1024)
+def _shared(content: bytes) -> tuple[dict, list[tuple]]:
+    """Read what slices share: a fact's fields, and of each slice all but its own."""
+    values = json.loads(content)
+    told = dict(zip(_SHARED, values, strict=False))
     for name in ("refers_to", "refers_to_images"):
         told[name] = tuple(told[name])
-    return Fact(**told, slices=tuple(_slice(one, number) for one in slices))
+    each = values[len(_SHARED) :]
+    slices = [
+        (
+            _present(_SHARED_NUMBERS, numbers),
+            texts,
+            frozenset(kinds),
+            syntax,
+            frozenset(malformed),
+            table,
+        )
+        for numbers, texts, kinds, syntax, malformed, table in zip(
+            *(each[place::6] for place in range(6)), strict=True
+        )
+    ]
+    return told, slices
 
 
-_PLAIN = tuple(name for name in Fact.__dataclass_fields__ if name != "slices")
-
-
-def _slice(values: Sequence, number: int) -> Slice:
-    frame, numbers, texts, kinds, syntax, malformed, table = values
-    held = {
-        tag: tuple(value)
-        for tag, value in zip(KEPT_NUMBERS, numbers, strict=True)
-        if value is not None
-    }
-    return Slice(
-        _NO_PATH, number, frame, held, texts, frozenset(kinds), syntax, frozenset(malformed), table
-    )
+def _present(tags: Sequence[str], values: Sequence) -> dict[str, tuple[float, ...]]:
+    return {tag: tuple(value) for tag, value in zip(tags, values, strict=True) if value is not None}

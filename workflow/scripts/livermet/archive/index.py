@@ -21,7 +21,7 @@ from livermet.errors import InputError
 from livermet.ingest.headers import TAGS
 
 # Grows with every change of what facts are.
-FORMAT = 1
+FORMAT = 2
 SECONDS_BETWEEN_COMMITS = 2.0
 # What every SQLite file begins with.
 SQLITE = b"SQLite format 3"
@@ -30,8 +30,8 @@ SQLITE = b"SQLite format 3"
 class Part(NamedTuple):
     """What was read of a file, or of a member of a packed file.
 
-    member: its number within the packed file, -1 for a file itself. fact: as JSON; b"" for none,
-    and then `reason` says why. series: the fact's, a digest.
+    member: its number within the packed file, -1 for a file itself. fact: as JSON lines; b"" for
+    none, and then `reason` says why. series: the fact's, a digest.
     """
 
     member: int
@@ -53,6 +53,7 @@ class Index:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._base = self._opened(path)
             self._known = self._read_all()
+            self._stale: set[bytes] = set()
         except (OSError, sqlite3.Error):
             raise InputError(
                 f"The index {path} cannot be written; is another `livermet sheet` at work, or the "
@@ -93,7 +94,11 @@ class Index:
     def known(self, key: bytes, size: int, changed: int) -> list[Part] | None:
         """Return what was read of a file, None if it is new or has changed."""
         found = self._known.pop(key, None)
-        return found[2] if found and found[:2] == (size, changed) else None
+        if found and found[:2] == (size, changed):
+            return found[2]
+        if found:
+            self._stale.add(key)
+        return None
 
     def _read_all(self) -> dict[bytes, tuple[int, int, list[Part]]]:
         """Read what is known: one look for all is faster than one a file."""
@@ -106,9 +111,10 @@ class Index:
         return known
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Keep what was read of files: key, size, time, parts."""
+        """Keep what was read of files that are not known: key, size, time, parts."""
         rows = list(rows)
-        self._base.executemany("DELETE FROM parts WHERE key=?", [(row[0],) for row in rows])
+        stale = [(row[0],) for row in rows if row[0] in self._stale]
+        self._base.executemany("DELETE FROM parts WHERE key=?", stale)
         self._base.executemany(
             "INSERT INTO parts VALUES (?,?,?,?,?,?,?)",
             [

@@ -69,7 +69,9 @@ def make_sheet(wish: Wish, counter: Counter, tell: Callable[[str], None]) -> str
         wish.archive, pseudonyms, index, wish.processes, [folder, wish.to], progress
     )
     counter.tell("files read", reading.files, reading.fresh, at_last=True)
-    draft = make_draft(find_series(reading, wish.accept), pseudonyms, wish.cohort, FOLDER)
+    draft = make_draft(
+        find_series(reading, wish.accept, wish.processes), pseudonyms, wish.cohort, FOLDER
+    )
     if wish.check:
         return _checked(wish.check, draft)
     lay_out(

@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -109,15 +110,10 @@ def read_archive(
     walk = Walk(archive, tuple(without))
     index = Index(index_path, pseudonyms.key("index"))
     try:
-        with _Readers(reading.root, pseudonyms, processes) as submit:
+        with told_if_ended(), _Readers(reading.root, pseudonyms, processes) as submit:
             for batch, parts in _in_order(_batches(walk, index, submit), AHEAD * processes):
                 _take(reading, index, batch, parts)
                 progress(reading.files, reading.files - reading.fresh)
-    except BrokenProcessPool:
-        raise InputError(
-            "A process that read headers was ended from outside, perhaps for want of memory. What "
-            "was read is kept: run the same command again, with fewer processes (--processes)."
-        ) from None
     finally:
         index.close()
     reading.blocked = walk.blocked
@@ -125,6 +121,23 @@ def read_archive(
     for path in walk.lost:
         reading.take(path, [Part(-1, "", b"", UNOPENED)])
     return reading
+
+
+@contextmanager
+def told_if_ended() -> Iterator[None]:
+    """Turn the end of one of several processes into an InputError."""
+    try:
+        yield
+    except BrokenProcessPool:
+        raise InputError(
+            "A process that read headers was ended from outside, perhaps for want of memory. What "
+            "was read is kept: run the same command again, with fewer processes (--processes)."
+        ) from None
+
+
+def begin_process() -> None:
+    """Leave it to the process that the user started to tell the others when to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @dataclass
@@ -228,8 +241,7 @@ _READER: list[_Reader] = []
 
 def _begin(root: Path, pseudonyms: Pseudonyms, alone: bool) -> None:
     if alone:
-        # The process that was started by the user tells the others when to stop.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        begin_process()
         warnings.simplefilter("ignore")
     # A warning would quote the value that it complains about.
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)

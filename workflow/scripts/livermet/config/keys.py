@@ -29,6 +29,7 @@ from livermet.vocabulary import (
     WEIGHTINGS,
     Accepted,
     Aggregation,
+    ExportedAs,
     Grid,
     OneSlice,
     Protocol,
@@ -166,6 +167,7 @@ ScoringName = Annotated[str, *_words(Scoring)]
 UnitsName = Annotated[str, *_words(Units)]
 TransformName = Annotated[str, *_words(Transform)]
 RedundancyName = Annotated[str, *_words(Redundancy)]
+ExportedAsName = Annotated[str, *_words(ExportedAs)]
 GridName = Annotated[str, *_words(Grid)]
 OneSliceName = Annotated[str, *_words(OneSlice)]
 MATCHING_RULE = r"^(any_overlap|one_to_one|lits|iou_(0[.][0-9]*[1-9][0-9]*|1))$"
@@ -973,6 +975,25 @@ class Viewer(Keys):
     )
 
 
+class Export(Keys):
+    """Results as DICOM, for a PACS."""
+
+    dicom: ExportedAsName = key(
+        ExportedAs.NONE.value,
+        "whether the final model's results are written as DICOM SEG and structured report, for "
+        "each series that came from DICOM: `none`; `as_given`, with the patient's identifiers and "
+        "the UIDs of the files that ingestion read; `pseudonyms`, with the sheet's pseudonym and "
+        "date, and UIDs made with `export.secret`",
+        "a SEG is shown on its scan by the scan's own UIDs, which identify it: nothing that does "
+        "is written unasked; docs/how-to/pacs.md",
+    )
+    secret: FilePath | None = key(
+        None,
+        "file of the secret that `livermet sheet` made the study's pseudonyms with, outside of the "
+        "project; with `pseudonyms` alone, or null",
+    )
+
+
 class Config(Keys):
     """The whole config."""
 
@@ -1005,6 +1026,7 @@ class Config(Keys):
     radiomics: Radiomics = section(Radiomics)
     phenotype: Phenotype = section(Phenotype)
     viewer: Viewer = section(Viewer)
+    export: Export = section(Export)
 
 
 def missing_keys(given: Any, section: Keys, prefix: str = "") -> list[str]:

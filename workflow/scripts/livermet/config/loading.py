@@ -7,7 +7,7 @@ import yaml
 
 from livermet.cohort.assays import unusable_assays
 from livermet.errors import InputError, stop_on
-from livermet.vocabulary import Aggregation, Grid, OneSlice, Protocol
+from livermet.vocabulary import Aggregation, ExportedAs, Grid, OneSlice, Protocol
 
 # The clone that this package lies in: its config/ has the defaults.
 PROJECT = Path(__file__).parents[4]
@@ -99,6 +99,7 @@ def check_config(config: dict) -> None:
         + _refused_resampling(config["radiomics"])
         + _idle_harmonisation(config["phenotype"])
         + unusable_assays(config)
+        + _pseudonyms_without_secret(config["export"])
     )
 
 
@@ -161,6 +162,20 @@ def _plan_of_nothing(nnunet: dict) -> list[str]:
     return [
         "Config key 'segmentation.nnunet.plans' is 'pretrained', and "
         "segmentation.nnunet.pretrained names no weights; name them there, or choose another plan."
+    ]
+
+
+def _pseudonyms_without_secret(export: dict) -> list[str]:
+    if (export["dicom"] == ExportedAs.PSEUDONYMS) == bool(export["secret"]):
+        return []
+    if export["secret"]:
+        return [
+            f"Config key 'export.secret' is set, and export.dicom is '{export['dicom']}', which "
+            "needs none; set it to null."
+        ]
+    return [
+        "Config key 'export.dicom' is 'pseudonyms', and export.secret names no file; name that of "
+        "livermet sheet, or make one with livermet sheet --make-secret."
     ]
 
 

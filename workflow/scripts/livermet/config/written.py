@@ -20,7 +20,7 @@ from livermet.files import whole_file
 FOLDER = PROJECT / "config"
 WIDTH = 100
 # Sections with a table of their own.
-STAGES = ("segmentation", "detection", "radiomics", "phenotype", "viewer")
+STAGES = ("segmentation", "detection", "radiomics", "phenotype", "viewer", "export")
 BEGIN, END = "<!-- keys: written by livermet.config.written -->", "<!-- end of keys -->"
 HEADS = {
     "defaults": "The full study, and the defaults of every other config, which is laid over this "

@@ -19,6 +19,7 @@ from livermet.tables import write_table
 
 SEED = 20250319
 NEGATIVE, POSITIVE = (-0.35, -0.10), (0.10, 0.50)  # ranges of the latent score of a study
+MISLEADING = 4
 
 
 class Role(NamedTuple):
@@ -144,7 +145,8 @@ def demo_cohort(size: Size, seed: int = SEED) -> DemoCohort:
 
     The source cohort (LiTS) has one NIfTI series and a reference for every patient. In the target
     cohort (mSCLC) a latent score of each study sets the number, size and texture of its lesions,
-    and the molecular score is that latent score and a little noise.
+    and the molecular score is that latent score and a little noise. Some studies look as if they
+    had another's score.
     """
     rng = np.random.default_rng(seed)
     rows = _source_rows(rng, size)
@@ -184,7 +186,9 @@ def _target_rows(rng, size: Size) -> tuple[list[dict], list[dict]]:
     roles = [role for role in size.roles for _ in range(role.patients)]
     has_reference = [k % 5 in size.referenced for k in range(len(roles))]
     number_of = rng.permutation(len(roles)) + 1
-    latents = _latents(rng, "".join(role.studies for role in roles))
+    signs = "".join(role.studies for role in roles)
+    latents = _latents(rng, signs)
+    shown = _shown(rng.spawn(1)[0], latents, signs)
     paired = _paired_studies(rng, roles, size.paired_studies)
     rows, samples = [], []
     study_number = 0
@@ -196,7 +200,7 @@ def _target_rows(rng, size: Size) -> tuple[list[dict], list[dict]]:
             later = order * int(rng.integers(250, 400))
             day = first_day + timedelta(later)
             latent = latents[study_number]
-            severity = (latent - NEGATIVE[0]) / (POSITIVE[1] - NEGATIVE[0])
+            severity = (shown[study_number] - NEGATIVE[0]) / (POSITIVE[1] - NEGATIVE[0])
             study = _study(rng, person, severity, lesions=0 if sign == "0" else None)
             study["age"] = person["age"] + later // 365
             names = ["thin", "thick"] if study_number in paired else [_thin_or_thick(rng)]
@@ -230,6 +234,20 @@ def _latents(rng, signs: str) -> np.ndarray:
             here
         )
     return latents
+
+
+def _shown(rng, latents: np.ndarray, signs: str) -> np.ndarray:
+    """Let one in `MISLEADING` of the rarer class look like one of the other class, and the reverse.
+
+    No feature then tells every study's class, as with tumours. They change places by pairs and not
+    by chance, so that cohorts of other seeds have about as clear a signal.
+    """
+    negative, positive = ([k for k, sign in enumerate(signs) if sign == letter] for letter in "-+")
+    pairs = min(len(negative), len(positive)) // MISLEADING
+    one, other = rng.choice(negative, pairs, replace=False), rng.choice(positive, pairs, False)
+    shown = latents.copy()
+    shown[one], shown[other] = latents[other], latents[one]
+    return shown
 
 
 def _paired_studies(rng, roles: list[Role], count: int) -> set[int]:

@@ -345,6 +345,8 @@ def check_geometry(what: str, slices: Sequence[Slice], total: int) -> None:
         (("PixelSpacing",), "pixel spacing"),
         (("ImageOrientationPatient",), "orientation"),
     ):
+        if len({tuple(s.numbers[t] for t in tags) for s in slices}) == 1:
+            continue
         values = np.array([np.concatenate([s.numbers[t] for t in tags]) for s in slices])
         usual = np.median(values, axis=0)
         odd = [s for s, v in zip(slices, values, strict=True) if np.abs(v - usual).max() > 1e-3]
@@ -420,6 +422,8 @@ def acquisitions(ordered: Sequence[Slice], depths: np.ndarray) -> tuple[int, str
     fields that change without such a pattern, are usual.
     """
     for tag in ACQUISITIONS:
+        if len({(s.texts.get(tag), s.numbers.get(tag)) for s in ordered}) == 1:
+            continue
         labels = [s.text(tag) or str(s.numbers.get(tag, "")) for s in ordered]
         if count := _mixed(labels, depths):
             return count, tag
@@ -463,6 +467,8 @@ def check_acquisitions(what: str, ordered: Sequence[Slice], depths: np.ndarray) 
 def _mixed(labels: Sequence[object], depths: np.ndarray) -> int:
     """Count the groups that are even stacks by themselves and overlap another one; 0 for none."""
     sizes = Counter(labels)
+    if len(sizes) == 1:
+        return 0
     stacks = []
     for label, size in sizes.items():
         if size >= LEAST_OF_A_STACK:

@@ -1,17 +1,15 @@
 """MONAI's networks: built from settings, saved, loaded, and run over a whole volume."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from monai.inferers import sliding_window_inference
 from monai.losses import DiceCELoss, DiceLoss
 
 from livermet.files import whole_file
-from livermet.images import BACKGROUND
-from livermet.monai.settings import Settings, zyx
+from livermet.monai.settings import Settings
 
 
 def build_network(settings: Settings) -> torch.nn.Module:
@@ -61,43 +59,6 @@ def half_precision(settings: Settings, device: torch.device) -> torch.autocast:
     """Return a context in which a network computes in 16 bits where that is as good: on a GPU."""
     enabled = settings.mixed_precision and device.type == "cuda"
     return torch.autocast(device.type, torch.float16 if enabled else None, enabled)
-
-
-@torch.inference_mode()
-def class_probabilities(
-    network: Callable[[torch.Tensor], torch.Tensor],
-    hu: np.ndarray,
-    settings: Settings,
-    device: torch.device,
-) -> np.ndarray:
-    """Run a network over a volume in overlapping patches, blended by a Gaussian.
-
-    `hu` is a volume on the network's grid (z, y, x); the answer (class, z, y, x) sums to 1. What
-    the settings crop away is background.
-    """
-    box = foreground(hu, settings)
-    inside = np.array(hu[box])
-    volume = in_window(torch.from_numpy(inside)[None, None].to(device), settings.window_hu)
-
-    def of_patches(patches: torch.Tensor) -> torch.Tensor:
-        with half_precision(settings, device):
-            return network(patches).float()
-
-    logits = sliding_window_inference(
-        volume,
-        roi_size=zyx(settings.patch_size),
-        sw_batch_size=settings.batch_size,
-        predictor=of_patches,
-        overlap=settings.overlap,
-        mode="gaussian",
-    )
-    found = torch.softmax(logits[0], dim=0).cpu().numpy()
-    if found.shape[1:] == hu.shape:
-        return found
-    answer = np.zeros((len(found), *hu.shape), found.dtype)
-    answer[BACKGROUND] = 1
-    answer[(slice(None), *box)] = found
-    return answer
 
 
 def save_state(state: Mapping[str, Any], path: str | Path) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-import torch
 
 from livermet.images import read_image
 from livermet.monai.settings import Settings
@@ -15,7 +14,6 @@ from livermet.monai.volumes import (
     lesion_probability_on_ct_grid,
     network_grid,
 )
-from livermet.monai.windows import probabilities_of_scan
 
 
 @dataclass
@@ -34,17 +32,15 @@ def prepare_scan(settings: Settings, ct_path: str | Path) -> Prepared:
     return Prepared(ct, grid, ct_on_network_grid(ct, grid))
 
 
-def predict_scan(
-    network: torch.nn.Module, settings: Settings, ct_path: str | Path, device: torch.device
-) -> tuple[sitk.Image, sitk.Image]:
-    """Segment a CT, on its own grid.
+def on_ct_grid(
+    scan: Prepared, probabilities: np.ndarray, with_probability: bool
+) -> list[sitk.Image]:
+    """Bring the probabilities of a network's grid (class, z, y, x) onto the grid of the CT.
 
-    Gives the labels, 0 background, 1 liver, 2 lesion (uint8), and each voxel's lesion probability
-    times 255 (uint8).
+    Gives the labels, 0 background, 1 liver, 2 lesion (uint8), and if asked for each voxel's lesion
+    probability times 255 (uint8).
     """
-    scan = prepare_scan(settings, ct_path)
-    probabilities = probabilities_of_scan(network, scan.hu, settings, device)
-    return (
-        labels_on_ct_grid(probabilities, scan.grid, scan.ct),
-        lesion_probability_on_ct_grid(probabilities, scan.grid, scan.ct),
-    )
+    images = [labels_on_ct_grid(probabilities, scan.grid, scan.ct)]
+    if with_probability:
+        images.append(lesion_probability_on_ct_grid(probabilities, scan.grid, scan.ct))
+    return images

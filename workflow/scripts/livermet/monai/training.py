@@ -32,13 +32,13 @@ from livermet.monai.cases import Arrays, Case, tensor
 from livermet.monai.networks import (
     build_loss,
     build_network,
-    class_probabilities,
     half_precision,
     in_window,
     load_state,
     save_state,
 )
 from livermet.monai.settings import Settings, zyx
+from livermet.monai.windows import probabilities_of_scan
 from livermet.randomness import seed_everything, seed_of
 
 LOG = logging.getLogger("livermet")
@@ -180,7 +180,7 @@ def validate(
     for case in cases:
         volumes = case()
         reference = np.asarray(volumes["label"])
-        found = class_probabilities(network, volumes["image"], settings, device)
+        found = probabilities_of_scan(network, volumes["image"], settings, device)
         prediction = found.argmax(axis=0)
         scores.append(
             (

@@ -1,9 +1,8 @@
 """A network over a whole CT, in less and less memory of a GPU where it lacks.
 
-Validation in training has `networks.class_probabilities`; the answer here is the same. First the
-volume and the sum of its logits lie on the device. Where they do not fit, they stay on the CPU and
-windows alone go to the GPU; where these do not fit either, fewer go at once. The windows, their
-order and their weights are the same each time.
+First the volume and the sum of its logits lie on the device. Where they do not fit, they stay on
+the CPU and windows alone go to the GPU; where these do not fit either, fewer go at once. The
+windows, their order and their weights are the same each time.
 """
 
 import logging
@@ -30,7 +29,8 @@ def probabilities_of_scan(
 ) -> np.ndarray:
     """Return the probabilities (class, z, y, x; float32) of a volume on the network's grid.
 
-    What the settings crop away is background. A warning tells where the GPU's memory was too small.
+    Overlapping windows are blended by a Gaussian. What the settings crop away is background. A
+    warning tells where the GPU's memory was too small.
     """
     box = foreground(hu, settings)
     probabilities = _blended(network, torch.from_numpy(np.array(hu[box])), settings, device)

@@ -2,7 +2,8 @@
 
 `layout` holds names and folders, `dataset` the description and the splits; neither imports
 nnU-Net. `planning` plans and preprocesses; `trainer` is the external trainer class; `training`
-runs one fold; `prediction` segments series.
+runs one fold; `prediction` segments series. `pretrained` and `weights` find and open weights of
+others, `comparison` and `acceptance` hold them against the network that is planned.
 
 Training depends on these modules' code, so they import nothing of livermet that changes for other
 stages' sake: a new function for figures or tables must not retrain a network.

@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from copy import deepcopy
@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import torch
 from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import (
     DatasetFingerprintExtractor,
 )
@@ -27,15 +25,14 @@ from nnunetv2.experiment_planning.experiment_planners.network_topology import (
 from nnunetv2.experiment_planning.experiment_planners.residual_unets import (
     residual_encoder_unet_planners as residual,
 )
-from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from livermet.errors import InputError, stop_on
+from livermet.errors import InputError
 from livermet.nnunet.dataset import READER, files_of_case
 from livermet.nnunet.layout import CONFIGURATION, PLANS, case_files
-from livermet.nnunet.pretrained import KEY, Described, as_lines, cautions, compare, refusals
-from livermet.nnunet.weights import Opened, fitting, read_pretrained
+from livermet.nnunet.pretrained import KEY, Described
+from livermet.nnunet.weights import Opened
 
 LOG = logging.getLogger("livermet")
 MOST_FEATURES = 320  # ExperimentPlanner.UNet_max_features_3d
@@ -107,51 +104,10 @@ def plan_dataset(dataset: str, kind: str, overrides: dict) -> dict:
     return override_plan(publish(plan) if published else plan, overrides)
 
 
-def hold_against_plan(
-    checkpoints: Sequence[str | Path], plan: dict, description: dict
-) -> pd.DataFrame:
-    """Hold checkpoints of others against the network of a plan; give the first one's `DIFFERENCES`.
-
-    All are opened on the CPU, and the network is built without values. What differs and matters is
-    logged. Raises InputError where a checkpoint cannot be opened, or is of another network.
-    """
-    ours = Described(CONFIGURATION, plan, plan["configurations"][CONFIGURATION], description)
-    tables = []
-    for checkpoint in checkpoints:
-        opened = read_pretrained(checkpoint)
-        tables.append(compare(described(opened), ours))
-        LOG.info("weights of %s after %s epochs:", opened.trainer, opened.epochs)
-        for line in as_lines(tables[-1]):
-            LOG.info("%s", line)
-        stop_on(refusals(tables[-1]))
-        _, anew = fitting(opened.weights, shapes_of(ours))
-        for sentence in cautions(tables[-1]):
-            LOG.warning("%s", sentence)
-        LOG.info("begun anew: %s", ", ".join(anew) or "nothing")
-    return tables[0]
-
-
 def described(opened: Opened) -> Described:
     """Say how the network of an opened checkpoint was planned."""
     configuration = resolved(opened.plan, opened.configuration)
     return Described(opened.configuration, opened.plan, configuration, opened.description)
-
-
-def shapes_of(planned: Described) -> dict[str, torch.Tensor]:
-    """Return the weights that a network of a plan has, without values."""
-    labels = PlansManager(dict(planned.plan)).get_label_manager(dict(planned.description))
-    architecture = planned.configuration["architecture"]
-    with torch.device("meta"):
-        network = get_network_from_plans(
-            architecture["network_class_name"],
-            architecture["arch_kwargs"],
-            architecture["_kw_requires_import"],
-            len(planned.description["channel_names"]),
-            labels.num_segmentation_heads,
-            allow_init=False,
-            deep_supervision=True,
-        )
-    return network.state_dict()
 
 
 def resolved(plan: Mapping[str, Any], configuration: str) -> dict[str, Any]:
@@ -165,7 +121,7 @@ def resolved(plan: Mapping[str, Any], configuration: str) -> dict[str, Any]:
             return PlansManager(deepcopy(dict(plan))).get_configuration(configuration).configuration
     except (KeyError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"The plan of the weights that 'segmentation.nnunet.pretrained' names has no usable "
+            f"The plan of the weights that '{KEY}' names has no usable "
             f"configuration '{configuration}' ({error}): name weights of nnU-Net version 2."
         ) from error
 

@@ -21,6 +21,7 @@ from torch.serialization import safe_globals
 
 from livermet.errors import InputError
 from livermet.files import read_json
+from livermet.nnunet.pretrained import KEY
 
 LOG = logging.getLogger("livermet")
 # The 1x1x1 convolutions that give the logits, one a stage of the decoder.
@@ -161,7 +162,7 @@ def fitting(
         there = weights.get(foreign[0])
         found = "it is missing" if there is None else f"there it is {tuple(there.shape)}"
         raise InputError(
-            f"The weights that 'segmentation.nnunet.pretrained' names do not fit the network that "
+            f"The weights that '{KEY}' names do not fit the network that "
             f"is planned, whatever their plan says: {len(foreign)} of {len(own)} differ, such as "
             f"{foreign[0]} ({found}, here {tuple(own[foreign[0]].shape)}); their trainer builds "
             "another network, so take weights of one that builds the plan's, or set that key to "

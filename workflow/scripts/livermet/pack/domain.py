@@ -76,8 +76,15 @@ class Distance:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> "Distance":
         """Make a distance of its plain values, after a way through JSON."""
-        told = {**values, "precision": [tuple(row) for row in values["precision"]]}
-        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in told.items()})
+        return cls(
+            tuple(values["features"]),
+            tuple(values["filled"]),
+            tuple(values["mean"]),
+            tuple(values["scale"]),
+            tuple(map(tuple, values["precision"])),
+            values["limit"],
+            values["patients"],
+        )
 
     def of(self, rows: pd.DataFrame) -> np.ndarray:
         """Measure some rows, which have FEATURES."""

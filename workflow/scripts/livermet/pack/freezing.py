@@ -59,6 +59,7 @@ def freeze(
             float(rows.loc[VOLUME, "auc"]),
             bool(row["beats_chance"]),
             bool(row["beats_volume"]),
+            bool(row["chosen"]),
         ),
         int(training["patient"].nunique()),
         len(training),

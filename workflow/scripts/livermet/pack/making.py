@@ -18,6 +18,10 @@ from livermet.provenance.journal import PROJECT, commit_of
 
 # Masks that no network of the run made.
 GIVEN = ("reference", "table")
+OTHER_CHOSEN = (
+    "**The classifier in this folder is {}, which cross-validation did not choose. The card below "
+    "is that of the chosen one: its numbers are not those of this folder.**\n"
+)
 # Of each section of the config, what a prediction needs.
 NEEDED = {
     "detection": ("connectivity", "minimum_lesion_voxels"),
@@ -39,37 +43,49 @@ def pack_run(
     _check_model(settings, model)
     if out.exists():
         raise InputError(f"{out} is there already; name a folder that is not, or remove it.")
+    phenotype, lacks = None, "It was left out when it was packed."
+    if with_phenotype:
+        phenotype, lacks = _phenotype(run, settings, model, classifier)
     remove_parts([out])
     beside = out.with_name(f".{os.getpid()}.{out.name}")
     beside.mkdir(parents=True)
     try:
-        networks = _networks(run, settings, model, beside)
-        phenotype, lacks = None, "It was left out when it was packed."
-        if with_phenotype:
-            phenotype, lacks = _phenotype(run, settings, model, classifier)
-        if phenotype:
-            phenotype.save(beside / PHENOTYPE)
-        if not networks and not phenotype:
-            raise InputError(f"There is nothing to pack of {run}: {lacks}")
-        (beside / CARD).write_text(_card(run, model, phenotype))
-        family = NETWORKS[model].family if networks else None
-        facts = {
-            "run": settings["run"],
-            "model": model,
-            "family": family,
-            "networks": networks,
-            "training_set": _training_set(settings, model),
-            "classifier": phenotype.classifier if phenotype else None,
-            "phenotype_lacks": "" if phenotype else lacks,
-            "settings": needed_settings(settings, model),
-            "commit": commit_of(PROJECT),
-        }
-        parts = [*([family] if family else []), *([PHENOTYPE] if phenotype else [])]
-        write_manifest(beside, facts, parts)
+        networks = _fill(beside, run, settings, model, phenotype, lacks)
         os.replace(beside, out)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return _told(out, networks, phenotype, lacks)
+
+
+def _fill(
+    folder: Path,
+    run: Path,
+    settings: Mapping[str, Any],
+    model: str,
+    phenotype: Phenotype | None,
+    lacks: str,
+) -> list[str]:
+    """Write all files of a pack into an empty folder; name its networks."""
+    networks = _networks(run, settings, model, folder)
+    if not networks and not phenotype:
+        raise InputError(f"There is nothing to pack of {run}: {lacks}")
+    if phenotype:
+        phenotype.save(folder / PHENOTYPE)
+    (folder / CARD).write_text(_card(run, model, phenotype))
+    family = NETWORKS[model].family if networks else None
+    facts = {
+        "run": settings["run"],
+        "model": model,
+        "family": family,
+        "networks": networks,
+        "training_set": _training_set(settings, model),
+        "classifier": phenotype.classifier if phenotype else None,
+        "phenotype_lacks": "" if phenotype else lacks,
+        "settings": needed_settings(settings, model),
+        "commit": commit_of(PROJECT),
+    }
+    write_manifest(folder, facts, [*filter(None, [family]), *([PHENOTYPE] if phenotype else [])])
+    return networks
 
 
 def needed_settings(settings: Mapping[str, Any], model: str) -> dict[str, Any]:
@@ -115,7 +131,10 @@ def _card(run: Path, model: str, phenotype: Phenotype | None) -> str:
             f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not there: the run is "
             "not finished, or older than model cards; run snakemake, then pack again."
         )
-    return "\n".join(path.read_text() for path in cards)
+    texts = [path.read_text() for path in cards]
+    if phenotype and not phenotype.validation.chosen:
+        texts[-1:] = [OTHER_CHOSEN.format(CLASSIFIERS[phenotype.classifier].label), texts[-1]]
+    return "\n".join(texts)
 
 
 def _networks(run: Path, settings: Mapping[str, Any], model: str, folder: Path) -> list[str]:

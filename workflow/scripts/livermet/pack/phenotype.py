@@ -77,7 +77,10 @@ SAME = 1e-12
 
 @dataclass(frozen=True)
 class Validation:
-    """What cross-validation says of a classifier: mean AUC over deals of folds, and its rivals."""
+    """What cross-validation says of a classifier: mean AUC over deals of folds, and its rivals.
+
+    `chosen` tells whether it chose this one.
+    """
 
     auc: float
     lowest: float
@@ -86,6 +89,7 @@ class Validation:
     volume_auc: float
     beats_chance: bool
     beats_volume: bool
+    chosen: bool
 
     @property
     def failures(self) -> list[str]:

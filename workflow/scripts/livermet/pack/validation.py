@@ -29,6 +29,7 @@ from livermet.validation.subgroups import FEWEST, TOO_FEW
 DRAWS, SEED = 1000, 0
 OE, SLOPE, INTERCEPT, BRIER = "o_e", "calibration_slope", "calibration_intercept", "brier"
 BENEFIT, BENEFIT_OF_ALL, PREVALENCE = "net_benefit", "net_benefit_call_all", "prevalence"
+UNDEFINED = "nothing of a class, or of a call, that it counts"
 # The score that each of Riley's criteria is of.
 PLANNED = (OE, SLOPE, "auc", BENEFIT)
 VALIDATED = Contract(
@@ -127,30 +128,31 @@ def score(predictions: pd.DataFrame, threshold: float, assumed_auc: float) -> pd
     needed = dict(zip(PLANNED, required, strict=True))
     table["required_patients"] = pd.array(table["metric"].map(needed), dtype="Int64")
     table["patients"] = rows["patient"].nunique()
-    few = table["value"].notna() & table["low"].isna() & table["note"].eq("")
-    return table.assign(note=table["note"].mask(few, TOO_FEW))[VALIDATED.names]
+    untold, unknown = table["note"].eq(""), table["value"].isna()
+    note = table["note"].mask(untold & unknown, UNDEFINED)
+    note = note.mask(untold & ~unknown & table["low"].isna(), TOO_FEW)
+    return table.assign(note=note)[VALIDATED.names]
 
 
 def _calibration(rows: pd.DataFrame) -> dict[str, tuple]:
     """Measure calibration; its intervals need FEWEST patients of either class."""
-    (row,) = calibrate(rows, SEED).itertuples()
+    (row,) = calibrate(rows, SEED).to_dict("records")
     scarce = supports(Predictions.of(rows), rows["patient"].to_numpy())["auc"].scarcest < FEWEST
-    ends = (np.nan, np.nan) if scarce else None
-    note = TOO_FEW if scarce else ""
-    worst = f"the share of positives alone has {row.brier_prevalence:.3f}"
+
+    def of(name: str, told: str) -> tuple:
+        value, low, high = (row[name + end] for end in ("", "_low", "_high"))
+        if pd.isna(value):
+            return value, np.nan, np.nan, row["reason"]
+        if scarce:
+            return value, np.nan, np.nan, "; ".join(filter(None, (TOO_FEW, told)))
+        return value, low, high, told
+
+    of_share = f"the share of positives alone has {row['brier_prevalence']:.3f}"
     return {
         OE: _ratio(rows, scarce),
-        SLOPE: (row.slope, *(ends or (row.slope_low, row.slope_high)), note or row.reason),
-        INTERCEPT: (
-            row.intercept,
-            *(ends or (row.intercept_low, row.intercept_high)),
-            note or row.reason,
-        ),
-        BRIER: (
-            row.brier,
-            *(ends or (row.brier_low, row.brier_high)),
-            f"{TOO_FEW}; {worst}" if scarce else worst,
-        ),
+        SLOPE: of("slope", row["reason"]),
+        INTERCEPT: of("intercept", row["reason"]),
+        BRIER: of("brier", of_share),
     }
 
 

@@ -23,7 +23,7 @@ from livermet.contracts import (
 from livermet.files import whole_file
 from livermet.phenotype.classifiers import THRESHOLD
 from livermet.phenotype.columns import CORRECTED, MODEL, PROTOCOL, PUBLISHED, WEIGHTING
-from livermet.tables import read_table, write_table
+from livermet.tables import AS_WRITTEN, read_table, write_table
 
 VALIDATION, TEST = "validation", "test"
 SET = Column(
@@ -120,11 +120,10 @@ SELECTION = Contract(
     ),
     key=("protocol", "fold", "feature"),
 )
-# Names stay text, and the weighting 'none' is no missing value.
-AS_WRITTEN = {
+# Options of `read_table` for the tables of this module: names stay text.
+FITTED = {
     "dtype": dict.fromkeys(["series", "study", "patient", "fold", "weighting"], str),
-    "keep_default_na": False,
-    "na_values": [""],
+    **AS_WRITTEN,
 }
 ENSEMBLE = "ensemble"
 ALL_FOLDS = "all"
@@ -212,7 +211,7 @@ def write_fits(
 
 def read_rows(paths: Iterable[str | Path]) -> pd.DataFrame:
     """Read tables of predictions or of folds that `write_fits` wrote, one below the other."""
-    return pd.concat([read_table(path, **AS_WRITTEN) for path in paths], ignore_index=True)
+    return pd.concat([read_table(path, **FITTED) for path in paths], ignore_index=True)
 
 
 def called(probability, threshold: float = THRESHOLD) -> np.ndarray:

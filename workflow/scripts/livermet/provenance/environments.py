@@ -50,6 +50,19 @@ class Environment:
 
 
 ENVIRONMENTS = {
+    "export": Environment(
+        (
+            "connected-components-3d",
+            "highdicom",
+            "imagecodecs",
+            "nibabel",
+            "numpy",
+            "pandas",
+            "pydicom",
+            "scipy",
+            "simpleitk",
+        )
+    ),
     "ingest": Environment(
         (
             "imagecodecs",

@@ -199,7 +199,8 @@ def model_files(run: Run) -> Evidence:
         PARTLY,
         "The fitted classifiers are stored (models.joblib, scikit-learn pipelines)"
         + (", and so are the networks" if run.settings["models"] else "")
-        + "; to publish them is for the authors.",
+        + "; 'livermet pack' makes a folder of them that predicts elsewhere. To publish them is "
+        "for the authors.",
         (f"phenotype/{mask_of(run)}/",),
     )
 
