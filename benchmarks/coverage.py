@@ -9,7 +9,9 @@ on the log odds. Every method sees the same cohorts and the same draws.
 `cases` has, for each number of patients and true AUC: the share of intervals that hold the truth,
 over the cohorts for which ours prints one, their mean width, and the share for which it prints
 'too few' instead. `metrics` has the same share for the other scores, which are called at a fixed
-threshold, percentile first and ours second. COHORTS in the environment changes their number.
+threshold, percentile first and ours second. `net_benefit` has, by patients and threshold, the share
+of bands of a decision curve that hold the true net benefit, over the cohorts that have a band, and
+the share of those that have none. COHORTS in the environment changes their number.
 """
 
 import json
@@ -18,11 +20,13 @@ import time
 from collections import defaultdict
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 from scipy.special import expit, logit
 
 from livermet.phenotype.bootstrap import METRICS, Predictions, metrics_of_draws, patient_draws
 from livermet.phenotype.intervals import interval_of_share, supports
+from livermet.statistics.decision_curve import THRESHOLDS, band
 
 COHORTS = int(os.environ.get("COHORTS", "200"))
 DRAWS = 400
@@ -30,6 +34,8 @@ PATIENTS, TRUE_AUCS = (10, 14, 20, 30), (0.5, 0.8, 0.9)
 STUDIES = (1,) * 14 + (2,) * 6 + (3,) * 8 + (4,) * 4 + (5, 6, 7, 8)
 POSITIVE = 0.75
 PEERS = ("percentile", "bca", "delong")
+# Of a decision curve: patients, the true AUC, and the thresholds that are looked at.
+DECIDING_PATIENTS, DECIDING_AUC, LOOKED_AT = (20, 30, 60, 120), 0.8, (0.25, 0.5, 0.75)
 
 
 def main():
@@ -54,6 +60,7 @@ def main():
                 },
                 "cases": cases,
                 "metrics": metrics,
+                "net_benefit": {patients: decided(patients) for patients in DECIDING_PATIENTS},
             }
         )
     )
@@ -98,6 +105,28 @@ def measured(patients, true_auc, seconds):
     case |= {name: np.mean(rows, axis=0).round(3).tolist() for name, rows in held.items()}
     shares = {m: [round(float(np.mean(rows)), 3) for rows in both] for m, both in others.items()}
     return case, shares
+
+
+def decided(patients):
+    """Measure how often the band of a decision curve holds the true net benefit, by threshold."""
+    random = np.random.default_rng([patients, 1])
+    held, without = {threshold: [] for threshold in LOOKED_AT}, 0
+    for seed in range(COHORTS):
+        patient, study, facts, true = test_set(patients, DECIDING_AUC, random)
+        model = pd.DataFrame({"patient": patient, "study": study, "label": facts.label})
+        called = np.repeat(facts.predicted[:, None] == 1, len(THRESHOLDS), axis=1)
+        low, high = band(model, called, seed, DRAWS)
+        if np.isnan(low).any():
+            without += 1
+            continue
+        for threshold, found in held.items():
+            # The calls are the same at each: what differs is what a false alarm costs.
+            benefit = POSITIVE * true["sensitivity"]
+            benefit -= (1 - POSITIVE) * (1 - true["specificity"]) * threshold / (1 - threshold)
+            at = int(np.argmin(np.abs(THRESHOLDS - threshold)))
+            found.append(low[at] <= benefit <= high[at])
+    shares = {threshold: round(float(np.mean(found)), 3) for threshold, found in held.items()}
+    return {"held": shares, "too_few": round(without / COHORTS, 3)}
 
 
 def test_set(patients, true_auc, random):

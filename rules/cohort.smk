@@ -8,7 +8,8 @@ samples, ties and conflicts; counted in `tables/sample_notes.csv`), splits.tsv, 
 row a series, its warnings counted in `tables/quality_warnings.csv`; no training begins before it is
 written, so that bad data stop the run first), places.tsv (one row a series: whose it is, and in training or test;
 all that detection needs of the cohort), facts.tsv (one row a series: what later tables and figures
-say of it, with what its mask measures).
+say of it, with what its mask measures); and `tables/scan_list.csv` (one row a series: volumes, warnings
+and what is implausible of its mask).
 """
 
 SERIES_PLACES = f"{RUN}/cohort/places.tsv"
@@ -159,3 +160,30 @@ rule gather_facts:
         versions=pins("ingest"),
     script:
         "../workflow/scripts/gather_facts.py"
+
+
+# Only where there are images: a finished table has no liver to measure.
+if not FROM_TABLE:
+
+    rule list_scans:
+        input:
+            facts=FACTS,
+            acquisition=f"{RUN}/cohort/acquisition.tsv",
+            scans=f"{RUN}/detection/{FINAL_MODEL}/scans.tsv" if FINAL_MODEL else [],
+        output:
+            table=exhibit("scan_list"),
+        log:
+            f"{RUN}/logs/list_scans.log",
+        benchmark:
+            f"{RUN}/benchmarks/list_scans.tsv"
+        conda:
+            "../envs/ingest.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(1000),
+            runtime=minutes(10),
+        params:
+            lesions_read=by_wildcards(STUDY.lesions_read),
+            versions=pins("ingest"),
+        script:
+            "../workflow/scripts/list_scans.py"

@@ -14,6 +14,7 @@ in a picture, those with warnings first).
 
 from livermet.models import LABELS_AND_STYLES
 from livermet.provenance.code import file_checksum
+from livermet.report import words
 from livermet.report.exhibits import files_of, texts
 
 TABLES, FIGURES = f"{RUN}/tables", f"{RUN}/figures"
@@ -72,15 +73,10 @@ TOLD = {
     "published_weights": config["phenotype"]["published_weights"],
     "harmonisation": HARMONISATION,
     "pretrained": bool(PRETRAINED),
-    "phantoms": STUDY.phantoms is not None,
+    "phantoms": words.phantoms(len(STUDY.phantom_series), len(STUDY.series)),
     "viewed": STUDY.viewed_series,
     "versions": PINNED,
     "version": __version__,
-}
-
-# What the checklists and the model cards tell too.
-TOLD_OF_MODELS = {
-    **TOLD,
     "models": MODELS,
     "weightings": config["phenotype"]["weightings"],
     "lasso_alpha": config["phenotype"]["lasso_alpha"],
@@ -88,6 +84,38 @@ TOLD_OF_MODELS = {
     "trees": config["phenotype"]["trees"],
     "radiomics": config["radiomics"]["settings"],
 }
+# What the methods of the page tell beside: settings of learning, and nothing of jobs.
+NETWORK_SETTINGS = config["segmentation"]
+TOLD_OF_METHODS = {
+    "seed": config["seed"],
+    "deals": config["phenotype"]["deals"],
+    "permutations": config["phenotype"]["permutations"],
+    "feature_transform": config["phenotype"]["feature_transform"],
+    "redundancy": config["phenotype"]["redundancy"],
+    "monai": {
+        key: NETWORK_SETTINGS["monai"][key]
+        for key in (
+            "spacing_mm",
+            "window_hu",
+            "patch_size",
+            "epochs",
+            "learning_rate",
+            "schedule",
+            "loss",
+        )
+    },
+    "nnunet": {
+        "plans": NETWORK_SETTINGS["nnunet"]["plans"],
+        **{
+            part: {
+                key: NETWORK_SETTINGS["nnunet"][part][key]
+                for key in ("epochs", "iterations_per_epoch", "optimizer", "initial_learning_rate")
+            }
+            for part in ("training", "finetuning")
+        },
+    },
+}
+
 # A card a trained network, and one for the classifier that the corrected protocol chose.
 CARDED = [*MODELS, *(["phenotype"] if "corrected" in PROTOCOLS else [])]
 CARDS = [f"{RUN}/cards/{name}.md" for name in CARDED]
@@ -469,7 +497,7 @@ rule write_report:
         runtime=minutes(10),
     params:
         masked=by_wildcards(STUDY.reported_series),
-        settings=TOLD,
+        settings={**TOLD, **TOLD_OF_METHODS},
         texts=TEXTS,
         labels=LABELS,
         versions=pins("report"),
@@ -499,7 +527,7 @@ rule write_checklists:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        settings=TOLD_OF_MODELS,
+        settings=TOLD,
         texts=TEXTS,
         labels=LABELS,
         versions=pins("report"),
@@ -531,7 +559,7 @@ if CARDS:
             mem_mb=memory(1000),
             runtime=minutes(10),
         params:
-            settings=TOLD_OF_MODELS,
+            settings=TOLD,
             texts=TEXTS,
             labels=LABELS,
             versions=pins("report"),

@@ -12,11 +12,11 @@ from livermet.report import words
 from livermet.viewer.texts import texts as texts_of_views
 
 VIEWER = [f"{RUN}/viewer/index.html"] if STUDY.viewed_series else []
-# What every page tells; the words of models and rules are the report's.
+# What every page tells, and nothing that grows with the study; the words of models and rules are the
+# report's.
 TOLD_BY_VIEWS = {
     "run": config["run"],
     "version": __version__,
-    "phantoms": STUDY.phantoms is not None,
     "final_model": FINAL_MODEL or "",
     "models": {model: words.model(model) for model in MODELS},
     "rules": {rule: words.rule(rule) for rule in config["detection"]["matching"]} if MODELS else {},
@@ -80,7 +80,10 @@ rule write_viewer:
             series: {key: STUDY.rows[series][key] for key in ("cohort", "phase")}
             for series in STUDY.viewed_series
         },
-        told=TOLD_BY_VIEWS,
+        told={
+            **TOLD_BY_VIEWS,
+            "phantoms": words.phantoms(len(STUDY.phantom_series), len(STUDY.series)),
+        },
         texts=TEXTS_OF_VIEWS,
         versions=pins("viewer"),
     script:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,17 +38,26 @@ class Seen:
     asked: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
+    def barriers(self) -> list[str]:
+        """List what axe-core finds to be in the way of readers: rule, first element, how many."""
+        from axe_playwright_python.sync_playwright import Axe
+
+        found = Axe().run(self.page).response["violations"]
+        return [f"{one['id']}: {one['nodes'][0]['html']} ({len(one['nodes'])})" for one in found]
+
 
 @pytest.fixture
 def opened(browser) -> Callable:
-    """Return a context that opens a file in a window of some width.
+    """Return a context that opens a file in a window of some width, for a reader with some wishes.
 
     It fails at its end if the page has asked for anything but files, or has complained.
     """
 
     @contextmanager
-    def open_file(path: Path, width: int = 1280, height: int = 860, fragment: str = ""):
-        page = browser.new_page(viewport={"width": width, "height": height})
+    def open_file(
+        path: Path, width: int = 1280, height: int = 860, fragment: str = "", **wishes: Any
+    ):
+        page = browser.new_page(viewport={"width": width, "height": height}, **wishes)
         seen = Seen(page)
         page.on("request", lambda request: seen.asked.append(request.url))
         page.on("console", lambda message: seen.said.append(message.text))

@@ -37,7 +37,7 @@ SETTINGS = rules("write_settings")
 FACTS = PAGE | rules(
     "gather_facts tabulate_cohort tabulate_failures tabulate_subgroups draw_burden draw_failures"
     " draw_flow"
-    " draw_segmentation_examples"
+    " draw_segmentation_examples list_scans"
 )
 # Whose the series are, and what models find in them: no feature is asked for.
 SCANS = PAGE | rules(
@@ -50,7 +50,7 @@ ACQUISITION = (
     | SPECIFICATIONS
     | rules(
         "collect_acquisition tabulate_cohort tabulate_subgroups draw_flow measure_reproducibility"
-        " draw_reproducibility judge_unsampled"
+        " draw_reproducibility list_scans judge_unsampled"
     )
 )
 # What the page of quality is made of: sheet and records, and no table.

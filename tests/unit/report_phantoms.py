@@ -50,10 +50,56 @@ SETTINGS = {
     "published_weights": "printed",
     "harmonisation": {"by": None, "thin_up_to_mm": 2.5, "minimum_patients": 10},
     "pretrained": False,
-    "phantoms": True,
+    "phantoms": "Every image of this run is a phantom.",
     "viewed": [],
-    "versions": {"pandas": "3.1.1", "matplotlib": "3.11.2"},
+    "versions": {
+        "pandas": "3.1.1",
+        "matplotlib": "3.11.2",
+        "nnunetv2": "2.8.1",
+        "pyradiomics-bhklab": "3.1.4",
+        "scikit-learn": "1.9.1",
+    },
     "version": "0.1.0",
+    "models": ["unet", "nnunet", "nnunet_finetuned"],
+    "weightings": ["none", "balanced"],
+    "lasso_alpha": 0.35,
+    "lasso_target": "score",
+    "trees": 1000,
+    "radiomics": {
+        "resampledPixelSpacing": [1, 1, 1],
+        "interpolator": "sitkBSpline",
+        "binWidth": 25,
+        "binCount": None,
+    },
+    "seed": 7,
+    "deals": 20,
+    "permutations": {"count": 200, "deals": 3, "classifiers": ["LR"]},
+    "feature_transform": "none",
+    "redundancy": "least_alike",
+    "monai": {
+        "spacing_mm": [0.5, 0.5, 1.0],
+        "window_hu": [-57, 164],
+        "patch_size": [512, 512, 16],
+        "epochs": 1500,
+        "learning_rate": 0.0001,
+        "schedule": "constant",
+        "loss": "dice",
+    },
+    "nnunet": {
+        "plans": "published",
+        "training": {
+            "epochs": 1000,
+            "iterations_per_epoch": 250,
+            "optimizer": "sgd",
+            "initial_learning_rate": 0.01,
+        },
+        "finetuning": {
+            "epochs": 250,
+            "iterations_per_epoch": 250,
+            "optimizer": "sgd",
+            "initial_learning_rate": 0.001,
+        },
+    },
 }
 
 
@@ -116,6 +162,19 @@ def acquisition() -> pd.DataFrame:
         for series, phase in phases.items()
     }
     return read_back(acquisition_table(rows, records))
+
+
+def scan_list() -> pd.DataFrame:
+    """Every series of `facts`, as the final model measures it: all alike but for the report's word.
+
+    The last patient was read as free of lesions.
+    """
+    from livermet.cohort.scan_list import scan_list
+
+    recorded = pd.DataFrame({"series": facts()["series"], "spacing_mm": "0.8; 0.8; 5.0"})
+    empty = ("warnings", "reference_warnings", "reference_voxels_liver", "reference_voxels_lesion")
+    recorded = recorded.assign(**dict.fromkeys(empty, np.nan))
+    return scan_list(facts(), recorded, scans(), sheet()["lesions_read"].to_dict())
 
 
 def ingested() -> dict[str, dict]:
@@ -182,19 +241,20 @@ def figures() -> dict:
 
 
 def examples() -> list:
+    """Two scans of 40 x 50 pixels of 5 mm; the second prediction lies 4 rows below its lesion."""
     from livermet.report.segmentation.examples import Example
 
     rows, columns = np.mgrid[:40, :50]
     made = []
-    for number, place in enumerate(("best", "median", "worst")):
+    for number, (place, dice) in enumerate((("highest", 0.9), ("lowest", 0.4))):
         liver = (rows - 18) ** 2 / 200 + (columns - 22) ** 2 / 300 < 1
         lesion = (rows - 16) ** 2 + (columns - 25) ** 2 < 30
-        predicted = (rows - 16 - 2 * number) ** 2 + (columns - 25) ** 2 < 30
+        predicted = (rows - 16 - 4 * number) ** 2 + (columns - 25) ** 2 < 30
         ct = np.where(lesion, 60.0, np.where(liver, 105.0, -20.0))
         reference = np.where(lesion, 2, liver.astype(int))
         prediction = np.where(predicted, 2, liver.astype(int))
-        title = f"{place}: Dice 0.{9 - number}0\nm0{number}_a"
-        made.append(Example(title, ct, reference, prediction, (5.0, 5.0)))
+        named = (f"m0{number}_a", place, f"Dice {dice:.2f}")
+        made.append(Example(*named, ct, reference, prediction, (5.0, 5.0), 21 + number, 60))
     return made
 
 
@@ -210,6 +270,7 @@ def _tables() -> dict[str, pd.DataFrame]:
         "table1_cohort": cohort.table1_cohort(facts(), ["LiTS", TARGET], TARGET, "NE"),
         "table2_splits": cohort.table2_splits(splits()),
         "sample_notes": counted_notes(),
+        "scan_list": scan_list(),
         "quality_warnings": warning_counts(ingested()),
         "sample_scores": sample_scores(),
         "table3_segmentation": table3_segmentation(scored, facts(), TARGET, draws=100, seed=1),

@@ -4,6 +4,7 @@ Four patients of the target cohort: p1 in fold 0, p2 in fold 1, p3 and p4 in tes
 source cohort in folds 0 and 1. Training sets: base holds s1 and s2, fine-tuning p1.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -358,3 +359,15 @@ def test_scans_without_a_sample_of_their_time_are_judged():
     # Of given masks only series that have one.
     assert study(segmentation__source="reference").unsampled == {}
     assert study(segmentation__packed="/models/mine").unsampled == {}
+
+
+def test_phantoms_are_counted_by_series():
+    real = study()
+    assert real.phantom_series == []
+    mixed = replace(real, phantoms=pd.DataFrame(index=["p2_a", "s1_a", "gone"]))
+    assert mixed.phantom_series == ["s1_a", "p2_a"]
+
+
+def test_the_radiology_reports_word_is_told_of_every_series():
+    words = study().lesions_read()
+    assert (words["p4_a"], words["p1_a"], words["s1_a"]) == ("absent", "present", "")

@@ -34,6 +34,7 @@ ROW = {
     "cohort": "mSCLC",
     "phase": "portal venous",
     "has_lesions": True,
+    "phantom": True,
     "kinds": {MODEL: "single", OTHER: "single"},
 }
 # Of the reference's lesions, which the CT shows, and of all else.

@@ -29,4 +29,4 @@ with job(snakemake) as log:
     write_table(calibration, outputs.calibration, CALIBRATION)
     write_table(calibration_curve(predictions), outputs.curve, CURVE)
     chosen = of_chosen(predictions, read_rows([given.choice]))
-    write_table(decision_curve(chosen), outputs.decisions, DECISIONS)
+    write_table(decision_curve(chosen, snakemake.params.seed), outputs.decisions, DECISIONS)

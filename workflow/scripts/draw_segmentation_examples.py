@@ -1,11 +1,11 @@
-"""Rule draw_segmentation_examples: figure 2, the best, the median and the worst test scan.
+"""Rule draw_segmentation_examples: figure 2, the test scans of highest and lowest concordance.
 
-Where the masks were given, the scans with the largest, the median and the smallest burden.
+Where the masks were given, the scans with the highest and the lowest burden.
 """
 
 from livermet.jobs import job
 from livermet.report.drawing import save
-from livermet.report.segmentation.examples import ranked_scans, read_example, scans_by_burden
+from livermet.report.segmentation.examples import extremes, read_example, scans_by_burden
 from livermet.report.segmentation.figures import segmentation_examples
 from livermet.report.words import model as model_name
 from livermet.tables import read_table
@@ -21,13 +21,12 @@ with job(snakemake) as log:
         masks = dict(zip(params.series, inputs.references, strict=True))
         scans = scans_by_burden(scans, masks)
     examples = []
-    for place, row in ranked_scans(scans, by):
+    for place, row in extremes(scans, by):
         index = params.series.index(row["series"])
-        what = place if model else {"best": "largest", "worst": "smallest"}.get(place, place)
-        title = f"{what}: {words.format(row[by])}\n{row['series']}"
+        named = (row["series"], place, words.format(row[by]))
         prediction = inputs.predictions[index] if model else None
-        examples.append(read_example(title, inputs.ct[index], inputs.references[index], prediction))
-        log.info("%s: %s, %s", what, row["series"], words.format(row[by]))
+        examples.append(read_example(named, inputs.ct[index], inputs.references[index], prediction))
+        log.info("%s: %s, %s, slice %d", place, *named[::2], examples[-1].number)
     predicted_by = model_name(model) if model else None
     output = snakemake.output
     save(lambda: segmentation_examples(examples, predicted_by), output.png, output.svg)

@@ -257,7 +257,8 @@ def test_burden_draws_each_scan_and_the_limits():
     limits = made.burden()
     limits = limits[limits["model"].eq(FINAL) & limits["test_set"].eq(cohort.TEST_PATIENTS)]
     limits = limits[limits["cohort"].eq(TARGET)].set_index("metric")["value"]
-    lines = {round(float(line.get_ydata()[0]), 9) for line in left.lines}
+    *level, growth = left.lines
+    lines = {round(float(line.get_ydata()[0]), 9) for line in level}
     expected = limits[["bias_ml", "lower_limit_ml", "upper_limit_ml"]].round(9)
     assert lines == {0.0, *expected}
     bands = {
@@ -267,10 +268,13 @@ def test_burden_draws_each_scan_and_the_limits():
     assert len(bands) == 3
     right = drawn.axes[drawn.axes.index(left) + 1]
     np.testing.assert_allclose(dots(right), [[10, 12], [0, 0], [40, 30], [0.5, 0.25]])
-    # Small burdens have their place: linear up to 1 ml.
+    # A logarithmic axis would hide how errors grow.
     for scale in (left.xaxis, left.yaxis, right.xaxis, right.yaxis):
-        assert scale.get_scale() == "symlog"
-        assert scale.get_transform().linthresh == 1
+        assert scale.get_scale() == "linear"
+    # Least squares through the four points by another implementation.
+    slope, start = np.polyfit(*np.transpose(means), deg=1)
+    assert list(growth.get_xdata()) == [0, 35]
+    np.testing.assert_allclose(growth.get_ydata(), [start, start + 35 * slope])
 
 
 def test_one_scan_has_a_point_and_no_limits():

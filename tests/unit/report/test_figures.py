@@ -1,5 +1,7 @@
 """Figures show the tables' numbers, and are the same bytes twice."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,12 +22,17 @@ from livermet.report.features.lists import (
 )
 from livermet.report.ladder.figures import always_positive, corrections
 from livermet.report.segmentation.examples import (
+    extremes,
     fullest_slice,
-    ranked_scans,
+    letters_of,
     read_example,
     scans_by_burden,
 )
-from livermet.report.segmentation.figures import segmentation_examples
+from livermet.report.segmentation.figures import (
+    field_mm,
+    scale_bar_mm,
+    segmentation_examples,
+)
 from livermet.report.specifications.figures import specification_curve
 from livermet.report.words import p_text
 from livermet.validation.failures import (
@@ -61,15 +68,21 @@ def test_the_flow_is_drawn_without_segmentation_and_without_exclusions(tmp_path)
     assert not any("Segmentation" in text for text in written)
 
 
-def test_best_median_and_worst_scans():
-    scans = pd.DataFrame({"series": list("abcde"), "dice": [0.1, 0.9, np.nan, 0.5, 0.4]})
-    assert [(place, row["series"]) for place, row in ranked_scans(scans, "dice")] == [
-        ("best", "b"),
-        ("median", "d"),
-        ("worst", "a"),
-    ]
-    assert [place for place, _ in ranked_scans(scans[:1], "dice")] == ["best"]
-    assert ranked_scans(scans[:0], "dice") == []
+def test_the_scans_of_highest_and_lowest_concordance_are_chosen():
+    scans = pd.DataFrame({"series": list("ebcda"), "dice": [0.4, 0.9, np.nan, 0.5, 0.1]})
+
+    def chosen(rows):
+        return [(place, row["series"]) for place, row in extremes(rows, "dice")]
+
+    assert chosen(scans) == [("highest", "b"), ("lowest", "a")]
+    assert chosen(scans[:1]) == [("highest", "e")]
+    assert extremes(scans[:0], "dice") == []
+    # Of equals the first by name, and then the next.
+    assert chosen(scans.assign(dice=0.5)) == [("highest", "a"), ("lowest", "b")]
+    # Two empty masks agree in full, and show nothing.
+    lesions = pd.Series([1, 0, 3, 2, 4])
+    assert chosen(scans.assign(reference_lesions=lesions)) == [("highest", "d"), ("lowest", "a")]
+    assert chosen(scans.assign(reference_lesions=0)) == [("highest", "b"), ("lowest", "a")]
 
 
 def test_the_slice_is_that_of_the_largest_lesion_area_of_the_reference():
@@ -89,12 +102,78 @@ def test_an_example_is_turned_as_radiologists_look_at_it(tmp_path):
     image.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
     path = str(tmp_path / "labels.nii.gz")
     sitk.WriteImage(image, path)
-    example = read_example("one", path, path, None)
-    # In LPS order the lesion lies at row 29 - 25 = 4 and column 19 - 2 = 17; the cut of 25 mm
-    # keeps everything but rows beyond 4 + 25.
+    example = read_example(("a", "highest", "Dice 1.00"), path, path, None)
+    # In LPS order the lesion lies at row 29 - 25 = 4 and column 19 - 2 = 17.
     assert example.reference[4, 17] == 2
     assert example.reference.shape == (30, 20)
     assert example.prediction is None
+    assert example.letters == ("R", "L", "A", "P")
+    # The second of two slices from the feet.
+    assert (example.number, example.slices) == (2, 2)
+    assert example.box_mm == (17, 18, 4, 5)
+
+
+def test_letters_of_orientation_follow_the_direction_cosines():
+    assert letters_of((1, 0, 0, 0, 1, 0, 0, 0, 1)) == ("R", "L", "A", "P")
+    # Columns run to the right and rows to the front: left is L, and below is the front.
+    assert letters_of((-1, 0, 0, 0, -1, 0, 0, 0, 1)) == ("L", "R", "P", "A")
+    # Turned by 30 degrees about the body's axis both are named, the nearer one first.
+    c, s = np.cos(np.pi / 6), 0.5
+    turned = ("RA", "LP", "AL", "PR")
+    assert letters_of((c, -s, 0, s, c, 0, 0, 0, 1)) == turned
+    # By 10 degrees one is enough; a coronal slice runs to the feet.
+    c, s = np.cos(np.pi / 18), np.sin(np.pi / 18)
+    assert letters_of((c, -s, 0, s, c, 0, 0, 0, 1)) == ("R", "L", "A", "P")
+    assert letters_of((1, 0, 0, 0, 0, 1, 0, -1, 0)) == ("R", "L", "H", "F")
+
+
+def test_panels_of_figure_2_have_one_size_a_scale_bar_and_the_slice():
+    examples = made.examples()
+    # The liver reaches (columns - 22)^2 < 300 and (rows - 18)^2 < 200: columns 5 to 39 and rows 4
+    # to 32 of 5 mm, so 175 mm across and 145 down, and 25 mm around.
+    assert examples[0].box_mm == (25, 200, 20, 165)
+    assert field_mm(examples) == 225
+    # A third of 225 mm is 75 mm.
+    assert scale_bar_mm(225) == 50
+    assert scale_bar_mm(20) == 10
+    figure = segmentation_examples(examples, "nnU-Net")
+    assert len(figure.axes) == 4
+    for ax in figure.axes:
+        assert (np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())) == (225, 225)
+        (bar,), (image,) = ax.lines, ax.images
+        left, right, low, high = image.get_extent()
+        rows, columns = image.get_array().shape
+        # 50 mm are 10 pixels of 5 mm.
+        assert np.ptp(bar.get_xdata()) / ((right - left) / columns) == pytest.approx(10)
+        assert (low - high) / rows == pytest.approx(5)
+    written = [[text.get_text() for text in ax.texts] for ax in figure.axes]
+    assert written[0] == ["R", "L", "A", "P", "slice 21 of 60", "50 mm"]
+    assert written[3][4] == "slice 22 of 60"
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == [
+        "(a) highest concordance: m00_a\nreference",
+        "(b) Dice 0.90\nprediction, nnU-Net",
+        "(c) lowest concordance: m01_a\nreference",
+        "(d) Dice 0.40\nprediction, nnU-Net",
+    ]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.texts] == ["liver, lesions included", "lesion"]
+
+
+def test_each_panel_shows_its_own_mask_and_given_masks_stand_beside_the_ct():
+    example = made.examples()[1]
+    # The reference's lesion is centred in row 16, the predicted one in row 20, of 5 mm.
+    figure = segmentation_examples([example], "nnU-Net")
+    middles = [lesion_outline(ax)[:, 1].mean() for ax in figure.axes]
+    assert middles == [pytest.approx(16.5 * 5, abs=1), pytest.approx(20.5 * 5, abs=1)]
+    bare, drawn = segmentation_examples([replace(example, prediction=None)], None).axes
+    assert not bare.collections
+    assert lesion_outline(drawn)[:, 1].mean() == pytest.approx(16.5 * 5, abs=1)
+
+
+def lesion_outline(ax) -> np.ndarray:
+    """The points of the outline that was drawn last."""
+    return ax.collections[-1].get_paths()[0].vertices
 
 
 def test_no_example_is_told_in_a_sentence():
@@ -339,11 +418,10 @@ def test_a_feature_stands_at_one_place_in_both_comparisons():
     assert list(reconstructions["feature"]) == list(masks["feature"])
     shape = reconstructions.loc[reconstructions["family"].eq("shape"), "icc"]
     assert shape.is_monotonic_decreasing
-    # Where reconstructions have no ICC, perturbed masks lead.
+    # Where reconstructions have no ICC, perturbed masks stand alone.
     table = statistics.reproducibility()[: 2 * 108]
     table.loc[table["comparison"].eq("reconstructions"), "icc"] = np.nan
-    reconstructions, masks = side_by_side(table).values()
-    assert list(reconstructions["feature"]) == list(masks["feature"])
+    (masks,) = side_by_side(table).values()
     assert masks.loc[masks["family"].eq("glcm"), "icc"].is_monotonic_decreasing
 
 
@@ -352,8 +430,8 @@ def test_reproducibility_is_drawn_without_pairs_and_without_selections():
     drawn = reproducibility(reliability, statistics.stability().assign(selected=0))
     drawn.draw_without_rendering()
     written = texts(drawn)
-    assert "No feature has an ICC: too few studies with two reconstructions." in written
-    assert "No feature has an ICC: too few series with measured lesions." in written
+    # No panel is drawn of what was not measured; the page says why.
+    assert not any("ICC(" in text or text.startswith("Agreement") for text in written)
     assert "No half of the training patients gave any feature." in written
     nothing = reproducibility(reliability[:0], statistics.stability()[:0])
     nothing.draw_without_rendering()

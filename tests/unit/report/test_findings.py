@@ -112,15 +112,35 @@ def test_no_model_beats_chance_or_volume_is_told():
     assert any("which does not beat chance or volume alone" in label for label in labels)
 
 
+def test_two_aucs_of_one_model_are_explained_where_they_stand(tables):
+    deals = pd.DataFrame(
+        {"model": ["LR", "LR", "volume"], "deal": [1, 2, 1], "auc": [0.5, 0.7, 0.4]}
+    )
+    (told,) = classification.permutation_sentences(run_of(tables | {"choice": choose(deals)}))
+    # The test's own is 0.54 over 3 deals.
+    assert "the true labels give 0.54, p = 0.313. As a candidate logistic regression has" in told
+    assert told.endswith(
+        "has 0.60: the same procedure and labels, but the mean over 2 deals of the folds."
+    )
+    more = pd.concat([deals, pd.DataFrame({"model": "LR", "deal": range(3, 7), "auc": 0.6})])
+    (told,) = classification.permutation_sentences(run_of(tables | {"choice": choose(more)}))
+    assert "over 6 deals of the folds, of which the test takes the first" in told
+    deals["auc"] = 0.54
+    (told,) = classification.permutation_sentences(run_of(tables | {"choice": choose(deals)}))
+    assert "As a candidate" not in told
+
+
 def with_scores(run):
     return run_of(
-        dict(run.tables) | {"table4_classification": made.tables()["table4_classification"]}
+        dict(run.tables)
+        | {"table4_classification": made.tables()["table4_classification"], "facts": made.facts()}
     )
 
 
 def test_p_needed_patients_and_empty_selections_are_told(run):
     assert "p = 0.313" in classification.permutation_sentences(run)[0]
     assert "each the mean over 3 deals" in classification.permutation_sentences(run)[0]
+    assert "As a candidate" not in classification.permutation_sentences(run)[0]
     (needed,) = features.sample_size_sentences(run)
     # Riley's first criterion; the most features that a fold has selected are two.
     assert "15,146 patients for 108 candidates and 281 patients for 2 selected" in needed
@@ -145,6 +165,18 @@ def test_features_that_agree_are_counted_by_comparison_and_in_both(tables):
     table = tables["reproducibility"]
     alone = {"reproducibility": table[table["comparison"].eq("reconstructions")]}
     assert features.reproducibility_sentences(run_of(alone)) == told[::2]
+
+
+def test_a_comparison_without_any_icc_is_told_and_not_shown_as_zeros(tables):
+    table = tables["reproducibility"]
+    between = table["comparison"].eq("reconstructions")
+    table.loc[between, "icc"] = np.nan
+    told = features.reproducibility_sentences(run_of(tables))
+    assert told[0] == (
+        "No feature has an ICC between reconstructions: too few studies have two reconstructions."
+    )
+    assert set(features.reproducibility(table)["comparison"]) == {"perturbed masks"}
+    assert features.reproducibility(table.assign(icc=np.nan)).empty
 
 
 def test_moved_contours_stand_beside_the_final_models_own_distance(tables):
@@ -216,7 +248,7 @@ def test_missing_tables_and_missing_numbers_are_no_reason_to_stop(say, tables):
 
 def test_headlines_are_few_and_computed(tables):
     untested = made.tables()["table4_classification"][:0]
-    run = run_of(tables | {"table4_classification": untested})
+    run = run_of(tables | {"table4_classification": untested, "facts": made.facts()})
     told = classification.headlines(run) + reproduction.headlines(run)
     assert [headline.number for headline in told] == ["0.60", "0.313", "3 of 4"]
     assert classification.headlines(run_of({})) == reproduction.headlines(run_of({})) == []

@@ -12,10 +12,11 @@ from livermet.provenance.leakage import STALE
 from livermet.report.checks import missing_results
 from livermet.report.content import compose
 from livermet.report.exhibits import EXHIBITS
-from livermet.report.page import render
+from livermet.report.page import plain_table, render
 from livermet.report.phrases import phrases_of
 from livermet.report.run import Run
 from livermet.report.segmentation import content as segmentation
+from livermet.report.words import phantoms
 
 from .. import report_phantoms as made
 
@@ -79,7 +80,8 @@ def test_the_page_needs_nothing_else(page):
     loaded = [tag.get("src") for tag in reader.named("img")]
     assert all(source.startswith("data:image/svg+xml;base64,") for source in loaded)
     links = {tag["href"] for tag in reader.named("a")}
-    kept = {link for link in links if link.startswith(("#", "data:text/csv;base64,"))}
+    held = ("#", "data:text/csv;base64,", "data:application/x-bibtex;base64,")
+    kept = {link for link in links if link.startswith(held)}
     audit = "provenance/audit.html"
     beside = {"checklists.html", "quality.html", audit, f"{audit}#environments"}
     assert links - kept == beside
@@ -87,7 +89,9 @@ def test_the_page_needs_nothing_else(page):
     (when,) = reader.named("object")
     assert when["data"] == "provenance/run.html"
     assert "stand in its audit" in page
-    assert not reader.named("script")
+    # Its scripts stand in it, and the library of its tables once.
+    assert not any("src" in tag for tag in reader.named("script"))
+    assert [tag["id"] for tag in reader.named("script") if "id" in tag] == ["library"]
     assert not reader.named("link")
     assert "http" not in page
     assert "url(" not in page
@@ -134,30 +138,96 @@ def test_rules_and_checks_are_printed(page):
         "no patient is on both sides of any of the ledger's splits",
         "every model's cases are still those that it was trained on",
         "within 92 days",
-        "Made from phantoms.",
+        "Every image of this run is a phantom.",
     ):
         assert rule in text, rule
+
+
+def sentences_of(content, section: str) -> list[str]:
+    """What a section of the page says before its tables."""
+    return next(one.sentences for one in content["sections"] if one.key == section)
+
+
+def test_results_in_brief_are_five_sentences_that_name_what_they_rest_on(run):
+    content = compose(run)
+    assert content["sentences"] == [
+        "13 patients of mSCLC with 13 CT studies were classified by their NE phenotype; 4 of them, "
+        "whom no model saw, are the test.",
+        "On 4 test scans of 4 patients the final model (nnU-Net, fine-tuned) found 56% of the "
+        "liver lesions, with 1.00 false findings a scan; its outlines overlap the reader's with a "
+        "median Dice of 0.53.",
+        "On test studies of 2 positive and 2 negative patients the model that cross-validation "
+        "chose (random forest) ranks NE with AUC 0.75, of too few patients for an interval, so "
+        "chance is not excluded; fewer than 10 patients of a class settle nothing.",
+        "In cross-validation of the training patients it is above chance and above tumour volume "
+        "alone (AUC 0.66, tumour volume alone 0.61; permutation test p = 0.313).",
+        "Phantoms stand behind these numbers, which show that each stage runs and say nothing of "
+        "patients.",
+    ]
+    page = render(content)
+    assert page.count("is a phantom.") == 2  # at its head, and among the limitations
+    assert "too few: 2 positive, 2 negative test patients" in page
+
+
+def test_phantoms_are_told_only_where_they_are():
+    assert phantoms(0, 64) == phantoms(0, 0) == ""
+    assert phantoms(64, 64).startswith("Every image of this run is a phantom. Numbers of phantoms")
+    some = phantoms(61, 64)
+    assert some.startswith("61 of the 64 series of this run are phantoms, the others are scans.")
+
+
+@pytest.mark.parametrize("entry", ["scans", "masks", "table"])
+def test_no_tile_stands_alone_in_a_row(run, entry):
+    final = "nnunet_finetuned" if entry == "scans" else None
+    tiles = compose(changed(run, entry=entry, final_model=final))["headlines"]
+    assert len(tiles) == 4
+
+
+def test_scans_to_look_at_come_first_and_lead_to_the_viewer(run):
+    content = compose(changed(run, viewed=["m13_a", "m00_a"]))
+    assert sections_of(content)[0] == "scans"
+    told, limits = sentences_of(content, "scans")
+    # The last patient was read as free of lesions, and has 18 ml of them in either series.
+    flag = "lesions of 18.0 ml, though none were read"
+    assert told == f"To look at first: 2 of 32 series: m13_a ({flag}) and m13_b ({flag})."
+    assert "under 0.5 or over 4 litres" in limits
+    assert "Feng et al., World J Gastroenterol 2017" in limits
+    (table,) = content["sections"][0].items
+    assert table.links["m13_a"] == "viewer/series/m13_a.html"
+    shown = dict(zip(table.columns, table.rows[0], strict=True))
+    assert shown["Series"] == "m13_a"
+    assert shown["To look at"] == flag
+    # 18 of 1,510 ml.
+    volumes = [shown[name] for name in ("Liver, ml", "Lesions, ml", "Share of the liver")]
+    assert volumes == ["1510", "18.0", "1.2%"]
+    assert shown["Measured in"] == "nnU-Net, fine-tuned"
 
 
 def test_headlines_are_the_tables_numbers(run):
     content = compose(run)
     # Test scans of the final model: m00_a to m03_a have a reference, Dice 0.50 to 0.56.
-    assert [headline.number for headline in content["headlines"]][:2] == ["0.90", "0.53"]
-    assert "4 mSCLC test scans of 4 patients" in content["sentences"][0]
-    assert any("'always positive' would have accuracy 0.50" in s for s in content["sentences"])
+    # 3, 2, 1 and 3 of 4 lesions each are found.
+    told = [(one.number, one.warning) for one in content["headlines"]]
+    few = "few: 4 test patients"
+    assert told[:2] == [("56%", few), ("0.53", few)]
+    assert told[2] == ("0.75", "too few: 2 positive, 2 negative test patients")
+    assert "4 mSCLC test scans of 4 patients" in sentences_of(content, "segmentation")[0]
+    trivial = "'always positive' would have accuracy 0.50"
+    assert any(trivial in told for told in sentences_of(content, "classification"))
 
 
 def test_an_interval_around_one_half_is_called_chance(run):
     scores = run.tables["table4_classification"].copy()
     scores.loc[scores["metric"].eq("auc"), "low"] = 0.4
     content = compose(with_tables(run, table4_classification=scores))
-    assert any("includes 0.5, so chance is not excluded" in s for s in content["sentences"])
+    told = sentences_of(content, "classification")
+    assert any("includes 0.5, so chance is not excluded" in sentence for sentence in told)
 
 
 def test_names_from_sheets_are_escaped(run):
     hostile = made.SETTINGS | {"name": "<script>alert(1)</script>", "run": "a&b"}
     page = render(compose(replace(run, settings=hostile)))
-    assert "<script>" not in page
+    assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
     assert "a&amp;b" in page
 
@@ -197,17 +267,17 @@ def without_detection(run: Run) -> Run:
 
 
 def test_given_masks_leave_a_sentence_and_no_segmentation_numbers(run):
-    without = changed(without_detection(run), entry="masks", final_model=None, phantoms=False)
+    without = changed(without_detection(run), entry="masks", final_model=None, phantoms="")
     unscored = table3_of_given_masks(made.facts())
     content = compose(with_tables(without, table3_segmentation=unscored))
     assert not any("Dice" in headline.label for headline in content["headlines"])
-    assert "masks were given" in content["sentences"][0]
+    assert "masks were given" in content["sentences"][1]
     page = render(content)
-    assert "Made from phantoms." not in page
-    text = " ".join(page.split())
+    assert "is a phantom" not in page
+    text = " ".join(" ".join(read(page).text).split())
     assert "final model" not in text
     assert "network" not in text.replace("trained models", "")
-    assert "largest, the median and the smallest burden" in page
+    assert "highest and the lowest burden" in page
     assert "LiTS challenge" not in page
 
 
@@ -225,6 +295,29 @@ def test_a_run_from_a_feature_table_has_no_images(run):
     assert "The class of a series is that of the feature table" in page
 
 
+def test_what_is_not_of_the_article_is_folded_but_for_a_sections_first(run):
+    sections = {section.key: section.items for section in compose(run)["sections"]}
+    of_cohort = {item.key: item.folded for item in sections["cohort"]}
+    assert not of_cohort["table1_cohort"]
+    # The supplement's tables are no part of the article, and the page's own are folded too.
+    assert of_cohort["tableS1_acquisition"]
+    assert of_cohort["quality_warnings"]
+    assert not any(item.folded for items in sections.values() for item in items[:1])
+    # Without scripts nothing is: the page itself folds what is marked.
+    page = render(compose(run))
+    folded = sum(item.folded for items in sections.values() for item in items)
+    # Beside them the methods, their references and the list of packages.
+    assert page.count("<details open data-folded>") == folded + 3
+    assert "<details>" not in page
+
+
+def test_columns_that_rows_are_chosen_by_are_named():
+    table = pd.DataFrame({"model": ["unet"], "test_set": ["test patients"], "any overlap": [0.5]})
+    table = table.assign(**{"IoU 0.5": 0.4, "scans": 3})
+    laid = plain_table("detection_scores", "", "", table)
+    assert laid.choices == ["model", "set", "rule", "rule", ""]
+
+
 def test_the_challenge_stands_beside_table_3_as_other_data_and_no_phantom(run):
     (section,) = [one for one in compose(run)["sections"] if one.key == "segmentation"]
     keys = [item.key for item in section.items]
@@ -233,10 +326,13 @@ def test_the_challenge_stands_beside_table_3_as_other_data_and_no_phantom(run):
     assert context.title == "Context: the LiTS challenge, other data"
     assert context.caption.startswith("Not a result of this run")
     assert "Other patients, other test scans and other models" in context.caption
-    # The real challenge is no phantom, and no result of the run to download.
-    assert "phantoms" not in context.caption
+    # It is no result of the run to download.
     assert context.download == ""
-    assert "Made from phantoms." in section.items[0].caption
+
+
+def test_phantoms_are_told_once(page):
+    text = " ".join(" ".join(read(page).text).split())
+    assert text.count("Phantoms.") == text.count("made from phantoms") + 1 == 1
 
 
 def test_detection_is_told_by_the_runs_rule_and_tolerance(run):
@@ -303,7 +399,8 @@ def test_the_page_says_whether_features_are_harmonised_and_by_what(run, by, told
     harmonisation = made.SETTINGS["harmonisation"] | {"by": by}
     page = render(compose(changed(run, harmonisation=harmonisation)))
     assert told in page
-    assert page.count("ComBat takes out") == (by is not None)
+    # Among the rules, and in the methods.
+    assert page.count("ComBat takes out") == 2 * (by is not None)
 
 
 def test_masks_of_one_network_and_of_several_are_told_only_where_both_are(run, page):
@@ -338,8 +435,10 @@ def sections_of(content) -> list[str]:
 def test_a_finished_table_puts_the_ladder_and_the_printed_numbers_first(run):
     content = compose(changed(run, entry="table", final_model=None))
     assert sections_of(content)[:3] == ["ladder", "printed", "classification"]
-    assert content["sentences"][0].startswith("From the published procedure to the corrected one")
+    (ladder,) = sentences_of(content, "ladder")
+    assert ladder.startswith("From the published procedure to the corrected one")
     assert content["sentences"][1].startswith("Of 4 printed numbers")
+    assert content["headlines"][0].number == "3 of 4"
 
 
 def test_a_run_without_the_corrected_protocol_has_none_of_its_parts(run):
@@ -375,7 +474,8 @@ def test_tables_without_rows_leave_a_page_without_numbers(run):
 
 
 def test_the_chosen_model_is_told_with_both_its_aucs(run):
-    (sentence,) = [s for s in compose(run)["sentences"] if s.startswith("Corrected protocol:")]
+    told = sentences_of(compose(run), "classification")
+    (sentence,) = [one for one in told if one.startswith("Corrected protocol: cross-validation")]
     # Deals of AUC 0.68 and 0.64.
     assert "chose random forest (mean AUC over 2 deals of the folds 0.66)" in sentence
     # Of two positive and two negative test patients it ranks three of four pairs right.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from livermet.cohort import facts, matching, notes, scoring
+from livermet.cohort import facts, matching, notes, scan_list, scoring
 from livermet.contracts import Contract, check
 from livermet.detection import cohort as detection
 from livermet.detection import measured
@@ -53,6 +53,7 @@ TABLES = {
     "table1_cohort": cohort.TABLE_1,
     "table2_splits": cohort.TABLE_2,
     "sample_notes": notes.NOTE_COUNTS,
+    "scan_list": scan_list.SCAN_LIST,
     "quality_warnings": WARNINGS,
     "sample_scores": scoring.SUMMARY,
     "table3_segmentation": TABLE3,

@@ -98,6 +98,36 @@ def test_table1_counts_each_unit_once(facts):
         "-0.20 (-0.20 to -0.20)"
     )
     assert table.loc[("age, years", "median (range)"), "S train"] == ""
+    # The age, the sex and the burden of the one patient of S are not known, nor is a sample.
+    missing = table.xs("not recorded", level="statistic")["S train"]
+    assert missing.to_dict() == {
+        "age, years": "1",
+        "sex": "1",
+        "sample type": "1",
+        "NE score": "1",
+        "tumour burden, ml": "1",
+        "lesions": "1",
+    }
+    # p1 and its two series lack nothing.
+    assert set(table.xs("not recorded", level="statistic")["T train"]) == {"0"}
+
+
+def test_table1_counts_what_is_missing_of_each_unit(facts):
+    known = facts.assign(
+        cohort="T",
+        sex="F",
+        age=[50.0, 50.0, float("nan"), 70.0],
+        score=0.1,
+        sample_type="biopsy",
+        burden_ml=[1.0, float("nan"), 2.0, 3.0],
+        lesions=1,
+    )
+    table = table1_cohort(known, ["T"], "T", "NE").set_index(["characteristic", "statistic"])
+    missing = table.xs("not recorded", level="statistic")
+    # p2 of the test patients has no age, one series of p1 no burden; of sex and lesions none is.
+    assert list(missing.index) == ["age, years", "tumour burden, ml"]
+    assert missing["T test"].to_list() == ["1", "0"]
+    assert missing["T train"].to_list() == ["0", "1"]
 
 
 def test_studies_and_missing_features_are_counted_over_classified_series(facts):

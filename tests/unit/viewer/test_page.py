@@ -49,7 +49,8 @@ def test_what_a_sheet_holds_is_escaped():
     page = series_page(view, phantoms.TOLD | {"rules": {"any_overlap": "</script><b>"}})
     assert "<b>" not in page
     assert "<i>" not in page
-    assert page.count("</script>") == 2
+    # Of the style, of the data and of the page.
+    assert page.count("</script>") == 3
     assert held(page)["rules"] == {"any_overlap": "</script><b>"}
 
 
@@ -67,6 +68,14 @@ def test_masks_on_another_grid_are_named():
             phantoms.COMPONENTS,
             phantoms.TOLD,
         )
+
+
+def test_a_page_says_whether_its_own_series_is_a_phantom():
+    arguments = (phantoms.masks(), phantoms.measured(), phantoms.COMPONENTS, phantoms.TOLD)
+    for phantom in (True, False):
+        row = phantoms.ROW | {"phantom": phantom}
+        page = series_page(view_of("a1", row, phantoms.ct(), *arguments), phantoms.TOLD)
+        assert ("This series is one: its numbers say nothing of patients." in page) == phantom
 
 
 def test_given_masks_have_a_page_without_models():

@@ -237,6 +237,10 @@ class Study:
         """List the series without lesions by the radiology report."""
         return list(self.series.index[self.series["lesions_read"] == "absent"])
 
+    def lesions_read(self) -> dict[str, str]:
+        """Return the radiology report's word on the lesions of every series."""
+        return {name: row["lesions_read"] for name, row in self.rows.items()}
+
     def has_reference(self, series: str) -> bool:
         """Tell whether a human has segmented a series' lesions."""
         return bool(self.rows[series]["reference"])
@@ -383,6 +387,11 @@ class Study:
 
     # Phantoms.
 
+    @cached_property
+    def phantom_series(self) -> list[str]:
+        """The series that rules make as phantoms, in the sheet's order."""
+        return [name for name in self.rows if self._is_phantom(name)]
+
     def phantoms_of(self, kind: str) -> list[str]:
         """List the phantoms that are written as 'nifti' or as 'dicom'."""
         if self.phantoms is None:
@@ -451,6 +460,7 @@ class Study:
             series: {
                 **{key: self.rows[series][key] for key in ("cohort", "phase")},
                 "has_lesions": self.has_reference(series),
+                "phantom": self._is_phantom(series),
                 "kinds": (kinds := self._kinds_of(series)),
                 "cts": True,
                 "references": series in segmented,

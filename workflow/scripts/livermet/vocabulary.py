@@ -173,6 +173,9 @@ class Agreement(StrEnum):
     IMPOSSIBLE = "not reproducible"
 
 
+# Patients of each class that a score of theirs needs to be told without a warning.
+FEWEST_PATIENTS = 10
+
 # What a config may ask for, as plain texts.
 WEIGHTINGS = tuple(one.value for one in Weighting if one is not Weighting.SEARCHED)
 AGGREGATIONS = tuple(one.value for one in Aggregation if one is not Aggregation.TABLE)

@@ -137,7 +137,16 @@ ENVIRONMENTS = {
         )
     ),
     "report": Environment(
-        ("jinja2", "matplotlib", "numpy", "pandas", "pyyaml", "scikit-learn", "simpleitk")
+        (
+            "itables",
+            "jinja2",
+            "matplotlib",
+            "numpy",
+            "pandas",
+            "pyyaml",
+            "scikit-learn",
+            "simpleitk",
+        )
     ),
     "viewer": Environment(
         (

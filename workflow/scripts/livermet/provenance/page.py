@@ -30,6 +30,7 @@ MOST_LISTED = 200
 FACTS = "cohort/facts.tsv"
 # What a file's state is called on the page; all that is not listed is as its job left it.
 STATES = {kind: kind.name.lower() for kind in Kind}
+SOME_PHANTOMS = "Phantoms stand in the place of scans."
 # Told once for the run, and long.
 NOT_SHOWN = {BY_SERIES, "versions"}
 
@@ -53,7 +54,7 @@ def audit_page(origins: Origins, found: list[Found], manifest: dict[str, Any]) -
             "jobs": len(origins.jobs),
             "series": len(origins.series),
         },
-        phantoms=any(job.is_raw for job in origins.jobs.values()),
+        phantoms=SOME_PHANTOMS if any(job.is_raw for job in origins.jobs.values()) else "",
         left_out=sum(path.endswith(TABLES) for path in origins.makers) - len(tables),
         graph=_for_a_script(graph),
         tables=_for_a_script(tables),

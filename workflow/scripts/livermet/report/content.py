@@ -2,33 +2,47 @@
 
 from collections.abc import Mapping
 
-from livermet.report import checks
+from livermet.report import brief, checks
 from livermet.report.burden import content as burden
 from livermet.report.classification import content as classification
 from livermet.report.cohort import content as cohort
 from livermet.report.detection import content as detection
-from livermet.report.exhibits import TITLES, Exhibit, rooms_of, sections_of, shown_in
+from livermet.report.exhibits import (
+    TITLES,
+    Exhibit,
+    rooms_of,
+    section_of,
+    sections_of,
+    shown_in,
+)
 from livermet.report.features import content as features
 from livermet.report.ladder import content as ladder
+from livermet.report.limitations import limitations
 from livermet.report.masks import content as masks
+from livermet.report.methods import methods
 from livermet.report.null_cohorts import content as null_cohorts
 from livermet.report.page import (
     Picture,
     Section,
     Table,
     download,
+    fold,
     picture,
     plain_table,
+    with_points,
     with_views,
 )
 from livermet.report.phrases import fill
+from livermet.report.points import told_of
 from livermet.report.reproduction import content as reproduction
 from livermet.report.run import Run
+from livermet.report.scans import content as scans
 from livermet.report.segmentation import content as segmentation
 from livermet.report.specifications import content as specifications
 
 # What the rooms of the registry compute; a room that only shows its files has nothing here.
 ROOMS = {
+    "scans": scans,
     "segmentation": segmentation,
     "detection": detection,
     "burden": burden,
@@ -40,7 +54,6 @@ ROOMS = {
     "null_cohorts": null_cohorts,
     "reproduction": reproduction,
 }
-HEADLINES = (segmentation, classification, reproduction)
 INTRODUCTIONS = {
     "cohort": cohort.introduction,
     "classification": classification.introduction,
@@ -52,14 +65,8 @@ def compose(run: Run) -> dict:
 
     A table or figure that the run did not make is left out, and so is a section without any.
     """
-    rooms = [ROOMS[name] for name in rooms_of(run.entry) if name in ROOMS]
     sections = [
-        Section(
-            name,
-            TITLES[name],
-            INTRODUCTIONS[name](run) if name in INTRODUCTIONS else [],
-            _items(name, run),
-        )
+        Section(name, TITLES[name], _sentences(name, run), _items(name, run))
         for name in sections_of(run.entry)
     ]
     return {
@@ -69,9 +76,11 @@ def compose(run: Run) -> dict:
         "images": run.entry != "table",
         "viewer": bool(run.settings["viewed"]),
         "flow": _items("flow", run),
-        "headlines": [headline for room in HEADLINES for headline in room.headlines(run)],
-        "sentences": [sentence for room in rooms for sentence in room.sentences(run)],
+        "headlines": brief.headlines(run),
+        "sentences": brief.sentences(run),
         "sections": [section for section in sections if section.items],
+        "limitations": limitations(run),
+        "methods": methods(run),
         "rules": [*checks.rules(run), *checks.checks(run)],
         "stale": checks.stale_table(run),
         "version": run.settings["version"],
@@ -79,8 +88,17 @@ def compose(run: Run) -> dict:
     }
 
 
+def _sentences(section: str, run: Run) -> list[str]:
+    """Say what a section's rooms find, after what is to be known before."""
+    told = INTRODUCTIONS[section](run) if section in INTRODUCTIONS else []
+    rooms = [
+        ROOMS[name] for name in rooms_of(run.entry) if section_of(name) == section and name in ROOMS
+    ]
+    return [*told, *(sentence for room in rooms for sentence in room.sentences(run))]
+
+
 def _items(section: str, run: Run) -> list[Table | Picture]:
-    return [_item(one, run) for one in shown_in(section) if _is_made(one, run)]
+    return fold(_item(one, run) for one in shown_in(section) if _is_made(one, run))
 
 
 def _is_made(exhibit: Exhibit, run: Run) -> bool:
@@ -90,14 +108,15 @@ def _is_made(exhibit: Exhibit, run: Run) -> bool:
 
 
 def _item(exhibit: Exhibit, run: Run) -> Table | Picture:
-    # The results of others are no phantoms.
-    mark = " Made from phantoms." if run.settings["phantoms"] and not exhibit.context else ""
+    viewed = run.settings["viewed"]
     title, caption = (fill(text, run.phrases) for text in (exhibit.title, exhibit.caption))
     if exhibit.is_figure:
         svg = run.figures[exhibit.stem]
-        return picture(exhibit.key, title, caption + mark, exhibit.alternative, svg)
-    table = plain_table(exhibit.key, title, caption + mark, *lay_out(exhibit, run.tables))
-    return with_views(table, run.settings["viewed"])
+        figure = picture(exhibit.key, title, caption, exhibit.alternative, svg)
+        told = told_of(run.tables["facts"], run.settings["name"])
+        return with_points(figure, svg, told, viewed)
+    table = plain_table(exhibit.key, title, caption, *lay_out(exhibit, run.tables))
+    return with_views(table, viewed)
 
 
 def lay_out(exhibit: Exhibit, tables: Mapping) -> tuple:

@@ -5,15 +5,18 @@ distinction by colour is also one by shape, line or place.
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.typing import LineStyleType
 
 from livermet.files import whole_file
+from livermet.report.points import MARK
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, INK, GREY, PALE = "#56B4E9", "#CC79A7", "#22313f", "#6b7a88", "#eef2f5"
@@ -84,10 +87,20 @@ def volume_axis(axis, set_scale) -> None:
     axis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
-def box_and_points(ax: Axes, place: float, values: np.ndarray, color: str, marker: str) -> None:
-    """Draw quartiles as a box and every value as a point at one place of an axis."""
+def name_points(points: PathCollection, series: Iterable[str]) -> None:
+    """Let each point of a scatter name its series, in the points' order."""
+    points.set_urls([f"{MARK}{name}" for name in series])
+
+
+def box_and_points(
+    ax: Axes, place: float, values: np.ndarray, color: str, marker: str
+) -> PathCollection | None:
+    """Draw quartiles as a box and every value as a point at one place of an axis.
+
+    Return the points, in the order of the values.
+    """
     if not len(values):
-        return
+        return None
     ax.boxplot(
         [values],
         positions=[place],
@@ -100,4 +113,4 @@ def box_and_points(ax: Axes, place: float, values: np.ndarray, color: str, marke
     )
     # Evenly spread by rank, so that points part without a random choice.
     spread = np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else np.zeros(1)
-    ax.scatter(place + spread, values, c=color, marker=marker, s=20, alpha=0.7, zorder=3)
+    return ax.scatter(place + spread, values, c=color, marker=marker, s=20, alpha=0.7, zorder=3)

@@ -16,6 +16,7 @@ import yaml
 FOLDER = Path(__file__).parent
 # In the order of the page, but for a finished table's.
 ROOMS = (
+    "scans",
     "cohort",
     "segmentation",
     "detection",
@@ -132,6 +133,11 @@ def sections_of(entry: str) -> list[str]:
     return list(dict.fromkeys(_CONTENT[room]["section"] for room in rooms_of(entry)))
 
 
+def section_of(room: str) -> str:
+    """Name the section of the page that a room's sentences and exhibits stand in."""
+    return _CONTENT[room]["section"]
+
+
 def shown_in(section: str) -> list[Exhibit]:
     """Return what a section of the page may show, in order."""
     return [one for one in EXHIBITS.values() if one.section == section and one.on_page]
@@ -151,7 +157,7 @@ def files_of(folder: str, holds: Mapping[str, object]) -> list[str]:
 
 def texts() -> list[Path]:
     """List the files of this package that hold words or style: templates and tables of words."""
-    found = (FOLDER.rglob(f"*.{suffix}") for suffix in ("css", "html", "js", "md", "yaml"))
+    found = (FOLDER.rglob(f"*.{suffix}") for suffix in ("bib", "css", "html", "js", "md", "yaml"))
     return sorted(path for paths in found for path in paths)
 
 

@@ -14,9 +14,10 @@ from livermet.report.phrases import phrases_of
 class Run:
     """What a run left behind: settings, and tables and figures (SVG) by file name without suffix.
 
-    settings: what `livermet.report.phrases.phrases_of` takes, run, phantoms and versions. The
-    checklists take models, weightings, lasso_alpha, lasso_target, trees and radiomics
-    (PyRadiomics' settings) too.
+    settings: what `livermet.report.phrases.phrases_of` takes, run, versions, phantoms (a sentence,
+    or ''), viewed, models, weightings, lasso_alpha, lasso_target, trees and radiomics (PyRadiomics'
+    settings). The page takes seed, deals, permutations, feature_transform, redundancy, monai and
+    nnunet (settings of their training) too, which its methods tell.
     tables: those of the registry that the run made, and facts (every series), leakage_audit,
     stale_models (the training cases that have changed) and choice (the corrected protocol's record
     of its chosen model, where it has that protocol). The page takes burden (the phenotype stage's
@@ -69,7 +70,8 @@ class Run:
 
 @dataclass(frozen=True)
 class Headline:
-    """A number that stands out, and the words below it."""
+    """A number that stands out, the words below it, and what to be warned of, if anything."""
 
     number: str
     label: str
+    warning: str = ""

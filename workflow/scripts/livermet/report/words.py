@@ -188,6 +188,11 @@ def rule(name: str) -> str:
     return RULES.get(name, name.replace("iou_", "IoU "))
 
 
+def is_rule(text: str) -> bool:
+    """Tell whether a text is the name of a rule of matching, as `rule` writes it."""
+    return text in RULES.values() or text.startswith("IoU ")
+
+
 def value(column: str, name: str) -> str:
     """Write a name that stands in a column for readers."""
     return VALUES.get(column, {}).get(name, name)
@@ -239,6 +244,18 @@ def listed(names: Iterable[str]) -> str:
 def capital(text: str) -> str:
     """Begin a text with a capital."""
     return text[:1].upper() + text[1:]
+
+
+def phantoms(made: int, series: int) -> str:
+    """Say how many of a run's series are phantoms, and what that means; '' where none is."""
+    if not made:
+        return ""
+    which = (
+        "Every image of this run is a phantom."
+        if made == series
+        else f"{made} of the {series} series of this run are phantoms, the others are scans."
+    )
+    return f"{which} Numbers of phantoms show that each stage runs, and say nothing of patients."
 
 
 def note_of_step(made: str, reason: str) -> str:

@@ -15,8 +15,9 @@ from livermet.phenotype.bootstrap import WITHIN_FOLDS
 from livermet.phenotype.columns import MODEL
 from livermet.phenotype.fits import SET
 from livermet.phenotype.metrics import draw_by, estimates
+from livermet.vocabulary import FEWEST_PATIENTS
 
-FEWEST = 10
+FEWEST = FEWEST_PATIENTS
 TOO_FEW = "too few"
 NOT_TOLD = "not told by this run's data"
 NOT_KNOWN = "not known"

@@ -26,6 +26,7 @@ TEMPLATES = jinja2.Environment(
 WINDOWS = (("soft tissue (W 400, L 40)", -160, 240), ("liver (W 150, L 90)", 15, 165))
 # What a page is without its data, and the least that its CT gets of it however large the masks are.
 FRAME_BYTES, LEAST_BYTES_OF_CT = 60_000, 800_000
+PHANTOM = "This series is one: its numbers say nothing of patients."
 # Of the table `scans`, what an index and the head of a page show.
 OF_SCAN = (
     "lesion_dice",
@@ -60,7 +61,7 @@ class View:
 
     shape, spacing: voxels and mm by slice, row and column. reference: its packed label map, None
     where there is none; without lesions where `liver_alone`. lesions: the reference's, where there
-    is no prediction. predictions: by model.
+    is no prediction. predictions: by model. phantom: whether the CT is one.
     """
 
     series: str
@@ -71,6 +72,7 @@ class View:
     phase: str = ""
     reference: Mapping[str, Any] | None = None
     liver_alone: bool = False
+    phantom: bool = False
     lesions: Sequence[Mapping[str, Any]] = ()
     predictions: Mapping[str, Prediction] = field(default_factory=dict)
 
@@ -87,7 +89,7 @@ def room_for_ct(overlays: Iterable[Mapping[str, Any]]) -> int:
 def series_page(view: View, told: Mapping[str, Any]) -> str:
     """Write the page of a series.
 
-    told: run, version, phantoms, final_model, and the words of models and rules ({name: word}).
+    told: run, version, final_model, and the words of models and rules ({name: word}).
     Text is escaped, and the same view gives the same bytes.
     """
     models = [
@@ -123,7 +125,8 @@ def series_page(view: View, told: Mapping[str, Any]) -> str:
         "final": told["final_model"],
     }
     return TEMPLATES.get_template("series.html").render(
-        **{name: told[name] for name in ("run", "version", "phantoms")},
+        **{name: told[name] for name in ("run", "version")},
+        phantoms=PHANTOM if view.phantom else "",
         series=view.series,
         facts=_facts(view),
         fineness=_fineness(view.slices),
@@ -141,7 +144,7 @@ def index_page(
     """Write the page that leads to all series, those that a model did worst on first.
 
     rows: cohort and phase of each series that has a page. scans: detection's table of all models,
-    empty where masks are given. told: as of `series_page`.
+    empty where masks are given. told: as of `series_page`, and phantoms (a sentence, or '').
     """
     models = [model for model in told["models"] if model in set(scans["model"])]
     by_model = {

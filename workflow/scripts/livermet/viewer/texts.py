@@ -4,7 +4,7 @@ from pathlib import Path
 
 # The second has the frame that all of livermet's pages share.
 FOLDERS = (Path(__file__).with_name("templates"), Path(__file__).parents[1] / "report/templates")
-SHARED = ("base.html", "style.css")
+SHARED = ("base.html", "dark.css", "style.css", "theme.js")
 
 
 def texts() -> list[Path]:

@@ -43,9 +43,9 @@ def view_of(
     """Put together what the page of a series shows.
 
     row: cohort, phase, kinds (of the predictions, by model), has_lesions (whether the reference
-    shows lesions and not the liver alone). measured: detection's tables scans, lesions and groups
-    of this series, all models. components: connectivity and minimum_lesion_voxels. told: rules, by
-    name.
+    shows lesions and not the liver alone), phantom (whether the CT is one). measured: detection's
+    tables scans, lesions and groups of this series, all models. components: connectivity and
+    minimum_lesion_voxels. told: rules, by name.
     Raises InputError where a mask lies on another grid than the CT.
     """
     _stop_on_other_grids(series, ct, masks)
@@ -92,6 +92,7 @@ def view_of(
         slices=encoded(shown, body_box(shown, *map(as_shown, labels)), room),
         cohort=row["cohort"],
         phase=row["phase"],
+        phantom=row["phantom"],
         reference=reference,
         liver_alone=reference is not None and not row["has_lesions"],
         lesions=sorted(of_reference, key=lambda one: -one["volume_ml"]),

@@ -8,14 +8,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from livermet.report import words
-from livermet.report.drawing import CLASS_STYLE, box_and_points, volume_axis
+from livermet.report.drawing import CLASS_STYLE, box_and_points, name_points, volume_axis
 
 
 def burden(studies: pd.DataFrame, statistics: pd.DataFrame, name: str) -> Figure:
     """Draw tumour burden against the score and by class, for all, cfDNA and biopsy samples.
 
-    `studies` has one row a study (burden_ml, score, label, sample_type); `statistics` is the
-    phenotype stage's burden table (subset, spearman_rho, spearman_p, ranksum_p, reason).
+    `studies` has one row a study (series, burden_ml, score, label, sample_type), and each point
+    names its series; `statistics` is the phenotype stage's burden table (subset, spearman_rho,
+    spearman_p, ranksum_p, reason).
     """
     subsets = {
         subset: studies if subset == "all" else studies[studies["sample_type"].eq(subset)]
@@ -53,14 +54,19 @@ def burden(studies: pd.DataFrame, statistics: pd.DataFrame, name: str) -> Figure
 def _burden_scatter(ax: Axes, rows: pd.DataFrame) -> None:
     for label, (color, marker) in CLASS_STYLE.items():
         here = rows[rows["label"].eq(label)]
-        ax.scatter(here["burden_ml"], here["score"], c=color, marker=marker, s=26, alpha=0.75)
+        points = ax.scatter(
+            here["burden_ml"], here["score"], c=color, marker=marker, s=26, alpha=0.75
+        )
+        name_points(points, here["series"])
     volume_axis(ax.xaxis, ax.set_xscale)
 
 
 def _burden_boxes(ax: Axes, rows: pd.DataFrame) -> None:
     for place, (label, (color, marker)) in enumerate(CLASS_STYLE.items()):
-        values = rows.loc[rows["label"].eq(label), "burden_ml"].dropna().to_numpy()
-        box_and_points(ax, place, values, color, marker)
+        here = rows[rows["label"].eq(label)].dropna(subset="burden_ml")
+        points = box_and_points(ax, place, here["burden_ml"].to_numpy(), color, marker)
+        if points is not None:
+            name_points(points, here["series"])
     ax.set_xticks(range(len(CLASS_STYLE)), list(CLASS_STYLE))
     ax.set_xlim(-0.6, len(CLASS_STYLE) - 0.4)
     volume_axis(ax.yaxis, ax.set_yscale)

@@ -4,7 +4,12 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from livermet.cohort.facts import FeatureCounts, classes_of_test_studies, lacking_by_protocol
+from livermet.cohort.facts import (
+    CLASSES,
+    FeatureCounts,
+    classes_of_test_studies,
+    lacking_by_protocol,
+)
 from livermet.phenotype.chosen import CHANCE, RIVALS, Choice
 from livermet.phenotype.columns import VOLUME
 from livermet.report import words
@@ -22,7 +27,7 @@ from livermet.report.layout import (
     spreads,
 )
 from livermet.report.run import Headline, Run
-from livermet.vocabulary import Protocol, Weighting
+from livermet.vocabulary import FEWEST_PATIENTS, Protocol, Weighting
 
 UNITS = {"series": "By series", "study": "By study", "patient": "By patient"}
 PARTS_OF_FIGURE_5 = {
@@ -37,6 +42,7 @@ COMPARED = {"always_positive": "f1", "volume": "auc", "lesion_count": "auc"}
 # What stands for the interval of a difference that has none.
 NO_INTERVAL = "no interval"
 SIGNIFICANT = 0.05
+CHANCE_AUC = 0.5
 REGRESSIONS = {"lasso": "LASSO", "mean": "mean score"}
 OF_RIVAL = {CHANCE: "chance", VOLUME: "volume alone"}
 SETS = {"cross-validation": "in cross-validation", "test": "on the test studies"}
@@ -172,10 +178,30 @@ def chosen_auc(run: Run, protocol: str) -> pd.Series | None:
     return None if rows.empty else rows.iloc[0]
 
 
+def patients_by_class(run: Run, place: str) -> tuple[int, int]:
+    """Count the patients of a place with a positive study, and those with a negative one."""
+    facts = run.tables["facts"]
+    rows = facts[facts["included"] & facts["place"].eq(place)]
+    positive, negative = (
+        rows.loc[rows["label"].eq(label), "patient"].nunique() for label in CLASSES
+    )
+    return positive, negative
+
+
+def few_to_test(run: Run, place: str = "test") -> str:
+    """Warn of too few patients of a class to tell a score of a place's patients; '' if enough."""
+    positive, negative = patients_by_class(run, place)
+    if min(positive, negative) >= FEWEST_PATIENTS:
+        return ""
+    patients = "test patients" if place == "test" else "patients in training"
+    return f"{TOO_FEW}: {positive} positive, {negative} negative {patients}"
+
+
 def headlines(run: Run) -> list[Headline]:
     """Return the test AUC, the cross-validated one, and the permutation test's p.
 
-    The test AUC is that of the last protocol which has one: the corrected one where it ran.
+    The test AUC is that of the last protocol which has one: the corrected one where it ran. Where
+    a class has fewer than ten patients each number carries a warning.
     """
     headlines = []
     for protocol in run.chosen:
@@ -184,16 +210,18 @@ def headlines(run: Run) -> list[Headline]:
             known = pd.notna(auc["low"])
             interval = words.spread(auc["low"], auc["high"]) if known else NO_INTERVAL
             label = f"test AUC for {run.settings['name']} ({interval}), {protocol} protocol"
-            headlines = [Headline(words.number(auc["mean"]), label)]
+            headlines = [Headline(words.number(auc["mean"]), label, few_to_test(run))]
     corrected = run.chosen.get(Protocol.CORRECTED)
+    warning = few_to_test(run, "train") if corrected else ""
     if corrected and pd.notna(corrected.auc):
         beats = "" if set(RIVALS) <= set(corrected.beaten) else ", which does not beat "
         beats += " or ".join(OF_RIVAL[name] for name in RIVALS if name not in corrected.beaten)
         label = f"cross-validated AUC, corrected protocol: {words.model(corrected.model)}{beats}"
-        headlines.append(Headline(words.number(corrected.auc), label))
+        headlines.append(Headline(words.number(corrected.auc), label, warning))
     for row in run.rows("permutation", "p")[:1].itertuples():
         label = f"p of the permutation test, {words.model(row.model)}"
-        headlines.append(Headline(words.p_text(row.p).removeprefix("p").lstrip(" ="), label))
+        p = words.p_text(row.p).removeprefix("p").lstrip(" =")
+        headlines.append(Headline(p, label, warning))
     return headlines
 
 
@@ -214,16 +242,20 @@ def protocol_sentence(run: Run, protocol: str) -> str:
     choice, auc = choice_words(run.chosen[protocol]), chosen_auc(run, protocol)
     if auc is None:
         return f"{protocol.capitalize()} protocol: {choice}; the test set gives no AUC."
-    chance = ""
-    if pd.isna(auc["low"]):
-        chance = ", of too few patients for an interval, so chance is not excluded"
-    elif auc["low"] <= 0.5 <= auc["high"]:
-        chance = ", an interval that includes 0.5, so chance is not excluded"
     return (
         f"{protocol.capitalize()} protocol: {choice}; on the test studies it ranks "
         f"{run.settings['name']} with AUC "
-        f"{words.estimate(auc['mean'], auc['low'], auc['high'])}{chance}."
+        f"{words.estimate(auc['mean'], auc['low'], auc['high'])}{chance_not_excluded(auc)}."
     )
+
+
+def chance_not_excluded(auc: pd.Series) -> str:
+    """Say behind a test AUC that chance is not excluded; '' where its interval lies elsewhere."""
+    if pd.isna(auc["low"]):
+        return ", of too few patients for an interval, so chance is not excluded"
+    if auc["low"] <= CHANCE_AUC <= auc["high"]:
+        return ", an interval that includes 0.5, so chance is not excluded"
+    return ""
 
 
 def choice_words(chosen: Choice) -> str:
@@ -353,8 +385,29 @@ def permutation_sentences(run: Run) -> list[str]:
         f"cross-validated AUC of {words.estimate(row.null_mean, row.null_low, row.null_high)}, "
         f"each the mean over {words.counted(row.deals, 'deal')} of the folds; "
         f"the true labels give {words.number(row.observed)}, {words.p_text(row.p)}."
+        f"{_beside_choice(run, row)}"
         for row in run.rows("permutation", "p").itertuples()
     ]
+
+
+def _beside_choice(run: Run, row) -> str:
+    """Say why the test's AUC is not that by which the same model stands for choice."""
+    choice = run.table("choice")
+    if choice is None:
+        return ""
+    same = choice[choice["model"].eq(row.model) & choice["auc"].notna()]
+    if same.empty or words.number(same["auc"].iloc[0]) == words.number(row.observed):
+        return ""
+    auc, deals = same["auc"].iloc[0], same["deals"].iloc[0]
+    first = (
+        "" if row.deals >= deals else ", of which the test takes the first, as it has more to fit"
+    )
+    # Only forests are made smaller where many are fitted.
+    trees = " (with fewer trees)" if row.model == "RF" else ""
+    return (
+        f" As a candidate {words.model(row.model)} has {words.number(auc)}: the same procedure"
+        f"{trees} and labels, but the mean over {words.counted(deals, 'deal')} of the folds{first}."
+    )
 
 
 def introduction(run: Run) -> list[str]:

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.typing import LineStyleType
 
 from livermet.report import words
@@ -21,8 +22,14 @@ from livermet.report.drawing import (
     VERMILION,
     box_and_points,
 )
+from livermet.vocabulary import FEWEST_PATIENTS
 
 STYLES = {"validation": (BLUE, "o"), "test": (VERMILION, "s")}
+# What the model's calls are held against: words, colour and line.
+TRIVIAL_CALLS: dict[str, tuple[str, str, LineStyleType]] = {
+    "call_all": ("all called positive", ORANGE, (0, (5, 2))),
+    "call_none": ("none called positive", INK, ":"),
+}
 # Marker area in points squared of the largest bin.
 LARGEST_BIN = 160.0
 
@@ -113,10 +120,10 @@ def _curves(
 def calibration(curve: pd.DataFrame, decisions: pd.DataFrame, model: str) -> Figure:
     """Draw the calibration curve, and a decision curve each for held-out and test series.
 
-    `curve` (set, predicted, observed, series) and `decisions` (set, threshold, net_benefit,
-    call_all, call_none) are the rows of one model, whose name for readers is `model`.
+    `curve` (set, predicted, observed, series) and `decisions` (set, threshold, net_benefit, low,
+    high, call_all, call_none) are the rows of one model, whose name for readers is `model`.
     """
-    figure = Figure(figsize=(11.5, 4.4), layout="constrained")
+    figure = Figure(figsize=(11.5, 4.7), layout="constrained")
     axes = figure.subplots(1, 1 + len(SETS))
     _calibration(axes[0], curve)
     axes[0].set_title(f"Calibration: {model}")
@@ -124,6 +131,14 @@ def calibration(curve: pd.DataFrame, decisions: pd.DataFrame, model: str) -> Fig
         rows = decisions[decisions["set"].eq(part)].sort_values("threshold")
         _decisions(ax, rows, STYLES[part][0])
         ax.set_title(f"Decisions, {name}")
+    # Beside the curves there is no place that none of them runs through.
+    keys = [Line2D([], [], color=INK, label="the model"), Patch(color=INK, alpha=0.18, lw=0)]
+    keys[-1].set_label("its 95% interval at each threshold, by patient")
+    keys += [
+        Line2D([], [], color=shade, linestyle=style, label=label)
+        for label, shade, style in TRIVIAL_CALLS.values()
+    ]
+    figure.legend(handles=keys, loc="outside lower right", ncols=len(keys), fontsize=9)
     return figure
 
 
@@ -170,14 +185,14 @@ def _decisions(ax: Axes, rows: pd.DataFrame, color: str) -> None:
     if rows["net_benefit"].notna().sum() == 0:
         ax.text(0.05, 0.9, "no net benefit to draw", transform=ax.transAxes, fontsize=9)
         return
-    lines = {
-        "call_all": ("all called positive", ORANGE, (0, (5, 2))),
-        "call_none": ("none called positive", INK, ":"),
-        "net_benefit": ("the model", color, "-"),
-    }
-    for column, (label, shade, style) in lines.items():
-        ax.plot(rows["threshold"], rows[column], color=shade, linestyle=style, label=label)
+    for column, (_, shade, style) in TRIVIAL_CALLS.items():
+        ax.plot(rows["threshold"], rows[column], color=shade, linestyle=style)
+    ax.plot(rows["threshold"], rows["net_benefit"], color=color)
+    if rows["low"].notna().any():
+        ax.fill_between(rows["threshold"], rows["low"], rows["high"], color=color, alpha=0.18, lw=0)
+    else:
+        told = f"too few for an interval:\nunder {FEWEST_PATIENTS} patients of a class"
+        ax.text(0.03, 0.03, told, transform=ax.transAxes, fontsize=9, color=GREY)
     # Calling all has no lower bound near a threshold of 1.
-    highest = max(rows[["net_benefit", "call_all"]].max().max(), 0.05)
-    ax.set_ylim(-0.3 * highest, 1.08 * highest)
-    ax.legend(loc="upper right", fontsize=8.5)
+    highest = max(rows[["net_benefit", "high", "call_all"]].max().max(), 0.05)
+    ax.set_ylim(-0.4 * highest, 1.08 * highest)

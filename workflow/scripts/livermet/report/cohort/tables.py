@@ -17,7 +17,11 @@ NOT_RECORDED = "not recorded"
 SEXES = {"F": "female", "M": "male"}
 DESCRIBED = (
     Column("characteristic", TEXT, "what is described, with its unit"),
-    Column("statistic", TEXT, "number, median (range), or the value that is counted"),
+    Column(
+        "statistic",
+        TEXT,
+        f"number, median (range), or the value that is counted ('{NOT_RECORDED}' too)",
+    ),
 )
 KEYS = tuple(column.name for column in DESCRIBED)
 TABLE_1 = Contract(
@@ -91,28 +95,39 @@ def _characteristics(
 ) -> dict[tuple[str, str], str]:
     patients = rows.sort_values(["study", "series"]).drop_duplicates("patient")
     studies = rows.sort_values("series").drop_duplicates("study")
-    return (
-        {
-            ("patients", "number"): str(len(patients)),
-            ("studies", "number"): str(len(studies)),
-            ("series", "number"): str(len(rows)),
-            ("age, years", "median (range)"): median_and_range(patients["age"], 0),
-        }
-        | {
-            ("sex", level): str(int(patients["sex"].eq(code).sum()))
-            for code in levels["sex"]
-            for level in [SEXES.get(code, code)]
-        }
-        | {
-            ("sample type", level): str(int(studies["sample_type"].eq(level).sum()))
-            for level in levels["sample_type"]
-        }
-        | {
-            (f"{name} score", "median (range)"): median_and_range(studies["score"], 2),
-            ("tumour burden, ml", "median (range)"): median_and_range(rows["burden_ml"], 1),
-            ("lesions", "median (range)"): median_and_range(rows["lesions"], 0),
-        }
-    )
+    described = {
+        ("patients", "number"): str(len(patients)),
+        ("studies", "number"): str(len(studies)),
+        ("series", "number"): str(len(rows)),
+        **_measured("age, years", patients["age"], 0),
+        **_counted("sex", patients["sex"], {SEXES.get(code, code): code for code in levels["sex"]}),
+        **_counted(
+            "sample type", studies["sample_type"], {level: level for level in levels["sample_type"]}
+        ),
+        **_measured(f"{name} score", studies["score"], 2),
+        **_measured("tumour burden, ml", rows["burden_ml"], 1),
+        **_measured("lesions", rows["lesions"], 0),
+    }
+    return described
+
+
+def _measured(characteristic: str, values: pd.Series, decimals: int) -> dict[tuple[str, str], str]:
+    """Describe numbers, and count those that are missing."""
+    return {
+        (characteristic, "median (range)"): median_and_range(values, decimals),
+        (characteristic, NOT_RECORDED): str(int(values.isna().sum())),
+    }
+
+
+def _counted(
+    characteristic: str, values: pd.Series, levels: dict[str, str]
+) -> dict[tuple[str, str], str]:
+    """Count the values of each level, and those that are missing; `levels` are code by word."""
+    known = texts(values)
+    counts = {
+        (characteristic, word): str(int(known.eq(code).sum())) for word, code in levels.items()
+    }
+    return counts | {(characteristic, NOT_RECORDED): str(int(known.eq("").sum()))}
 
 
 def median_and_range(values: pd.Series, decimals: int) -> str:

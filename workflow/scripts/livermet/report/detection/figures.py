@@ -112,8 +112,10 @@ def agreement_of_burden(scans: pd.DataFrame, limits: pd.DataFrame) -> Figure:
     """Draw a model's predicted burden beside the reference's, a row a set, a point a scan (ml).
 
     Left: difference against mean, with bias and limits of agreement and their intervals (Bland and
-    Altman, Lancet 1986); right: prediction against reference. `scans` and `limits` are the model's
-    rows of `livermet.detection.cohort.scans_of_sets` and `burden_table`.
+    Altman, Lancet 1986), and the line along which the difference grows with the mean; right:
+    prediction against reference. Axes are linear: a logarithmic one hides how errors grow. `scans`
+    and `limits` are the model's rows of `livermet.detection.cohort.scans_of_sets` and
+    `burden_table`.
     """
     sets = list(scans.groupby(["cohort", "test_set"], sort=False))
     figure = Figure(
@@ -127,27 +129,28 @@ def agreement_of_burden(scans: pd.DataFrame, limits: pd.DataFrame) -> Figure:
         predicted, reference = here["predicted_burden_ml"], here["reference_burden_ml"]
         of_set = _of_set(limits, cohort, test_set).set_index("metric")
         _limits(left, of_set)
-        left.scatter((predicted + reference) / 2, predicted - reference, **DOTS)
+        mean, difference = (predicted + reference) / 2, predicted - reference
+        left.scatter(mean, difference, **DOTS)
+        _growth(left, mean, of_set)
         left.margins(y=0.1)
         left.set(xlabel="mean of both (ml)", ylabel="prediction - reference (ml)")
         size = f"{_counted(len(here), 'scan')}: {_bias_and_limits(of_set)}"
         _title(left, cohort, test_set, size)
-        highest = 1.5 * max(predicted.max(), reference.max(), 1)
+        highest = 1.05 * max(predicted.max(), reference.max(), 1)
         right.plot([0, highest], [0, highest], color=GREY, lw=0.8, zorder=0)
         right.scatter(reference, predicted, **DOTS)
         right.set(xlabel="reference (ml)", ylabel="prediction (ml)")
-        for ax in (left, right):
-            volume_axis(ax.xaxis, ax.set_xscale)
-            volume_axis(ax.yaxis, ax.set_yscale)
-        left.set_xlim(left=-0.1)
-        right.set(xlim=(-0.1, highest), ylim=(-0.1, highest), aspect="equal")
+        start = -0.02 * highest
+        left.set_xlim(left=start)
+        right.set(xlim=(start, highest), ylim=(start, highest), aspect="equal")
     keys = [
         Line2D([], [], color=INK, lw=1.2, label="bias"),
         Line2D([], [], color=INK, lw=1.2, ls=DASHED, label="limits of agreement"),
+        Line2D([], [], color=VERMILION, lw=1.2, ls=":", label="difference by size"),
         Patch(color=BLUE, alpha=0.18, lw=0, label="interval of the bias"),
         Patch(color=GREY, alpha=0.18, lw=0, label="intervals of the limits"),
     ]
-    figure.legend(handles=keys, loc="outside lower center", ncols=4)
+    figure.legend(handles=keys, loc="outside lower center", ncols=len(keys))
     return figure
 
 
@@ -184,6 +187,17 @@ def _limits(ax: Axes, limits: pd.DataFrame) -> None:
         ax.axhline(row["value"], color=INK, lw=1.2, ls=style, zorder=2)
         if np.isfinite([row["low"], row["high"]]).all():
             ax.axhspan(row["low"], row["high"], color=band, alpha=0.18, lw=0, zorder=1)
+
+
+def _growth(ax: Axes, mean: pd.Series, limits: pd.DataFrame) -> None:
+    """Draw how the difference changes with the mean, by the table's least-squares slope."""
+    bias, slope = limits["value"].reindex(["bias_ml", "slope"])
+    # Through two points any line goes.
+    if len(mean) > 2 and np.isfinite([bias, slope]).all():
+        ends = np.array([mean.min(), mean.max()])
+        # It goes through the middle of all points.
+        line = bias + slope * (ends - mean.mean())
+        ax.plot(ends, line, color=VERMILION, lw=1.2, ls=":", zorder=2)
 
 
 def _bias_and_limits(limits: pd.DataFrame) -> str:

@@ -153,7 +153,7 @@ def model_choice(run: Run) -> Evidence:
             PARTLY,
             "The published protocol scores every model on the test set and states no rule of "
             "choice; the page names the one with the highest cross-validated AUC.",
-            ("report.html#results",),
+            ("report.html#classification",),
         )
     choice = run.chosen.get(Protocol.CORRECTED)
     if choice is None:
@@ -165,7 +165,7 @@ def model_choice(run: Run) -> Evidence:
             "choice, without class weights; the test set has no part in it.",
             *outcome_sentences(run),
         ),
-        ("report.html#results", csv("tableS2_cross_validation")),
+        ("report.html#classification", csv("tableS2_cross_validation")),
     )
 
 

@@ -250,7 +250,9 @@ def performance(run: Run) -> Evidence:
             f"Repeated nested cross-validation of all patients: AUC of {words.listed(aucs)}."
         )
         where.append(csv("repeated_cross_validation"))
-    return Evidence(DONE if known else NOT_DONE, sentences(*told), ("report.html#results", *where))
+    return Evidence(
+        DONE if known else NOT_DONE, sentences(*told), ("report.html#classification", *where)
+    )
 
 
 def performance_of_groups(run: Run) -> Evidence:

@@ -47,7 +47,7 @@ def data_source(run: Run, facts: pd.DataFrame) -> Evidence:
     cohorts = facts.groupby("cohort", sort=False)["patient"].nunique()
     of_cohorts = [f"{name} ({words.counted(count, 'patient')})" for name, count in cohorts.items()]
     began = "A finished feature table" if run.entry == "table" else "Cohorts"
-    made = "All of it was made from phantoms." if run.settings["phantoms"] else ""
+    made = run.settings["phantoms"]
     return Evidence(
         PARTLY,
         sentences(

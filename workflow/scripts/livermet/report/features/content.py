@@ -11,6 +11,7 @@ from livermet.report.features.lists import (
     GOOD,
     PERTURBED,
     POOR,
+    RECONSTRUCTIONS,
     by_class,
     family,
     feature_label,
@@ -21,6 +22,13 @@ from livermet.report.run import Run
 from livermet.vocabulary import Protocol
 
 SHOWN_FEATURES = 10
+# Why a comparison gives no feature an ICC.
+WITHOUT_ICC = {
+    RECONSTRUCTIONS: "too few studies have two reconstructions",
+    PERTURBED: "too few series have measured lesions",
+}
+RELIABILITY = ["comparison", "aggregation", "class", "Features", "ICC from 0.9", "ICC from 0.75"]
+RELIABILITY += ["ICC below 0.5", "No ICC", "Median ICC"]
 # Of a normal distribution: the mean distance as a share of the standard deviation.
 MEAN_OF_SD = (2 / math.pi) ** 0.5
 
@@ -39,11 +47,12 @@ def selection_summary(table: pd.DataFrame) -> pd.DataFrame:
 def reproducibility(table: pd.DataFrame) -> pd.DataFrame:
     """Count the features of each class by their ICC, a comparison and aggregation after the other.
 
-    The last row of each counts all.
+    The last row of each counts all. A comparison without any ICC has no rows: a sentence says why.
     """
     groups = [
         (*keys, name, rows)
         for keys, features in table.groupby(["comparison", "aggregation"], sort=False)
+        if features["icc"].notna().any()
         for known in [by_class(features)]
         for name, rows in [*known.groupby("family", sort=False), ("all", known)]
     ]
@@ -61,7 +70,8 @@ def reproducibility(table: pd.DataFrame) -> pd.DataFrame:
                 "Median ICC": words.number(rows["icc"].median()),
             }
             for comparison, aggregation, name, rows in groups
-        ]
+        ],
+        columns=RELIABILITY,
     )
 
 
@@ -118,11 +128,15 @@ def selection_sentences(run: Run) -> list[str]:
 
 
 def reproducibility_sentences(run: Run) -> list[str]:
-    """Count the features on which reconstructions and perturbed masks agree."""
-    known = run.rows("reproducibility", "icc")
-    if known.empty:
+    """Count the features on which reconstructions and perturbed masks agree, or say why not."""
+    table = run.table("reproducibility")
+    if table is None:
         return []
-    sentences: list[str] = []
+    known = table.dropna(subset="icc")
+    lacking = [
+        name for name in table["comparison"].unique() if name not in set(known["comparison"])
+    ]
+    sentences = [f"No feature has an ICC between {name}: {WITHOUT_ICC[name]}." for name in lacking]
     for _, of_kind in known.groupby("aggregation", sort=False):
         compared = [rows for _, rows in of_kind.groupby("comparison", sort=False)]
         sentences += map(agreement_sentence, compared)

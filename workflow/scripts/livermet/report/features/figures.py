@@ -22,18 +22,10 @@ from livermet.report.features.lists import (
     ranked_features,
 )
 
-# Title, what is said where no feature has an ICC, and colour of each comparison's panel.
+# Title and colour of each comparison's panel.
 PANELS = {
-    RECONSTRUCTIONS: (
-        "Agreement of two reconstructions of one study",
-        "No feature has an ICC: too few studies with two reconstructions.",
-        BLUE,
-    ),
-    PERTURBED: (
-        "Agreement of masks of one series whose contours were moved at random",
-        "No feature has an ICC: too few series with measured lesions.",
-        GREEN,
-    ),
+    RECONSTRUCTIONS: ("Agreement of two reconstructions of one study", BLUE),
+    PERTURBED: ("Agreement of masks of one series whose contours were moved at random", GREEN),
 }
 LEVELS = {POOR: "moderate", GOOD: "good", EXCELLENT: "excellent"}
 # Room for the words of a class or of a panel with few features.
@@ -80,17 +72,20 @@ def reproducibility(reliability: pd.DataFrame, stability: pd.DataFrame) -> Figur
     """Draw the ICC of every feature by class, and how often the commonest are selected.
 
     `reliability` has comparison, aggregation, feature, form, icc, low and high; the features that
-    the corrected protocol learns from are drawn, each comparison in a panel of its own, in which a
-    feature stands at the same place. `stability` has feature, selected and resamples; at most 20
-    features of it are drawn, and none that was never selected.
+    the corrected protocol learns from are drawn, each comparison with any ICC in a panel of its
+    own, in which a feature stands at the same place. `stability` has feature, selected and
+    resamples; at most 20 features of it are drawn, and none that was never selected.
     """
     compared = side_by_side(learnt_from(reliability))
     often = most_selected(stability)
-    heights = [3.3 * max(len(compared), 1), 0.55 + 0.25 * max(len(often), FEWEST_ROWS)]
+    heights = [3.3 * len(compared), 0.55 + 0.25 * max(len(often), FEWEST_ROWS)]
     figure = Figure(figsize=(11.5, 0.9 + sum(heights)), layout="constrained")
+    if not compared:
+        _frequency(figure.subplots(), often, [])
+        return figure
     # Parts of their own, so that the long names below do not narrow the panels above.
     upper, lower = figure.subfigures(2, 1, height_ratios=heights, hspace=0.05, squeeze=False).flat
-    panels = upper.subplots(len(compared), 1, squeeze=False).ravel() if compared else []
+    panels = upper.subplots(len(compared), 1, squeeze=False).ravel()
     for panel, (comparison, rows) in zip(panels, compared.items(), strict=True):
         _reliability(panel, rows, *PANELS[comparison])
     iccs = [rows.set_index("feature")["icc"] for rows in compared.values()]
@@ -99,12 +94,13 @@ def reproducibility(reliability: pd.DataFrame, stability: pd.DataFrame) -> Figur
 
 
 def side_by_side(reliability: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return each comparison's features by class, in the order of the first with any ICC."""
+    """Return the features by class of each comparison with any ICC, in the order of the first."""
     compared = {
-        name: by_class(rows) for name, rows in reliability.groupby("comparison", sort=False)
+        name: by_class(rows)
+        for name, rows in reliability.groupby("comparison", sort=False)
+        if rows["icc"].notna().any()
     }
-    leading = [rows for rows in compared.values() if rows["icc"].notna().any()][:1]
-    for order in leading:
+    for order in list(compared.values())[:1]:
         place = pd.Series(order.index, order["feature"])
         compared = {
             name: rows.sort_values("feature", key=lambda names: names.map(place))
@@ -113,13 +109,9 @@ def side_by_side(reliability: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return compared
 
 
-def _reliability(ax: Axes, known: pd.DataFrame, title: str, without: str, colour: str) -> None:
+def _reliability(ax: Axes, known: pd.DataFrame, title: str, colour: str) -> None:
     ax.set_title(title)
     ax.set_ylabel(" / ".join(known["form"].unique()))
-    if known["icc"].isna().all():
-        ax.set_axis_off()
-        ax.text(0, 0.7, without)
-        return
     lowest = known[["icc", "low"]].min().min()
     for level, name in LEVELS.items():
         ax.axhline(level, color=GREY, lw=0.9, ls=(0, (4, 3)), zorder=1)

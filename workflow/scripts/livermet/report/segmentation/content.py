@@ -6,6 +6,7 @@ from livermet.report import words
 from livermet.report.layout import estimates
 from livermet.report.run import Headline, Run
 from livermet.report.segmentation.lits_challenge import LITS_CHALLENGE
+from livermet.vocabulary import FEWEST_PATIENTS
 
 
 def segmentation(table: pd.DataFrame) -> pd.DataFrame:
@@ -21,13 +22,18 @@ def headlines(run: Run) -> list[Headline]:
     row = final_scores(run)
     if row is None:
         return []
-    chosen = {
-        "median_liver_dice": "median liver Dice",
-        "median_dice": "median lesion Dice",
-        "lesion_sensitivity": "of lesions found",
-        "false_positives_per_scan": "false positives per scan",
-    }
-    return [Headline(words.number(row[column]), label) for column, label in chosen.items()]
+    few = row["patients"] < FEWEST_PATIENTS
+    warning = f"few: {words.counted(row['patients'], 'test patient')}" if few else ""
+    false = words.number(row["false_positives_per_scan"])
+    liver = words.number(row["median_liver_dice"])
+    return [
+        Headline(
+            words.share(row["lesion_sensitivity"]),
+            f"of lesions found, with {false} false positives per scan",
+            warning,
+        ),
+        Headline(words.number(row["median_dice"]), f"median lesion Dice; liver {liver}", warning),
+    ]
 
 
 def sentences(run: Run) -> list[str]:

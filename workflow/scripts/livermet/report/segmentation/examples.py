@@ -1,6 +1,6 @@
 """Which scans figure 2 shows, and the slice of each that shows most."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,37 +11,65 @@ import SimpleITK as sitk
 from livermet.images import BACKGROUND, LESION, array_of, read_image, voxel_volume_ml
 
 MARGIN_MM = 25.0
+# Towards what each axis of DICOM's patient coordinates grows, and what lies the other way.
+TOWARDS = (("L", "R"), ("P", "A"), ("H", "F"))
+# An axis that is tilted by more towards another one is named by both, as DICOM has it.
+TILTED = float(np.sin(np.radians(15)))
+HIGHEST, LOWEST = "highest", "lowest"
 
 
 @dataclass(frozen=True)
 class Example:
     """One axial slice as a radiologist sees it: rows run to posterior, columns to the left.
 
-    `ct` in HU; `reference` and `prediction` hold labels, and `prediction` is None where the masks
-    were given. `pixel_mm` is (row, column). `title` names the scan and its Dice or burden.
+    ct: HU; reference, prediction: labels, and prediction is None where the masks were given.
+    pixel_mm: height and width of a pixel. number, slices: which slice it is, counted from 1 at the
+    feet, and of how many. letters: what lies to the left, right, top and bottom of the picture.
+    place, value: 'highest' or 'lowest', and its Dice or burden in words.
     """
 
-    title: str
+    series: str
+    place: str
+    value: str
     ct: np.ndarray
     reference: np.ndarray
     prediction: np.ndarray | None
     pixel_mm: tuple[float, float]
+    number: int
+    slices: int
+    letters: tuple[str, str, str, str] = ("R", "L", "A", "P")
+
+    @property
+    def box_mm(self) -> tuple[float, float, float, float]:
+        """Left, right, top and bottom of all that is labelled, in mm from the picture's corner."""
+        drawn = [mask for mask in (self.reference, self.prediction) if mask is not None]
+        shown = np.any([mask != BACKGROUND for mask in drawn], axis=0)
+        if not shown.any():
+            shown = np.ones_like(shown)
+        sides = []
+        for axis, size_mm in ((0, self.pixel_mm[1]), (1, self.pixel_mm[0])):
+            places = np.flatnonzero(shown.any(axis=axis))
+            sides += [places[0] * size_mm, (places[-1] + 1) * size_mm]
+        left, right, top, bottom = map(float, sides)
+        return left, right, top, bottom
 
 
-def ranked_scans(scans: pd.DataFrame, by: str) -> list[tuple[str, pd.Series]]:
-    """Choose the best, the median and the worst scan by a column; fewer where scans are fewer.
+def extremes(scans: pd.DataFrame, by: str) -> list[tuple[str, pd.Series]]:
+    """Choose the scans with the highest and the lowest value of a column; one where it is alone.
 
-    Scans whose value is missing are left out; ties keep the order of the series' names. Of an even
-    number of scans the median is the better of the two in the middle.
+    Where any scan has reference lesions, those without are left out: two empty masks agree, and
+    show nothing. So are scans whose value is missing; of equals the first by name is taken.
     """
-    ordered = scans.dropna(subset=[by]).sort_values("series")
-    ordered = ordered.sort_values(by, ascending=False, kind="stable").reset_index(drop=True)
-    last = len(ordered) - 1
-    chosen: dict[int, str] = {}
-    for place, name in ((0, "best"), (last, "worst"), (last // 2, "median")):
-        if 0 <= place <= last:
-            chosen.setdefault(place, name)
-    return [(chosen[place], ordered.loc[place]) for place in sorted(chosen)]
+    known = scans.dropna(subset=[by]).sort_values("series")
+    if "reference_lesions" in known and known["reference_lesions"].gt(0).any():
+        known = known[known["reference_lesions"].gt(0)]
+    if known.empty:
+        return []
+    places = [known[by].idxmax(), known[by].idxmin()]
+    if known[by].nunique() == 1 and len(known) > 1:
+        places[1] = known.index[1]
+    named = zip((HIGHEST, LOWEST), dict.fromkeys(places), strict=False)
+    return [(name, known.loc[place]) for name, place in named]
 
 
 def scans_by_burden(facts: pd.DataFrame, masks: Mapping[str, str | Path]) -> pd.DataFrame:
@@ -64,27 +92,49 @@ def mask_burden_ml(path: str | Path) -> float:
 
 
 def read_example(
-    title: str, ct: str | Path, reference: str | Path, prediction: str | Path | None
+    row: tuple[str, str, str], ct: str | Path, reference: str | Path, prediction: str | Path | None
 ) -> Example:
-    """Read a scan and cut the axial slice with the largest lesion area, around the liver.
+    """Read a scan's axial slice with the largest lesion area; `row` is series, place and value.
 
     The area is that of the reference; without reference lesions that of the prediction, and then
-    that of the liver. The cut leaves 25 mm around everything that is labelled in the slice.
+    that of the liver.
     """
     image = sitk.DICOMOrient(read_image(ct), "LPS")
     labels = [
-        array_of(sitk.DICOMOrient(read_image(path), "LPS")).copy()
+        array_of(sitk.DICOMOrient(read_image(path), "LPS"))
         for path in (reference, prediction)
         if path
     ]
     z = fullest_slice(labels)
     columns_mm, rows_mm = image.GetSpacing()[:2]
-    shown = np.any([label[z] != BACKGROUND for label in labels], axis=0)
-    window = _cut(shown, (rows_mm, columns_mm))
-    slices = [label[z][window] for label in labels]
-    ct_slice = array_of(image)[z][window].astype(np.float32)
-    drawn = slices[1] if prediction else None
-    return Example(title, ct_slice, slices[0], drawn, (rows_mm, columns_mm))
+    return Example(
+        *row,
+        ct=array_of(image)[z].astype(np.float32),
+        reference=labels[0][z],
+        prediction=labels[1][z] if prediction else None,
+        pixel_mm=(rows_mm, columns_mm),
+        number=z + 1,
+        slices=len(labels[0]),
+        letters=letters_of(image.GetDirection()),
+    )
+
+
+def letters_of(direction: Sequence[float]) -> tuple[str, str, str, str]:
+    """Name what lies to the left, right, top and bottom of a slice, from direction cosines.
+
+    `direction` is SimpleITK's: nine numbers, row by row, whose first and second column are the
+    directions of columns and rows in DICOM's coordinates (left, posterior, head).
+    """
+    cosines = np.reshape(direction, (3, 3))
+    along, down = cosines[:, 0], cosines[:, 1]
+    return _letters(-along), _letters(along), _letters(-down), _letters(down)
+
+
+def _letters(axis: np.ndarray) -> str:
+    order = np.argsort(-np.abs(axis), kind="stable")
+    return "".join(
+        TOWARDS[place][int(axis[place] < 0)] for place in order if abs(axis[place]) > TILTED
+    )
 
 
 def fullest_slice(labels: list[np.ndarray]) -> int:
@@ -95,14 +145,3 @@ def fullest_slice(labels: list[np.ndarray]) -> int:
             if area.any():
                 return int(area.argmax())
     return labels[0].shape[0] // 2
-
-
-def _cut(shown: np.ndarray, pixel_mm: tuple[float, float]) -> tuple[slice, slice]:
-    if not shown.any():
-        return slice(None), slice(None)
-    cut = []
-    for axis, size_mm in enumerate(pixel_mm):
-        places = np.flatnonzero(shown.any(axis=1 - axis))
-        margin = int(np.ceil(MARGIN_MM / size_mm))
-        cut.append(slice(max(0, places[0] - margin), places[-1] + margin + 1))
-    return cut[0], cut[1]

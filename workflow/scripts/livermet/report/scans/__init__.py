@@ -1,0 +1,1 @@
+"""A room of the report: the list of scans, those to look at first."""
