@@ -27,7 +27,8 @@ def rows_to_judge(
         _with_numbers(lesions, [*RADIOMIC_FEATURES, "volume_ml"]),
         aggregation,
     )
-    return rows.assign(study=rows["series"].map(studies))
+    # In one piece again, after a column at a time.
+    return rows.copy().assign(study=rows["series"].map(studies))
 
 
 def _with_numbers(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
