@@ -21,17 +21,29 @@ include: "rules/statistics.smk"
 include: "rules/reproduction.smk"
 include: "rules/report.smk"
 include: "rules/viewer.smk"
+include: "rules/patients.smk"
 include: "rules/export.smk"
 include: "rules/provenance.smk"
 
 
 rule all:
-    default_target: True
+    default_target: not STUDY.is_packed
     input:
         report=f"{RUN}/report.html",
         checklists=f"{RUN}/checklists.html",
         cards=CARDS,
         quality=[] if FROM_TABLE else f"{RUN}/quality.html",
         viewer=VIEWER,
+        unsampled=JUDGED_HERE,
         exported=EXPORTED,
         settings=f"{RUN}/provenance/settings.json",
+
+
+# The target of `livermet predict`, whose run trains nothing and has no report.
+rule patients:
+    default_target: STUDY.is_packed
+    input:
+        index=f"{PATIENTS}/index.html",
+        pages=[f"{PATIENTS}/{study}.html" for study in NEW_STUDIES],
+        features=STUDY.features_by_batch(PHENOTYPE_MASK, "lesions") if STUDY.is_packed else [],
+        viewer=VIEWER if STUDY.is_packed else [],

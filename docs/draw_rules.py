@@ -55,6 +55,10 @@ def main(table):
     graph.add_edge("score_samples", "match_cohort")
     # Nor weights of others that networks begin from.
     graph.add_edges_from(pairwise(["plan_nnunet", "check_pretrained", "train_nnunet"]))
+    # Nor new patients and a packed model; and harmonised features judge no scan without a sample.
+    graph.add_edges_from(pairwise(["extract_radiomics", "judge_study", "write_patient"]))
+    graph.add_edges_from([("view_series", "write_patient"), ("write_patient", "collect_patients")])
+    graph.add_edge("score_test", "judge_unsampled")
     graph.remove_edges_from([edge for edge in graph.edges if edge[1] in PAGES])
     reduced = in_order(nx.transitive_reduction(in_order(graph)))
     PICTURE.write_text(drawn(reduced, placed(reduced), stages))

@@ -117,6 +117,7 @@ def one_of(names):
 # A name's form and not all names: each file is tried against it, and studies have thousands.
 wildcard_constraints:
     series=NAME_PATTERN,
+    study=rf"{NAME_PATTERN}_\d{{8}}",
     batch=r"b\d+",
     model=one_of(MODELS),
     fold=one_of(map(str, FOLDS)),

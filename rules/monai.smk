@@ -47,7 +47,7 @@ rule train_monai:
 
 # One rule a batch and model, each declaring every file it writes: a job loads its model once, and a
 # series in a new batch reruns no old one.
-for model in MONAI_MODELS:
+for model in [model for model in MODELS if model in networks_of("monai")]:
     for batch, members in STUDY.batches.items():
         if not is_defined(f"predict_{model}_{batch}"):
             continue
@@ -58,7 +58,7 @@ for model in MONAI_MODELS:
                 name:
                     f"predict_{model}_{batch}"
                 input:
-                    model=f"{RUN}/monai/{model}/model.pt",
+                    model=weights_of(model),
                     ct=[STUDY.ct(series) for series in series_of_job],
                 output:
                     prediction=[STUDY.prediction(model, series) for series in series_of_job],

@@ -218,7 +218,7 @@ for nnunet_model, base_model in BASES.items():
             "../workflow/scripts/train_nnunet.py"
 
 
-for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:
+for nnunet_model in [model for model in MODELS if model in networks_of("nnunet")]:
     for batch, batch_series in STUDY.batches.items():
         for kind in STUDY.kinds_in_folds(nnunet_model):
 
@@ -233,10 +233,9 @@ for nnunet_model in [model for model in NNUNET_DATASETS if model in MODELS]:
                 name:
                     f"predict_{nnunet_model}_{kind}_{batch}"
                 input:
+                    **prediction_files(nnunet_model),
                     cts=[STUDY.ct(series) for series in nnunet_folds],
                     checkpoints=[checkpoint_of(nnunet_model, fold) for fold in used_folds],
-                    plan=NNUNET_FILES[nnunet_model]["plan"],
-                    description=NNUNET_FILES[nnunet_model]["description"],
                 output:
                     predictions=[
                         STUDY.prediction_of_kind(nnunet_model, kind, series)

@@ -27,7 +27,9 @@ from livermet.provenance.records import NETWORK, is_trained, recall_logic, verif
 
 recall_logic()
 
-MONAI_MODELS = [model for model in MODELS if model in networks_of("monai")]
+# Networks of a packed model are there already.
+TRAINED = STUDY.trained_models
+MONAI_MODELS = [model for model in TRAINED if model in networks_of("monai")]
 MONAI_TRAINING, MONAI_VALIDATION = (
     checked(
         split_by_fold,
@@ -46,7 +48,7 @@ NNUNET_CONFIG = config["segmentation"]["nnunet"]
 NNUNET_SETS = {
     name: config["training_sets"][training_role(name)]
     for name in networks_of("nnunet")
-    if any(name in lineage(model) for model in MODELS)
+    if any(name in lineage(model) for model in TRAINED)
 }
 NNUNET_DATASETS = {model: dataset_name(model, name) for model, name in NNUNET_SETS.items()}
 # The network that a model is fine-tuned from; it plans its own dataset, and fine-tuning takes that
@@ -140,12 +142,19 @@ def network_of_model(wildcards):
 
 def checkpoint_of(model, fold):
     """Return the final checkpoint of a fold of an nnU-Net model."""
+    if STUDY.is_packed:
+        return STUDY.packed_checkpoint(fold)
     return f"{fold_folder(NNUNET, NNUNET_DATASETS[model], fold)}/checkpoint_final.pth"
 
 
 def record_of(model, fold):
     """Return what a fold of an nnU-Net model was trained on, and how."""
     return f"{fold_folder(NNUNET, NNUNET_DATASETS[model], fold)}/model.json"
+
+
+def weights_of(model):
+    """Return the weights of a MONAI network, with its settings."""
+    return STUDY.packed_weights() if STUDY.is_packed else f"{RUN}/monai/{model}/model.pt"
 
 
 def planned_files(model):
@@ -164,6 +173,12 @@ def planned_files(model):
 
 
 NNUNET_FILES = {model: planned_files(model) for model in NNUNET_SETS}
+
+
+def prediction_files(model):
+    """Name the plan and the description that predictions of an nnU-Net model go by."""
+    files = STUDY.packed_plan() if STUDY.is_packed else NNUNET_FILES[model]
+    return {name: files[name] for name in ("plan", "description")}
 
 
 @cache

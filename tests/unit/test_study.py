@@ -349,6 +349,52 @@ def test_sheets_that_are_not_there_are_told_with_their_columns(tmp_path):
         read_study(config)
 
 
+def test_a_packed_model_has_seen_nobody_and_is_not_trained():
+    mine = study(
+        segmentation__packed="/models/mine",
+        segmentation__models=["nnunet_finetuned"],
+        sheets__molecular=None,
+    )
+    assert (mine.models, mine.trained_models) == (["nnunet_finetuned"], [])
+    assert set(kinds("nnunet_finetuned", mine).values()) == {"ensemble"}
+    assert mine.needed_training_sets() == []
+    assert mine.planned_leaks() == []
+    assert mine.trained_by_final_model() == []
+    assert mine.packed_checkpoint(1) == (
+        ".snakemake/livermet/packed/mine/segmentation/fold_1/checkpoint_final.pth"
+    )
+    # A place on this machine is no part of a result.
+    assert mine.settings()["segmentation"]["packed"] is True
+
+
+def test_a_study_is_made_of_its_patients_series_of_one_day():
+    mine = study()
+    mine.series.loc["p4_a", "patient"] = "p3"
+    assert mine.studies == {
+        "p1_20200101": ["p1_a"],
+        "p2_20200101": ["p2_a"],
+        "p3_20200101": ["p3_a", "p4_a"],
+    }
+    masks = "results/mine/predictions/nnunet_finetuned/ensemble"
+    assert mine.predictions_of_study("p3_20200101") == [
+        f"{masks}/p3_a.nii.gz",
+        f"{masks}/p4_a.nii.gz",
+    ]
+    batches = "results/mine/radiomics/nnunet_finetuned/batches"
+    assert mine.features_of_study("p3_20200101", "union") == [
+        f"{batches}/b2.union.tsv",
+        f"{batches}/b3.union.tsv",
+    ]
+
+
+def test_scans_without_a_sample_of_their_time_are_judged():
+    # p2's sample came 244 days later, p4 has none.
+    assert study().unsampled == {"p2_a": "p2_20200101", "p4_a": "p4_20200101"}
+    # Of given masks only series that have one.
+    assert study(segmentation__source="reference").unsampled == {}
+    assert study(segmentation__packed="/models/mine").unsampled == {}
+
+
 def test_phantoms_are_counted_by_series():
     real = study()
     assert real.phantom_series == []

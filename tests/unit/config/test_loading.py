@@ -224,3 +224,19 @@ def test_assays_that_can_be_scored_pass(root):
     # A threshold of its own for scores that the sheet gives.
     check_config(assays(root, cfdna={"positive_above": 0.1}))
     check_config(assays(root, "ssgsea", biopsy=SCORED | {"positive_above": 50}))
+
+
+def test_a_packed_model_goes_without_samples_and_learns_nothing(root):
+    config = load_config([root / "config" / "config.yaml"])
+    config["sheets"]["molecular"] = None
+    with pytest.raises(InputError, match=r"'sheets\.molecular' is null, and the run has neither"):
+        check_config(config)
+    config["segmentation"]["packed"] = "/models/mine"
+    with pytest.raises(InputError, match=r"'segmentation\.models' is .* contradicts") as told:
+        check_config(config)
+    assert len(str(told.value).splitlines()) == 1
+    config["segmentation"]["models"] = ["nnunet_finetuned"]
+    check_config(config)
+    config["segmentation"]["source"] = "reference"
+    with pytest.raises(InputError, match=r"a packed model goes with 'model'"):
+        check_config(config)

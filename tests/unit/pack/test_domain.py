@@ -128,3 +128,9 @@ def test_a_scan_without_lesions_has_a_distance(rows):
 def test_lengths_are_read_as_ingest_writes_them():
     (row,) = lengths_of(scanned(["a"], spacing="0.7; 0.8; 1.25")).itertuples()
     assert (row.slice_thickness_mm, row.slice_spacing_mm, row.pixel_mm) == (5.0, 1.25, 0.8)
+
+
+@pytest.mark.parametrize("word", ["portal venous", "portal_venous", "Portal-Venous"])
+def test_phases_are_compared_as_words(word):
+    (row,) = lengths_of(scanned(["a"]).assign(phase=word)).itertuples()
+    assert row.phase == "portal venous"

@@ -30,6 +30,7 @@ COLUMNS = ("image", "reference", "liver_mask")
 DETACHED_SUFFIXES = (".mhd", ".nhdr", ".hdr")
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar", ".gz", ".bz2", ".xz", ".iso")
 LINKS = Path(".snakemake/livermet/sources")
+PACKED_LINKS = Path(".snakemake/livermet/packed")
 # The header of NIfTI with its values in a file beside it says so here; ANALYZE's does not.
 NIFTI_MAGIC, NIFTI_PAIR = 344, (b"ni1\0", b"n+1\0")
 DICOM_MAGIC = 128
@@ -80,6 +81,11 @@ def link_of(run: str, series: str, column: str, path: str) -> tuple[str, str]:
     if suffix in DETACHED_SUFFIXES:
         return f"{link}.folder/{os.path.basename(path)}", f"{link}.folder"
     return f"{link}{suffix}", f"{link}{suffix}"
+
+
+def link_of_model(run: str) -> str:
+    """Return the link by which the folder of a packed model enters the workflow."""
+    return str(PACKED_LINKS / run)
 
 
 def make_link(link: str, path: str) -> None:

@@ -5,6 +5,7 @@ where a result lies. Paths are relative to the folder that the run's `results` a
 reads a volume or a result.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ from livermet.cohort.from_expression import missing_tables, read_measures, wrong
 from livermet.cohort.matching import (
     TREATMENT,
     match_samples,
+    study_names,
     unusable_for_classes,
     wrong_treatments,
 )
@@ -26,6 +28,16 @@ from livermet.ledger.scores import changed_settings, lacking_scores, with_frozen
 from livermet.ledger.tables import Ledger, empty_ledger, lacking, read_ledger, unusable_sets
 from livermet.models import lineage, networks_of, training_role
 from livermet.monai.settings import VALIDATION_FOLD
+from livermet.pack.layout import (
+    CHECKPOINT,
+    DESCRIPTION,
+    MANIFEST,
+    PHENOTYPE,
+    PLAN,
+    RECORD,
+    SEGMENTATION,
+    WEIGHTS,
+)
 from livermet.phenotype.table import read_feature_table
 from livermet.provenance.leakage import audit_roles, leaks
 from livermet.radiomics.aggregation import features_file
@@ -43,6 +55,7 @@ from livermet.sheets import (
 from livermet.sources import (
     kind_of,
     link_of,
+    link_of_model,
     located,
     make_link,
     problems_of_sources,
@@ -53,6 +66,8 @@ from livermet.withdrawal import left_behind
 
 # Models in folds: the network of a fold can score the patients that it has not seen.
 FOLDED_MODELS = networks_of("nnunet")
+# Why a series has no class: `EXCLUSIONS` of the matching, those that a sample would end.
+WITHOUT_SAMPLE = ("no_sample", "outside_window", "other_treatment")
 # Keys of the config that are no part of a result: places on this machine, and leave to train.
 NO_RESULT = ("data_root", "sheets", "ledger", "allow_training")
 
@@ -101,10 +116,20 @@ class Study:
         return not self.from_table and self.config["segmentation"]["source"] == "reference"
 
     @cached_property
+    def is_packed(self) -> bool:
+        """Whether the run trains nothing, and predicts new patients by a packed model."""
+        return bool(self.config["segmentation"]["packed"])
+
+    @cached_property
     def models(self) -> list[str]:
-        """The segmentation models that the run trains."""
+        """The segmentation models that the run predicts by."""
         given = self.from_table or self.from_reference
         return [] if given else self.config["segmentation"]["models"]
+
+    @cached_property
+    def trained_models(self) -> list[str]:
+        """The segmentation models that the run trains: all of them, but for a packed one."""
+        return [] if self.is_packed else self.models
 
     @cached_property
     def final_model(self) -> str | None:
@@ -169,7 +194,7 @@ class Study:
             # Where they lie is nobody's business; their checksums are in model.json.
             networks["nnunet"]["pretrained"] = bool(networks["nnunet"]["pretrained"])
         return kept | {
-            "segmentation": segmentation | networks,
+            "segmentation": segmentation | networks | {"packed": self.is_packed},
             "export": {**self.config["export"], "secret": bool(self.config["export"]["secret"])},
             "phenotype": {**self.config["phenotype"], "table": self.from_table},
         }
@@ -255,6 +280,8 @@ class Study:
 
         They are for this machine alone, and lie beside what else is kept for it.
         """
+        if self.is_packed:
+            make_link(link_of_model(self.config["run"]), self.config["segmentation"]["packed"])
         for series, row in self.rows.items():
             for column in ("image", "reference", "liver_mask"):
                 if row[column] and not self._is_phantom(series):
@@ -511,7 +538,7 @@ class Study:
     def needed_training_sets(self) -> list[str]:
         """Name the training sets of the models that the run trains."""
         sets = self.config["training_sets"]
-        roles = {training_role(name) for model in self.models for name in lineage(model)}
+        roles = {training_role(name) for model in self.trained_models for name in lineage(model)}
         return [sets[role] for role in ("base", "finetuned") if role in roles]
 
     def training_set(self, name: str) -> list[str]:
@@ -523,6 +550,9 @@ class Study:
 
         With a fold: those that the network of this fold has seen.
         """
+        if model not in self.trained_models:
+            # Of a packed model nobody here knows whom it has seen; new patients are none of them.
+            return set()
         sets = self.config["training_sets"]
         names = {sets[training_role(name)] for name in lineage(model)}
         patients = {p for name in names for p in self.ledger.training_sets[name].values()}
@@ -535,7 +565,7 @@ class Study:
 
     def trained_by_final_model(self) -> list[str]:
         """List the series that the final model's weights were fitted on, all folds together."""
-        if not self.final_model:
+        if self.final_model not in self.trained_models:
             return []
         cases = self.training_set(self.config["training_sets"][training_role(self.final_model)])
         if self.final_model in FOLDED_MODELS:
@@ -546,7 +576,7 @@ class Study:
         """Say which patients the networks of this run would see that they are tested on."""
         networks = [
             (model, fold)
-            for model in self.models
+            for model in self.trained_models
             for fold in (self.folds if model in FOLDED_MODELS else [VALIDATION_FOLD])
         ]
         splits = self.ledger.splits
@@ -624,6 +654,108 @@ class Study:
         """Return a model's prediction of a series in a way."""
         return f"{self.run}/predictions/{model}/{kind}/{series}.nii.gz"
 
+    # A packed model, and the studies of new patients that it judges.
+
+    def packed_checkpoint(self, fold: int) -> str:
+        """Return the network of a fold of the packed nnU-Net model."""
+        return self._of_packed(SEGMENTATION, CHECKPOINT.format(fold=fold))
+
+    def packed_plan(self) -> dict[str, str]:
+        """Return the plan and the description of the packed nnU-Net model."""
+        files = {"plan": PLAN, "description": DESCRIPTION}
+        return {name: self._of_packed(SEGMENTATION, file) for name, file in files.items()}
+
+    def packed_weights(self) -> str:
+        """Return the packed network of MONAI."""
+        return self._of_packed(SEGMENTATION, WEIGHTS)
+
+    def packed_manifest(self) -> str | list[str]:
+        """Return what the packed model says of itself, where the run has one."""
+        return self._of_packed(MANIFEST) if self.is_packed else []
+
+    def packed_phenotype(self) -> list[str]:
+        """List the files of the packed classifier; none where the run has none."""
+        if not self.is_packed:
+            return []
+        folder = Path(self.config["segmentation"]["packed"], PHENOTYPE)
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        return [self._of_packed(PHENOTYPE, name) for name in names]
+
+    def packed_classifier(self) -> str | list[str]:
+        """Return what the packed classifier says of itself, where the run has one."""
+        return self._of_packed(PHENOTYPE, RECORD) if self.packed_phenotype() else []
+
+    def _of_packed(self, *names: str) -> str:
+        return "/".join((link_of_model(self.config["run"]), *names))
+
+    @cached_property
+    def studies(self) -> dict[str, list[str]]:
+        """The series of each study of the target cohort, in the sheet's order."""
+        target = self.series.loc[self.target_series]
+        found: dict[str, list[str]] = {}
+        for series, study in zip(target.index, study_names(target), strict=True):
+            found.setdefault(study, []).append(series)
+        return found
+
+    @cached_property
+    def unsampled(self) -> dict[str, str]:
+        """The study of each target series that has a mask and no sample of its time.
+
+        None where a run takes no features of scans, or has a packed model, which judges all series.
+        """
+        if self.from_table or self.is_packed:
+            return {}
+        target = self.series.loc[self.masked_series(self.phenotype_mask)]
+        matched = self.matched(target)
+        lacking = matched[matched["excluded_by"].isin(WITHOUT_SAMPLE)]
+        return dict(zip(lacking["series"], lacking["study"], strict=True))
+
+    def features_of_unsampled(self, table: str) -> list[str]:
+        """List the tables of features of one kind, one a batch, of series without samples."""
+        return self._features_of(self.unsampled, table)
+
+    def patient_of_study(self, study: str) -> str:
+        """Return the patient of a study."""
+        return self.patients[self.studies[study][0]]
+
+    def series_of_study(self, study: str) -> dict[str, dict]:
+        """Say of each series of a study what it is, and which inputs have a file of it."""
+        has = dict.fromkeys(("acquisition", "cts", "predictions", "qualities"), True)
+        known = self.cohorts_and_phases()
+        return {series: {**known[series], **has} for series in self.studies[study]}
+
+    def records_of_study(self, study: str, kind: str) -> list[str]:
+        """List a study's records of ingest of one kind."""
+        return self.records_of_ingest(self.studies[study], kind)
+
+    def cts_of_study(self, study: str) -> list[str]:
+        """List the CTs of a study."""
+        return [self.ct(series) for series in self.studies[study]]
+
+    def predictions_of_study(self, study: str) -> list[str]:
+        """List the final model's predictions of a study."""
+        assert self.final_model is not None, "only a run with networks is asked for predictions"
+        return [self.prediction(self.final_model, series) for series in self.studies[study]]
+
+    def features_of_study(self, study: str, table: str) -> list[str]:
+        """List the tables of features of one kind, one a batch, that hold a study's series."""
+        return self._features_of(self.studies[study], table)
+
+    def _features_of(self, names: Iterable[str], table: str) -> list[str]:
+        folder = f"{self.run}/radiomics/{self.phenotype_mask}/batches"
+        return [f"{folder}/{batch}.{table}.tsv" for batch in self.batches_of(names)]
+
+    def views_of_study(self, study: str) -> list[str]:
+        """List the viewer's pages of a study's series, where they get some."""
+        viewed = set(self.viewed_series)
+        return [self.view(series) for series in self.studies[study] if series in viewed]
+
+    def told_of_study(self, study: str, version: str) -> dict:
+        """Return what the page of a study tells beside results."""
+        viewed = set(self.viewed_series)
+        views = {s: f"../viewer/series/{s}.html" for s in self.studies[study] if s in viewed}
+        return {"run": self.config["run"], "version": version, "phantoms": False, "views": views}
+
     # What is measured of masks.
 
     def masked_series(self, mask: str) -> list[str]:
@@ -654,7 +786,8 @@ class Study:
     @cached_property
     def perturbed_series(self) -> list[str]:
         """The training series that classifiers see, whose masks are perturbed."""
-        if self.from_table or not self.config["radiomics"]["perturbations"]["count"]:
+        unlearnt = self.from_table or self.is_packed
+        if unlearnt or not self.config["radiomics"]["perturbations"]["count"]:
             return []
         included = self.included_series(self.phenotype_mask)
         return [series for series in included if self.place(series) != "test"]
@@ -770,6 +903,9 @@ class Study:
         return wrong_treatments(self.series, self.molecular, sheets["series"], sheets["molecular"])
 
     def _unusable_target(self) -> list[str]:
+        if self.is_packed:
+            # Nothing is learnt of new patients.
+            return []
         target = self.series.loc[self.target_series]
         segmented = target[target["reference"] != ""]
         found = self._unusable(segmented if self.from_reference else target)
@@ -798,7 +934,7 @@ class Study:
         ]
 
     def _cases_without_liver(self) -> list[str]:
-        if not self.models or self.config["reference_labels"]["liver"]:
+        if not self.trained_models or self.config["reference_labels"]["liver"]:
             return []
         bare = self.series[(self.series["reference"] != "") & (self.series["liver_mask"] == "")]
         return [
@@ -827,14 +963,12 @@ def read_study(config: Mapping[str, Any], verify: bool = True) -> Study:
     if verify:
         return _checked_study(config, phantoms)
     scores, ledger = scores_of(config), read_ledger(config["ledger"], verify=False)
-    samples = read_molecular(sheets["molecular"], scores.computed_types)
-    return Study(
-        config,
-        read_series(sheets["series"], config["cohorts"].values()),
-        with_frozen_scores(samples, ledger, scores),
-        phantoms,
-        ledger,
-    )
+    samples = None
+    if sheets["molecular"]:
+        given = read_molecular(sheets["molecular"], scores.computed_types)
+        samples = with_frozen_scores(given, ledger, scores)
+    series = read_series(sheets["series"], config["cohorts"].values())
+    return Study(config, series, samples, phantoms, ledger)
 
 
 def _checked_study(config: Mapping[str, Any], phantoms: pd.DataFrame | None) -> Study:
@@ -844,14 +978,21 @@ def _checked_study(config: Mapping[str, Any], phantoms: pd.DataFrame | None) -> 
     looked at when every row is right.
     """
     sheets = config["sheets"]
-    stop_on(missing_sheets(sheets["series"], sheets["molecular"], config["data_root"]))
+    # A study without samples has one sheet; what is always there asks for no other.
+    samples = sheets["molecular"] or os.devnull
+    stop_on(missing_sheets(sheets["series"], samples, config["data_root"]))
     series = check_series(sheets["series"], config["cohorts"].values())
     scores = scores_of(config)
-    molecular = check_molecular(sheets["molecular"], scores.computed_types)
+    molecular = None
+    if sheets["molecular"]:
+        molecular = check_molecular(sheets["molecular"], scores.computed_types)
     made = [] if phantoms is None else phantoms.index
     raw = series.table[~series.table["series"].isin(made)]
     series.tell(problems_of_sources(raw, config["data_root"]))
-    problems = [*series.problems, *molecular.problems, *near_patients(series, molecular)]
+    problems, notes = [*series.problems], [*series.notes]
+    if molecular:
+        problems += [*molecular.problems, *near_patients(series, molecular)]
+        notes += molecular.notes
     try:
         ledger = read_ledger(config["ledger"])
     except InputError as error:
@@ -859,17 +1000,18 @@ def _checked_study(config: Mapping[str, Any], phantoms: pd.DataFrame | None) -> 
     study = Study(
         config,
         by_series(series),
-        samples_of(molecular),
+        samples_of(molecular) if molecular else None,
         phantoms,
         ledger,
-        (*series.notes, *molecular.notes),
+        tuple(notes),
     )
     study = replace(
         study, notes=(*study.notes, *left_behind(study.run, ledger, study.series.index))
     )
     if problems:
         stop_on([*problems, *lacking(study.series, ledger, study.needed_training_sets())])
-    study = replace(study, molecular=_scored(study, scores))
+    if molecular:
+        study = replace(study, molecular=_scored(study, scores))
     stop_on(study.problems())
     stop_on(study.planned_leaks())
     return study

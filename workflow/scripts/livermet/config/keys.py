@@ -182,7 +182,8 @@ class Sheets(Keys):
     )
     molecular: str | None = key(
         "config/study/molecular.tsv",
-        "sheet of molecular samples; null only where `phenotype.table` is set",
+        "sheet of molecular samples; null only where `phenotype.table` or `segmentation.packed` is "
+        "set",
     )
     phantoms: str | None = key(
         None, "sheet of phantoms that rules make, or null", "the demo has one"
@@ -610,6 +611,12 @@ class Segmentation(Keys):
         "nnunet_finetuned",
         "the one of `models` whose masks features are taken from",
         "the article's",
+    )
+    packed: FilePath | None = key(
+        None,
+        "folder of a packed model (`livermet pack`), the only one of `models`, which then predicts "
+        "and judges new patients, and nothing is trained; or null. `livermet predict` sets it",
+        "networks of the run's own",
     )
     device: Literal["auto", "cpu", "cuda"] = key(
         "auto", "`auto` (a GPU where there is one), `cpu`, `cuda`"

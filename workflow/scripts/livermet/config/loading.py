@@ -33,7 +33,7 @@ def load_config(paths: Iterable[str | Path]) -> dict:
     """Read YAML files, each laid over the ones before it, key by key as Snakemake does it."""
     config: dict = {}
     for path in paths:
-        config = _overlaid(config, _read_keys(Path(path)))
+        config = laid_over(config, _read_keys(Path(path)))
     return config
 
 
@@ -51,11 +51,12 @@ def _read_keys(path: Path) -> dict:
     return keys
 
 
-def _overlaid(below: dict, above: dict) -> dict:
+def laid_over(below: Mapping, above: Mapping) -> dict:
+    """Lay keys over others, key by key as Snakemake does it."""
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _overlaid(merged[key], value) if both else value
+        merged[key] = laid_over(merged[key], value) if both else value
     return merged
 
 
@@ -91,6 +92,8 @@ def check_config(config: dict) -> None:
     stop_on(wrong)
     stop_on(
         _unlisted_final_model(config["segmentation"])
+        + _contradicted_pack(config)
+        + _lacking_samples(config)
         + _plan_of_nothing(config["segmentation"]["nnunet"])
         + _unmeasured_lesions(config)
         + _refused_resampling(config["radiomics"])
@@ -118,6 +121,38 @@ def _unlisted_final_model(segmentation: dict) -> list[str]:
     return [
         f"Config key 'segmentation.final_model' is '{segmentation['final_model']}', which "
         "segmentation.models does not list; add it there, or choose another final model."
+    ]
+
+
+def _contradicted_pack(config: dict) -> list[str]:
+    """Say which keys ask of a run with a packed model what only a study with samples can do."""
+    segmentation, phenotype = config["segmentation"], config["phenotype"]
+    if not segmentation["packed"]:
+        return []
+    wanted = {
+        "segmentation.source": (segmentation["source"], "model"),
+        "segmentation.models": (segmentation["models"], [segmentation["final_model"]]),
+        "phenotype.table": (phenotype["table"], None),
+        "phenotype.compare_with_reference": (phenotype["compare_with_reference"], False),
+        "phenotype.harmonisation.by": (phenotype["harmonisation"]["by"], None),
+    }
+    return [
+        f"Config key '{key}' is {value!r}, which contradicts segmentation.packed: a packed model "
+        f"goes with {needed!r}."
+        for key, (value, needed) in wanted.items()
+        if value != needed
+    ]
+
+
+def _lacking_samples(config: dict) -> list[str]:
+    given = config["phenotype"]["table"] or config["segmentation"]["packed"]
+    return [
+        f"Config key 'sheets.{name}' is null, and the run has {needed}; name the sheet."
+        for name, lacks, needed in (
+            ("series", not config["phenotype"]["table"], "no phenotype.table"),
+            ("molecular", not given, "neither phenotype.table nor segmentation.packed"),
+        )
+        if lacks and not config["sheets"][name]
     ]
 
 

@@ -19,8 +19,6 @@ from livermet.components import connected_components
 
 # Lengths (mm) that differ by less are one length that was rounded twice.
 SAME_MM = 1e-6
-# From a pixel's centre to the middles of its edges, in pixels (y, x).
-EDGES = np.array([(-0.5, 0.0), (0.5, 0.0), (0.0, -0.5), (0.0, 0.5)])
 
 
 class AxialAxes(NamedTuple):
@@ -65,13 +63,23 @@ def _parts(mask: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 
 def _axes_of_part(pixels: np.ndarray, spacing_mm: np.ndarray) -> tuple[float, float]:
     """Return the longest diameter (mm) of one part of a slice, and the longest across it."""
-    middles = np.unique((pixels[:, None] + EDGES).reshape(-1, 2), axis=0) * spacing_mm
+    middles = np.concatenate([_edges(pixels, axis) for axis in (0, 1)]) * spacing_mm
     outline = middles[ConvexHull(middles).vertices]
     lengths = pdist(outline)
     longest = lengths.max()
     apart = squareform(lengths)
     pairs = np.argwhere(np.triu(apart > longest - SAME_MM, k=1))
     return float(longest), max(_longest_across(outline, *outline[pair]) for pair in pairs)
+
+
+def _edges(pixels: np.ndarray, axis: int) -> np.ndarray:
+    """Return the middles of a part's outermost pixel edges along an axis, two in each line."""
+    across = 1 - axis
+    in_lines = pixels[np.lexsort((pixels[:, axis], pixels[:, across]))]
+    begins = np.flatnonzero(np.diff(in_lines[:, across], prepend=-1))
+    ends = np.append(begins[1:], len(in_lines)) - 1
+    half = np.eye(2)[axis] / 2
+    return np.concatenate([in_lines[begins] - half, in_lines[ends] + half])
 
 
 def _longest_across(outline: np.ndarray, begin: np.ndarray, end: np.ndarray) -> float:

@@ -40,7 +40,7 @@ def picture_of(ct: np.ndarray, labels: np.ndarray | None, spacing: Sequence[floa
     )
     drawn = np.zeros((SIDE, 3 * SIDE + 2 * GAP, 3), dtype=np.uint8)
     for number, (cut, pixel_mm) in enumerate(planes):
-        plane = _drawn(ct[cut], None if labels is None else labels[cut], pixel_mm)
+        plane = drawn_plane(ct[cut], None if labels is None else labels[cut], pixel_mm)
         rows, columns = plane.shape[:2]
         top = (SIDE - rows) // 2
         left = number * (SIDE + GAP) + (SIDE - columns) // 2
@@ -73,12 +73,19 @@ def _places(shape: Sequence[int], labels: np.ndarray | None) -> list[int]:
     return [length // 2 for length in shape]
 
 
-def _drawn(
-    values: np.ndarray, labels: np.ndarray | None, pixel_mm: tuple[float, float]
+def drawn_plane(
+    values: np.ndarray,
+    labels: np.ndarray | None,
+    pixel_mm: tuple[float, float],
+    side: int = SIDE,
 ) -> np.ndarray:
-    """Draw a plane as large as the square allows, with pixels as wide as they are high."""
+    """Draw a plane as large as a square allows, with pixels as wide as they are high.
+
+    Returns (rows, columns, RGB; uint8), the longer side of `side` pixels; outlines are drawn inside
+    of what they are around.
+    """
     extent = np.multiply(values.shape, pixel_mm)
-    rows, columns = np.maximum(1, np.rint(extent * SIDE / extent.max())).astype(int)
+    rows, columns = np.maximum(1, np.rint(extent * side / extent.max())).astype(int)
     low, high = WINDOW_HU
     grey = (_averaged(values, rows, columns) - low) / (high - low) * 255
     plane = np.repeat(np.rint(grey.clip(0, 255)).astype(np.uint8)[..., None], 3, axis=2)

@@ -218,6 +218,12 @@ def lengths_of(acquisition: pd.DataFrame) -> pd.DataFrame:
             "slice_thickness_mm": pd.to_numeric(table["slice_thickness_mm"], errors="coerce"),
             "slice_spacing_mm": sides[2].astype(float),
             "pixel_mm": sides[[0, 1]].astype(float).max(axis=1),
-            "phase": table["phase"].astype("string").fillna(NOT_RECORDED).astype(str),
+            # Where a sheet says 'portal venous', a header's words say portal_venous.
+            "phase": table["phase"]
+            .astype("string")
+            .fillna(NOT_RECORDED)
+            .astype(str)
+            .str.casefold()
+            .str.replace(r"[\s_-]+", " ", regex=True),
         }
     )

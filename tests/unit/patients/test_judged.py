@@ -1,0 +1,57 @@
+"""New scans are judged by the features that they would have brought into a run's own table."""
+
+import pandas as pd
+import pytest
+
+from livermet.patients.judged import rows_to_judge
+from livermet.phenotype.table import FEATURES, LESION_COUNT, RADIOMIC_FEATURES
+
+VOLUME = "original_shape_MeshVolume"
+
+
+def texts(rows: list[dict]) -> pd.DataFrame:
+    """Rows of radiomics as `read_batches` gives them; features that are not told are 1."""
+    table = pd.DataFrame([dict.fromkeys(RADIOMIC_FEATURES, 1) | row for row in rows])
+    return table.astype(str).replace("None", "")
+
+
+UNIONS = texts(
+    [
+        {"series": "a", "voxel_mm": "(1, 1, 1)", LESION_COUNT: 2, "burden_ml": 4.0, "reason": ""},
+        dict.fromkeys(RADIOMIC_FEATURES)
+        | {
+            "series": "b",
+            "voxel_mm": "",
+            LESION_COUNT: 0,
+            "burden_ml": 0.0,
+            "reason": "no lesions",
+        },
+    ]
+)
+LESIONS = texts(
+    [
+        {"series": "a", "lesion": 1, "volume_ml": 3, VOLUME: 30, "voxel_mm": "v", "reason": ""},
+        {"series": "a", "lesion": 2, "volume_ml": 1, VOLUME: 10, "voxel_mm": "v", "reason": ""},
+    ]
+)
+STUDIES = {"a": "p_20200101", "b": "q_20200101"}
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "volume"),
+    # The weighted mean is (3 x 30 + 1 x 10) / 4.
+    [("union", 1), ("largest", 30), ("sum", 40), ("volume_weighted_mean", 25)],
+)
+def test_features_are_aggregated_as_those_of_training_were(aggregation, volume):
+    rows = rows_to_judge(UNIONS, LESIONS, STUDIES, aggregation).set_index("series")
+    assert rows.at["a", VOLUME] == pytest.approx(volume)
+    assert rows[LESION_COUNT].tolist() == [2, 0]
+    assert rows["study"].to_dict() == STUDIES
+
+
+def test_a_scan_without_lesions_has_no_feature_but_their_number():
+    row = (
+        rows_to_judge(UNIONS, LESIONS, STUDIES, "volume_weighted_mean").set_index("series").loc["b"]
+    )
+    assert row[list(RADIOMIC_FEATURES)].isna().all()
+    assert set(FEATURES) <= set(row.index)

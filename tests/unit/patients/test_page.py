@@ -1,0 +1,146 @@
+"""The page of a study: what it says, what it withholds, and where it leads."""
+
+import re
+from base64 import b64decode
+
+import imagecodecs
+import numpy as np
+import pandas as pd
+import pytest
+
+from livermet.contracts import check
+from livermet.patients.index import index_rows
+from livermet.patients.page import MOST_LESIONS, MOST_WARNINGS, compose
+from livermet.patients.pictures import key_images
+from livermet.patients.rendering import INDEX, render
+from livermet.patients.results import Verdicts, prediction_table, series_table
+from livermet.patients.tables import NEW_LESIONS, NEW_SERIES, PREDICTIONS
+
+from ..patient_phantoms import (
+    CLASSIFIER,
+    PATIENT_NAME,
+    STUDY,
+    THIN,
+    content,
+    measured,
+    page,
+    verdicts,
+)
+
+ORANGE, BLUE = (230, 159, 0), (86, 180, 233)
+
+
+def test_a_probability_has_the_range_of_the_folds_which_is_no_uncertainty():
+    text = page()
+    assert "Probability of NE positive: 0.66" in text
+    assert "Range of the 5 folds&#39; models 0.40 to 0.86, which is no uncertainty" in text
+    assert "not a medical device" in text
+
+
+def test_a_probability_that_is_withheld_stands_nowhere_and_the_reason_does():
+    why = "Its slices are 20 mm thick, those of training 1 to 5 mm."
+    text = page(verdicts(why))
+    assert "Phenotype: no validated prediction" in text
+    assert why in text
+    assert "Probability of NE positive" not in text
+    assert not re.search(r"0\.(66|62|70)", text.split("What the model says")[0])
+
+
+def test_a_model_without_a_classifier_says_so():
+    lacks = "It was left out when the model was packed."
+    shown = content(Verdicts(None, lacks=lacks))
+    assert shown["verdict"] == {
+        "head": "Phenotype: no validated prediction",
+        "why": lacks,
+        "given": "",
+    }
+    assert "deals of folds" not in str(shown["limits"])
+
+
+def test_how_the_series_of_a_study_combine_is_said():
+    apart = content()["apart"]
+    assert "the 2 series count 1 to 3 lesions of 3.2 to 3.5 ml" in apart
+    assert "the mean of 2 series', which lie between 0.62 and 0.70" in apart
+    assert content(both=False)["apart"] == ""
+
+
+def test_the_thinnest_series_comes_first_and_each_has_its_probability():
+    rows = content()["series"]
+    assert [row[0] for row in rows] == ["2.5mm_aaaaaa", "5mm_bbbbbb"]
+    assert rows[0][-1] == "0.70 (0.55 to 0.86)"
+
+
+def test_lesions_are_listed_by_their_long_axis_and_targets_are_marked():
+    assert content()["lesions"] == [
+        ["1 *", "3.2", "24", "20", "60", "11"],
+        ["2 *", "0.3", "10", "10", "60", "19"],
+        ["3", "0.01", "2.0", "2.0", "60", "9"],
+    ]
+
+
+def test_what_has_no_room_on_a_sheet_is_counted():
+    series = measured(both=False)
+    one = series[0]
+    many = pd.concat([one.lesions] * 5, ignore_index=True)
+    crowded = type(one)(one.series, one.hu, one.labels, one.spacing_mm, many, one.liver_ml)
+    prediction = prediction_table(STUDY, PATIENT_NAME, [crowded], verdicts()).iloc[0].to_dict()
+    told = {"run": "predict", "version": "0", "phantoms": False, "model": "U-Net", "networks": 1}
+    warnings = {THIN: [f"warning {number}." for number in range(MOST_WARNINGS + 3)]}
+    shown = compose(prediction, [crowded], verdicts(), CLASSIFIER, warnings, told | {"views": {}})
+    assert len(shown["lesions"]) == MOST_LESIONS
+    # Of 15 lesions the two largest kinds, five each, are not all shown.
+    assert shown["more"].startswith("7 smaller lesions more, ")
+    assert shown["warnings"][-1] == "3 warnings more are in quality.json."
+
+
+def test_pictures_show_the_largest_lesions_each_on_its_slice():
+    images = key_images(measured(both=False)[0])
+    captions = [image.caption for image in images]
+    assert captions == [
+        "Slice 11 of 30: lesion 1",
+        "Slice 19 of 30: lesion 2",
+        "Slice 9 of 30: lesion 3",
+    ]
+
+
+def test_outlines_lie_where_radiologists_look_for_them():
+    """Lesion 1 lies at x 20 to 29 of 64 and y 30 to 37 of 72, x to the right, y to the front."""
+    image = key_images(measured(both=False)[0])[0]
+    picture = imagecodecs.png_decode(b64decode(image.source.partition(",")[2]))
+    # The cut is the liver, x 12 to 51 and y 20 to 49, with 25 mm (12.5 pixels) around: all of x;
+    # of y, which would be 110 mm, 120 mm: 5 to 64. Front and right come first: y 64 and x 63.
+    pixels = picture.shape[1] / 64
+    assert picture.shape[0] == pytest.approx(60 * pixels, abs=1)
+    lesion = np.argwhere((picture == ORANGE).all(axis=2)) / pixels
+    assert lesion.min(axis=0) == pytest.approx([64 - 37, 63 - 29], abs=0.5)
+    assert lesion.max(axis=0) == pytest.approx([64 - 30 + 1, 63 - 20 + 1], abs=0.5)
+    liver = np.argwhere((picture == BLUE).all(axis=2)) / pixels
+    assert liver.min(axis=0) == pytest.approx([64 - 49, 63 - 51], abs=0.5)
+
+
+def test_a_scan_without_lesions_shows_its_liver():
+    found = measured(both=False)[0]
+    found.labels[found.labels == 2] = 1
+    bare = type(found)(found.series, found.hu, found.labels, found.spacing_mm, found.lesions[:0], 1)
+    (image,) = key_images(bare)
+    assert image.caption == "Slice 6 of 30: no lesion is marked"
+
+
+def test_the_tables_keep_their_contracts():
+    series = measured()
+    lesions = pd.concat([one.lesions for one in series]).assign(study=STUDY)[NEW_LESIONS.names]
+    check(lesions, NEW_LESIONS, "patients/lesions.tsv")
+    for said in (verdicts(), verdicts("Why."), Verdicts(None, lacks="Why.")):
+        check(series_table(STUDY, series, said), NEW_SERIES, "patients/series.tsv")
+        table = prediction_table(STUDY, PATIENT_NAME, series, said)
+        check(table, PREDICTIONS, "patients/predictions.tsv")
+        assert table["shown_series"].item() == THIN
+
+
+def test_the_page_leads_to_the_viewer_and_the_list_to_the_page():
+    assert f'href="../viewer/series/{THIN}.html"' in page()
+    table = prediction_table(STUDY, PATIENT_NAME, measured(), verdicts())
+    told = {"run": "predict", "version": "0", "phantoms": False, "studies": index_rows(table)}
+    text = render(told, INDEX)
+    assert f'href="{STUDY}.html"' in text
+    assert "0.66 (0.40 to 0.86)" in text

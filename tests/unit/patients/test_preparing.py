@@ -1,0 +1,212 @@
+"""A study of new patients from files alone: who is whom, what is kept, and what is refused."""
+
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+import yaml
+from packed_networks import pack_monai
+from small_study import SIZE
+
+from livermet.archive.progress import Counter
+from livermet.config.loading import PROJECT, load_config
+from livermet.demo.cohort import demo_cohort
+from livermet.demo.dicom import write_dicom_series
+from livermet.demo.phantoms import phantom_images
+from livermet.errors import InputError
+from livermet.ledger.tables import read_ledger
+from livermet.patients.preparing import Request, prepare
+from livermet.patients.running import profile_of
+from livermet.study import read_study
+
+from ..patient_phantoms import volumes
+
+NAMES = ("DOE^JANE", "ROE^RICHARD")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return pack_monai(tmp_path_factory.mktemp("packed") / "model")
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory) -> Path:
+    """Two patients' DICOM series and a volume, under names that nobody may see."""
+    folder = tmp_path_factory.mktemp("archive")
+    ct, _ = volumes()
+    rows = demo_cohort(SIZE).phantoms.to_dict("records")
+    for row, name in zip(rows, NAMES, strict=False):
+        told = row | {"patient": name, "study_date": "2021-05-04"}
+        write_dicom_series(phantom_images(row)[0], told, folder / f"{name} CT")
+    sitk.WriteImage(ct, folder / "MUSTERMANN_ERIKA.nii.gz")
+    return folder
+
+
+@pytest.fixture
+def asked(model, archive, tmp_path):
+    """Return a function that prepares a study, and gives what was told."""
+
+    def ask(**changes) -> list[str]:
+        told: list[str] = []
+        request = {
+            "images": archive,
+            "model": model,
+            "out": tmp_path / "out",
+            "secret": tmp_path / "secret",
+        }
+        prepare(Request(**request | changes), Counter(io.StringIO()), told.append)
+        return told
+
+    return ask
+
+
+def sheet_in(out: Path) -> pd.DataFrame:
+    return pd.read_csv(out / "series.tsv", sep="\t", dtype=str, keep_default_na=False)
+
+
+def test_files_become_a_study_that_can_be_planned(asked, tmp_path, monkeypatch):
+    asked()
+    out = tmp_path / "out"
+    sheet = sheet_in(out)
+    assert sheet["patient"].nunique() == len(sheet) == 3
+    assert sheet["reference"].eq("").all()
+    monkeypatch.chdir(out)
+    config = load_config([PROJECT / "config" / "config.yaml", out / "config.yaml"])
+    study = read_study(config)
+    assert study.places == dict.fromkeys(sheet["patient"], "test")
+    assert (study.trained_models, study.models) == ([], ["unet"])
+    assert {study.prediction_kind("unet", series) for series in sheet["series"]} == {"single"}
+    assert len(study.studies) == 3
+    # A scan that cannot be read stops its own study alone.
+    assert [len(names) for names in study.batches.values()] == [1, 1, 1]
+
+
+def test_no_file_of_the_study_names_a_patient_or_a_path(asked, tmp_path, archive):
+    told = asked()
+    out = tmp_path / "out"
+    texts = [path.read_bytes() for path in out.rglob("*") if path.is_file()]
+    texts = [text for text in texts if not text.startswith(b"SQLite")]
+    names = [str(path.relative_to(out)) for path in out.rglob("*")]
+    known = re.compile(rb"DOE|ROE|JANE|RICHARD|MUSTERMANN|" + re.escape(str(archive).encode()))
+    assert not [text for text in texts if known.search(text) and b"DICM" not in text[:132]]
+    assert not known.search("\n".join([*names, *told]).encode())
+
+
+def test_a_patient_who_comes_later_moves_nobody(asked, tmp_path, archive):
+    first = tmp_path / "first"
+    shutil.copytree(archive / f"{NAMES[0]} CT", first)
+    asked(images=first)
+    out = tmp_path / "out"
+    before, ledger = sheet_in(out), read_ledger(out / "ledger")
+    asked()
+    after, grown = sheet_in(out), read_ledger(out / "ledger")
+    # The same scan from another place is the same series of the same patient.
+    assert after[: len(before)].equals(before)
+    assert len(after) == 3
+    assert grown.batches[: len(ledger.batches)].equals(ledger.batches)
+    assert set(grown.places.values()) == {"test"}
+    asked()
+    assert sheet_in(out).equals(after)
+
+
+def test_a_series_can_be_left_out(asked, tmp_path):
+    asked()
+    series = sheet_in(tmp_path / "out")["series"].tolist()
+    asked(leave_out=series[:1])
+    assert sheet_in(tmp_path / "out")["series"].tolist() == series[1:]
+    with pytest.raises(InputError, match="leave out fewer"):
+        asked(leave_out=series)
+
+
+def test_a_file_alone_is_a_study_known_by_its_content(asked, tmp_path, archive):
+    moved = tmp_path / "elsewhere" / "CT.nii.gz"
+    moved.parent.mkdir()
+    shutil.copy(archive / "MUSTERMANN_ERIKA.nii.gz", moved)
+    asked(images=archive / "MUSTERMANN_ERIKA.nii.gz")
+    before = sheet_in(tmp_path / "out")
+    asked(images=moved)
+    assert sheet_in(tmp_path / "out").equals(before)
+    assert len(before) == 1
+
+
+def test_another_model_does_not_mix_its_results_in(asked, tmp_path):
+    asked()
+    other = pack_monai(tmp_path / "other", seed=1)
+    with pytest.raises(InputError, match="what another model has predicted"):
+        asked(model=other)
+
+
+def test_a_folder_of_other_files_is_left_alone(asked, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.docx").touch()
+    with pytest.raises(InputError, match="none of them is of livermet predict"):
+        asked()
+
+
+def test_a_changed_model_predicts_nothing(asked, model, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(model, copy)
+    (copy / "MODEL_CARD.md").write_text("better")
+    with pytest.raises(InputError, match=r"MODEL_CARD\.md is not as it was packed"):
+        asked(model=copy)
+    assert not (tmp_path / "out").exists()
+
+
+def test_images_that_hold_no_ct_are_told(asked, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "notes.txt").write_text("none")
+    with pytest.raises(InputError, match="There is no CT that can be read"):
+        asked(images=empty)
+    with pytest.raises(InputError, match="There is nothing where IMAGES says"):
+        asked(images=tmp_path / "nowhere")
+
+
+def test_masks_beside_scans_are_no_scans(asked, tmp_path):
+    ct, labels = volumes()
+    folder = tmp_path / "images"
+    folder.mkdir()
+    sitk.WriteImage(ct, folder / "ct.nii.gz")
+    sitk.WriteImage(labels, folder / "liver.nii.gz")
+    told = asked(images=folder)
+    assert len(sheet_in(tmp_path / "out")) == 1
+    assert "Volumes passed over: 1 of 8 bits a voxel, masks and no CT." in told
+
+
+def test_the_phase_is_told_where_no_header_has_one(asked, tmp_path):
+    asked(phase="delayed")
+    sheet = sheet_in(tmp_path / "out").set_index("image")
+    assert sheet.loc[sheet.index.str.startswith("volumes/"), "phase"].tolist() == ["delayed"]
+    assert "delayed" not in sheet.loc[sheet.index.str.startswith("archive/"), "phase"].tolist()
+
+
+def test_a_header_with_its_values_beside_it_is_refused(asked, tmp_path):
+    image, _ = volumes()
+    sitk.WriteImage(image, tmp_path / "DOE.mhd")
+    with pytest.raises(InputError, match=r"A volume ends in \.mhd") as told:
+        asked(images=tmp_path / "DOE.mhd")
+    assert "DOE" not in str(told.value)
+
+
+def test_the_config_is_the_packed_models(asked, tmp_path, model):
+    asked(device="cpu", accept=["lossy", "derived"])
+    config = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
+    settings = json.loads((model / "pack.json").read_text())["settings"]
+    assert config["radiomics"] == settings["radiomics"]
+    assert config["detection"] == settings["detection"]
+    assert config["segmentation"]["packed"] == str(model)
+    assert config["segmentation"]["device"] == "cpu"
+    # What ingest takes with a warning; whether a series is derived decides the sheet alone.
+    assert config["ingest"] == {"accept": ["lossy"]}
+
+
+def test_profiles_are_found_by_name():
+    assert profile_of(None) == PROJECT / "profiles" / "default"
+    assert profile_of("slurm") == PROJECT / "profiles" / "slurm"
+    with pytest.raises(InputError, match="no profile 'pbs'; name one of default, slurm"):
+        profile_of("pbs")

@@ -1,0 +1,136 @@
+"""What is measured of a new patient's scan: each lesion's size and axes, burden, liver, RECIST.
+
+Arrays are in SimpleITK's order (z, y, x) of a canonical CT, whose slices are axial and go from the
+feet to the head.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+
+from livermet.detection.axes import axial_axes
+from livermet.detection.lesions import lesion_boxes, lesion_components, lesion_table
+from livermet.errors import InputError
+from livermet.images import BACKGROUND, LESION, LIVER, array_of, grid_difference, voxel_volume_ml
+from livermet.patients.tables import NEW_LESIONS
+
+# RECIST 1.1 (Eisenhauer, Eur J Cancer 2009): at most two target lesions an organ, each of 10 mm in
+# its long axis; of slices thicker than 5 mm, of twice their thickness.
+MOST_TARGETS, MEASURABLE_MM, THICK_MM = 2, 10.0, 5.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A series that was measured.
+
+    hu and labels: (z, y, x), labels 0 background, 1 liver, 2 lesion, those too small left out as in
+    detection. spacing_mm: (z, y, x). lesions: one row a lesion, `NEW_LESIONS` without the study.
+    """
+
+    series: str
+    hu: np.ndarray
+    labels: np.ndarray
+    spacing_mm: tuple[float, float, float]
+    lesions: pd.DataFrame
+    liver_ml: float
+
+    @property
+    def row(self) -> dict:
+        """What the series counts: columns of `NEW_SERIES`."""
+        return {
+            "series": self.series,
+            "slice_spacing_mm": self.spacing_mm[0],
+            "lesions": len(self.lesions),
+            "burden_ml": float(self.lesions["volume_ml"].sum()),
+            "liver_ml": self.liver_ml,
+            "diameters_mm": float(self.lesions.loc[self.lesions["target"], "long_mm"].sum()),
+            "measurable_from_mm": measurable_from_mm(self.spacing_mm[0]),
+        }
+
+
+def measure(
+    series: str, ct: sitk.Image, mask: sitk.Image, components: Mapping[str, int]
+) -> Measured:
+    """Measure a series by its CT and a label map on its grid.
+
+    components: connectivity and minimum_lesion_voxels, as in detection. Raises InputError where the
+    two lie on different grids.
+    """
+    if difference := grid_difference(mask, ct):
+        raise InputError(
+            f"Series '{series}': its CT and its prediction lie on different grids ({difference}); "
+            "remove the prediction, and run again."
+        )
+    hu, labels = array_of(ct), array_of(mask)
+    numbers = lesion_components(
+        labels, components["connectivity"], components["minimum_lesion_voxels"]
+    )
+    labels[(labels == LESION) & (numbers == 0)] = LIVER
+    spacing_mm = _three(ct.GetSpacing()[::-1])
+    lesions = lesion_table(numbers, ct)
+    axes = [
+        _axes_and_density(numbers, hu, row.lesion, box, spacing_mm)
+        for box, row in zip(lesion_boxes(numbers), lesions.itertuples(index=False), strict=True)
+    ]
+    names = ["long_mm", "short_mm", "slice", "mean_hu"]
+    lesions[names] = pd.DataFrame(axes, columns=names, index=lesions.index)
+    lesions["slice"] = lesions["slice"].astype(int)
+    lesions["target"] = targets(lesions["long_mm"], spacing_mm[0])
+    lesions["series"] = series
+    return Measured(
+        series,
+        hu,
+        labels,
+        spacing_mm,
+        lesions[[name for name in NEW_LESIONS.names if name != "study"]],
+        float(np.count_nonzero(labels != BACKGROUND) * voxel_volume_ml(ct)),
+    )
+
+
+def _axes_and_density(
+    numbers: np.ndarray,
+    hu: np.ndarray,
+    lesion: int,
+    box: tuple[slice, ...],
+    spacing_mm: Sequence[float],
+) -> tuple[float, float, int, float]:
+    inside = numbers[box] == lesion
+    axes = axial_axes(inside, spacing_mm)
+    return axes.long_mm, axes.short_mm, box[0].start + axes.slice + 1, float(hu[box][inside].mean())
+
+
+def measurable_from_mm(slice_spacing_mm: float) -> float:
+    """Return the long axis (mm) from which on a lesion is measurable, by the slices' distance."""
+    return 2 * slice_spacing_mm if slice_spacing_mm > THICK_MM else MEASURABLE_MM
+
+
+def targets(long_mm: pd.Series, slice_spacing_mm: float) -> pd.Series:
+    """Tell which lesions are targets: of those measurable the two with the longest long axis.
+
+    Of equals the first counts, which is the one of larger volume.
+    """
+    # A length that is exactly as long may be rounded below it.
+    measurable = long_mm[long_mm.round(6) >= measurable_from_mm(slice_spacing_mm)]
+    longest = measurable.sort_values(ascending=False, kind="stable").index[:MOST_TARGETS]
+    return pd.Series(long_mm.index.isin(longest), index=long_mm.index, dtype=bool)
+
+
+def shown_of(measured: Sequence[Measured]) -> Measured:
+    """Choose the series that a study's lesions are told by: the thinnest slices."""
+    return min(measured, key=lambda one: one.spacing_mm[0])
+
+
+def study_lesions(study: str, measured: Sequence[Measured]) -> pd.DataFrame:
+    """Return one row a lesion of a study's series: `NEW_LESIONS`."""
+    tables = [one.lesions for one in measured if len(one.lesions)]
+    if not tables:
+        return pd.DataFrame(columns=NEW_LESIONS.names)
+    return pd.concat(tables, ignore_index=True).assign(study=study)[NEW_LESIONS.names]
+
+
+def _three(values: Sequence[float]) -> tuple[float, float, float]:
+    first, second, third = map(float, values)
+    return first, second, third

@@ -1,0 +1,108 @@
+"""The workflow, run on a study of new patients, and what it has made of them in few words."""
+
+import fcntl
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from livermet.cohort.matching import study_names
+from livermet.config.loading import PROJECT
+from livermet.errors import InputError
+from livermet.patients.preparing import CONFIG, RUN, SHEET
+from livermet.patients.tables import PREDICTED, PREDICTIONS
+from livermet.tables import read_table
+
+LOCK, SNAKEMAKES_LOCKS = ".livermet-predict.lock", ".snakemake/locks"
+# It is there while a run is at work, and after one that was killed.
+BEGUN = ".snakemake/livermet/predicting"
+# Beyond so many the list of all is told alone.
+MOST_TOLD = 20
+RESULTS = Path("results", RUN, "patients")
+PROFILES = PROJECT / "profiles"
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[int]:
+    """Keep others from a folder of results while the block works; gives the lock's open file.
+
+    The system lets go of it when the last process ends that has it open, however it ends. Raises
+    InputError where another process has it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / LOCK).open("a") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"Another livermet predict is at work in {out}; wait for its end, or stop it."
+            ) from None
+        yield stream.fileno()
+
+
+def run_workflow(
+    out: Path, lock: int, profile: str | None, cores: int | None, options: Sequence[str] = ()
+) -> int:
+    """Run snakemake on a study that `preparing.prepare` has written; return its exit status.
+
+    `lock` is what `alone` gives. `profile` is a path, or a name in the project's profiles/. What a
+    run that was killed has locked is unlocked. Raises InputError for a profile that is not there.
+    """
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile")]
+    command += ["--directory", str(out), "--configfile", str(out / CONFIG)]
+    command += ["--profile", str(profile_of(profile))]
+    command += ["--cores", str(cores)] if cores else []
+    begun = out / BEGUN
+    if begun.exists():
+        # It was ours, and has ended, or this process would not be alone.
+        shutil.rmtree(out / SNAKEMAKES_LOCKS, ignore_errors=True)
+    begun.parent.mkdir(parents=True, exist_ok=True)
+    begun.touch()
+    # The run keeps the lock should this process be killed before it.
+    status = subprocess.run([*command, *options], check=False, pass_fds=[lock]).returncode
+    begun.unlink()
+    return status
+
+
+def profile_of(name: str | None) -> Path:
+    """Find a profile: the workstation's where none is named."""
+    places = [PROFILES / (name or "default"), *([Path(name)] if name else [])]
+    found = [place for place in places if (place / "profile.yaml").is_file()]
+    if not found:
+        known = ", ".join(sorted(path.name for path in PROFILES.iterdir()))
+        raise InputError(f"There is no profile '{name}'; name one of {known}, or a folder of one.")
+    return found[0]
+
+
+def results_told(out: Path) -> str:
+    """Say of each study what was found, and where its page lies; and how many have no result."""
+    files = sorted((out / RESULTS / "studies").glob("*/prediction.tsv"))
+    tables = [read_table(path, dtype={"study": str, "phenotype": str}) for path in files]
+    table = pd.concat([pd.DataFrame(columns=PREDICTIONS.names), *tables], ignore_index=True)
+    lines = []
+    for row in table.head(MOST_TOLD).itertuples():
+        said = row.verdict
+        if row.verdict == PREDICTED:
+            said = (
+                f"{row.phenotype} positive with probability {row.probability:.2f} (range of the "
+                f"folds {row.lowest:.2f} to {row.highest:.2f})"
+            )
+        lines.append(
+            f"{row.study}: {row.lesions} lesions, {row.burden_ml:.1f} ml; {said}; "
+            f"{out / RESULTS / f'{row.study}.html'}"
+        )
+    if len(table) > MOST_TOLD:
+        lines.append(f"{len(table) - MOST_TOLD} studies more")
+    if len(table) > 1:
+        lines.append(f"All studies: {out / RESULTS / 'index.html'}")
+    series = read_table(out / SHEET, dtype={"patient": str}, parse_dates=["study_date"])
+    if lacking := set(study_names(series)) - set(table["study"]):
+        lines.append(
+            f"Without a result: {', '.join(sorted(lacking)[:MOST_TOLD])}; the log of the failed "
+            "job says why. The same command goes on; --leave-out leaves a series out."
+        )
+    return "\n".join([*lines, "Research software, not a medical device."])
