@@ -6,6 +6,7 @@ from pathlib import PurePath
 import pytest
 import yaml
 from study import feature_table, planned_in, score_from_expression
+from test_packed import CLASSIFIER, FILES, packed_study
 
 from livermet.contracts import all_contracts
 
@@ -24,7 +25,7 @@ def tables_in(plan) -> set[str]:
 
 @pytest.fixture
 def written(study, root, tmp_path) -> set[str]:
-    """Return the tables of a study with all that it can have, and of the published analysis."""
+    """Return the tables of a study with all that it can have, the published one, new patients."""
     asked = {"harmonisation": {"by": "scanner"}, "compare_with_reference": True}
     study.configure(phenotype=asked | {"single_fold_masks": True})
     (tmp_path / "theirs.pth").touch()
@@ -40,7 +41,9 @@ def written(study, root, tmp_path) -> set[str]:
     (folder / "own.yaml").write_text(yaml.safe_dump({"phenotype": keys}))
     configs = [root / "config" / name for name in ("published.yaml", "published_searched.yaml")]
     published = planned_in(folder, "--configfile", *map(str, configs), "own.yaml")
-    return tables_in(study.plan()) | tables_in(published)
+    (tmp_path / "new").mkdir()
+    new_patients = packed_study(tmp_path / "new", FILES + CLASSIFIER)
+    return tables_in(study.plan()) | tables_in(published) | tables_in(new_patients.plan())
 
 
 def test_tables_and_contracts_belong_together(written):
