@@ -121,7 +121,7 @@ wildcard_constraints:
     batch=r"b\d+",
     model=one_of(MODELS),
     fold=one_of(map(str, FOLDS)),
-    mask=one_of([*MODELS, "reference", "table"]),
+    mask=one_of([*MODELS, *STUDY.fold_masks, "reference", "table"]),
     protocol=one_of(PROTOCOLS),
     classifier=one_of(CLASSIFIERS["corrected"]),
 

@@ -87,6 +87,8 @@ rule score_detection:
         scans=exhibit("detection_scans"),
         scores=exhibit("detection_scores"),
         sizes=exhibit("detection_sizes"),
+        predicted_sizes=exhibit("detection_predicted_sizes"),
+        distribution=exhibit("detection_size_distribution"),
         burden=exhibit("detection_burden"),
         lesion_free=exhibit("detection_lesion_free"),
         comparison=exhibit("detection_comparison"),

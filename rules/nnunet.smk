@@ -6,7 +6,8 @@ Goes out, below `results/<run>/nnunet/` in nnU-Net's own layout: raw/<dataset>/d
 points at the volumes; preprocessed/<dataset>/ with fingerprint, plan, splits and cases;
 results/<dataset>/.../fold_<k>/ with checkpoint_final.pth and model.json. And
 `results/<run>/predictions/<model>/<kind>/<series>.nii.gz`; with `segmentation.lesion_probability`
-its lesion probabilities times 255 at the same place below `probabilities/`.
+its lesion probabilities times 255 at the same place below `probabilities/`. With
+`phenotype.single_fold_masks` the final model's kinds are `fold_<k>` too, of test series.
 Steps: describe, split, plan (the base's plan is moved to the fine-tuning dataset), preprocess,
 train, fine-tune each fold from the base's same fold, predict by batches.
 
@@ -219,36 +220,34 @@ for nnunet_model, base_model in BASES.items():
 
 for nnunet_model in [model for model in MODELS if model in networks_of("nnunet")]:
     for batch, batch_series in STUDY.batches.items():
-        for kind in ("ensemble", "out_of_fold"):
+        for kind in STUDY.kinds_in_folds(nnunet_model):
 
             if not is_defined(f"predict_{nnunet_model}_{kind}_{batch}"):
                 continue
-            nnunet_series = [
-                series
-                for series in batch_series
-                if STUDY.prediction_kind(nnunet_model, series) == kind
-            ]
-            if not nnunet_series:
+            nnunet_folds = STUDY.folds_of_kind(nnunet_model, kind, batch_series)
+            if not nnunet_folds:
                 continue
-
-            # An ensemble is all folds; out of fold is the one that held the series' patient out.
-            nnunet_folds = {
-                series: FOLDS if kind == "ensemble" else [int(STUDY.place(series))]
-                for series in nnunet_series
-            }
             used_folds = sorted({fold for folds in nnunet_folds.values() for fold in folds})
 
             rule:
                 name:
                     f"predict_{nnunet_model}_{kind}_{batch}"
                 input:
-                    cts=[STUDY.ct(series) for series in nnunet_series],
+                    cts=[STUDY.ct(series) for series in nnunet_folds],
                     checkpoints=[checkpoint_of(nnunet_model, fold) for fold in used_folds],
                     plan=prediction_file(nnunet_model, "plan"),
                     description=prediction_file(nnunet_model, "description"),
                 output:
-                    predictions=[STUDY.prediction(nnunet_model, series) for series in nnunet_series],
-                    probabilities=STUDY.probabilities(nnunet_model, nnunet_series),
+                    predictions=[
+                        STUDY.prediction_of_kind(nnunet_model, kind, series)
+                        for series in nnunet_folds
+                    ],
+                    # Of single folds no probability is asked for.
+                    probabilities=(
+                        []
+                        if kind in STUDY.single_folds
+                        else STUDY.probabilities(nnunet_model, nnunet_folds)
+                    ),
                 log:
                     f"{RUN}/logs/predict_{nnunet_model}/{kind}_{batch}.log",
                 benchmark:

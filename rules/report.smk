@@ -27,15 +27,18 @@ CONDITIONS = {
     "both protocols": {"published", "corrected"} <= set(PROTOCOLS),
     "corrected": "corrected" in PROTOCOLS,
     "examples": EXAMPLES,
+    "fold masks": STUDY.fold_masks,
     "harmonised": HARMONISED,
     "images": not FROM_TABLE,
     "models": MODELS,
     "null cohorts": config["phenotype"]["null_cohorts"],
+    "other masks": OTHER_MASKS,
     "probabilities": PROBABILITIES,
     "reproduced": REPRODUCED,
     "samples": not FROM_TABLE,
     "scored": STUDY.scores.computed,
     "searched": REPRODUCED and SEARCHED,
+    "single lesions": SINGLE_LESIONS,
     "specifications": SPECIFICATION_PARTS,
     "two masks": COMPARED,
 }
@@ -258,9 +261,12 @@ rule draw_froc:
 rule draw_lesion_sizes:
     input:
         sizes=f"{TABLES}/detection_sizes.csv",
+        predicted=f"{TABLES}/detection_predicted_sizes.csv",
     output:
         png=f"{FIGURES}/detection_sizes.png",
         svg=exhibit("figure_detection_sizes"),
+        predicted_png=f"{FIGURES}/detection_predicted_sizes.png",
+        predicted_svg=exhibit("figure_detection_predicted_sizes"),
     log:
         f"{RUN}/logs/draw_lesion_sizes.log",
     benchmark:
@@ -423,6 +429,29 @@ rule draw_specification_curve:
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_specification_curve.py"
+
+
+rule draw_segmentation_error:
+    input:
+        scored=f"{CORRECTED}/segmentation_error.tsv",
+    output:
+        png=f"{FIGURES}/segmentation_error.png",
+        svg=exhibit("figure_segmentation_error"),
+    log:
+        f"{RUN}/logs/draw_segmentation_error.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_segmentation_error.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        labels=LABELS,
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_segmentation_error.py"
 
 
 rule draw_calibration:

@@ -8,11 +8,13 @@ Goes out: `results/<run>/tables/`: `model_choice.csv` (who was chosen, and whom 
 exchanged labels), `corrections.csv` (the ladder from the published to the corrected protocol),
 `null_cohorts.csv` (both protocols where there is nothing to find: on the run's own features with
 labels exchanged, and on phantom tables), `masks.csv` (predicted against reference masks),
-`specification_curve.csv` (every procedure that could have been chosen) with
-`specifications_left_out.csv`, `subgroups.csv` (the chosen model in subgroups),
-`score_regression.csv` (the score as a target, errors by its distance from the threshold) and
-`failures.csv` (where the chosen models are wrong, with the points of figure 5 in
-`phenotype/{mask}/failures/`).
+`segmentation_error.csv` (calls in other masks of the same lesions) with `segmentation_shift.csv`
+(features in one network's masks against five's), `specification_curve.csv` (every procedure that
+could have been chosen) with `specifications_left_out.csv`, `subgroups.csv` (the chosen model in
+subgroups), `over_time.csv`, `heterogeneity.csv` and `lesion_calls.csv` (how studies of a patient and
+lesions of a scan differ), `score_regression.csv` (the score as a target, errors by its distance
+from the threshold) and `failures.csv` (where the chosen models are wrong,
+with the points of figure 5 in `phenotype/{mask}/failures/`).
 Repeats, parts of the permutations, of the null cohorts and of the specifications are jobs of their
 own.
 """
@@ -59,6 +61,10 @@ SPECIFICATIONS = config["phenotype"]["specifications"] if "corrected" in PROTOCO
 SPECIFICATION_PARTS = parts_of(
     len(specifications(SPECIFICATIONS, AT_HAND, OWN_SPECIFICATION)) - 1, IN_A_JOB, first=0
 )
+
+SINGLE_LESIONS = "corrected" in PROTOCOLS and not FROM_TABLE and config["radiomics"]["per_lesion"]
+# Other masks of the same lesions: perturbed ones of training series, each fold's of test series.
+OTHER_MASKS = "corrected" in PROTOCOLS and (STUDY.perturbed_batches or STUDY.fold_masks)
 
 
 wildcard_constraints:
@@ -348,6 +354,45 @@ rule tabulate_masks:
         "../workflow/scripts/tabulate_masks.py"
 
 
+rule measure_segmentation_error:
+    input:
+        features=CORRECTED_FEATURES,
+        batches=HARMONISED,
+        choice=CHOICE,
+        models=expand(
+            f"{CORRECTED}/{{classifier}}/models.joblib", classifier=CLASSIFIERS["corrected"]
+        ),
+        selection=f"{CORRECTED}/selection.tsv",
+        perturbed=[
+            f"{RUN}/radiomics/{PHENOTYPE_MASK}/batches/{batch}.perturbed.tsv"
+            for batch in STUDY.perturbed_batches
+        ],
+        single_folds=[STUDY.feature_table(mask, "corrected") for mask in STUDY.fold_masks],
+    output:
+        error=exhibit("segmentation_error"),
+        shift=exhibit("segmentation_shift") if STUDY.fold_masks else [],
+        scored=f"{CORRECTED}/segmentation_error.tsv",
+    log:
+        f"{RUN}/logs/measure_segmentation_error.log",
+    benchmark:
+        f"{RUN}/benchmarks/measure_segmentation_error.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    params:
+        name=config["phenotype"]["name"],
+        aggregation=AGGREGATION,
+        folds=list(STUDY.single_folds.values()),
+        draws=config["phenotype"]["bootstrap_draws"],
+        seed=config["seed"],
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/measure_segmentation_error.py"
+
+
 rule tabulate_failures:
     input:
         facts=FACTS,
@@ -371,6 +416,8 @@ rule tabulate_failures:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
+        draws=config["phenotype"]["bootstrap_draws"],
+        seed=config["seed"],
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/tabulate_failures.py"
@@ -407,6 +454,41 @@ rule tabulate_subgroups:
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/tabulate_subgroups.py"
+
+
+rule tabulate_variation:
+    input:
+        held_out=expand(
+            f"{CORRECTED}/{{classifier}}/predictions.tsv", classifier=CLASSIFIERS["corrected"]
+        ),
+        tested=f"{CORRECTED}/test_predictions.tsv",
+        choice=CHOICE,
+        facts=FACTS,
+        features=CORRECTED_FEATURES,
+        batches=HARMONISED,
+        models=expand(
+            f"{CORRECTED}/{{classifier}}/models.joblib", classifier=CLASSIFIERS["corrected"]
+        ),
+        lesions=f"{RUN}/radiomics/{PHENOTYPE_MASK}/lesions.tsv" if SINGLE_LESIONS else [],
+    output:
+        over_time=exhibit("over_time"),
+        heterogeneity=exhibit("heterogeneity") if SINGLE_LESIONS else [],
+        calls=exhibit("lesion_calls") if SINGLE_LESIONS else [],
+    log:
+        f"{RUN}/logs/tabulate_variation.log",
+    benchmark:
+        f"{RUN}/benchmarks/tabulate_variation.tsv"
+    conda:
+        "../envs/phenotype.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    params:
+        name=config["phenotype"]["name"],
+        versions=pins("phenotype"),
+    script:
+        "../workflow/scripts/tabulate_variation.py"
 
 
 rule regress_score:

@@ -1,7 +1,6 @@
 """The pages beside the report in a real browser: none bars a reader, dark or on a telephone."""
 
 import base64
-from dataclasses import replace
 
 import imagecodecs
 import numpy as np
@@ -27,7 +26,7 @@ def quality_page() -> str:
 
 
 def checklists_page() -> str:
-    run = replace(made.run(), settings=made.SETTINGS | made.OF_CHECKLISTS)
+    run = made.run()
     filled = [(one, checklists.answers(one, run)) for one in checklists.read_checklists()]
     return checklists.render(checklists.compose(filled, run))
 

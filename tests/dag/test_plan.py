@@ -125,6 +125,28 @@ def test_only_series_that_classifiers_learn_from_are_perturbed(study):
     assert "perturb_lesions" not in planned(study.plan())
 
 
+def test_single_folds_segment_the_test_series_of_the_final_model_where_asked(study):
+    """Four test patients of mSCLC with two series each; a job a fold and batch."""
+    places = read_ledger(study.config["ledger"]).places
+    batches = batches_of(study, lambda row: row.cohort == "mSCLC" and places[row.patient] == "test")
+    before = planned(study.plan())
+    study.configure(phenotype={"single_fold_masks": True})
+    after = planned(study.plan())
+    added = {name: number - before.get(name, 0) for name, number in after.items()}
+    added = {name: number for name, number in added.items() if number}
+    predicting = {f"predict_nnunet_finetuned_fold_{k}_{b}": 1 for k in range(5) for b in batches}
+    assert added == predicting | {"extract_radiomics": 5 * len(batches), "collect_radiomics": 5}
+    assert after["measure_segmentation_error"] == 1
+
+
+def test_segmentation_error_is_measured_where_there_are_other_masks(study):
+    assert planned(study.plan())["measure_segmentation_error"] == 1
+    study.configure(segmentation={"source": "reference"})
+    assert planned(study.plan())["draw_segmentation_error"] == 1
+    study.configure(radiomics={"perturbations": {"count": 0}})
+    assert "measure_segmentation_error" not in planned(study.plan())
+
+
 @pytest.mark.parametrize("per_lesion", [True, False])
 def test_features_by_other_aggregations_are_of_single_lesions(study, per_lesion):
     study.configure(radiomics={"per_lesion": per_lesion}, phenotype={"aggregation": "union"})
@@ -186,6 +208,8 @@ def test_each_protocol_reads_its_own_features(study, aggregation):
         "repeat_cross_validation": own,
         "permute_labels": own,
         "regress_score": own,
+        "measure_segmentation_error": own,
+        "tabulate_variation": own,
         # The specification curve crosses what features may be of with all else.
         "score_specifications": EVERY_AGGREGATION,
         "assess_selection": own,
@@ -259,6 +283,7 @@ def test_features_are_harmonised_where_the_config_says_so(study):
         "correct_stepwise",
         "cross_validate_deals",
         "fit_corrected",
+        "measure_segmentation_error",
         "permute_labels",
         "regress_score",
         "repeat_cross_validation",
@@ -266,6 +291,7 @@ def test_features_are_harmonised_where_the_config_says_so(study):
         "score_test",
         "select_features",
         "tabulate_harmonisation",
+        "tabulate_variation",
     }
 
 

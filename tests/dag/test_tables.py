@@ -25,7 +25,8 @@ def tables_in(plan) -> set[str]:
 @pytest.fixture
 def written(study, root, tmp_path) -> set[str]:
     """Return the tables of a study with all that it can have, and of the published analysis."""
-    study.configure(phenotype={"harmonisation": {"by": "scanner"}, "compare_with_reference": True})
+    asked = {"harmonisation": {"by": "scanner"}, "compare_with_reference": True}
+    study.configure(phenotype=asked | {"single_fold_masks": True})
     (tmp_path / "theirs.pth").touch()
     study.configure(segmentation={"nnunet": {"pretrained": str(tmp_path / "theirs.pth")}})
     study.configure(export={"dicom": "as_given"})

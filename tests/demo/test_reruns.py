@@ -36,8 +36,7 @@ PAGE = rules("write_cards write_checklists write_report")
 SETTINGS = rules("write_settings")
 FACTS = PAGE | rules(
     "gather_facts tabulate_cohort tabulate_failures tabulate_subgroups draw_burden draw_failures"
-    " draw_flow"
-    " draw_segmentation_examples list_scans"
+    " draw_flow tabulate_variation draw_segmentation_examples list_scans"
 )
 # Whose the series are, and what models find in them: no feature is asked for.
 SCANS = PAGE | rules(
@@ -70,7 +69,9 @@ FEATURES = (
         " permute_labels summarise_permutations correct_stepwise calibrate_models"
         " measure_reproducibility cross_validate_deals tabulate_subgroups regress_score"
         " assess_selection tabulate_classification tabulate_masks audit_leakage draw_features"
-        " draw_calibration draw_corrections draw_reproducibility judge_unsampled"
+        " draw_calibration draw_corrections draw_reproducibility measure_segmentation_error"
+        " draw_segmentation_error"
+        " judge_unsampled"
     )
 )
 COHORT = FEATURES | rules("match_cohort collect_radiomics")
@@ -110,7 +111,8 @@ PLANNING = rules(
 FIGURES = rules(
     "write_report draw_burden draw_burden_agreement draw_calibration"
     " draw_corrections draw_failures draw_features draw_flow draw_froc draw_lesion_sizes"
-    " draw_reproducibility draw_segmentation_examples draw_specification_curve"
+    " draw_reproducibility draw_segmentation_error draw_segmentation_examples"
+    " draw_specification_curve"
 )
 NOTHING = frozenset()
 REFUSED = None
@@ -215,6 +217,7 @@ CHANGES = [
             "bootstrap_metrics compare_baselines summarise_repeats correct_stepwise"
             " measure_reproducibility tabulate_classification tabulate_masks tabulate_failures"
             " tabulate_subgroups draw_corrections draw_failures draw_reproducibility"
+            " measure_segmentation_error draw_segmentation_error"
         ),
     ),
     Change(
@@ -271,7 +274,9 @@ CHANGES = [
             " tabulate_subgroups regress_score"
             " correct_stepwise tabulate_classification tabulate_masks tabulate_failures"
             " tabulate_specifications draw_specification_curve"
-            " draw_calibration draw_corrections draw_failures judge_unsampled"
+            " draw_calibration draw_corrections draw_failures"
+            " measure_segmentation_error draw_segmentation_error tabulate_variation"
+            " judge_unsampled"
         ),
     ),
     Change(

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from livermet.phenotype.fits import FITTED
 from livermet.phenotype.table import import_table, measured
 from livermet.reproduction import comparison
 from livermet.tables import read_table
+from livermet.validation.variation import over_time
 
 TREES, DRAWS = 1000, 1000
 WEIGHTINGS = ["none", "balanced", "auc", "f1"]
@@ -155,6 +158,32 @@ def test_burden_and_score_by_study_and_by_patient(table):
     assert row["spearman_p_by_patient"] == pytest.approx(0.018, abs=0.01)
     # Percentiles over draws of patients gave 0.04 to 0.49.
     assert (row["spearman_low"], row["spearman_high"]) == pytest.approx((0.04, 0.49), abs=0.06)
+
+
+def test_studies_of_one_patient_that_follow_each_other(table):
+    """Counted again with nothing but the standard library, from the names of the studies."""
+    by_patient: dict[str, list[tuple[datetime, int]]] = {}
+    for row in table.drop_duplicates("study").itertuples():
+        date = datetime.strptime(row.study.rsplit("_", 1)[1], "%Y%m%d")
+        by_patient.setdefault(row.patient, []).append((date, row.label))
+    pairs = [
+        pair
+        for studies in by_patient.values()
+        for pair in zip(sorted(studies), sorted(studies)[1:], strict=False)
+    ]
+    days = sorted((later - earlier).days for (earlier, _), (later, _) in pairs)
+    changes = sum(before != after for (_, before), (_, after) in pairs)
+    # A model that is always right: its calls follow the class wherever that changes.
+    known = table.assign(set="validation", probability=table["label"], threshold=0.5)
+    found = over_time(known, table.set_index("series")["burden_ml"], "LR").set_index("pairs_of")
+    assert found.loc["all", "pairs"] == len(pairs) == 118 - 50
+    assert found.loc["all", "patients"] == sum(len(studies) > 1 for studies in by_patient.values())
+    assert found.loc["all", "undated"] == 0
+    assert found.loc["all", "days"] == median(days)
+    assert found.loc["class changes", ["pairs", "call_changes", "followed"]].tolist() == (
+        [changes] * 3
+    )
+    assert found.loc["class stays", "call_changes"] == 0
 
 
 def test_no_choice_of_series_gives_the_printed_rank_sum_test(table):

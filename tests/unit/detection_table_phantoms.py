@@ -25,7 +25,8 @@ from livermet.detection.cohort import (
     sets_of_scans,
     size_table,
 )
-from livermet.detection.measured import COUNTS, GROUPS, MATCHING, REFERENCE, SCANS
+from livermet.detection.measured import COUNTS, GROUPS, MATCHING, PREDICTION, REFERENCE, SCANS
+from livermet.detection.sizes import distribution_table, predicted_size_table
 from livermet.detection.thresholds import THRESHOLDS
 
 from .written import read_back
@@ -192,16 +193,28 @@ def groups() -> pd.DataFrame:
 
 
 def lesions() -> pd.DataFrame:
-    """The reference lesions of all scans, with what the tables of sizes need of them."""
-    return pd.DataFrame(
-        [
-            {"series": series, "model": model, "side": REFERENCE, "diameter_mm": diameter_mm}
-            | {f"matched_{rule}": is_found(told, rule, model) for rule in RULES}
-            for model in MODELS
-            for series in places()["series"]
-            for diameter_mm, told in lesions_of(series)
-        ]
-    )
+    """The lesions of all scans, with what the tables of sizes need of them.
+
+    A scan's predicted lesions have diameters of 12, 8, 25 and 4 mm, as far as it has so many; a
+    rule matches the first of them.
+    """
+    rows = []
+    for model in MODELS:
+        for series in places()["series"]:
+            scan = {"series": series, "model": model}
+            for diameter_mm, told in lesions_of(series):
+                flags = {f"matched_{rule}": is_found(told, rule, model) for rule in RULES}
+                rows.append(scan | {"side": REFERENCE, "diameter_mm": diameter_mm} | flags)
+            counted = {rule: counts_of(series, rule, model) for rule in RULES}
+            predicted = counted[RULES[0]]["predicted_lesions"]
+            for number, diameter_mm in enumerate((12.0, 8.0, 25.0, 4.0)[:predicted]):
+                flags = {
+                    f"matched_{rule}": number < counted[rule]["true_positive_lesions"]
+                    for rule in RULES
+                }
+                rows.append(scan | {"side": PREDICTION, "diameter_mm": diameter_mm} | flags)
+    table = pd.DataFrame(rows)
+    return table.assign(volume_ml=np.pi / 6 * table["diameter_mm"] ** 3 / 1000)
 
 
 def counts() -> pd.DataFrame:
@@ -235,6 +248,14 @@ def scores() -> pd.DataFrame:
 def sizes() -> pd.DataFrame:
     """The scan of LiTS has no reference lesion; below 5 mm no scan has any."""
     return read_back(size_table(sets(), lesions(), list(RULES), **DRAWS))
+
+
+def predicted_sizes() -> pd.DataFrame:
+    return read_back(predicted_size_table(sets(), lesions(), list(RULES), **DRAWS))
+
+
+def size_distribution() -> pd.DataFrame:
+    return read_back(distribution_table(sets(), lesions(), list(RULES), **DRAWS))
 
 
 def scans() -> pd.DataFrame:
@@ -288,6 +309,8 @@ def _tables() -> dict[str, pd.DataFrame]:
         "detection_scans": scans(),
         "detection_scores": scores(),
         "detection_sizes": sizes(),
+        "detection_predicted_sizes": predicted_sizes(),
+        "detection_size_distribution": size_distribution(),
         "detection_burden": burden(),
         "detection_lesion_free": lesion_free(),
         "detection_comparison": comparison(),

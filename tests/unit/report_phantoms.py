@@ -13,7 +13,9 @@ from livermet.provenance.leakage import STALE, audit_roles
 from livermet.report.run import Run
 
 from . import detection_table_phantoms as detection
+from . import segmentation_error_phantoms as other_masks
 from . import statistics_phantoms as statistics
+from . import variation_phantoms as variation
 from .cohort_phantoms import (
     TARGET,
     counted_notes,
@@ -58,6 +60,7 @@ SETTINGS = {
         "nnunetv2": "2.8.1",
         "pyradiomics-bhklab": "3.1.4",
         "scikit-learn": "1.9.1",
+        "xgboost": "3.2.0",
     },
     "version": "0.1.0",
     "models": ["unet", "nnunet", "nnunet_finetuned"],
@@ -197,10 +200,11 @@ def ingested() -> dict[str, dict]:
 def panels() -> dict:
     """What figure 5 shows of the models that cross-validation chose."""
     from livermet.phenotype.chosen import chosen_models
-    from livermet.validation.failures import failure_panels
+    from livermet.validation.failures import Drawn, failure_panels
 
     types = facts().set_index("series")["sample_type"]
-    return failure_panels(predictions(), chosen_models(cross_validation(), choice()), types)
+    chosen = chosen_models(cross_validation(), choice())
+    return failure_panels(predictions(), chosen, types, Drawn(200, 1))
 
 
 def figures() -> dict:
@@ -209,10 +213,16 @@ def figures() -> dict:
     from livermet.report.burden import figures as of_burden
     from livermet.report.classification.figures import calibration, failures
     from livermet.report.cohort.figures import flow
-    from livermet.report.detection.figures import agreement_of_burden, froc, sensitivity_by_size
+    from livermet.report.detection.figures import (
+        agreement_of_burden,
+        froc,
+        ppv_by_size,
+        sensitivity_by_size,
+    )
     from livermet.report.features.figures import features, reproducibility
     from livermet.report.ladder.figures import corrections
     from livermet.report.segmentation.figures import segmentation_examples
+    from livermet.report.segmentation_error.figures import changed_probabilities
     from livermet.report.specifications.figures import specification_curve
 
     def of_final(table: pd.DataFrame) -> pd.DataFrame:
@@ -221,6 +231,9 @@ def figures() -> dict:
     return {
         "detection_froc": lambda: froc(detection.froc(), "any_overlap"),
         "detection_sizes": lambda: sensitivity_by_size(detection.sizes(), "any_overlap"),
+        "detection_predicted_sizes": lambda: ppv_by_size(
+            detection.predicted_sizes(), "any_overlap"
+        ),
         "detection_burden": lambda: agreement_of_burden(
             of_final(detection.scans()), of_final(detection.burden())
         ),
@@ -231,6 +244,7 @@ def figures() -> dict:
         "figure5_failures": lambda: failures(panels(), "NE"),
         "corrections": lambda: corrections(statistics.corrections(), statistics.baselines()),
         "specification_curve": lambda: specification_curve(statistics.specification_curve()),
+        "segmentation_error": lambda: changed_probabilities(other_masks.scored()),
         "calibration": lambda: calibration(
             statistics.calibration_curve(), statistics.decision_curve(), "random forest"
         ),
@@ -286,7 +300,10 @@ def _tables() -> dict[str, pd.DataFrame]:
 def tables() -> dict[str, pd.DataFrame]:
     """Every table of a run that has all parts: images, both protocols, printed values."""
     own = {name: table.copy() for name, table in _tables().items()}
-    return own | detection.tables() | statistics.tables()
+    changed = {"segmentation_error": other_masks.error(), "segmentation_shift": other_masks.shift()}
+    changed |= {"heterogeneity": variation.differing(), "lesion_calls": variation.calls()}
+    changed |= {"over_time": variation.changes()}
+    return own | detection.tables() | statistics.tables() | changed
 
 
 def run() -> Run:

@@ -248,6 +248,40 @@ def test_paths_follow_the_kind_of_prediction():
     assert study(segmentation__lesion_probability=False).probabilities("unet", ["p1_a"]) == []
 
 
+def test_each_fold_segments_the_classified_test_series_alone_where_it_is_asked_to():
+    # p3 is classified; p4 is a test patient without a sample.
+    mine = study(phenotype__single_fold_masks=True)
+    assert mine.fold_masked_series == ["p3_a"]
+    assert mine.single_folds == {f"fold_{fold}": fold for fold in range(5)}
+    assert mine.kinds_in_folds("nnunet") == ["ensemble", "out_of_fold"]
+    assert mine.kinds_in_folds("nnunet_finetuned")[2:] == list(mine.single_folds)
+    every = ["p1_a", "p2_a", "p3_a", "p4_a"]
+    assert mine.folds_of_kind("nnunet_finetuned", "fold_2", every) == {"p3_a": [2]}
+    assert mine.folds_of_kind("nnunet_finetuned", "out_of_fold", every) == {"p1_a": [0]}
+    ensemble = mine.folds_of_kind("nnunet_finetuned", "ensemble", every)
+    assert ensemble == {series: [0, 1, 2, 3, 4] for series in every[1:]}
+    mask = "nnunet_finetuned_fold_2"
+    assert mine.batches_of_masks[mask] == {"b2": ["p3_a"]}
+    folder = "results/mine/predictions/nnunet_finetuned"
+    assert mine.label_map(mask, "p3_a") == f"{folder}/fold_2/p3_a.nii.gz"
+    # Detection knows nothing of them.
+    assert mine.detection_of_mask(mask, "scans") == []
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"phenotype__single_fold_masks": True, "segmentation__final_model": "unet"},
+        {"phenotype__single_fold_masks": True, "segmentation__source": "reference"},
+        {"phenotype__single_fold_masks": True, "phenotype__protocols": ["published"]},
+    ],
+)
+def test_without_folds_or_without_being_asked_no_fold_segments_alone(keys):
+    mine = study(**keys)
+    assert (mine.single_folds, mine.fold_masks, mine.fold_masked_series) == ({}, {}, [])
+
+
 @pytest.mark.parametrize(
     ("mask", "expected"),
     [("unet", "detection/unet"), ("reference", "detection/nnunet_finetuned"), ("table", None)],

@@ -14,10 +14,17 @@ from livermet.detection.cohort import (
     score_table,
     sets_of_scans,
     size_table,
+    unseen_scans,
     with_reference,
 )
 from livermet.detection.comparison import COMPARISON, comparison_table
 from livermet.detection.froc import CURVES, froc_table
+from livermet.detection.sizes import (
+    DISTRIBUTION,
+    PREDICTED_SIZES,
+    distribution_table,
+    predicted_size_table,
+)
 from livermet.jobs import job
 from livermet.tables import read_table, write_table
 
@@ -32,6 +39,8 @@ CONTRACTS = {
     "scans": SCANS_OF_SETS,
     "scores": SCORES,
     "sizes": SIZES,
+    "predicted_sizes": PREDICTED_SIZES,
+    "distribution": DISTRIBUTION,
     "burden": BURDENS,
     "lesion_free": LESION_FREE,
     "comparison": COMPARISON,
@@ -45,15 +54,20 @@ with job(snakemake) as log:
     draws = {"draws": snakemake.params.draws, "seed": snakemake.params.seed}
     scored = list(sets_of_scans(with_reference(scans), places, target))
     log.info("%d sets of scans with a reference", len(scored))
+    lesions = read_all(snakemake.input.lesions)
     tables = {
         "scans": scans_of_sets(scored),
         "scores": score_table(
             scored, read_all(snakemake.input.matching), read_all(snakemake.input.groups), **draws
         ),
-        "sizes": size_table(scored, read_all(snakemake.input.lesions), rules, **draws),
+        "sizes": size_table(scored, lesions, rules, **draws),
+        "predicted_sizes": predicted_size_table(scored, lesions, rules, **draws),
+        "distribution": distribution_table(scored, lesions, rules, **draws),
         "burden": burden_table(scored, **draws),
         "lesion_free": lesion_free_table(
-            list(sets_of_scans(scans, places, target)), snakemake.params.lesion_free, **draws
+            [*sets_of_scans(scans, places, target), *unseen_scans(scans, places)],
+            snakemake.params.lesion_free,
+            **draws,
         ),
         "comparison": comparison_table(scored),
         "froc": froc_table(scored, read_all(snakemake.input.froc), **draws),

@@ -9,6 +9,7 @@ from livermet.validation.failures import (
     CURVES,
     FAILURES,
     SCORED,
+    Drawn,
     failure_panels,
     tabulate_curves,
     tabulate_failures,
@@ -17,13 +18,15 @@ from livermet.validation.failures import (
 
 with job(snakemake) as log:
     given, output = snakemake.input, snakemake.output
-    names = {"dtype": {"series": str, "fold": str}}
+    names = {"dtype": {"series": str, "patient": str, "fold": str}}
     predictions = pd.concat([read_table(path, **AS_WRITTEN, **names) for path in given.predictions])
     validated = pd.concat([read_table(path, **AS_WRITTEN) for path in given.cross_validation])
     choice = read_table(given.choice, **AS_WRITTEN) if given.choice else None
     chosen = chosen_models(validated, choice)
     facts = read_table(given.facts, dtype={"series": str})
-    panels = failure_panels(predictions, chosen, facts.set_index("series")["sample_type"])
+    drawn = Drawn(snakemake.params.draws, snakemake.params.seed)
+    types = facts.set_index("series")["sample_type"]
+    panels = failure_panels(predictions, chosen, types, drawn)
     write_table(tabulate_failures(panels), output.table, FAILURES)
     write_table(tabulate_scores(panels), output.scores, SCORED)
     write_table(tabulate_curves(panels), output.curves, CURVES)

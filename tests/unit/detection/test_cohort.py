@@ -21,10 +21,17 @@ from livermet.detection.cohort import (
     sets_of_scans,
     size_table,
     summarise,
+    unseen_scans,
 )
 from livermet.detection.intervals import Draws, estimate
 from livermet.detection.measured import LESIONS, SCANS, lesions_by
 from livermet.detection.scores import measure_scan
+from livermet.detection.sizes import (
+    DISTRIBUTION,
+    PREDICTED_SIZES,
+    distribution_table,
+    predicted_size_table,
+)
 from livermet.tables import read_table, write_table
 
 from ..detection_phantoms import BRIDGE, FAR, LEFT, RIGHT, label_map, scan
@@ -286,11 +293,74 @@ def test_scans_read_as_free_of_lesions_need_no_reference():
     sets = list(sets_of_scans(scans, FACTS, "T"))
     table = lesion_free_table(sets, ["a", "b", "d"], draws=100, seed=1)
     whole = table[table["test_set"].eq("whole cohort")].set_index("metric")
-    assert whole["scans"].tolist() == [2] * 4
+    assert whole["scans"].tolist() == [2] * 5
     # 2 and 0 voxels of 1 mm3.
     assert whole.loc["predicted_ml", "value"] == pytest.approx(0.001)
     assert whole.loc["predicted_ml_sd", "value"] == pytest.approx(np.std([0.002, 0], ddof=1))
     assert whole.loc["predicted_lesions", "value"] == 0.5
     assert whole.loc["scans_with_prediction", "value"] == 0.5
+    # One lesion of 2 voxels.
+    assert whole.loc["false_lesion_ml", "value"] == pytest.approx(0.002)
     check(table, LESION_FREE, "tables/detection_lesion_free.csv")
     assert lesion_free_table(sets, [], draws=100, seed=1).empty
+
+
+def test_lesion_free_scans_are_pooled_where_the_model_was_trained_on_the_cohort_too():
+    """Patient 2 out of fold, patient 1 by the ensemble, and so patient 4.
+
+    That is a training patient without a reference, whom no network has seen either.
+    """
+    predicted = {"a": label_map(FAR), "b": label_map(), "c": label_map(LEFT, FAR)}
+    predicted["e"] = label_map()
+    kinds = {"a": "ensemble", "b": "ensemble", "c": "out_of_fold", "e": "ensemble"}
+    facts = pd.concat([FACTS, FACTS[2:3].assign(series="e", patient="4")])
+    scans = pd.concat(
+        [scan(name, "m", image, None, kind=kinds[name]) for name, image in predicted.items()]
+    )
+    sets = [*sets_of_scans(scans, facts, "T"), *unseen_scans(scans, facts)]
+    table = lesion_free_table(sets, ["a", "b", "c", "e"], draws=100, seed=1)
+    check(table, LESION_FREE, "tables/detection_lesion_free.csv")
+    assert list(table["test_set"].unique()) == [
+        *("test patients", "training, out of fold", "all patients, none seen")
+    ]
+    pooled = table[table["test_set"].eq("all patients, none seen")].set_index("metric")
+    assert pooled[["patients", "scans"]].drop_duplicates().to_numpy().tolist() == [[3, 4]]
+    # 2, 0, 4 and 0 voxels of 1 mm3 in one, no, two and no lesions.
+    assert pooled.loc["predicted_ml", "value"] == pytest.approx(0.006 / 4)
+    assert pooled.loc["false_lesion_ml", "value"] == pytest.approx(0.002)
+    assert pooled.loc["scans_with_prediction", "value"] == 0.5
+    # Of a model that never saw the cohort the whole cohort is a set already.
+    assert not list(unseen_scans(scans.assign(kind="ensemble"), facts))
+
+
+def test_ppv_and_sizes_of_predicted_lesions_by_hand(sets, cohort):
+    lesions = cohort["lesions"].copy()
+    found = lesions["side"].eq("prediction")
+    # a: one of two is true; b: one of one; c: one false positive.
+    assert found.sum() == 4
+    lesions.loc[found & lesions["series"].eq("a"), "diameter_mm"] = [5.0, 4.0]
+    lesions.loc[found & lesions["series"].eq("b"), "diameter_mm"] = 5.5
+    lesions.loc[found & lesions["series"].eq("c"), "diameter_mm"] = 3.0
+    table = predicted_size_table(sets[2:], lesions, ["any_overlap"], draws=100, seed=1)
+    check(table, PREDICTED_SIZES, "tables/detection_predicted_sizes.csv")
+    counted = table.set_index("diameter_mm")[["predicted_lesions", "true_positive_lesions"]]
+    true = lesions[found & lesions["series"].eq("a")].set_index("diameter_mm")
+    first = bool(true.loc[5.0, "matched_any_overlap"])
+    assert counted.loc["5-10"].tolist() == [2, 1 + first]
+    assert counted.loc["< 5"].tolist() == [2, 1 - first]
+    assert counted.loc["10-20"].tolist() == [0, 0]
+    sizes = distribution_table(sets[2:], lesions, ["any_overlap"], draws=100, seed=1)
+    check(sizes, DISTRIBUTION, "tables/detection_size_distribution.csv")
+    of = sizes.set_index("kind")
+    assert of["lesions"].to_dict() == {
+        "reference": 3,
+        "detected": 2,
+        "missed": 1,
+        "predicted": 4,
+        "true positive": 2,
+        "false positive": 2,
+    }
+    assert of.loc["predicted", "median_mm"] == pytest.approx(4.5)
+    assert of.loc["false positive", ["scans", "patients"]].tolist() == [2, 2]
+    # Each false positive has two voxels of 1 mm3.
+    assert of.loc["false positive", "volume_ml"] == pytest.approx(0.002)

@@ -59,7 +59,7 @@ def checklists():
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    return replace(made.run(), settings=made.SETTINGS | made.OF_CHECKLISTS)
+    return made.run()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from livermet.report.detection.content import (
     SHOWN_THRESHOLDS,
     TEST_PATIENTS,
     comparison_sentences,
+    false_lesion_sentences,
     lesion_free_sentences,
     rule_sentences,
     sentences,
@@ -100,6 +101,31 @@ def test_sizes_have_their_number_of_lesions():
     assert row["5-10 mm"] == "0.80 of 5 (0.50 to 1.00)"
     assert row["> 20 mm"] == "1.00 of 1 (1.00 to 1.00)"
     assert row["< 5 mm"] == ""
+
+
+def test_predicted_sizes_have_their_number_of_lesions():
+    row = shown("detection_predicted_sizes").loc[TARGET, cohort.TEST_PATIENTS, FINAL]
+    # The first of 4, 4 and 2 predicted lesions of three scans have 12 mm, the fourth 4 mm; of these
+    # the rule matches the first 2, 3 and 2.
+    assert row["10-20 mm"] == "1.00 of 3 (1.00 to 1.00)"
+    assert row["> 20 mm"] == "0.50 of 2 (0.00 to 1.00)"
+    assert row["< 5 mm"] == "0.00 of 2 (0.00 to 0.00)"
+
+
+def test_the_sizes_of_false_lesions_stand_beside_those_of_true_ones():
+    table, _ = lay_out(EXHIBITS["detection_size_distribution"], made.tables())
+    rows = table[table["cohort"].eq(TARGET) & table["test_set"].eq(cohort.TEST_PATIENTS)]
+    rows = rows[rows["model"].eq(FINAL)].set_index("Lesions of kind")
+    assert list(rows.index) == [
+        *("reference", "detected", "missed", "predicted", "true positive", "false positive")
+    ]
+    # 3, 5 and 2 reference lesions, of which 2, 5 and 2 are found; predicted as above.
+    assert list(rows["Lesions"]) == [10, 9, 1, 10, 7, 3]
+    # False: 25 and 4 mm of the first patient, 4 mm of the second.
+    assert rows.loc["false positive", "Median diameter, mm (quartiles)"] == "4.0 (4.0 to 14.5)"
+    assert (rows.loc["false positive", "scans"], rows.loc["missed", "patients"]) == (2, 1)
+    # A sphere of 6 mm, the only one that is missed.
+    assert rows.loc["missed", "Median volume, ml"] == "0.11 (0.11 to 0.11)"
 
 
 def test_burden_and_lesion_free_scans_have_their_numbers_in_ml():
@@ -315,15 +341,20 @@ def test_the_loosest_and_the_strictest_rule_are_told():
 
 def test_sizes_and_lesion_free_scans_are_told():
     (sizes,) = size_sentences(run_of(made.tables()))
+    (false,) = false_lesion_sentences(run_of(made.tables()))
+    assert "false positives have a median diameter of 4.0 mm" in false
     counted = "4 of 5 at 5-10 mm, 4 of 4 at 10-20 mm, 1 of 1 at > 20 mm"
     assert sizes == f"Lesions by diameter: the final model finds {counted}."
     (free,) = lesion_free_sentences(run_of(made.tables()))
     assert "On 4 scans that the radiology report reads as free of lesions" in free
-    assert "predicts 0.60 ml on average (SD 1.20 ml; any lesion in 25% of them)" in free
+    assert (
+        "predicts 0.60 ml on average (SD 1.20 ml; any lesion in 25% of them; 1.20 ml a lesion)"
+        in free
+    )
     alone = made.lesion_free()
     alone.loc[alone["metric"].eq("predicted_ml_sd"), "value"] = np.nan
     (free,) = lesion_free_sentences(run_of({"detection_lesion_free": alone}))
-    assert "0.60 ml on average (any lesion in 25% of them)" in free
+    assert "0.60 ml on average (any lesion in 25% of them; 1.20 ml a lesion)" in free
 
 
 def test_models_that_differ_after_holm_are_named_with_the_score():

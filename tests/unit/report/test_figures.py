@@ -36,6 +36,7 @@ from livermet.report.segmentation.figures import (
 from livermet.report.specifications.figures import specification_curve
 from livermet.report.words import p_text
 from livermet.validation.failures import (
+    Drawn,
     by_sample_type,
     predictions_on_test,
     roc_points,
@@ -252,10 +253,11 @@ def test_only_ensembles_on_the_test_set_are_shown():
 def test_right_series_by_sample_type():
     predictions = pd.DataFrame({"series": list("abcd"), "right": [True, False, True, True]})
     predictions = predictions.assign(label=[1, 0, 0, 1], probability=[0.7, 0.7, 0.2, 0.9])
+    predictions = predictions.assign(predicted=[1, 1, 0, 1], patient=list("abcd"))
     types = pd.Series({"a": "biopsy", "b": "biopsy", "c": np.nan, "d": "cfdna"})
-    table = by_sample_type(predictions, types).set_index("sample_type")
+    table = by_sample_type(predictions, types, Drawn(50, 1)).set_index("sample_type")
     # One pair, tied; cfDNA has one class.
-    assert list(table.loc["biopsy"]) == [2, 1, 0.5, 0.5]
+    assert list(table.loc["biopsy", ["series", "right", "accuracy", "auc"]]) == [2, 1, 0.5, 0.5]
     assert list(table.loc["cfdna", ["series", "right", "accuracy"]]) == [1, 1, 1.0]
     assert np.isnan(table.loc["cfdna", "auc"])
 

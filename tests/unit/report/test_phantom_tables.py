@@ -11,6 +11,7 @@ from livermet.detection import cohort as detection
 from livermet.detection import measured
 from livermet.detection.comparison import COMPARISON
 from livermet.detection.froc import CURVES as FROC
+from livermet.detection.sizes import DISTRIBUTION, PREDICTED_SIZES
 from livermet.detection.table3 import TABLE3, TABLE3_UNSCORED, table3_of_given_masks
 from livermet.ingest.acquisition import ACQUISITION
 from livermet.ingest.warned import WARNINGS
@@ -39,13 +40,16 @@ from livermet.validation.null import NULL
 from livermet.validation.permutation import PERMUTATION
 from livermet.validation.repeats import SUMMARY as REPEATED
 from livermet.validation.score_regression import SCORE_REGRESSION
+from livermet.validation.segmentation_error import SCORED_MASKS, SEGMENTATION_ERROR, SHIFT
 from livermet.validation.specification_curve import CURVE as SPECIFICATION_CURVE
 from livermet.validation.specification_curve import LEFT_OUT as SPECIFICATIONS_LEFT_OUT
 from livermet.validation.subgroups import SUBGROUPS
+from livermet.validation.variation import HETEROGENEITY, LESION_CALLS, OVER_TIME
 
 from .. import cohort_phantoms, prediction_phantoms
 from .. import detection_table_phantoms as of_detection
 from .. import report_phantoms as made
+from .. import segmentation_error_phantoms as other_masks
 from .. import statistics_phantoms as statistics
 
 # The tables of a run's folder tables/, which `report_phantoms.tables` has by name.
@@ -65,6 +69,8 @@ TABLES = {
     "detection_scans": detection.SCANS_OF_SETS,
     "detection_scores": detection.SCORES,
     "detection_sizes": detection.SIZES,
+    "detection_predicted_sizes": PREDICTED_SIZES,
+    "detection_size_distribution": DISTRIBUTION,
     "detection_burden": detection.BURDENS,
     "detection_lesion_free": detection.LESION_FREE,
     "detection_comparison": COMPARISON,
@@ -91,6 +97,11 @@ TABLES = {
     "reproduction": REPRODUCTION,
     "weight_search": WEIGHT_SEARCH,
     "masks": MASKS,
+    "heterogeneity": HETEROGENEITY,
+    "lesion_calls": LESION_CALLS,
+    "over_time": OVER_TIME,
+    "segmentation_error": SEGMENTATION_ERROR,
+    "segmentation_shift": SHIFT,
 }
 # The others, each by a path that it has in a run; a mask, a model or a protocol stands for all.
 OTHERS: dict[str, tuple[Contract, Callable[[], pd.DataFrame]]] = {
@@ -109,6 +120,10 @@ OTHERS: dict[str, tuple[Contract, Callable[[], pd.DataFrame]]] = {
     "phenotype/reference/burden.tsv": (BURDEN, made.burden),
     "phenotype/reference/corrected/choice.tsv": (CHOICE, made.choice),
     "phenotype/reference/corrected/deals/LR.tsv": (DEALS, prediction_phantoms.deals),
+    "phenotype/reference/corrected/segmentation_error.tsv": (
+        SCORED_MASKS,
+        other_masks.scored,
+    ),
     "phenotype/reference/calibration_curve.tsv": (CURVE, statistics.calibration_curve),
     "phenotype/reference/published/selection.tsv": (SELECTION, made.selection),
     "phenotype/reference/published/metrics.tsv": (metrics.TEST_METRICS, made.scores),

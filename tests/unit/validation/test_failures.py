@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special, stats
+from sklearn.metrics import roc_auc_score
 
 from livermet.contracts import check
 from livermet.phenotype.chosen import Choice
@@ -11,6 +13,8 @@ from livermet.validation.failures import (
     CURVES,
     FAILURES,
     SCORED,
+    Drawn,
+    by_sample_type,
     failure_panels,
     panels_of_tables,
     tabulate_curves,
@@ -33,6 +37,7 @@ SERIES = {
     "e1": ("e", 0, -0.1, 0.9, "biopsy"),
 }
 LR = Choice("LR", "none", 0.6)
+DRAWN = Drawn(200, 1)
 COLUMNS_OF_SERIES = ["study", "label", "score", "probability", "sample_type"]
 
 
@@ -44,12 +49,15 @@ def series():
 
 def predictions(series, protocol, model, **facts):
     scored = series.drop(columns="sample_type").assign(protocol=protocol, model=model)
+    # Study e is of the patient of study a.
+    scored["patient"] = scored["study"].replace("e", "a")
     scored["predicted"] = (scored["probability"] > 0.5).astype(int)
     return scored.assign(**{"weighting": "none", "set": "test", "fold": "ensemble"} | facts)
 
 
 def panels_of(series, *tables, chosen):
-    return failure_panels(pd.concat(tables), chosen, series.set_index("series")["sample_type"])
+    types = series.set_index("series")["sample_type"]
+    return failure_panels(pd.concat(tables), chosen, types, DRAWN)
 
 
 def values(table, part):
@@ -101,18 +109,42 @@ def test_numbers_behind_figure_5_by_hand(series):
         ("one series, wrong", "studies"): 1,
     }
     # biopsy: of two pairs a1 ties with e1 and a2 ranks below it. cfdna: of six pairs one ties.
-    assert values(table, "sample_type") == pytest.approx(
-        {
-            ("biopsy", "series"): 3,
-            ("biopsy", "right"): 2,
-            ("biopsy", "accuracy"): 2 / 3,
-            ("biopsy", "auc"): 0.5 / 2,
-            ("cfdna", "series"): 5,
-            ("cfdna", "right"): 1,
-            ("cfdna", "accuracy"): 1 / 5,
-            ("cfdna", "auc"): 0.5 / 6,
-        }
-    )
+    # One patient has all biopsies, of both classes; no interval rests on one or two patients.
+    none = {f"{score}_{end}": np.nan for score in ("accuracy", "auc") for end in ("low", "high")}
+    biopsy = {"series": 3, "right": 2, "accuracy": 2 / 3, "auc": 0.5 / 2}
+    cfdna = {"series": 5, "right": 1, "accuracy": 1 / 5, "auc": 0.5 / 6}
+    patients = ["patients", "positive_patients", "negative_patients"]
+    biopsy |= dict(zip(patients, (1, 1, 1), strict=True)) | none
+    cfdna |= dict(zip(patients, (2, 1, 1), strict=True)) | none
+    expected = {("biopsy", name): value for name, value in biopsy.items()}
+    expected |= {("cfdna", name): value for name, value in cfdna.items()}
+    assert values(table, "sample_type") == pytest.approx(expected, nan_ok=True)
+
+
+def test_scores_by_sample_type_have_intervals_over_draws_of_patients():
+    """The standard error by another way: the spread of scikit-learn's AUC over drawn rows."""
+    generator = np.random.default_rng(5)
+    rows = pd.DataFrame({"patient": [f"p{number // 2}" for number in range(24)]})
+    rows["series"] = [f"s{number:02}" for number in range(24)]
+    rows["label"] = [int(number // 2 % 2) for number in range(24)]
+    rows["probability"] = (0.25 * rows["label"] + generator.uniform(0.2, 0.7, 24)).round(3)
+    rows["predicted"] = rows["probability"].gt(0.5).astype(int)
+    rows["right"] = rows["predicted"].eq(rows["label"])
+    types = pd.Series("biopsy", index=rows["series"])
+    (found,) = by_sample_type(rows, types, Drawn(4000, 1)).to_dict("records")
+    assert (found["patients"], found["positive_patients"], found["negative_patients"]) == (12, 6, 6)
+    drawn = []
+    for _ in range(1500):
+        first = 2 * generator.integers(0, 12, 12)
+        taken = rows.iloc[np.concatenate([first, first + 1])]
+        if taken["label"].nunique() == 2:
+            score = roc_auc_score(taken["label"], taken["probability"])
+            drawn.append((score, taken["right"].mean()))
+    for name, values_drawn in zip(("auc", "accuracy"), np.transpose(drawn), strict=True):
+        value = found[name]
+        half = stats.t.ppf(0.975, 11) * np.std(values_drawn, ddof=1) / (value * (1 - value))
+        ends = special.expit(special.logit(value) + np.array([-half, half]))
+        assert [found[f"{name}_low"], found[f"{name}_high"]] == pytest.approx(list(ends), abs=0.02)
 
 
 def test_a_weighted_model_is_shown_where_it_was_chosen(series):

@@ -711,17 +711,64 @@ class Study:
         views = {s: f"../viewer/series/{s}.html" for s in self.studies[study] if s in viewed}
         return {"run": self.config["run"], "version": version, "phantoms": False, "views": views}
 
+    # Test series by each single fold, as training series are segmented.
+
+    @cached_property
+    def single_folds(self) -> dict[str, int]:
+        """The folds of the final model that segment test series alone, by kind of prediction."""
+        phenotype = self.config["phenotype"]
+        asked = phenotype["single_fold_masks"] and Protocol.CORRECTED in phenotype["protocols"]
+        by_fold = asked and self.final_model in FOLDED_MODELS and not self.is_packed
+        return {f"fold_{fold}": fold for fold in self.folds} if by_fold else {}
+
+    @cached_property
+    def fold_masks(self) -> dict[str, str]:
+        """The names of these masks, and the kind of prediction that each is."""
+        return {f"{self.final_model}_{kind}": kind for kind in self.single_folds}
+
+    @cached_property
+    def fold_masked_series(self) -> list[str]:
+        """The classified test series, which each single fold segments where it is asked to."""
+        if not self.single_folds:
+            return []
+        included = self.included_series(self.phenotype_mask)
+        return [series for series in included if self.place(series) == "test"]
+
+    def kinds_in_folds(self, model: str) -> list[str]:
+        """Name the kinds of prediction of a model in folds."""
+        single = self.single_folds if model == self.final_model else {}
+        return ["ensemble", "out_of_fold", *single]
+
+    def folds_of_kind(self, model: str, kind: str, names: Iterable[str]) -> dict[str, list[int]]:
+        """Say which folds predict those of some series that are predicted in a way.
+
+        An ensemble is all folds; out of fold is the one that held the series' patient out.
+        """
+        if kind in self.single_folds:
+            wanted = set(self.fold_masked_series)
+            return {series: [self.single_folds[kind]] for series in names if series in wanted}
+        of_kind = [series for series in names if self.prediction_kind(model, series) == kind]
+        if kind == "ensemble":
+            return dict.fromkeys(of_kind, self.folds)
+        return {series: [int(self.place(series))] for series in of_kind}
+
+    def prediction_of_kind(self, model: str, kind: str, series: str) -> str:
+        """Return a model's prediction of a series in a way."""
+        return f"{self.run}/predictions/{model}/{kind}/{series}.nii.gz"
+
     # What is measured of masks.
 
     def masked_series(self, mask: str) -> list[str]:
-        """List the target series that have a mask: every one by a model, some by a human."""
+        """List the target series that have a mask: all by a model, some by a human or one fold."""
+        if mask in self.fold_masks:
+            return self.fold_masked_series
         by_model = mask != "reference"
         return [series for series in self.target_series if by_model or self.has_reference(series)]
 
     @cached_property
     def batches_of_masks(self) -> dict[str, dict[str, list[str]]]:
         """The batches of the target series that have each mask."""
-        masks = [*self.models, "reference", "table"]
+        masks = [*self.models, *self.fold_masks, "reference", "table"]
         return {mask: self.batches_of(self.masked_series(mask)) for mask in masks}
 
     def included_series(self, mask: str) -> list[str]:
@@ -781,6 +828,9 @@ class Study:
 
     def label_map(self, mask: str, series: str) -> str:
         """Return the label map that radiomics of a series is taken from."""
+        if mask in self.fold_masks:
+            kind = self.fold_masks[mask]
+            return self.prediction_of_kind(self.phenotype_mask, kind, series)
         return self.reference(series) if mask == "reference" else self.prediction(mask, series)
 
     def feature_table(self, mask: str, protocol: str) -> str:

@@ -947,6 +947,13 @@ class Phenotype(Keys):
         "whether the phenotype stage runs on the references' masks too, beside the predicted ones",
         "most studies have references of few scans; the demo compares",
     )
+    single_fold_masks: bool = key(
+        False,
+        "whether each fold of a final model in folds segments the test series alone too, so that "
+        "the report tells what it changes that training series are measured in one network's masks "
+        "and test series in five's",
+        "it takes the predictions of these series once more, and their features once a fold",
+    )
     null_cohorts: int = key(
         0,
         "cohorts without any relation to find that both protocols run on: so many of the run's own "

@@ -18,6 +18,8 @@ from livermet.detection.scores import OVERLAP_SCORES, SURFACE_SCORES
 ALL_OF_COHORT = "whole cohort"
 TEST_PATIENTS = "test patients"
 OUT_OF_FOLD = "training, out of fold"
+# Of a cohort that a model was trained on too: its patients, and those of training out of fold.
+UNSEEN = "all patients, none seen"
 SUMMARY = (
     Column("median_dice", SHARE, "Dice of all lesions of a scan, its median over scans"),
     Column("median_liver_dice", SHARE, "Dice of the liver, its median over scans"),
@@ -44,6 +46,7 @@ LESION_FREE_SCORES = (
     "predicted_ml_sd",
     "predicted_lesions",
     "scans_with_prediction",
+    "false_lesion_ml",
 )
 SCAN_SCORES = ("liver_dice", *(f"lesion_{name}" for name in (*OVERLAP_SCORES, *SURFACE_SCORES)))
 Z_OF_LIMITS = 1.96
@@ -53,7 +56,7 @@ TEST_SET = Column(
     "test_set",
     TEXT,
     "the scans that the model is scored on",
-    words=(TEST_PATIENTS, ALL_OF_COHORT, OUT_OF_FOLD),
+    words=(TEST_PATIENTS, ALL_OF_COHORT, OUT_OF_FOLD, UNSEEN),
 )
 SET = (MODEL, COHORT, TEST_SET)
 SIZE = (
@@ -132,6 +135,20 @@ def sets_of_scans(scans: pd.DataFrame, facts: pd.DataFrame, target: str) -> Iter
             for name, chosen in sets.items():
                 if len(chosen):
                     yield ScanSet(model, cohort, name, chosen.reset_index(drop=True))
+
+
+def unseen_scans(scans: pd.DataFrame, facts: pd.DataFrame) -> Iterator[ScanSet]:
+    """Pool all scans of each cohort that a model has out-of-fold scans in (UNSEEN).
+
+    No network has seen the patient of a scan that it predicts: neither the ensemble that of a test
+    patient or of one without a reference, nor a fold that of a patient whom it held out.
+    """
+    placed = scans.merge(
+        facts[["series", "patient", "cohort"]], on="series", validate="many_to_one"
+    )
+    for (model, cohort), inside in placed.groupby(["model", "cohort"], sort=False):
+        if inside["kind"].eq("out_of_fold").any():
+            yield ScanSet(model, cohort, UNSEEN, inside.reset_index(drop=True))
 
 
 SCANS_OF_SETS = Contract(
@@ -328,9 +345,9 @@ def size_table(
         of_set, places = chosen.members(lesions[lesions["side"].eq(REFERENCE)])
         drawn = Draws.of(chosen.scans["patient"], draws, seed).of_rows(places)
         for rule in rules:
-            matched = of_set[f"matched_{rule}"].map(_is_true).to_numpy(bool)
-            for name, (low, high) in SIZES_MM.items():
-                inside = of_set["diameter_mm"].between(low, high, inclusive="left").to_numpy()
+            matched = flags_of(of_set, rule)
+            for name in SIZES_MM:
+                inside = of_size(of_set, name)
                 rows.append(
                     {
                         **chosen.names,
@@ -342,6 +359,16 @@ def size_table(
                     }
                 )
     return pd.DataFrame(rows, columns=SIZES.names)
+
+
+def flags_of(lesions: pd.DataFrame, rule: str) -> np.ndarray:
+    """Tell which lesions a rule matches."""
+    return lesions[f"matched_{rule}"].map(_is_true).to_numpy(bool)
+
+
+def of_size(lesions: pd.DataFrame, name: str) -> np.ndarray:
+    """Tell which lesions have a size of SIZES_MM; its lower limit belongs to it."""
+    return lesions["diameter_mm"].between(*SIZES_MM[name], inclusive="left").to_numpy()
 
 
 def _is_true(value: object) -> bool:
@@ -419,7 +446,8 @@ LESION_FREE = Contract(
             "metric",
             TEXT,
             "predicted_ml and predicted_lesions (means over scans), predicted_ml_sd (standard "
-            "deviation), scans_with_prediction (share of scans with a predicted lesion)",
+            "deviation), scans_with_prediction (share of scans with a predicted lesion), "
+            "false_lesion_ml (mean volume of a predicted lesion)",
             words=LESION_FREE_SCORES,
         ),
         *INTERVAL,
@@ -435,7 +463,8 @@ def lesion_free_table(
 
     `lesion_free` names their series; a reference is not needed. Returns `LESION_FREE`:
     predicted_ml and predicted_lesions are means over scans, predicted_ml_sd the volume's standard
-    deviation, scans_with_prediction the share of scans with any predicted lesion.
+    deviation, scans_with_prediction the share of scans with any predicted lesion, false_lesion_ml
+    the volume of all predicted lesions by their number.
     """
     rows = []
     for chosen in sets:
@@ -449,6 +478,7 @@ def lesion_free_table(
             draw.deviations(volumes_ml),
             draw.means(lesions),
             draw.means(lesions > 0),
+            draw.ratios(volumes_ml, lesions),
         )
         sizes = ScanSet(chosen.model, chosen.cohort, chosen.test_set, scans).sizes
         rows += [

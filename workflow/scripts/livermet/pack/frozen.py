@@ -27,6 +27,7 @@ from livermet.phenotype.table import FEATURES
 # Beside the types of scikit-learn and NumPy that skops trusts by itself. All of them hold numbers;
 # of a tree's numbers some are places in its other arrays, so that `_check_trees` looks at them.
 TRUSTED = (
+    "livermet.phenotype.classifiers.Tree",
     "livermet.phenotype.transforms.Unskewed",
     "sklearn.tree._tree.Tree",
     "xgboost.core.Booster",

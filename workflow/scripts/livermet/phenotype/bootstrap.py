@@ -7,6 +7,7 @@ predicted negative, sensitivity where nothing is positive, AUC of a single class
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -26,12 +27,20 @@ def published_draws(studies: np.ndarray, draws: int) -> np.ndarray:
     trap: only the choice of reconstruction varies, the studies and the patients never do, so the
     intervals are far too narrow.
     """
+    return _published_draws(tuple(studies), draws)
+
+
+@lru_cache(maxsize=4)
+def _published_draws(names: tuple[str, ...], draws: int) -> np.ndarray:
+    studies = np.array(names)
     generator = np.random.RandomState(PUBLISHED_SEED)
     series_of_study = [np.flatnonzero(studies == study) for study in np.unique(studies)]
     counts = np.zeros((draws, len(studies)), dtype=np.int64)
     for draw in counts:
         for series in series_of_study:
             draw[series[generator.permutation(len(series))[0]]] = 1
+    # Several models share them.
+    counts.setflags(write=False)
     return counts
 
 

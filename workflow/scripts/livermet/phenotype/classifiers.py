@@ -58,6 +58,29 @@ class Builders:
     published: Callable[[Published], ClassifierMixin] | None = None
 
 
+class Tree(DecisionTreeClassifier):
+    """A tree of a forest: scikit-learn's, with the names of its parameters looked up once.
+
+    scikit-learn looks them up by inspection whenever it copies a tree, a fifth of the time that a
+    forest of so few rows takes to fit.
+    """
+
+    def get_params(self, deep: bool = True) -> dict:
+        """Return the parameters by name; none of them has parameters of its own."""
+        return {name: getattr(self, name) for name in PARAMETERS_OF_TREE}
+
+
+PARAMETERS_OF_TREE = tuple(DecisionTreeClassifier().get_params())
+
+
+def _forest(
+    trees: int, seed: int, class_weight: Mapping | str | None = None
+) -> RandomForestClassifier:
+    forest = RandomForestClassifier(n_estimators=trees, min_samples_leaf=2, random_state=seed)
+    forest.estimator = Tree(class_weight=class_weight)
+    return forest
+
+
 def _published_regression(asked: Published) -> ClassifierMixin:
     return LogisticRegression(
         C=0.5 if asked.search else 3,
@@ -69,11 +92,9 @@ def _published_regression(asked: Published) -> ClassifierMixin:
 
 
 def _published_forest(asked: Published) -> ClassifierMixin:
-    forest = RandomForestClassifier(n_estimators=asked.trees, min_samples_leaf=2, random_state=200)
     # Class weights weigh the samples inside each tree, as in the authors' scikit-learn. From 1.9 on
     # a forest's own class_weight draws the bootstrap samples instead (#31529).
-    forest.estimator = DecisionTreeClassifier(class_weight=asked.by_class)
-    return forest
+    return _forest(asked.trees, seed=200, class_weight=asked.by_class)
 
 
 def _published_boosting(asked: Published) -> ClassifierMixin:
@@ -94,7 +115,7 @@ def _corrected_regression(trees: int, seed: int) -> ClassifierMixin:
 
 
 def _corrected_forest(trees: int, seed: int) -> ClassifierMixin:
-    return RandomForestClassifier(n_estimators=trees, min_samples_leaf=2, random_state=seed)
+    return _forest(trees, seed)
 
 
 def _corrected_boosting(trees: int, seed: int) -> ClassifierMixin:

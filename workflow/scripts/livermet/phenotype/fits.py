@@ -7,7 +7,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from livermet.contracts import (
     COUNT,
@@ -221,7 +221,9 @@ def called(probability, threshold: float = THRESHOLD) -> np.ndarray:
 
 def f1(label, probability, threshold: float = THRESHOLD) -> float:
     """Compute F1 at a threshold; NaN where nothing is positive nor called so."""
-    return float(f1_score(label, called(probability, threshold), zero_division=np.nan))
+    positive, calls = np.asarray(label) == 1, called(probability, threshold) == 1
+    whole = int(positive.sum()) + int(calls.sum())
+    return 2 * int((positive & calls).sum()) / whole if whole else np.nan
 
 
 def auc(label, probability) -> float:

@@ -86,6 +86,15 @@ def interval_of_difference(
     return float(max(value - half, -1)), float(min(value + half, 1)), float(p)
 
 
+def interval_of_mean(value: float, drawn: np.ndarray, support: Support) -> tuple[float, float]:
+    """Return the 95% interval of a mean of any unit, a t interval; NaN as for a difference."""
+    error = _standard_error(drawn)
+    if support.scarcest < MINIMUM_PATIENTS or np.isnan(value) or not error > 0:
+        return NONE
+    half = _quantile(support) * error
+    return float(value - half), float(value + half)
+
+
 def interval_of_correlation(
     value: float, drawn: np.ndarray, support: Support
 ) -> tuple[float, float]:

@@ -38,7 +38,9 @@ from livermet.report.reproduction import content as reproduction
 from livermet.report.run import Run
 from livermet.report.scans import content as scans
 from livermet.report.segmentation import content as segmentation
+from livermet.report.segmentation_error import content as segmentation_error
 from livermet.report.specifications import content as specifications
+from livermet.report.variation import content as variation
 
 # What the rooms of the registry compute; a room that only shows its files has nothing here.
 ROOMS = {
@@ -51,6 +53,8 @@ ROOMS = {
     "ladder": ladder,
     "specifications": specifications,
     "masks": masks,
+    "segmentation_error": segmentation_error,
+    "variation": variation,
     "null_cohorts": null_cohorts,
     "reproduction": reproduction,
 }

@@ -26,6 +26,8 @@ ROOMS = (
     "ladder",
     "specifications",
     "masks",
+    "segmentation_error",
+    "variation",
     "null_cohorts",
     "reproduction",
 )
@@ -37,6 +39,7 @@ OF_FINISHED_TABLE = (
     "classification",
     "specifications",
     "features",
+    "variation",
     "null_cohorts",
     "burden",
     "cohort",

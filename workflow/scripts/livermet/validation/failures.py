@@ -1,17 +1,25 @@
 """Where the classifiers go wrong: the numbers behind figure 5."""
 
+from typing import NamedTuple
+
 import pandas as pd
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from livermet.contracts import FLAG, NUMBER, SERIES, SHARE, TEXT, Column, Contract
+from livermet.phenotype.bootstrap import Predictions, metrics_of_draws, patient_draws
 from livermet.phenotype.chosen import Choice
 from livermet.phenotype.columns import MODEL, PROTOCOL, WEIGHTING
+from livermet.phenotype.intervals import interval_of_share, supports
 from livermet.vocabulary import Calls, Weighting
 
 SCORE_MEASURES = {"series": "size"} | {name: name for name in ("mean", "median", "min", "max")}
 # The parts of the table: whether the series whose scores it has were right, and two counts.
 SCORES = {"score_right": True, "score_wrong": False}
 AGREED, TYPED = "agreement", "sample_type"
+# What is told of a sample type: counts, and scores with their intervals by patient.
+COUNTS_OF_TYPE = ("series", "right", "patients", "positive_patients", "negative_patients")
+SCORES_OF_TYPE = ("accuracy", "auc")
+ENDS = tuple(f"{score}_{end}" for score in SCORES_OF_TYPE for end in ("low", "high"))
 FAILURES = Contract(
     files=("tables/failures.csv",),
     row="a number of figure 5, of the model chosen for each protocol",
@@ -31,13 +39,14 @@ FAILURES = Contract(
             "measure",
             TEXT,
             "what is counted or computed over the group",
-            words=(*SCORE_MEASURES, "studies", "right", "accuracy", "auc"),
+            words=(*SCORE_MEASURES, "studies", *COUNTS_OF_TYPE[1:], *SCORES_OF_TYPE, *ENDS),
         ),
         Column(
             "value",
             NUMBER,
-            "the number itself",
-            missing="score of no series, or AUC of series of one class",
+            "the number itself; _low and _high are ends of a 95% interval by patient",
+            missing="score of no series, AUC of series of one class, or an interval of too few "
+            "patients",
         ),
     ),
     key=("protocol", "part", "group", "measure"),
@@ -70,13 +79,22 @@ CURVES = Contract(
 )
 
 
+class Drawn(NamedTuple):
+    """How many draws of patients an interval rests on, and their seed."""
+
+    draws: int
+    seed: int
+
+
 def failure_panels(
-    predictions: pd.DataFrame, chosen: dict[str, Choice], sample_types: pd.Series
+    predictions: pd.DataFrame, chosen: dict[str, Choice], sample_types: pd.Series, drawn: Drawn
 ) -> dict[str, dict]:
     """Gather what figure 5 shows (`failure_panel`) of the model chosen for each protocol."""
     tested = predictions_on_test(predictions)
     return {
-        protocol: failure_panel(tested[tested["protocol"].eq(protocol)], choice, sample_types)
+        protocol: failure_panel(
+            tested[tested["protocol"].eq(protocol)], choice, sample_types, drawn
+        )
         for protocol, choice in chosen.items()
     }
 
@@ -86,8 +104,8 @@ def tabulate_failures(panels: dict[str, dict]) -> pd.DataFrame:
 
     part 'score_right' and 'score_wrong': the molecular scores of the series that were called right
     and wrong (group 'all'; series, mean, median, min, max); 'agreement': the studies of each way
-    in which series agree (group one of `Calls`); 'sample_type': series, right, accuracy and auc
-    of each sample type (group), over its series.
+    in which series agree (group one of `Calls`); 'sample_type': COUNTS_OF_TYPE, and accuracy and
+    auc with their intervals, of each sample type (group), over its series.
     """
     rows = [
         [protocol, panel["model"], panel["weighting"], *facts]
@@ -124,8 +142,8 @@ def panels_of_tables(
         protocol: {
             "model": rows["model"].iloc[0],
             "predictions": scores[scores["protocol"].eq(protocol)],
-            "agreement": _counts(rows[rows["part"].eq(AGREED)])["studies"],
-            "sample_types": _counts(rows[rows["part"].eq(TYPED)]).rename_axis(TYPED).reset_index(),
+            "agreement": _wide(rows[rows["part"].eq(AGREED)])["studies"].astype(int),
+            "sample_types": _types(rows[rows["part"].eq(TYPED)]),
             "curves": {
                 model: points.dropna(subset=POINT)
                 for model, points in curves[curves["protocol"].eq(protocol)].groupby(
@@ -137,13 +155,16 @@ def panels_of_tables(
     }
 
 
-def _counts(rows: pd.DataFrame) -> pd.DataFrame:
-    """Set the counts of each group side by side, in the table's order."""
-    counted = rows[rows["measure"].isin(["studies", "series", "right"])]
-    counted = counted.assign(value=counted["value"].astype(int))
-    return counted.pivot_table(
-        index="group", columns="measure", values="value", aggfunc="first", sort=False
-    ).rename_axis(columns=None)
+def _types(rows: pd.DataFrame) -> pd.DataFrame:
+    names = [*COUNTS_OF_TYPE, *SCORES_OF_TYPE, *ENDS]
+    table = _wide(rows).reindex(columns=names).astype(dict.fromkeys(COUNTS_OF_TYPE, int))
+    return table.rename_axis(TYPED).reset_index()
+
+
+def _wide(rows: pd.DataFrame) -> pd.DataFrame:
+    """Set the numbers of each group side by side, in the table's order."""
+    wide = rows.pivot(index="group", columns="measure", values="value")
+    return wide.reindex(rows["group"].unique()).rename_axis(columns=None)
 
 
 def _facts(panel: dict) -> list[list]:
@@ -159,7 +180,9 @@ def _facts(panel: dict) -> list[list]:
     return facts
 
 
-def failure_panel(tested: pd.DataFrame, choice: Choice, sample_types: pd.Series) -> dict:
+def failure_panel(
+    tested: pd.DataFrame, choice: Choice, sample_types: pd.Series, drawn: Drawn
+) -> dict:
     """Gather what figure 5 shows of one protocol from its test predictions (`predictions_on_test`).
 
     Gives model and weighting of the choice; its predictions; agreement (`series_agreement`);
@@ -176,7 +199,7 @@ def failure_panel(tested: pd.DataFrame, choice: Choice, sample_types: pd.Series)
         "weighting": choice.weighting,
         "predictions": predictions,
         "agreement": series_agreement(predictions),
-        "sample_types": by_sample_type(predictions, sample_types),
+        "sample_types": by_sample_type(predictions, sample_types, drawn),
         "curves": {
             name: roc_points(rows) for name, rows in tested[ranking].groupby("model", sort=False)
         },
@@ -208,16 +231,40 @@ def series_agreement(predictions: pd.DataFrame) -> pd.Series:
     return pd.Series(counts)
 
 
-def by_sample_type(predictions: pd.DataFrame, sample_types: pd.Series) -> pd.DataFrame:
-    """Score series by sample type: sample_type, series, right, accuracy, auc (NaN for one class).
+def by_sample_type(
+    predictions: pd.DataFrame, sample_types: pd.Series, drawn: Drawn
+) -> pd.DataFrame:
+    """Score series by sample type: sample_type, COUNTS_OF_TYPE, SCORES_OF_TYPE and their ENDS.
 
-    Series without a sample type are left out. `sample_types` maps a series to biopsy, cfdna or ''.
+    Accuracy and AUC (NaN for one class) are over the series, as the article's are; their intervals
+    are by patient, a patient's series together, and NaN where patients are too few. Series without
+    a sample type are left out. `sample_types` maps a series to biopsy, cfdna or ''.
     """
     typed = predictions.assign(sample_type=predictions["series"].map(sample_types))
     typed = typed[typed["sample_type"].notna() & typed["sample_type"].ne("")]
-    groups = typed.groupby("sample_type")
-    table = groups["right"].agg(series="size", right="sum", accuracy="mean").reset_index()
-    return table.assign(auc=[_auc(rows) for _, rows in groups])
+    rows = [{TYPED: name, **_of_type(rows, drawn)} for name, rows in typed.groupby("sample_type")]
+    return pd.DataFrame(rows, columns=[TYPED, *COUNTS_OF_TYPE, *SCORES_OF_TYPE, *ENDS])
+
+
+def _of_type(rows: pd.DataFrame, drawn: Drawn) -> dict[str, float]:
+    rows = rows.sort_values("series")
+    labels = rows["label"].astype(int)
+    patients = rows["patient"].to_numpy()
+    values = {"accuracy": float(rows["right"].mean()), "auc": _auc(rows)}
+    # A draw takes all series of a patient: each is a study of its own here.
+    counts = patient_draws(patients, rows["series"].to_numpy(), drawn.draws, drawn.seed)
+    facts = Predictions(
+        labels.to_numpy(), rows["predicted"].to_numpy(int), rows["probability"].to_numpy(float)
+    )
+    scored, support = metrics_of_draws(counts, facts), supports(facts, patients)
+    found: dict[str, float] = {"series": len(rows), "right": int(rows["right"].sum())}
+    found["patients"] = rows["patient"].nunique()
+    for name, label in (("positive_patients", 1), ("negative_patients", 0)):
+        found[name] = rows.loc[labels.eq(label), "patient"].nunique()
+    for score, value in values.items():
+        low, high = interval_of_share(value, scored[score], support[score])
+        found |= {score: value, f"{score}_low": low, f"{score}_high": high}
+    return found
 
 
 def _auc(predictions: pd.DataFrame) -> float:

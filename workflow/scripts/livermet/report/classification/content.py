@@ -37,6 +37,8 @@ PARTS_OF_FIGURE_5 = {
     "sample_type": "samples",
 }
 MEASURES_OF_FIGURE_5 = {"mean": "mean score", "auc": "AUC", "right": "series called right"}
+MEASURES_OF_FIGURE_5 |= {"patients": "patients", "positive_patients": "patients, positive"}
+MEASURES_OF_FIGURE_5 |= {"negative_patients": "patients, negative"}
 # The score by which a model is set against each baseline: the trivial rule ranks nothing.
 COMPARED = {"always_positive": "f1", "volume": "auc", "lesion_count": "auc"}
 # What stands for the interval of a difference that has none.
@@ -152,18 +154,33 @@ def calibration(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def failures(table: pd.DataFrame) -> pd.DataFrame:
-    """Show the numbers behind figure 5, a column a protocol, without the scores' extremes."""
-    rows = table[~table["measure"].isin(["median", "min", "max"])]
-    counted = rows["measure"].isin(["series", "studies", "right"])
+    """Show the numbers behind figure 5, a column a protocol, without the scores' extremes.
+
+    Scores by sample type have their interval by patient, or say that patients are too few.
+    """
+    keys = ["protocol", "part", "group", "measure"]
+    values = table.set_index(keys)["value"]
+    ends = table["measure"].str.endswith(("_low", "_high"))
+    rows = table[~table["measure"].isin(["median", "min", "max"]) & ~ends]
+    counted = ~rows["measure"].isin(["mean", "accuracy", "auc"])
     groups = rows["group"].map(lambda name: words.value("sample_type", name))
     cells = rows.assign(
         Of=rows["part"].map(PARTS_OF_FIGURE_5) + groups.radd(": ").replace(": all", ""),
         Measure=rows["measure"].replace(MEASURES_OF_FIGURE_5),
-        cell=numbers(rows["value"]).where(~counted, rows["value"].map("{:.0f}".format)),
+        cell=[_of_figure_5(values, key) for key in rows[keys].itertuples(index=False, name=None)],
     )
+    cells["cell"] = cells["cell"].where(~counted, rows["value"].map("{:.0f}".format))
     models = rows.drop_duplicates("protocol").set_index("protocol")["model"]
     columns = {name: f"{name}: {words.model(model)}" for name, model in models.items()}
     return across(cells, ["Of", "Measure"], "protocol", columns)
+
+
+def _of_figure_5(values: pd.Series, key: tuple[str, str, str, str]) -> str:
+    *of, measure = key
+    low, high = ((*of, f"{measure}_{end}") for end in ("low", "high"))
+    if low not in values:
+        return words.number(values[key])
+    return words.estimate(values[key], values[low], values[high], lacking=TOO_FEW)
 
 
 def chosen_auc(run: Run, protocol: str) -> pd.Series | None:

@@ -22,6 +22,7 @@ from livermet.report.drawing import (
     VERMILION,
     box_and_points,
 )
+from livermet.report.layout import TOO_FEW
 from livermet.vocabulary import FEWEST_PATIENTS
 
 STYLES = {"validation": (BLUE, "o"), "test": (VERMILION, "s")}
@@ -38,7 +39,7 @@ def failures(panels: dict[str, dict], name: str) -> Figure:
     """Draw, a row a protocol, where the chosen model is wrong, and all models' ROC curves.
 
     Each panel dict holds `model`; `predictions` of its test series (score, right); `agreement`
-    (studies by agreement of their series); `sample_types` (sample_type, series, right), maybe
+    (studies by agreement of their series); `sample_types` (of `failures.by_sample_type`), maybe
     empty; `curves`: model to its ROC points.
     """
     layout = ConstrainedLayoutEngine(h_pad=0.12)
@@ -94,13 +95,19 @@ def _sample_types(ax: Axes, types: pd.DataFrame) -> None:
         ax.set_axis_off()
         ax.text(0.0, 0.8, "no sample types\nin the table", transform=ax.transAxes)
         return
-    ax.bar(range(len(types)), types["right"] / types["series"], color=PURPLE, width=0.55)
+    ax.bar(range(len(types)), types["accuracy"], color=PURPLE, width=0.55, alpha=0.75)
+    ax.vlines(range(len(types)), types["accuracy_low"], types["accuracy_high"], color=INK, lw=1.2)
+    names = []
     for place, row in enumerate(types.itertuples()):
-        share = row.right / row.series
-        ax.text(place, share, f"{row.right}/{row.series}", ha="center", va="bottom", fontsize=9)
-    names = [words.value("sample_type", kind) for kind in types["sample_type"]]
-    ax.set_xticks(range(len(types)), names)
-    ax.set(ylim=(0, 1.08), ylabel="share of series right")
+        inside = f"{row.right}/{row.series}"
+        ax.text(place, 0.03, inside, ha="center", va="bottom", fontsize=9)
+        classes = f"{row.positive_patients} pos., {row.negative_patients} neg."
+        patients = f"{words.counted(row.patients, 'patient')}\n({classes})"
+        auc = words.estimate(row.auc, row.auc_low, row.auc_high, lacking=TOO_FEW)
+        name = words.value("sample_type", row.sample_type)
+        names.append(f"{name}\n{patients}\nAUC {auc.replace(' (', chr(10) + '(')}")
+    ax.set_xticks(range(len(types)), names, fontsize=8.5)
+    ax.set(ylim=(0, 1.08), xlim=(-0.6, len(types) - 0.4), ylabel="share of series right")
 
 
 def _curves(

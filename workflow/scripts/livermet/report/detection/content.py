@@ -5,8 +5,9 @@ Of several rules of matching the first is that of table 3: it comes first in the
 
 import pandas as pd
 
+from livermet.detection.cohort import UNSEEN
 from livermet.report import words
-from livermet.report.layout import across
+from livermet.report.layout import across, estimates
 from livermet.report.run import Run
 
 TEST_PATIENTS = "test patients"
@@ -35,6 +36,7 @@ LESION_FREE = {
     "predicted_ml_sd": "SD, ml",
     "predicted_lesions": "Predicted lesions",
     "scans_with_prediction": "Scans with any",
+    "false_lesion_ml": "Volume of a lesion, ml",
 }
 COMPARED = {
     "lesion_dice": "Lesion Dice",
@@ -80,16 +82,40 @@ def _medians(table: pd.DataFrame, of: str, counted: str) -> tuple[pd.DataFrame, 
 
 def sizes(table: pd.DataFrame) -> pd.DataFrame:
     """Show sensitivity by diameter as '0.80 of 5 (0.50 to 1.00)', by the first rule of matching."""
+    return _by_size(table, "reference_lesions")
+
+
+def predicted_sizes(table: pd.DataFrame) -> pd.DataFrame:
+    """Show PPV by diameter as '0.80 of 5 (0.50 to 1.00)', by the first rule of matching."""
+    return _by_size(table, "predicted_lesions")
+
+
+def _by_size(table: pd.DataFrame, lesions: str) -> pd.DataFrame:
     rows = _by_set(of_first_rule(table))
     cells = [
-        f"{words.number(row.value)} of {row.reference_lesions:.0f}"
+        f"{words.number(row.value)} of {row.lesions:.0f}"
         + ("" if pd.isna(row.low) else f" ({words.spread(row.low, row.high)})")
-        if row.reference_lesions
+        if row.lesions
         else ""
-        for row in rows.itertuples()
+        for row in rows.rename(columns={lesions: "lesions"}).itertuples()
     ]
     names = {size: f"{size} mm" for size in rows["diameter_mm"].unique()}
     return across(rows.assign(cell=cells), SET, "diameter_mm", names)
+
+
+def size_distribution(table: pd.DataFrame) -> pd.DataFrame:
+    """Show how many lesions of each kind there are, and how large, by the first rule."""
+    rows = _by_set(of_first_rule(table))
+    shown = rows[[*SET, "kind"]].rename(columns={"kind": "Lesions of kind"})
+    shown = shown.assign(Lesions=rows["lesions"]).join(rows[["scans", "patients"]])
+    quartiles = ["median_mm", "first_quartile_mm", "third_quartile_mm"]
+    shown["Median diameter, mm (quartiles)"] = [
+        words.estimate(middle, low, high, 1)
+        for middle, low, high in rows[quartiles].itertuples(index=False, name=None)
+    ]
+    volume = ["volume_ml", "volume_low_ml", "volume_high_ml"]
+    shown["Median volume, ml"] = estimates(rows, *volume)
+    return shown
 
 
 def burden(table: pd.DataFrame) -> pd.DataFrame:
@@ -177,6 +203,7 @@ def sentences(run: Run) -> list[str]:
     return [
         *rule_sentences(run),
         *size_sentences(run),
+        *false_lesion_sentences(run),
         *lesion_free_sentences(run),
         *comparison_sentences(run),
     ]
@@ -227,19 +254,45 @@ def size_sentences(run: Run) -> list[str]:
     return [f"Lesions by diameter: the final model finds {told}."] if told else []
 
 
+def false_lesion_sentences(run: Run) -> list[str]:
+    """Say how large the final model's false positives are, beside its true positives."""
+    table = run.table("detection_size_distribution")
+    if table is None:
+        return []
+    rows = of_first_rule(_of_final(run, "detection_size_distribution", "median_mm"))
+    sizes = rows.set_index("kind")["median_mm"]
+    if not {"false positive", "true positive"} <= set(sizes.index):
+        return []
+    return [
+        "Of the final model's predicted lesions the false positives have a median diameter of "
+        f"{words.number(sizes['false positive'], 1)} mm, those that match a reference lesion one "
+        f"of {words.number(sizes['true positive'], 1)} mm."
+    ]
+
+
 def lesion_free_sentences(run: Run) -> list[str]:
-    """Return the volume that the final model predicts where the radiologist read no lesion."""
-    rows = _of_final(run, "detection_lesion_free")
+    """Return the volume that the final model predicts where the radiologist read no lesion.
+
+    Of all its patients, none of them seen, where the table pools them; else of test patients.
+    """
+    rows = run.rows("detection_lesion_free", "value")
+    if rows.empty:
+        return []
+    pooled = rows["test_set"].eq(UNSEEN) & rows["model"].eq(run.final)
+    pooled &= rows["cohort"].eq(run.target)
+    rows = rows[pooled] if pooled.any() else _of_final(run, "detection_lesion_free")
     if rows.empty:
         return []
     values = rows.set_index("metric")["value"]
-    # One scan has no standard deviation.
-    spread = values.get("predicted_ml_sd")
+    # One scan has no standard deviation, and no predicted lesion no volume.
+    spread, of_one = values.get("predicted_ml_sd"), values.get("false_lesion_ml")
     spread = "" if spread is None else f"SD {words.number(spread)} ml; "
+    volume = "" if of_one is None else f"; {words.number(of_one)} ml a lesion"
     return [
         f"On {words.counted(rows['scans'].iloc[0], 'scan')} that the radiology report reads as "
         f"free of lesions the final model predicts {words.number(values['predicted_ml'])} ml on "
-        f"average ({spread}any lesion in {words.share(values['scans_with_prediction'])} of them)."
+        f"average ({spread}any lesion in {words.share(values['scans_with_prediction'])} of "
+        f"them{volume})."
     ]
 
 
@@ -268,9 +321,12 @@ def comparison_sentences(run: Run) -> list[str]:
     return [f"Models that differ on {patients} after Holm's correction (of {pairs}): {told}."]
 
 
-def _of_final(run: Run, name: str) -> pd.DataFrame:
-    """Take the final model's rows on the target's test patients, or on one set if none was."""
-    rows = run.rows(name, "value")
+def _of_final(run: Run, name: str, known: str = "value") -> pd.DataFrame:
+    """Take the final model's rows on the target's test patients, or on one set if none was.
+
+    Rows without a number in the column `known` are left out.
+    """
+    rows = run.rows(name, known)
     if rows.empty:
         return rows
     rows = of_test_patients(rows[rows["model"].eq(run.final) & rows["cohort"].eq(run.target)])

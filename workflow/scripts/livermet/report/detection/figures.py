@@ -82,13 +82,25 @@ def sensitivity_by_size(table: pd.DataFrame, rule: str) -> Figure:
     `table` is `livermet.detection.cohort.size_table`; of its rules of matching `rule` is drawn.
     Below each size stands how many reference lesions have it.
     """
-    rows = table[table["rule"].eq(rule)]
+    return _by_size(table[table["rule"].eq(rule)], "sensitivity", "reference")
+
+
+def ppv_by_size(table: pd.DataFrame, rule: str) -> Figure:
+    """Draw each model's PPV by the predicted lesion's diameter, with its interval.
+
+    `table` is `livermet.detection.sizes.predicted_size_table`; of its rules of matching `rule` is
+    drawn. Below each size stands how many lesions of it the models predict.
+    """
+    return _by_size(table[table["rule"].eq(rule)], "PPV", "predicted")
+
+
+def _by_size(rows: pd.DataFrame, score: str, side: str) -> Figure:
     figure, panels = _panels(rows, "No scan with a reference was scored.")
     models = list(rows["model"].unique())
     for ax, cohort, test_set in panels:
         here = _of_set(rows, cohort, test_set)
         sizes = list(here["diameter_mm"].unique())
-        lesions = here.groupby("diameter_mm", sort=False)["reference_lesions"]
+        lesions = here.groupby("diameter_mm", sort=False)[f"{side}_lesions"]
         told = [f"{size} mm\n{_counted(numbers, 'lesion')}" for size, numbers in lesions]
         ax.set_xticks(range(len(sizes)), told, fontsize=9)
         for model, scored in here.dropna(subset="value").groupby("model", sort=False):
@@ -98,9 +110,9 @@ def sensitivity_by_size(table: pd.DataFrame, rule: str) -> Figure:
             ax.vlines(places, scored["low"], scored["high"], color=color, lw=1.8, alpha=0.5)
             ax.scatter(places, scored["value"], color=color, marker=marker, s=32, zorder=3)
         if here["value"].isna().all():
-            _say(ax, "no reference lesion in this set")
+            _say(ax, f"no {side} lesion in this set")
         _title(ax, cohort, test_set)
-        ax.set(ylabel="sensitivity", ylim=(-0.03, 1.03), xlim=(-0.6, len(sizes) - 0.4))
+        ax.set(ylabel=score, ylim=(-0.03, 1.03), xlim=(-0.6, len(sizes) - 0.4))
         ax.set_axisbelow(True)
         ax.grid(axis="y", color=GREY, alpha=0.2)
     if panels:
