@@ -70,8 +70,7 @@ FEATURES = (
         " measure_reproducibility cross_validate_deals tabulate_subgroups regress_score"
         " assess_selection tabulate_classification tabulate_masks audit_leakage draw_features"
         " draw_calibration draw_corrections draw_reproducibility measure_segmentation_error"
-        " draw_segmentation_error"
-        " judge_unsampled"
+        " draw_segmentation_error judge_unsampled"
     )
 )
 COHORT = FEATURES | rules("match_cohort collect_radiomics")
@@ -274,9 +273,8 @@ CHANGES = [
             " tabulate_subgroups regress_score"
             " correct_stepwise tabulate_classification tabulate_masks tabulate_failures"
             " tabulate_specifications draw_specification_curve"
-            " draw_calibration draw_corrections draw_failures"
+            " draw_calibration draw_corrections draw_failures judge_unsampled"
             " measure_segmentation_error draw_segmentation_error tabulate_variation"
-            " judge_unsampled"
         ),
     ),
     Change(

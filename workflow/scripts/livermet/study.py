@@ -609,6 +609,51 @@ class Study:
         """The batches of the series that each model predicts."""
         return {model: self.batches_of(self.predicted_series(model)) for model in self.models}
 
+    # Test series by each single fold, as training series are segmented.
+
+    @cached_property
+    def single_folds(self) -> dict[str, int]:
+        """The folds of the final model that segment test series alone, by kind of prediction."""
+        phenotype = self.config["phenotype"]
+        asked = phenotype["single_fold_masks"] and Protocol.CORRECTED in phenotype["protocols"]
+        by_fold = asked and self.final_model in FOLDED_MODELS and not self.is_packed
+        return {f"fold_{fold}": fold for fold in self.folds} if by_fold else {}
+
+    @cached_property
+    def fold_masks(self) -> dict[str, str]:
+        """The names of these masks, and the kind of prediction that each is."""
+        return {f"{self.final_model}_{kind}": kind for kind in self.single_folds}
+
+    @cached_property
+    def fold_masked_series(self) -> list[str]:
+        """The classified test series, which each single fold segments where it is asked to."""
+        if not self.single_folds:
+            return []
+        included = self.included_series(self.phenotype_mask)
+        return [series for series in included if self.place(series) == "test"]
+
+    def kinds_in_folds(self, model: str) -> list[str]:
+        """Name the kinds of prediction of a model in folds."""
+        single = self.single_folds if model == self.final_model else {}
+        return ["ensemble", "out_of_fold", *single]
+
+    def folds_of_kind(self, model: str, kind: str, names: Iterable[str]) -> dict[str, list[int]]:
+        """Say which folds predict those of some series that are predicted in a way.
+
+        An ensemble is all folds; out of fold is the one that held the series' patient out.
+        """
+        if kind in self.single_folds:
+            wanted = set(self.fold_masked_series)
+            return {series: [self.single_folds[kind]] for series in names if series in wanted}
+        of_kind = [series for series in names if self.prediction_kind(model, series) == kind]
+        if kind == "ensemble":
+            return dict.fromkeys(of_kind, self.folds)
+        return {series: [int(self.place(series))] for series in of_kind}
+
+    def prediction_of_kind(self, model: str, kind: str, series: str) -> str:
+        """Return a model's prediction of a series in a way."""
+        return f"{self.run}/predictions/{model}/{kind}/{series}.nii.gz"
+
     # A packed model, and the studies of new patients that it judges.
 
     def packed_checkpoint(self, fold: int) -> str:
@@ -710,51 +755,6 @@ class Study:
         viewed = set(self.viewed_series)
         views = {s: f"../viewer/series/{s}.html" for s in self.studies[study] if s in viewed}
         return {"run": self.config["run"], "version": version, "phantoms": False, "views": views}
-
-    # Test series by each single fold, as training series are segmented.
-
-    @cached_property
-    def single_folds(self) -> dict[str, int]:
-        """The folds of the final model that segment test series alone, by kind of prediction."""
-        phenotype = self.config["phenotype"]
-        asked = phenotype["single_fold_masks"] and Protocol.CORRECTED in phenotype["protocols"]
-        by_fold = asked and self.final_model in FOLDED_MODELS and not self.is_packed
-        return {f"fold_{fold}": fold for fold in self.folds} if by_fold else {}
-
-    @cached_property
-    def fold_masks(self) -> dict[str, str]:
-        """The names of these masks, and the kind of prediction that each is."""
-        return {f"{self.final_model}_{kind}": kind for kind in self.single_folds}
-
-    @cached_property
-    def fold_masked_series(self) -> list[str]:
-        """The classified test series, which each single fold segments where it is asked to."""
-        if not self.single_folds:
-            return []
-        included = self.included_series(self.phenotype_mask)
-        return [series for series in included if self.place(series) == "test"]
-
-    def kinds_in_folds(self, model: str) -> list[str]:
-        """Name the kinds of prediction of a model in folds."""
-        single = self.single_folds if model == self.final_model else {}
-        return ["ensemble", "out_of_fold", *single]
-
-    def folds_of_kind(self, model: str, kind: str, names: Iterable[str]) -> dict[str, list[int]]:
-        """Say which folds predict those of some series that are predicted in a way.
-
-        An ensemble is all folds; out of fold is the one that held the series' patient out.
-        """
-        if kind in self.single_folds:
-            wanted = set(self.fold_masked_series)
-            return {series: [self.single_folds[kind]] for series in names if series in wanted}
-        of_kind = [series for series in names if self.prediction_kind(model, series) == kind]
-        if kind == "ensemble":
-            return dict.fromkeys(of_kind, self.folds)
-        return {series: [int(self.place(series))] for series in of_kind}
-
-    def prediction_of_kind(self, model: str, kind: str, series: str) -> str:
-        """Return a model's prediction of a series in a way."""
-        return f"{self.run}/predictions/{model}/{kind}/{series}.nii.gz"
 
     # What is measured of masks.
 
