@@ -233,9 +233,10 @@ for nnunet_model in [model for model in MODELS if model in networks_of("nnunet")
                 name:
                     f"predict_{nnunet_model}_{kind}_{batch}"
                 input:
-                    **prediction_files(nnunet_model),
                     cts=[STUDY.ct(series) for series in nnunet_folds],
                     checkpoints=[checkpoint_of(nnunet_model, fold) for fold in used_folds],
+                    plan=prediction_file(nnunet_model, "plan"),
+                    description=prediction_file(nnunet_model, "description"),
                 output:
                     predictions=[
                         STUDY.prediction_of_kind(nnunet_model, kind, series)

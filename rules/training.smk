@@ -175,10 +175,9 @@ def planned_files(model):
 NNUNET_FILES = {model: planned_files(model) for model in NNUNET_SETS}
 
 
-def prediction_files(model):
-    """Name the plan and the description that predictions of an nnU-Net model go by."""
-    files = STUDY.packed_plan() if STUDY.is_packed else NNUNET_FILES[model]
-    return {name: files[name] for name in ("plan", "description")}
+def prediction_file(model, name):
+    """Return the plan or the description that predictions of an nnU-Net model go by."""
+    return (STUDY.packed_plan() if STUDY.is_packed else NNUNET_FILES[model])[name]
 
 
 @cache

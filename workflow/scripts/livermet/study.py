@@ -616,7 +616,7 @@ class Study:
         """The folds of the final model that segment test series alone, by kind of prediction."""
         phenotype = self.config["phenotype"]
         asked = phenotype["single_fold_masks"] and Protocol.CORRECTED in phenotype["protocols"]
-        by_fold = asked and self.final_model in FOLDED_MODELS
+        by_fold = asked and self.final_model in FOLDED_MODELS and not self.is_packed
         return {f"fold_{fold}": fold for fold in self.folds} if by_fold else {}
 
     @cached_property
