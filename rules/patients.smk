@@ -27,11 +27,6 @@ JUDGED_HERE = (
 )
 
 
-def tables_of_patients(kind):
-    """List the tables of one kind of all new studies."""
-    return [f"{PATIENTS}/studies/{study}/{kind}.tsv" for study in NEW_STUDIES]
-
-
 rule judge_study:
     input:
         unions=by_wildcards(STUDY.features_of_study, table="union"),
@@ -139,9 +134,9 @@ if JUDGED_HERE:
 
 rule collect_patients:
     input:
-        predictions=tables_of_patients("prediction"),
-        series=tables_of_patients("series"),
-        lesions=tables_of_patients("lesions"),
+        predictions=expand(f"{STUDY_TABLES}/prediction.tsv", study=NEW_STUDIES),
+        series=expand(f"{STUDY_TABLES}/series.tsv", study=NEW_STUDIES),
+        lesions=expand(f"{STUDY_TABLES}/lesions.tsv", study=NEW_STUDIES),
     output:
         predictions=f"{PATIENTS}/predictions.tsv",
         series=f"{PATIENTS}/series.tsv",
