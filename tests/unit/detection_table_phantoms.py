@@ -23,10 +23,9 @@ from livermet.detection.cohort import (
     scans_of_sets,
     score_table,
     sets_of_scans,
-    size_table,
 )
 from livermet.detection.measured import COUNTS, GROUPS, MATCHING, PREDICTION, REFERENCE, SCANS
-from livermet.detection.sizes import distribution_table, predicted_size_table
+from livermet.detection.sizes import distribution_table, predicted_size_table, size_table
 from livermet.detection.thresholds import THRESHOLDS
 
 from .written import read_back

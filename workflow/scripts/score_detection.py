@@ -7,13 +7,11 @@ from livermet.detection.cohort import (
     LESION_FREE,
     SCANS_OF_SETS,
     SCORES,
-    SIZES,
     burden_table,
     lesion_free_table,
     scans_of_sets,
     score_table,
     sets_of_scans,
-    size_table,
     unseen_scans,
     with_reference,
 )
@@ -22,8 +20,10 @@ from livermet.detection.froc import CURVES, froc_table
 from livermet.detection.sizes import (
     DISTRIBUTION,
     PREDICTED_SIZES,
+    SIZES,
     distribution_table,
     predicted_size_table,
+    size_table,
 )
 from livermet.jobs import job
 from livermet.tables import read_table, write_table

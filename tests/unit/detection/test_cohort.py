@@ -13,13 +13,11 @@ from livermet.detection.cohort import (
     LESION_FREE,
     SCANS_OF_SETS,
     SCORES,
-    SIZES,
     burden_table,
     lesion_free_table,
     scans_of_sets,
     score_table,
     sets_of_scans,
-    size_table,
     summarise,
     unseen_scans,
 )
@@ -29,8 +27,10 @@ from livermet.detection.scores import measure_scan
 from livermet.detection.sizes import (
     DISTRIBUTION,
     PREDICTED_SIZES,
+    SIZES,
     distribution_table,
     predicted_size_table,
+    size_table,
 )
 from livermet.tables import read_table, write_table
 

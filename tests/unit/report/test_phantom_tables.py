@@ -11,7 +11,7 @@ from livermet.detection import cohort as detection
 from livermet.detection import measured
 from livermet.detection.comparison import COMPARISON
 from livermet.detection.froc import CURVES as FROC
-from livermet.detection.sizes import DISTRIBUTION, PREDICTED_SIZES
+from livermet.detection.sizes import DISTRIBUTION, PREDICTED_SIZES, SIZES
 from livermet.detection.table3 import TABLE3, TABLE3_UNSCORED, table3_of_given_masks
 from livermet.ingest.acquisition import ACQUISITION
 from livermet.ingest.warned import WARNINGS
@@ -68,7 +68,7 @@ TABLES = {
     "failures": failures.FAILURES,
     "detection_scans": detection.SCANS_OF_SETS,
     "detection_scores": detection.SCORES,
-    "detection_sizes": detection.SIZES,
+    "detection_sizes": SIZES,
     "detection_predicted_sizes": PREDICTED_SIZES,
     "detection_size_distribution": DISTRIBUTION,
     "detection_burden": detection.BURDENS,

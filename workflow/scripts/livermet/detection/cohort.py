@@ -12,7 +12,7 @@ import pandas as pd
 
 from livermet.contracts import COHORT, COUNT, NUMBER, PATIENT, SHARE, TEXT, Column, Contract
 from livermet.detection.intervals import Draws, estimate, quotients
-from livermet.detection.measured import MODEL, REFERENCE, RULE, SCANS
+from livermet.detection.measured import MODEL, SCANS
 from livermet.detection.scores import OVERLAP_SCORES, SURFACE_SCORES
 
 ALL_OF_COHORT = "whole cohort"
@@ -38,8 +38,6 @@ SUMMARY = (
     Column("false_positives_per_scan", NUMBER, "false positives, their mean over scans", low=0),
 )
 SUMMARY_SCORES = tuple(column.name for column in SUMMARY)
-# Up to 5 mm, from 5 to below 10 mm, and so on: the diameter of the sphere of equal volume.
-SIZES_MM = {"< 5": (0, 5), "5-10": (5, 10), "10-20": (10, 20), "> 20": (20, np.inf)}
 BURDEN_SCORES = ("bias_ml", "sd_ml", "lower_limit_ml", "upper_limit_ml", "slope")
 LESION_FREE_SCORES = (
     "predicted_ml",
@@ -311,64 +309,9 @@ def _row(
     }
 
 
-SIZES = Contract(
-    files=("tables/detection_sizes.csv",),
-    row="a class of size of the reference lesions of a set of scans, by one rule",
-    columns=(
-        *SET,
-        RULE,
-        Column(
-            "diameter_mm",
-            TEXT,
-            "diameter of the sphere of equal volume",
-            unit="mm",
-            words=tuple(SIZES_MM),
-        ),
-        Column("reference_lesions", COUNT, "number of reference lesions of this size"),
-        Column("detected_lesions", COUNT, "how many of them are detected"),
-        *INTERVAL,
-    ),
-    key=("model", "cohort", "test_set", "rule", "diameter_mm"),
-)
-
-
-def size_table(
-    sets: list[ScanSet], lesions: pd.DataFrame, rules: list[str], draws: int, seed: int
-) -> pd.DataFrame:
-    """Return sensitivity by the reference lesions' diameter: `SIZES`.
-
-    The sets' scans have references. `lesions` are those of all models' scans, with a column
-    `matched_<rule>` for each rule.
-    """
-    rows = []
-    for chosen in sets:
-        of_set, places = chosen.members(lesions[lesions["side"].eq(REFERENCE)])
-        drawn = Draws.of(chosen.scans["patient"], draws, seed).of_rows(places)
-        for rule in rules:
-            matched = flags_of(of_set, rule)
-            for name in SIZES_MM:
-                inside = of_size(of_set, name)
-                rows.append(
-                    {
-                        **chosen.names,
-                        "rule": rule,
-                        "diameter_mm": name,
-                        "reference_lesions": int(inside.sum()),
-                        "detected_lesions": int((inside & matched).sum()),
-                        **asdict(estimate(drawn.ratios(inside & matched, inside))),
-                    }
-                )
-    return pd.DataFrame(rows, columns=SIZES.names)
-
-
 def flags_of(lesions: pd.DataFrame, rule: str) -> np.ndarray:
     """Tell which lesions a rule matches."""
     return lesions[f"matched_{rule}"].map(_is_true).to_numpy(bool)
-
-
-def of_size(lesions: pd.DataFrame, name: str) -> np.ndarray:
-    """Tell which lesions have a size of SIZES_MM; its lower limit belongs to it."""
-    return lesions["diameter_mm"].between(*SIZES_MM[name], inclusive="left").to_numpy()
 
 
 def _is_true(value: object) -> bool:

@@ -1,7 +1,6 @@
-"""Sizes of lesions: how often a predicted one of a size is right, and how large each kind is.
+"""Sizes of lesions: how often one of a size is found, or right, and how large each kind is.
 
-What `cohort.size_table` says of the reference's lesions (sensitivity by their size) is here said of
-the predicted ones. Of a scan without a reference no predicted lesion is right or wrong.
+Of a scan without a reference no predicted lesion is right or wrong.
 """
 
 from collections.abc import Iterator
@@ -11,28 +10,45 @@ import numpy as np
 import pandas as pd
 
 from livermet.contracts import COUNT, NUMBER, TEXT, Column, Contract
-from livermet.detection.cohort import INTERVAL, SET, SIZES_MM, ScanSet, flags_of, of_size
+from livermet.detection.cohort import INTERVAL, SET, ScanSet, flags_of
 from livermet.detection.intervals import Draws, estimate
 from livermet.detection.measured import PREDICTION, REFERENCE, RULE
 
+# Up to 5 mm, from 5 to below 10 mm, and so on: the diameter of the sphere of equal volume.
+SIZES_MM = {"< 5": (0, 5), "5-10": (5, 10), "10-20": (10, 20), "> 20": (20, np.inf)}
+DIAMETER = Column(
+    "diameter_mm",
+    TEXT,
+    "diameter of the sphere of equal volume",
+    unit="mm",
+    words=tuple(SIZES_MM),
+)
+BY_SIZE = ("model", "cohort", "test_set", "rule", "diameter_mm")
+SIZES = Contract(
+    files=("tables/detection_sizes.csv",),
+    row="a class of size of the reference lesions of a set of scans, by one rule",
+    columns=(
+        *SET,
+        RULE,
+        DIAMETER,
+        Column("reference_lesions", COUNT, "number of reference lesions of this size"),
+        Column("detected_lesions", COUNT, "how many of them are detected"),
+        *INTERVAL,
+    ),
+    key=BY_SIZE,
+)
 PREDICTED_SIZES = Contract(
     files=("tables/detection_predicted_sizes.csv",),
     row="a class of size of the predicted lesions of a set of scans, by one rule",
     columns=(
         *SET,
         RULE,
-        Column(
-            "diameter_mm",
-            TEXT,
-            "diameter of the sphere of equal volume",
-            unit="mm",
-            words=tuple(SIZES_MM),
-        ),
+        DIAMETER,
         Column("predicted_lesions", COUNT, "number of predicted lesions of this size"),
         Column("true_positive_lesions", COUNT, "how many of them match a reference lesion"),
         *INTERVAL,
     ),
-    key=("model", "cohort", "test_set", "rule", "diameter_mm"),
+    key=BY_SIZE,
 )
 # The kinds of lesions: their side, and whether a rule matches them; None takes both.
 KINDS: dict[str, tuple[str, bool | None]] = {
@@ -95,31 +111,50 @@ DISTRIBUTION = Contract(
 )
 
 
+def size_table(
+    sets: list[ScanSet], lesions: pd.DataFrame, rules: list[str], draws: int, seed: int
+) -> pd.DataFrame:
+    """Return sensitivity by the reference lesions' diameter: `SIZES`.
+
+    The sets' scans have references. `lesions` are those of all models' scans, with a column
+    `matched_<rule>` for each rule.
+    """
+    rows = [
+        names | {"reference_lesions": number, "detected_lesions": matched} | share
+        for names, number, matched, share in _by_size(sets, lesions, REFERENCE, rules, draws, seed)
+    ]
+    return pd.DataFrame(rows, columns=SIZES.names)
+
+
 def predicted_size_table(
     sets: list[ScanSet], lesions: pd.DataFrame, rules: list[str], draws: int, seed: int
 ) -> pd.DataFrame:
     """Return PPV by the predicted lesions' diameter: `PREDICTED_SIZES`.
 
-    The sets' scans have references. `lesions` are those of all models' scans, with a column
-    `matched_<rule>` for each rule.
+    `sets` and `lesions` as in `size_table`.
     """
-    rows = []
-    for chosen, of_set, drawn in _of_side(sets, lesions, PREDICTION, draws, seed):
+    rows = [
+        names | {"predicted_lesions": number, "true_positive_lesions": matched} | share
+        for names, number, matched, share in _by_size(sets, lesions, PREDICTION, rules, draws, seed)
+    ]
+    return pd.DataFrame(rows, columns=PREDICTED_SIZES.names)
+
+
+def _by_size(
+    sets: list[ScanSet], lesions: pd.DataFrame, side: str, rules: list[str], draws: int, seed: int
+) -> Iterator[tuple[dict, int, int, dict]]:
+    """Give names, number of lesions of a size, of those that match, and their share."""
+    for chosen, of_set, drawn in _of_side(sets, lesions, side, draws, seed):
         for rule in rules:
             matched = flags_of(of_set, rule)
-            for name in SIZES_MM:
-                inside = of_size(of_set, name)
-                rows.append(
-                    {
-                        **chosen.names,
-                        "rule": rule,
-                        "diameter_mm": name,
-                        "predicted_lesions": int(inside.sum()),
-                        "true_positive_lesions": int((inside & matched).sum()),
-                        **asdict(estimate(drawn.ratios(inside & matched, inside))),
-                    }
+            for name, limits in SIZES_MM.items():
+                inside = of_set["diameter_mm"].between(*limits, inclusive="left").to_numpy()
+                yield (
+                    {**chosen.names, "rule": rule, "diameter_mm": name},
+                    int(inside.sum()),
+                    int((inside & matched).sum()),
+                    asdict(estimate(drawn.ratios(inside & matched, inside))),
                 )
-    return pd.DataFrame(rows, columns=PREDICTED_SIZES.names)
 
 
 def distribution_table(
@@ -127,7 +162,7 @@ def distribution_table(
 ) -> pd.DataFrame:
     """Say how large the lesions of each of KINDS are: `DISTRIBUTION`.
 
-    `sets` and `lesions` as in `predicted_size_table`. The volume is a median, since a few large
+    `sets` and `lesions` as in `size_table`. The volume is a median, since a few large
     lesions would make a mean; its interval is over draws of patients, a patient's lesions together.
     """
     rows = []

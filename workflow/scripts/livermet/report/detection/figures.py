@@ -79,7 +79,7 @@ def froc(table: pd.DataFrame, rule: str) -> Figure:
 def sensitivity_by_size(table: pd.DataFrame, rule: str) -> Figure:
     """Draw each model's sensitivity by the reference lesion's diameter, with its interval.
 
-    `table` is `livermet.detection.cohort.size_table`; of its rules of matching `rule` is drawn.
+    `table` is `livermet.detection.sizes.size_table`; of its rules of matching `rule` is drawn.
     Below each size stands how many reference lesions have it.
     """
     return _by_size(table[table["rule"].eq(rule)], "sensitivity", "reference")
