@@ -19,9 +19,9 @@ from livermet.archive.pseudonyms import Pseudonyms
 from livermet.archive.reading import BATCH, read_archive
 from livermet.archive.series import ACCEPTED, find_series
 from livermet.cli import main
-from livermet.commands.sheet import ACCEPTED as OPTIONS
 from livermet.images import array_of
 from livermet.ingest.series import ingest_dicom
+from livermet.options import ACCEPTED as OPTIONS
 from livermet.sheets import SERIES_COLUMNS, read_series
 from livermet.vocabulary import Verdict
 

@@ -1,14 +1,11 @@
 """`livermet predict`: liver, lesions and phenotype of new patients by a packed model."""
 
-import os
 from dataclasses import fields
 from pathlib import Path
 
 import click
 
-from livermet.vocabulary import Accepted, Verdict
-
-ACCEPTED = [word.value for word in (*Accepted, Verdict.DERIVED, Verdict.REFORMATTED)]
+from livermet.options import accept, processes, secret
 
 
 @click.command(short_help="Segment, measure and judge new patients by a packed model.")
@@ -36,10 +33,7 @@ ACCEPTED = [word.value for word in (*Accepted, Verdict.DERIVED, Verdict.REFORMAT
 )
 @click.option("--profile", help="A profile of snakemake: a name in profiles/, such as slurm.")
 @click.option("--dry-run", is_flag=True, help="Say which jobs would run, and predict nothing.")
-@click.option(
-    "--accept",
-    multiple=True,
-    type=click.Choice(ACCEPTED),
+@accept(
     help="Take such DICOM series all the same; may be given several times.",
 )
 @click.option(
@@ -52,20 +46,12 @@ ACCEPTED = [word.value for word in (*Accepted, Verdict.DERIVED, Verdict.REFORMAT
     multiple=True,
     help="A series of OUT/series.tsv that is not predicted; may be given several times.",
 )
-@click.option(
-    "--secret",
-    envvar="LIVERMET_SECRET",
-    show_envvar=True,
+@secret(
     default=lambda: Path(click.get_app_dir("livermet")) / "secret",
     show_default="a file in your own folder of settings, made if there is none",
-    type=click.Path(path_type=Path),
     help="The file of the secret that pseudonyms come from.",
 )
-@click.option(
-    "--processes",
-    default=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2,
-    show_default="one a core",
-    type=click.IntRange(1, 256),
+@processes(
     help="Processes that read headers.",
 )
 @click.pass_context

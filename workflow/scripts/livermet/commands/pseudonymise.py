@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from livermet.options import pseudonyms, secret
+
 
 def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
     """Take COLUMN or COLUMN=NAME apart."""
@@ -27,17 +29,11 @@ def _renamed(pairs: tuple[str, ...]) -> dict[str, str]:
     metavar="COLUMN[=NAME]",
     help="A column that goes on as it is; any other is left out.",
 )
-@click.option(
-    "--secret",
+@secret(
     required=True,
-    envvar="LIVERMET_SECRET",
-    show_envvar=True,
-    type=click.Path(path_type=Path),
     help="The file of the secret that the sheet was made with.",
 )
-@click.option(
-    "--pseudonyms",
-    type=click.Path(path_type=Path),
+@pseudonyms(
     help="A table of given pseudonyms, with the columns patient and pseudonym.",
 )
 @click.option(

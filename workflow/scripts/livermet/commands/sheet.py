@@ -1,13 +1,10 @@
 """`livermet sheet`: make a draft of the sheet of series from an archive of DICOM files."""
 
-import os
 from pathlib import Path
 
 import click
 
-from livermet.vocabulary import Accepted, Verdict
-
-ACCEPTED = [word.value for word in (*Accepted, Verdict.DERIVED, Verdict.REFORMATTED)]
+from livermet.options import accept, processes, pseudonyms, secret
 
 
 @click.command(short_help="Make a draft of the sheet of series from an archive.")
@@ -21,18 +18,12 @@ ACCEPTED = [word.value for word in (*Accepted, Verdict.DERIVED, Verdict.REFORMAT
 @click.option(
     "--cohort", required=True, help="What the column cohort says: a cohort of the study's config."
 )
-@click.option(
-    "--secret",
+@secret(
     required=True,
-    envvar="LIVERMET_SECRET",
-    show_envvar=True,
-    type=click.Path(path_type=Path),
     help="The file of the secret that pseudonyms come from; outside of any repository.",
 )
 @click.option("--make-secret", is_flag=True, help="Make the file of the secret if there is none.")
-@click.option(
-    "--pseudonyms",
-    type=click.Path(path_type=Path),
+@pseudonyms(
     help="A table of given pseudonyms, with the columns patient and pseudonym.",
 )
 @click.option(
@@ -42,10 +33,7 @@ ACCEPTED = [word.value for word in (*Accepted, Verdict.DERIVED, Verdict.REFORMAT
     type=click.Path(path_type=Path),
     help="data_root of the study's config; series are laid out below it, in archive/.",
 )
-@click.option(
-    "--accept",
-    multiple=True,
-    type=click.Choice(ACCEPTED),
+@accept(
     help="Take such series all the same; may be given several times.",
 )
 @click.option(
@@ -53,11 +41,7 @@ ACCEPTED = [word.value for word in (*Accepted, Verdict.DERIVED, Verdict.REFORMAT
     type=click.Path(path_type=Path),
     help="The file that keeps what was read.  [default: archive/index.sqlite below --data-root]",
 )
-@click.option(
-    "--processes",
-    default=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2,
-    show_default="one a core",
-    type=click.IntRange(1, 256),
+@processes(
     help="Processes that read; more than cores where the archive lies on a slow drive.",
 )
 @click.option(
