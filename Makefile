@@ -110,9 +110,9 @@ docs: setup
 rulegraph: table setup
 	$(BIN)/python docs/draw_rules.py "$(TABLE)"
 
-# benchmarks/predict.py takes many minutes without a GPU: it is run by itself.
+# benchmarks/predict.py takes many minutes without a GPU, and new_patient.py asks for a model: they are run by themselves.
 bench: setup peers
-	for script in $(filter-out benchmarks/predict.py benchmarks/gpu.py, $(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out benchmarks/predict.py benchmarks/new_patient.py benchmarks/gpu.py, $(wildcard benchmarks/*.py)); do $(BIN)/python $$script || exit 1; done
 
 # What a GPU alone can tell: docs/explanations/methods/segmentation.md has what was measured.
 bench-gpu: setup
