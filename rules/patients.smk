@@ -13,8 +13,11 @@ chose says of scans without a sample.
 
 from livermet.patients.texts import texts as texts_of_patients
 from livermet.provenance.code import file_checksum
+from livermet.report import words
 
 PATIENTS = f"{RUN}/patients"
+# The words are the report's.
+FINAL_LABEL = words.model(FINAL_MODEL) if FINAL_MODEL else ""
 STUDY_TABLES = f"{PATIENTS}/studies/{{study}}"
 # Those of a study stand in its own jobs.
 NEW_STUDIES = list(STUDY.studies) if STUDY.is_packed else []
@@ -87,7 +90,7 @@ rule write_patient:
         by_series=by_wildcards(STUDY.series_of_study),
         patient=by_wildcards(STUDY.patient_of_study),
         components=COMPONENTS,
-        told=by_wildcards(STUDY.told_of_study, version=__version__),
+        told=by_wildcards(STUDY.told_of_study, version=__version__, model=FINAL_LABEL),
         texts=TEXTS_OF_PATIENTS,
         versions=pins("viewer"),
     script:

@@ -22,7 +22,7 @@ from livermet.tables import read_table
 from livermet.vocabulary import AGGREGATIONS
 
 # Of what exhibits are made under, the smallest demo has all but these.
-ABSENT = ("harmonised", "null cohorts", "reproduced", "scored", "searched")
+ABSENT = ("fold masks", "harmonised", "null cohorts", "reproduced", "scored", "searched")
 CONDITIONS = {one.when: one.when not in ABSENT for one in EXHIBITS.values()}
 TABLES = {Path(path).stem for path in files_of("tables", CONDITIONS)} | {"checklists"}
 FIGURES = {Path(path).stem for path in files_of("figures", CONDITIONS)}

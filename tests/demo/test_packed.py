@@ -16,8 +16,9 @@ import torch
 from livermet.files import read_json
 from livermet.images import read_image
 from livermet.monai.networks import load_network
-from livermet.monai.prediction import predict_scan
+from livermet.monai.prediction import on_ct_grid, prepare_scan
 from livermet.monai.settings import settings_of
+from livermet.monai.windows import probabilities_of_scan
 from livermet.nnunet.prediction import FoldPredictor
 from livermet.pack.folder import open_pack
 from livermet.pack.making import pack_run
@@ -67,7 +68,10 @@ def test_the_copy_of_a_monai_network_segments_as_the_run(demo_run, packed):
     network, settings = load_network(path, CPU)
     overlap = settings_of(packed[OTHER].settings["segmentation"]["monai"], OTHER)["overlap"]
     ct = demo_run.results / "series" / series / "ct.nii.gz"
-    labels, _ = predict_scan(network, replace(settings, overlap=overlap), ct, CPU)
+    settings = replace(settings, overlap=overlap)
+    scan = prepare_scan(settings, ct)
+    probabilities = probabilities_of_scan(network, scan.hu, settings, CPU)
+    (labels,) = on_ct_grid(scan, probabilities, False)
     np.testing.assert_array_equal(sitk.GetArrayFromImage(labels), expected)
 
 

@@ -14,9 +14,6 @@ import pandas as pd
 from livermet.detection import comparison as compared
 from livermet.detection import froc as curves
 from livermet.detection.cohort import (
-    ALL_OF_COHORT,
-    OUT_OF_FOLD,
-    TEST_PATIENTS,
     ScanSet,
     burden_table,
     lesion_free_table,
@@ -27,6 +24,7 @@ from livermet.detection.cohort import (
 from livermet.detection.measured import COUNTS, GROUPS, MATCHING, PREDICTION, REFERENCE, SCANS
 from livermet.detection.sizes import distribution_table, predicted_size_table, size_table
 from livermet.detection.thresholds import THRESHOLDS
+from livermet.vocabulary import ScoredSet
 
 from .written import read_back
 
@@ -35,12 +33,12 @@ MODELS = ("unet", "nnunet_finetuned")
 DRAWS = {"draws": 500, "seed": 1}
 # Model, cohort, set; in the order of the stage, a model after the other.
 SETS = (
-    ("unet", "LiTS", TEST_PATIENTS),
-    ("unet", "mSCLC", TEST_PATIENTS),
-    ("unet", "mSCLC", ALL_OF_COHORT),
-    ("nnunet_finetuned", "LiTS", TEST_PATIENTS),
-    ("nnunet_finetuned", "mSCLC", TEST_PATIENTS),
-    ("nnunet_finetuned", "mSCLC", OUT_OF_FOLD),
+    ("unet", "LiTS", ScoredSet.TEST_PATIENTS),
+    ("unet", "mSCLC", ScoredSet.TEST_PATIENTS),
+    ("unet", "mSCLC", ScoredSet.ALL_OF_COHORT),
+    ("nnunet_finetuned", "LiTS", ScoredSet.TEST_PATIENTS),
+    ("nnunet_finetuned", "mSCLC", ScoredSet.TEST_PATIENTS),
+    ("nnunet_finetuned", "mSCLC", ScoredSet.OUT_OF_FOLD),
 )
 # The test scans' burden in ml: reference and prediction, of either model.
 BURDENS_ML = {"l0": (0.0, 20.0), "p0_a": (10.0, 12.0), "p0_b": (0.0, 0.0)}
@@ -294,7 +292,9 @@ def comparison() -> pd.DataFrame:
             own["patient"] = own["series"].str.split("_").str[0]
             if model == "unet":
                 own[distances] = np.nan
-            found.append(ScanSet(model, cohort, TEST_PATIENTS, own.reset_index(drop=True)))
+            found.append(
+                ScanSet(model, cohort, ScoredSet.TEST_PATIENTS, own.reset_index(drop=True))
+            )
     return read_back(compared.comparison_table(found))
 
 

@@ -4,7 +4,7 @@ from livermet.files import read_json, whole_file
 from livermet.images import read_image
 from livermet.jobs import job
 from livermet.patients.measured import measure, study_lesions
-from livermet.patients.page import compose, label_of
+from livermet.patients.page import compose
 from livermet.patients.rendering import PATIENT, render
 from livermet.patients.results import Verdicts, prediction_table, series_table
 from livermet.patients.tables import NEW_LESIONS, NEW_SERIES, PREDICTIONS
@@ -31,7 +31,7 @@ with job(snakemake) as log:
         verdicts,
         classifier,
         {series: read_json(path)["warnings"] for series, path in qualities},
-        params.told | {"model": label_of(manifest["model"]), "networks": len(manifest["networks"])},
+        params.told | {"networks": len(manifest["networks"])},
     )
     write_table(study_lesions(study, measured), output.lesions, NEW_LESIONS)
     write_table(series_table(study, measured, verdicts), output.series, NEW_SERIES)

@@ -6,13 +6,11 @@ import pytest
 from matplotlib import rcParams
 from matplotlib.collections import LineCollection, PathCollection
 
-from livermet.detection import cohort
 from livermet.models import NETWORKS
 from livermet.report import words
 from livermet.report.content import lay_out
 from livermet.report.detection.content import (
     SHOWN_THRESHOLDS,
-    TEST_PATIENTS,
     comparison_sentences,
     false_lesion_sentences,
     lesion_free_sentences,
@@ -32,6 +30,7 @@ from livermet.report.exhibits import EXHIBITS
 from livermet.report.page import download, plain_table
 from livermet.report.segmentation.lits_challenge import LITS_CHALLENGE
 from livermet.report.words import MISSING
+from livermet.vocabulary import ScoredSet
 
 from .. import detection_table_phantoms as made
 from ..report_phantoms import run_of
@@ -69,11 +68,11 @@ def test_rules_stand_side_by_side_for_test_patients():
 def test_scores_of_whole_scans_count_those_with_a_distance():
     rows = shown("detection_distances")
     assert len(rows) == len(made.SETS)
-    final = rows.loc[TARGET, cohort.TEST_PATIENTS, FINAL]
+    final = rows.loc[TARGET, ScoredSet.TEST_PATIENTS, FINAL]
     # Dice 0.6 and 1 of one patient, 0.8, 0.5; ASSD 1, 2 and 3 mm, and one scan without lesions.
     assert (final["Dice"], final["ASSD, mm"]) == ("0.70 (0.50 to 0.80)", "2.0 (1.0 to 3.0)")
     assert final["With distance"] == 3
-    missed = rows.loc["LiTS", cohort.TEST_PATIENTS, FINAL]
+    missed = rows.loc["LiTS", ScoredSet.TEST_PATIENTS, FINAL]
     assert (missed["ASSD, mm"], missed["With distance"]) == ("", 0)
 
 
@@ -81,11 +80,11 @@ def test_matched_lesions_are_those_of_the_first_rule():
     rows = shown("detection_matched").sort_index()
     # Nothing matched in LiTS.
     assert len(rows) == 4
-    tested = rows.xs((TARGET, cohort.TEST_PATIENTS))
+    tested = rows.xs((TARGET, ScoredSet.TEST_PATIENTS))
     # Of the patients 2, 3 and 1 or 2 by any overlap, with scores of 0.6, 0.7 and 0.8.
     assert tested["Groups"].to_dict() == {"unet": 6, FINAL: 7}
     assert set(tested["Surface Dice"]) == {"0.70 (0.60 to 0.80)"}
-    assert rows.loc[(TARGET, cohort.OUT_OF_FOLD, FINAL), "Groups"] == 20
+    assert rows.loc[(TARGET, ScoredSet.OUT_OF_FOLD, FINAL), "Groups"] == 20
 
 
 def test_nothing_matched_leaves_no_row():
@@ -96,7 +95,7 @@ def test_nothing_matched_leaves_no_row():
 
 
 def test_sizes_have_their_number_of_lesions():
-    row = shown("detection_sizes").loc[TARGET, cohort.TEST_PATIENTS, FINAL]
+    row = shown("detection_sizes").loc[TARGET, ScoredSet.TEST_PATIENTS, FINAL]
     # One of two, all of one and all of two.
     assert row["5-10 mm"] == "0.80 of 5 (0.50 to 1.00)"
     assert row["> 20 mm"] == "1.00 of 1 (1.00 to 1.00)"
@@ -104,7 +103,7 @@ def test_sizes_have_their_number_of_lesions():
 
 
 def test_predicted_sizes_have_their_number_of_lesions():
-    row = shown("detection_predicted_sizes").loc[TARGET, cohort.TEST_PATIENTS, FINAL]
+    row = shown("detection_predicted_sizes").loc[TARGET, ScoredSet.TEST_PATIENTS, FINAL]
     # The first of 4, 4 and 2 predicted lesions of three scans have 12 mm, the fourth 4 mm; of these
     # the rule matches the first 2, 3 and 2.
     assert row["10-20 mm"] == "1.00 of 3 (1.00 to 1.00)"
@@ -114,7 +113,7 @@ def test_predicted_sizes_have_their_number_of_lesions():
 
 def test_the_sizes_of_false_lesions_stand_beside_those_of_true_ones():
     table, _ = lay_out(EXHIBITS["detection_size_distribution"], made.tables())
-    rows = table[table["cohort"].eq(TARGET) & table["test_set"].eq(cohort.TEST_PATIENTS)]
+    rows = table[table["cohort"].eq(TARGET) & table["test_set"].eq(ScoredSet.TEST_PATIENTS)]
     rows = rows[rows["model"].eq(FINAL)].set_index("Lesions of kind")
     assert list(rows.index) == [
         *("reference", "detected", "missed", "predicted", "true positive", "false positive")
@@ -129,10 +128,10 @@ def test_the_sizes_of_false_lesions_stand_beside_those_of_true_ones():
 
 
 def test_burden_and_lesion_free_scans_have_their_numbers_in_ml():
-    row = shown("detection_burden").loc[TARGET, cohort.TEST_PATIENTS, FINAL]
+    row = shown("detection_burden").loc[TARGET, ScoredSet.TEST_PATIENTS, FINAL]
     # Differences of 2 and 0 ml of one patient, -10 and -0.25 ml.
     assert row["Bias, ml"] == "-2.06 (-10.00 to 1.00)"
-    free = shown("detection_lesion_free").loc[TARGET, cohort.TEST_PATIENTS, FINAL]
+    free = shown("detection_lesion_free").loc[TARGET, ScoredSet.TEST_PATIENTS, FINAL]
     # Two scans of a patient, and one each of two: 0, 0, 0 and 2.4 ml.
     assert free["Predicted volume, ml"] == "0.60 (0.00 to 2.40)"
     # The widest draw has 0, 0 and 2.4 ml: 2.4 / 3^0.5.
@@ -152,27 +151,27 @@ def test_pairs_of_models_have_difference_and_p():
 
 
 def test_thresholds_show_sensitivity_and_false_positives():
-    row = shown("detection_froc").loc[TARGET, cohort.TEST_PATIENTS, "unet"]
+    row = shown("detection_froc").loc[TARGET, ScoredSet.TEST_PATIENTS, "unet"]
     # Five lesions of ten, and two false positives of four.
     assert row["at 0.5"] == "0.50 / 2.00"
     assert len(row) == 2 + len(SHOWN_THRESHOLDS)
     assert (
-        shown("detection_froc").loc["LiTS", cohort.TEST_PATIENTS, "unet"]["at 0.5"]
+        shown("detection_froc").loc["LiTS", ScoredSet.TEST_PATIENTS, "unet"]["at 0.5"]
         == f"{MISSING} / 2.00"
     )
 
 
 def test_without_test_patients_the_other_sets_are_shown():
     table = made.scores()
-    tables = {"detection_scores": table[table["test_set"].ne(cohort.TEST_PATIENTS)]}
+    tables = {"detection_scores": table[table["test_set"].ne(ScoredSet.TEST_PATIENTS)]}
     assert set(lay_out(EXHIBITS["detection_scores"], tables)[0]["test_set"]) == {
-        cohort.ALL_OF_COHORT,
-        cohort.OUT_OF_FOLD,
+        ScoredSet.ALL_OF_COHORT,
+        ScoredSet.OUT_OF_FOLD,
     }
 
 
 def test_the_page_means_the_stages_own_set():
-    assert TEST_PATIENTS == cohort.TEST_PATIENTS
+    assert ScoredSet.TEST_PATIENTS == ScoredSet.TEST_PATIENTS
 
 
 @pytest.mark.parametrize(
@@ -213,7 +212,7 @@ def test_froc_draws_every_threshold_of_every_model():
     table = made.froc()
     ax = panel(froc(table, "iou_0.5"), "mSCLC, test patients")
     rows = table[table["rule"].eq("iou_0.5") & table["cohort"].eq(TARGET)]
-    rows = rows[rows["test_set"].eq(cohort.TEST_PATIENTS)]
+    rows = rows[rows["test_set"].eq(ScoredSet.TEST_PATIENTS)]
     for model in ("unet", FINAL):
         own = rows[rows["model"].eq(model)]
         wide = own.pivot(index="threshold", columns="metric", values="value")
@@ -281,7 +280,7 @@ def test_burden_draws_each_scan_and_the_limits():
     means = [[11, 2], [0, 0], [35, -10], [0.375, -0.25]]
     np.testing.assert_allclose(dots(left), means)
     limits = made.burden()
-    limits = limits[limits["model"].eq(FINAL) & limits["test_set"].eq(cohort.TEST_PATIENTS)]
+    limits = limits[limits["model"].eq(FINAL) & limits["test_set"].eq(ScoredSet.TEST_PATIENTS)]
     limits = limits[limits["cohort"].eq(TARGET)].set_index("metric")["value"]
     *level, growth = left.lines
     lines = {round(float(line.get_ydata()[0]), 9) for line in level}

@@ -750,11 +750,12 @@ class Study:
         viewed = set(self.viewed_series)
         return [self.view(series) for series in self.studies[study] if series in viewed]
 
-    def told_of_study(self, study: str, version: str) -> dict:
-        """Return what the page of a study tells beside results."""
+    def told_of_study(self, study: str, version: str, model: str) -> dict:
+        """Return what the page of a study tells beside results; `model` is its name for readers."""
         viewed = set(self.viewed_series)
         views = {s: f"../viewer/series/{s}.html" for s in self.studies[study] if s in viewed}
-        return {"run": self.config["run"], "version": version, "phantoms": False, "views": views}
+        told = {"run": self.config["run"], "version": version, "model": model}
+        return {**told, "phantoms": False, "views": views}
 
     # What is measured of masks.
 

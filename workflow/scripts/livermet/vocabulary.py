@@ -35,6 +35,16 @@ class Aggregation(StrEnum):
     TABLE = "table"
 
 
+class ScoredSet(StrEnum):
+    """The scans of a cohort that a model is scored on."""
+
+    TEST_PATIENTS = "test patients"
+    ALL_OF_COHORT = "whole cohort"
+    OUT_OF_FOLD = "training, out of fold"
+    # Of a cohort that a model was trained on too: test patients, and training's out of fold.
+    UNSEEN = "all patients, none seen"
+
+
 class Accepted(StrEnum):
     """What a study may accept of a DICOM series, with a warning, that is else refused."""
 

@@ -14,12 +14,8 @@ from livermet.contracts import COHORT, COUNT, NUMBER, PATIENT, SHARE, TEXT, Colu
 from livermet.detection.intervals import Draws, estimate, quotients
 from livermet.detection.measured import MODEL, SCANS
 from livermet.detection.scores import OVERLAP_SCORES, SURFACE_SCORES
+from livermet.vocabulary import ScoredSet
 
-ALL_OF_COHORT = "whole cohort"
-TEST_PATIENTS = "test patients"
-OUT_OF_FOLD = "training, out of fold"
-# Of a cohort that a model was trained on too: its patients, and those of training out of fold.
-UNSEEN = "all patients, none seen"
 SUMMARY = (
     Column("median_dice", SHARE, "Dice of all lesions of a scan, its median over scans"),
     Column("median_liver_dice", SHARE, "Dice of the liver, its median over scans"),
@@ -54,7 +50,7 @@ TEST_SET = Column(
     "test_set",
     TEXT,
     "the scans that the model is scored on",
-    words=(TEST_PATIENTS, ALL_OF_COHORT, OUT_OF_FOLD, UNSEEN),
+    words=tuple(ScoredSet),
 )
 SET = (MODEL, COHORT, TEST_SET)
 SIZE = (
@@ -125,18 +121,18 @@ def sets_of_scans(scans: pd.DataFrame, facts: pd.DataFrame, target: str) -> Iter
         for cohort in sorted(names, key=lambda name: (name == target, name)):
             inside = of_model[of_model["cohort"].eq(cohort)]
             held_out = inside["kind"].eq("out_of_fold")
-            sets = {TEST_PATIENTS: inside[inside["place"].eq("test") & ~held_out]}
+            sets = {ScoredSet.TEST_PATIENTS: inside[inside["place"].eq("test") & ~held_out]}
             if cohort == target and not held_out.any():
-                sets[ALL_OF_COHORT] = inside
+                sets[ScoredSet.ALL_OF_COHORT] = inside
             if held_out.any():
-                sets[OUT_OF_FOLD] = inside[held_out]
+                sets[ScoredSet.OUT_OF_FOLD] = inside[held_out]
             for name, chosen in sets.items():
                 if len(chosen):
                     yield ScanSet(model, cohort, name, chosen.reset_index(drop=True))
 
 
 def unseen_scans(scans: pd.DataFrame, facts: pd.DataFrame) -> Iterator[ScanSet]:
-    """Pool all scans of each cohort that a model has out-of-fold scans in (UNSEEN).
+    """Pool all scans of each cohort that a model has out-of-fold scans in (`ScoredSet.UNSEEN`).
 
     No network has seen the patient of a scan that it predicts: neither the ensemble that of a test
     patient or of one without a reference, nor a fold that of a patient whom it held out.
@@ -146,7 +142,7 @@ def unseen_scans(scans: pd.DataFrame, facts: pd.DataFrame) -> Iterator[ScanSet]:
     )
     for (model, cohort), inside in placed.groupby(["model", "cohort"], sort=False):
         if inside["kind"].eq("out_of_fold").any():
-            yield ScanSet(model, cohort, UNSEEN, inside.reset_index(drop=True))
+            yield ScanSet(model, cohort, ScoredSet.UNSEEN, inside.reset_index(drop=True))
 
 
 SCANS_OF_SETS = Contract(

@@ -10,7 +10,6 @@ from livermet.patients.measured import MOST_TARGETS, Measured, shown_of
 from livermet.patients.pictures import WINDOW, key_images
 from livermet.patients.results import Verdicts
 from livermet.patients.tables import PREDICTED, WITHHELD
-from livermet.report import words
 
 # What fits on one sheet of A4; tables and the page of quality have all.
 MOST_LESIONS, MOST_SERIES, MOST_WARNINGS = 8, 5, 2
@@ -202,7 +201,3 @@ def _limits(
         )
     return said
 
-
-def label_of(model: str) -> str:
-    """Return a model's name for readers."""
-    return words.model(model)

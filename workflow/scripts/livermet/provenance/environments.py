@@ -146,7 +146,9 @@ ENVIRONMENTS = {
             "pyyaml",
             "scikit-learn",
             "simpleitk",
-        )
+        ),
+        # Of intervals, which tables have; what is drawn asks for their limits alone.
+        ("scipy",),
     ),
     "viewer": Environment(
         (
@@ -158,6 +160,8 @@ ENVIRONMENTS = {
             "scipy",
             "simpleitk",
         ),
+        # Reads the labels of classifiers.
+        ("pyyaml",),
     ),
 }
 

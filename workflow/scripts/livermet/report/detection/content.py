@@ -5,12 +5,11 @@ Of several rules of matching the first is that of table 3: it comes first in the
 
 import pandas as pd
 
-from livermet.detection.cohort import UNSEEN
 from livermet.report import words
 from livermet.report.layout import across, estimates
 from livermet.report.run import Run
+from livermet.vocabulary import ScoredSet
 
-TEST_PATIENTS = "test patients"
 SET = ["cohort", "test_set", "model"]
 INTERVAL = ("value", "low", "high")
 SIZED_SET = [*SET, "patients", "scans"]
@@ -164,7 +163,7 @@ def froc(table: pd.DataFrame) -> pd.DataFrame:
 
 def of_test_patients(table: pd.DataFrame) -> pd.DataFrame:
     """Take the rows of test patients; all of them where no test patient has been scored."""
-    tested = table[table["test_set"].eq(TEST_PATIENTS)]
+    tested = table[table["test_set"].eq(ScoredSet.TEST_PATIENTS)]
     return tested if len(tested) else table
 
 
@@ -176,7 +175,8 @@ def of_first_rule(table: pd.DataFrame) -> pd.DataFrame:
 
 def _set_of(rows: pd.DataFrame) -> list[str]:
     """Name the columns of a set of scans: the cohort alone where all are of test patients."""
-    return ["cohort"] if rows["test_set"].eq(TEST_PATIENTS).all() else ["cohort", "test_set"]
+    one = rows["test_set"].eq(ScoredSet.TEST_PATIENTS).all()
+    return ["cohort"] if one else ["cohort", "test_set"]
 
 
 def _by_set(table: pd.DataFrame) -> pd.DataFrame:
@@ -278,7 +278,7 @@ def lesion_free_sentences(run: Run) -> list[str]:
     rows = run.rows("detection_lesion_free", "value")
     if rows.empty:
         return []
-    pooled = rows["test_set"].eq(UNSEEN) & rows["model"].eq(run.final)
+    pooled = rows["test_set"].eq(ScoredSet.UNSEEN) & rows["model"].eq(run.final)
     pooled &= rows["cohort"].eq(run.target)
     rows = rows[pooled] if pooled.any() else _of_final(run, "detection_lesion_free")
     if rows.empty:

@@ -6,7 +6,7 @@ from livermet.report import words
 from livermet.report.layout import estimates
 from livermet.report.run import Headline, Run
 from livermet.report.segmentation.lits_challenge import LITS_CHALLENGE
-from livermet.vocabulary import FEWEST_PATIENTS
+from livermet.vocabulary import FEWEST_PATIENTS, ScoredSet
 
 
 def segmentation(table: pd.DataFrame) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def final_scores(run: Run) -> pd.Series | None:
     rows = table[
         table["model"].eq(run.final)
         & table["cohort"].eq(run.target)
-        & table["test_set"].eq("test patients")
+        & table["test_set"].eq(ScoredSet.TEST_PATIENTS)
     ]
     return None if rows.empty else rows.iloc[0]
 
