@@ -55,8 +55,9 @@ def make_scan(path, size):
     hu, _ = phantom(size[::-1], SEED)
     image = sitk.GetImageFromArray(hu)
     image.SetSpacing(CT_SPACING_MM)
-    # livermet refuses a volume without an anatomical orientation.
-    image.SetOrigin((-200.0, -200.0, -200.0))
+    # RAS+, to which livermet turns any scan and nnU-Net none: both networks see the same array.
+    image.SetDirection((-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0))
+    image.SetOrigin((200.0, 200.0, -200.0))
     sitk.WriteImage(image, str(path), True)
 
 
@@ -97,10 +98,9 @@ def summary(folder, options, packed, first, again, peer):
 
 
 def dices(folder):
-    """Compare both label maps, on the scan's own grid turned as livermet turns it."""
+    """Compare both label maps, which lie on the scan's own grid."""
     (ours,) = (folder / "ours" / "results" / "predict" / "predictions").rglob("*.nii.gz")
-    turned = sitk.DICOMOrient(read_image(folder / "peer" / "scan.nii.gz"), "LPS")
-    theirs, mine = array_of(turned), array_of(sitk.DICOMOrient(read_image(ours), "LPS"))
+    theirs, mine = (array_of(read_image(path)) for path in (folder / "peer" / "scan.nii.gz", ours))
     both = {"liver": LIVER, "lesion": LESION}
     return {name: round(dice(mine == label, theirs == label), 4) for name, label in both.items()}
 
