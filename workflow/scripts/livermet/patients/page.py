@@ -200,4 +200,3 @@ def _limits(
             f"alone {worth['volume_auc']:.2f}. It does not take the place of a biopsy."
         )
     return said
-
