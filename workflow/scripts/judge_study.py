@@ -6,7 +6,8 @@ from livermet.files import read_json
 from livermet.ingest.acquisition import acquisition_table
 from livermet.jobs import job
 from livermet.ledger.batches import read_batches
-from livermet.pack.phenotype import JUDGED, Phenotype
+from livermet.pack.judged import JUDGED
+from livermet.pack.phenotype import Phenotype
 from livermet.patients.judged import rows_to_judge
 from livermet.tables import write_table
 

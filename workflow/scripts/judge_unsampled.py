@@ -5,7 +5,7 @@ from pathlib import Path
 from livermet.jobs import job
 from livermet.ledger.batches import read_batches
 from livermet.pack.freezing import freeze
-from livermet.pack.phenotype import JUDGED
+from livermet.pack.judged import JUDGED
 from livermet.patients.judged import rows_to_judge
 from livermet.tables import read_table, write_table
 

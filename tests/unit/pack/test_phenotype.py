@@ -13,7 +13,8 @@ from livermet.contracts import check
 from livermet.errors import InputError
 from livermet.pack.freezing import freeze
 from livermet.pack.frozen import FrozenModel, load_steps, save_steps
-from livermet.pack.phenotype import JUDGED, Phenotype
+from livermet.pack.judged import JUDGED
+from livermet.pack.phenotype import Phenotype
 from livermet.phenotype import corrected
 from livermet.phenotype.corrected import prepared
 from livermet.phenotype.table import FEATURES, read_feature_table

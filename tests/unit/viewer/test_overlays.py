@@ -6,7 +6,8 @@ import gzip
 import numpy as np
 import pytest
 
-from livermet.viewer.overlays import packed, packed_probability, without_small_lesions
+from livermet.detection.lesions import without_small_lesions
+from livermet.viewer.overlays import packed, packed_probability
 
 
 def unpacked(made, shape):

@@ -260,12 +260,17 @@ def near_patients(series: Sheet, molecular: Sheet) -> list[str]:
     return of_samples.problems
 
 
-def missing_sheets(series: str | Path, molecular: str | Path, data_root: str | Path) -> list[str]:
-    """Say which of a study's sheets is not there, what it holds and where the scans go."""
+def missing_sheets(
+    series: str | Path, molecular: str | Path | None, data_root: str | Path
+) -> list[str]:
+    """Say which of a study's sheets is not there, what it holds and where the scans go.
+
+    `molecular` is None for a study without samples, which has one sheet.
+    """
     sentences = [
         _missing_sheet(path, sheet.names)
         for path, sheet in ((series, SERIES_SHEET), (molecular, MOLECULAR_SHEET))
-        if not Path(path).exists()
+        if path is not None and not Path(path).exists()
     ]
     if not Path(series).exists():
         sentences.append(

@@ -5,7 +5,6 @@ where a result lies. Paths are relative to the folder that the run's `results` a
 reads a volume or a result.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -979,9 +978,7 @@ def _checked_study(config: Mapping[str, Any], phantoms: pd.DataFrame | None) -> 
     looked at when every row is right.
     """
     sheets = config["sheets"]
-    # A study without samples has one sheet; what is always there asks for no other.
-    samples = sheets["molecular"] or os.devnull
-    stop_on(missing_sheets(sheets["series"], samples, config["data_root"]))
+    stop_on(missing_sheets(sheets["series"], sheets["molecular"], config["data_root"]))
     series = check_series(sheets["series"], config["cohorts"].values())
     scores = scores_of(config)
     molecular = None

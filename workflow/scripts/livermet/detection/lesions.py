@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from livermet.components import connected_components
-from livermet.images import LESION, voxel_volume_ml
+from livermet.images import LESION, LIVER, voxel_volume_ml
 
 
 def labelled_box(*maps: np.ndarray) -> tuple[slice, ...]:
@@ -67,6 +67,18 @@ def lesion_components(
     # Lesions are few of the voxels, and the map's other pages stay untouched.
     lesions[box][np.unravel_index(places, components.shape)] = numbers[component]
     return lesions
+
+
+def without_small_lesions(
+    labels: np.ndarray, connectivity: int, minimum_voxels: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a label map whose small lesions are liver, as in scores, and its lesions' numbers.
+
+    labels: (z, y, x), 0 background, 1 liver, 2 lesion. The numbers are those of detection's tables.
+    """
+    components = lesion_components(labels, connectivity, minimum_voxels)
+    kept = np.where((labels == LESION) & (components == 0), LIVER, labels).astype(np.uint8)
+    return kept, components
 
 
 def voxels_of(components: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

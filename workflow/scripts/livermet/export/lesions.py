@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from livermet.detection.axes import AxialAxes, axial_axes
-from livermet.detection.lesions import lesion_boxes, lesion_table
-from livermet.images import LIVER, array_of, voxel_volume_ml
-from livermet.viewer.overlays import without_small_lesions
+from livermet.detection.axes import AxialAxes
+from livermet.detection.readings import read_scan
+from livermet.images import LIVER
 
 # Segment 1 is the liver, and lesion n is segment n + 1.
 LIVER_SEGMENT = 1
@@ -52,27 +51,21 @@ def findings_of(prediction: sitk.Image, ct: sitk.Image, components: Mapping[str,
     components: connectivity and minimum_lesion_voxels. Lesions of fewer voxels are liver, as
     detection counts them.
     """
-    labels, numbers = without_small_lesions(
-        array_of(prediction), components["connectivity"], components["minimum_lesion_voxels"]
-    )
-    hu, voxel_ml = array_of(ct), voxel_volume_ml(ct)
-    spacing = ct.GetSpacing()[::-1]
-    lesions = []
-    rows = lesion_table(numbers, ct).itertuples(index=False)
-    for box, row in zip(lesion_boxes(numbers), rows, strict=True):
-        inside = numbers[box] == row.lesion
-        lesions.append(
-            Lesion(
-                int(row.lesion),
-                float(row.volume_ml),
-                float(hu[box][inside].mean()),
-                axial_axes(inside, spacing),
-            )
+    reading = read_scan(ct, prediction, components)
+    lesions = [
+        Lesion(
+            int(row.lesion),
+            float(row.volume_ml),
+            float(row.mean_hu),
+            AxialAxes(row.long_mm, row.short_mm, row.slice),
         )
-    segments = np.where(numbers, numbers + LIVER_SEGMENT, labels == LIVER).astype(np.uint16)
+        for row in reading.lesions.itertuples(index=False)
+    ]
+    numbers = reading.numbers
+    segments = np.where(numbers, numbers + LIVER_SEGMENT, reading.labels == LIVER)
     return Findings(
-        segments,
+        segments.astype(np.uint16),
         lesions,
-        float(np.count_nonzero(labels) * voxel_ml),
+        reading.liver_ml,
         sum(lesion.volume_ml for lesion in lesions),
     )

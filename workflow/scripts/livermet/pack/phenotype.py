@@ -15,60 +15,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from livermet.contracts import COUNT, NUMBER, SERIES, SHARE, STUDY, TEXT, Column, Contract
 from livermet.errors import InputError
 from livermet.files import read_json, write_json
 from livermet.models import CLASSIFIERS
 from livermet.pack.domain import Domain
 from livermet.pack.frozen import FrozenModel, load_steps, save_steps
+from livermet.pack.judged import JUDGED, OF_SERIES, OF_STUDY, PREDICTED, WITHHELD
 from livermet.phenotype.table import FEATURES, LESION_COUNT
 
-PREDICTED, WITHHELD = "predicted", "no validated prediction"
-OF_SERIES, OF_STUDY = "series", "study"
-WHY_WITHHELD = f"where the verdict is '{WITHHELD}'"
-JUDGED = Contract(
-    files=("phenotype.tsv", "phenotype/*/new_patients.tsv"),
-    row="a series that a packed classifier judged, or a study",
-    columns=(
-        Column("level", TEXT, "what the row is of", words=(OF_SERIES, OF_STUDY)),
-        STUDY,
-        Column(SERIES.name, TEXT, SERIES.what, missing="of a study"),
-        Column(
-            "series_judged", COUNT, "series with a probability: 1 or 0, of a study their number"
-        ),
-        Column(
-            "probability",
-            SHARE,
-            "probability of the positive class, mean of the folds' models; of a study the mean "
-            "over its series with one",
-            missing=WHY_WITHHELD,
-        ),
-        Column(
-            "lowest",
-            SHARE,
-            "range of the folds: the lowest model's; of a study over its series too",
-            missing=WHY_WITHHELD,
-        ),
-        Column("highest", SHARE, "the highest model's", missing=WHY_WITHHELD),
-        Column("threshold", SHARE, "probability above which the classifier calls positive"),
-        Column("called", COUNT, "1 positive, 0 negative", high=1, missing=WHY_WITHHELD),
-        Column(
-            "distance",
-            NUMBER,
-            "distance of the features from training's; of a study the largest",
-            low=0,
-            missing="where the classifier has no feature",
-        ),
-        Column("verdict", TEXT, "whether a probability is given", words=(PREDICTED, WITHHELD)),
-        Column(
-            "reasons",
-            TEXT,
-            "why none is given, and of a study which series it lacks; sentences",
-            missing="where there is nothing to say",
-        ),
-    ),
-    key=("level", "study", "series"),
-)
 RECORD, DOMAIN, PROBE = "phenotype.json", "domain.json", "probe.json"
 # Rows by which a copy proves that it computes what the run computed, and how near is equal.
 PROBES = 16

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from livermet.patients.tables import PREDICTED
+from livermet.pack.judged import PREDICTED
 
 
 def index_rows(predictions: pd.DataFrame) -> list[dict[str, Any]]:

@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from livermet.detection.axes import axial_axes
-from livermet.detection.lesions import lesion_boxes, lesion_components, lesion_table
+from livermet.detection.readings import read_scan
 from livermet.errors import InputError
-from livermet.images import BACKGROUND, LESION, LIVER, array_of, grid_difference, voxel_volume_ml
+from livermet.images import array_of, grid_difference
 from livermet.patients.tables import NEW_LESIONS
 
 # RECIST 1.1 (Eisenhauer, Eur J Cancer 2009): at most two target lesions an organ, each of 10 mm in
@@ -64,42 +63,22 @@ def measure(
             f"Series '{series}': its CT and its prediction lie on different grids ({difference}); "
             "remove the prediction, and run again."
         )
-    hu, labels = array_of(ct), array_of(mask)
-    numbers = lesion_components(
-        labels, components["connectivity"], components["minimum_lesion_voxels"]
-    )
-    labels[(labels == LESION) & (numbers == 0)] = LIVER
+    reading = read_scan(ct, mask, components)
     spacing_mm = _three(ct.GetSpacing()[::-1])
-    lesions = lesion_table(numbers, ct)
-    axes = [
-        _axes_and_density(numbers, hu, row.lesion, box, spacing_mm)
-        for box, row in zip(lesion_boxes(numbers), lesions.itertuples(index=False), strict=True)
-    ]
-    names = ["long_mm", "short_mm", "slice", "mean_hu"]
-    lesions[names] = pd.DataFrame(axes, columns=names, index=lesions.index)
-    lesions["slice"] = lesions["slice"].astype(int)
-    lesions["target"] = targets(lesions["long_mm"], spacing_mm[0])
-    lesions["series"] = series
+    lesions = reading.lesions.assign(
+        # People count slices from 1.
+        slice=reading.lesions["slice"] + 1,
+        target=targets(reading.lesions["long_mm"], spacing_mm[0]),
+        series=series,
+    )
     return Measured(
         series,
-        hu,
-        labels,
+        array_of(ct),
+        reading.labels,
         spacing_mm,
         lesions[[name for name in NEW_LESIONS.names if name != "study"]],
-        float(np.count_nonzero(labels != BACKGROUND) * voxel_volume_ml(ct)),
+        reading.liver_ml,
     )
-
-
-def _axes_and_density(
-    numbers: np.ndarray,
-    hu: np.ndarray,
-    lesion: int,
-    box: tuple[slice, ...],
-    spacing_mm: Sequence[float],
-) -> tuple[float, float, int, float]:
-    inside = numbers[box] == lesion
-    axes = axial_axes(inside, spacing_mm)
-    return axes.long_mm, axes.short_mm, box[0].start + axes.slice + 1, float(hu[box][inside].mean())
 
 
 def measurable_from_mm(slice_spacing_mm: float) -> float:

@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from livermet.models import CLASSIFIERS
+from livermet.pack.judged import PREDICTED, WITHHELD
 from livermet.patients.measured import MOST_TARGETS, Measured, shown_of
 from livermet.patients.pictures import WINDOW, key_images
 from livermet.patients.results import Verdicts
-from livermet.patients.tables import PREDICTED, WITHHELD
 
 # What fits on one sheet of A4; tables and the page of quality have all.
 MOST_LESIONS, MOST_SERIES, MOST_WARNINGS = 8, 5, 2

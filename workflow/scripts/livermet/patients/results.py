@@ -6,17 +6,18 @@ from typing import Any
 
 import pandas as pd
 
+from livermet.pack.judged import OF_SERIES, OF_STUDY, WITHHELD
 from livermet.patients.measured import Measured, shown_of
-from livermet.patients.tables import COUNTED, JUDGED, NEW_SERIES, PREDICTIONS, WITHHELD
+from livermet.patients.tables import COUNTED, NEW_SERIES, PREDICTIONS, SAID
 
-SAID = [column.name for column in JUDGED]
+NAMES = [column.name for column in SAID]
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What is said of a study and of each of its series: columns JUDGED.
+    """What is said of a study and of each of its series: columns SAID.
 
-    table: `pack.phenotype.JUDGED`, or None where the model has no classifier, for the reason that
+    table: `pack.judged.JUDGED`, or None where the model has no classifier, for the reason that
     `lacks` gives. phenotype: its name.
     """
 
@@ -27,17 +28,17 @@ class Verdicts:
     @property
     def of_study(self) -> dict[str, Any]:
         """What is said of the study."""
-        return self._row("study")
+        return self._row(OF_STUDY)
 
     def of_series(self, series: str) -> dict[str, Any]:
         """What is said of a series."""
-        return self._row("series", series)
+        return self._row(OF_SERIES, series)
 
     def _row(self, level: str, series: str = "") -> dict[str, Any]:
         if self.table is None:
-            return dict.fromkeys(SAID) | {"verdict": WITHHELD, "reasons": self.lacks}
+            return dict.fromkeys(NAMES) | {"verdict": WITHHELD, "reasons": self.lacks}
         rows = self.table[self.table["level"].eq(level) & self.table["series"].eq(series)]
-        return rows.iloc[0][SAID].to_dict()
+        return rows.iloc[0][NAMES].to_dict()
 
 
 def series_table(study: str, measured: Sequence[Measured], verdicts: Verdicts) -> pd.DataFrame:

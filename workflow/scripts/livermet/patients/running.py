@@ -13,8 +13,9 @@ import pandas as pd
 from livermet.cohort.matching import study_names
 from livermet.config.loading import PROJECT
 from livermet.errors import InputError
+from livermet.pack.judged import PREDICTED
 from livermet.patients.preparing import CONFIG, RUN, SHEET
-from livermet.patients.tables import PREDICTED, PREDICTIONS
+from livermet.patients.tables import PREDICTIONS
 from livermet.tables import read_table
 
 LOCK, SNAKEMAKES_LOCKS = ".livermet-predict.lock", ".snakemake/locks"

@@ -8,15 +8,14 @@ from livermet.contracts import (
     NUMBER,
     PATIENT,
     SERIES,
-    SHARE,
     STUDY,
     TEXT,
     Column,
     Contract,
 )
 from livermet.detection.measured import LESION_SIZE
+from livermet.pack.judged import CALLED, PROBABILITY, RANGE, REASONS, VERDICT
 
-PREDICTED, WITHHELD = VERDICTS = ("predicted", "no validated prediction")
 TARGET = Column(
     "target",
     FLAG,
@@ -66,32 +65,8 @@ COUNTED = (
         "measurable_from_mm", NUMBER, "long axis from which on a lesion is measurable", unit="mm"
     ),
 )
-WITHOUT = f"where the verdict is '{WITHHELD}'"
-VERDICT = Column("verdict", TEXT, "whether a probability is given", words=VERDICTS)
-PROBABILITY = Column(
-    "probability",
-    SHARE,
-    "probability of the positive class, mean of the folds' models",
-    missing=WITHOUT,
-)
-RANGE = (
-    Column("lowest", SHARE, "range of the folds' models: the lowest", missing=WITHOUT),
-    Column("highest", SHARE, "the highest of them", missing=WITHOUT),
-)
-CALLED = Column(
-    "called",
-    COUNT,
-    "1 positive, 0 negative, by the classifier's own threshold",
-    high=1,
-    missing=WITHOUT,
-)
-REASONS = Column(
-    "reasons",
-    TEXT,
-    "why no probability is given; of a study, which series lack one; sentences",
-    missing="where there is nothing to say",
-)
-JUDGED = (VERDICT, PROBABILITY, *RANGE, CALLED, REASONS)
+# What is said of a study and of its series, of `pack.judged.JUDGED`.
+SAID = (VERDICT, PROBABILITY, *RANGE, CALLED, REASONS)
 NEW_SERIES = Contract(
     files=("patients/series.tsv", "patients/studies/*/series.tsv"),
     row="a series of a new patient",
@@ -101,7 +76,7 @@ NEW_SERIES = Contract(
         Column("slice_spacing_mm", NUMBER, "distance of its axial slices", unit="mm", low=0),
         *COUNTED,
         Column("shown", FLAG, "whether the study's lesions are told by this series"),
-        *JUDGED,
+        *SAID,
     ),
     key=("series",),
 )
@@ -115,11 +90,7 @@ PREDICTIONS = Contract(
         Column("shown_series", TEXT, "the series whose lesions are told: the thinnest slices"),
         *(replace(column, what=f"{column.what}, in that series") for column in COUNTED),
         Column("phenotype", TEXT, "name of the phenotype", missing="without a classifier"),
-        VERDICT,
-        replace(PROBABILITY, what="mean of the series' probabilities"),
-        *RANGE,
-        CALLED,
-        REASONS,
+        *SAID,
     ),
     key=("study",),
 )

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from livermet.detection.lesions import labelled_box, lesion_components
-from livermet.images import LESION, LIVER, WHOLE_PROBABILITY
+from livermet.detection.lesions import labelled_box
+from livermet.images import WHOLE_PROBABILITY
 
 # Thresholds of the probability that a page can show: steps of 5 per cent.
 STEPS = 20
@@ -28,18 +28,6 @@ def packed(volume: np.ndarray) -> dict[str, Any]:
         "size": list(values.shape),
         "values": base64.b64encode(gzip.compress(values.tobytes(), 6, mtime=0)).decode(),
     }
-
-
-def without_small_lesions(
-    labels: np.ndarray, connectivity: int, minimum_voxels: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return a label map whose small lesions are liver, as in scores, and its lesions' numbers.
-
-    labels: (z, y, x), 0 background, 1 liver, 2 lesion. The numbers are those of detection's tables.
-    """
-    components = lesion_components(labels, connectivity, minimum_voxels)
-    kept = np.where((labels == LESION) & (components == 0), LIVER, labels).astype(np.uint8)
-    return kept, components
 
 
 def packed_probability(probability: np.ndarray, most: int = MOST_BYTES) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
+from livermet.detection.lesions import without_small_lesions
 from livermet.detection.measured import PREDICTION, REFERENCE
 from livermet.errors import InputError
 from livermet.images import array_of, grid_difference
@@ -16,7 +17,6 @@ from livermet.viewer.overlays import (
     MOST_BYTES,
     packed,
     packed_probability,
-    without_small_lesions,
 )
 from livermet.viewer.page import Prediction, View, room_for_ct, scores_of
 from livermet.viewer.slices import as_shown, body_box, encoded
