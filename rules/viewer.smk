@@ -76,10 +76,7 @@ rule write_viewer:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        rows={
-            series: {key: STUDY.rows[series][key] for key in ("cohort", "phase")}
-            for series in STUDY.viewed_series
-        },
+        rows={series: STUDY.cohort_and_phase(series) for series in STUDY.viewed_series},
         told={
             **TOLD_BY_VIEWS,
             "phantoms": words.phantoms(len(STUDY.phantom_series), len(STUDY.series)),

@@ -326,9 +326,11 @@ class Study:
 
     def cohorts_and_phases(self) -> dict[str, dict]:
         """Return the cohort and the phase of every series."""
-        return {
-            name: {key: row[key] for key in ("cohort", "phase")} for name, row in self.rows.items()
-        }
+        return {series: self.cohort_and_phase(series) for series in self.rows}
+
+    def cohort_and_phase(self, series: str) -> dict:
+        """Return the cohort and the phase of a series."""
+        return {key: self.rows[series][key] for key in ("cohort", "phase")}
 
     def rows_to_match(self) -> list[dict]:
         """Return, of each series, what samples are matched by and the split is counted by."""
@@ -457,7 +459,7 @@ class Study:
         segmented = set(self.series_to_segment)
         return {
             series: {
-                **{key: self.rows[series][key] for key in ("cohort", "phase")},
+                **self.cohort_and_phase(series),
                 "has_lesions": self.has_reference(series),
                 "phantom": self._is_phantom(series),
                 "kinds": (kinds := self._kinds_of(series)),
@@ -720,8 +722,7 @@ class Study:
     def series_of_study(self, study: str) -> dict[str, dict]:
         """Say of each series of a study what it is, and which inputs have a file of it."""
         has = dict.fromkeys(("acquisition", "cts", "predictions", "qualities"), True)
-        known = self.cohorts_and_phases()
-        return {series: {**known[series], **has} for series in self.studies[study]}
+        return {series: {**self.cohort_and_phase(series), **has} for series in self.studies[study]}
 
     def records_of_study(self, study: str, kind: str) -> list[str]:
         """List a study's records of ingest of one kind."""
@@ -746,15 +747,21 @@ class Study:
 
     def views_of_study(self, study: str) -> list[str]:
         """List the viewer's pages of a study's series, where they get some."""
-        viewed = set(self.viewed_series)
-        return [self.view(series) for series in self.studies[study] if series in viewed]
+        return [self.view(series) for series in self._viewed_of(study)]
 
     def told_of_study(self, study: str, version: str, model: str) -> dict:
         """Return what the page of a study tells beside results; `model` is its name for readers."""
-        viewed = set(self.viewed_series)
-        views = {s: f"../viewer/series/{s}.html" for s in self.studies[study] if s in viewed}
+        views = {s: f"../viewer/series/{s}.html" for s in self._viewed_of(study)}
         told = {"run": self.config["run"], "version": version, "model": model}
         return {**told, "phantoms": False, "views": views}
+
+    def _viewed_of(self, study: str) -> list[str]:
+        return [series for series in self.studies[study] if series in self._viewed]
+
+    @cached_property
+    def _viewed(self) -> frozenset[str]:
+        """A look for each study: a list of all series would be walked through each time."""
+        return frozenset(self.viewed_series)
 
     # What is measured of masks.
 
