@@ -6,15 +6,10 @@ from livermet.files import whole_file
 from livermet.jobs import job
 from livermet.models import NETWORKS
 from livermet.report.cards import PHENOTYPE, network_card, phenotype_card
-from livermet.report.run import Run
-from livermet.tables import read_table
+from livermet.report.run import read_run
 
 with job(snakemake) as log:
-    # 'none' is a weighting here and no missing value; a patient or fold may be named by a number.
-    texts = dict.fromkeys(("patient", "place", "fold"), str)
-    options = {"keep_default_na": False, "na_values": [""], "dtype": texts}
-    paths = map(Path, sorted(set(snakemake.input)))
-    run = Run(snakemake.params.settings, {path.stem: read_table(path, **options) for path in paths})
+    run = read_run(snakemake.params.settings, snakemake.input)
     for path in map(Path, snakemake.output.cards):
         name = path.stem
         card = (

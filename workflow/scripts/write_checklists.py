@@ -1,7 +1,5 @@
 """Rule write_checklists: the run's part of CLEAR, METRICS and TRIPOD+AI, as a page and a table."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from livermet.files import whole_file
@@ -14,15 +12,11 @@ from livermet.report.checklists import (
     render,
     table_of,
 )
-from livermet.report.run import Run
-from livermet.tables import AS_WRITTEN, read_table, write_table
+from livermet.report.run import read_run
+from livermet.tables import write_table
 
 with job(snakemake) as log:
-    # A patient or fold may be named by a number.
-    texts = dict.fromkeys(("patient", "place", "fold"), str)
-    options = {**AS_WRITTEN, "dtype": texts}
-    paths = map(Path, sorted(set(snakemake.input)))
-    run = Run(snakemake.params.settings, {path.stem: read_table(path, **options) for path in paths})
+    run = read_run(snakemake.params.settings, snakemake.input)
     filled = [(checklist, answers(checklist, run)) for checklist in read_checklists()]
     table = pd.concat([table_of(*one) for one in filled])
     write_table(table, snakemake.output.table, CHECKLISTS)

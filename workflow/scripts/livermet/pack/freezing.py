@@ -16,7 +16,7 @@ from livermet.phenotype.columns import CORRECTED, VOLUME
 from livermet.phenotype.corrected import UNWEIGHTED, prepared, training_rows
 from livermet.phenotype.table import read_feature_table
 from livermet.radiomics.aggregation import features_file
-from livermet.tables import read_table
+from livermet.tables import AS_WRITTEN, read_table
 from livermet.vocabulary import Aggregation
 
 
@@ -25,7 +25,7 @@ def freeze(
 ) -> Phenotype:
     """Freeze a classifier of the corrected protocol. Raises InputError where it cannot be done."""
     folder = run / "phenotype" / mask / CORRECTED
-    choice = _read(folder / "choice.tsv", keep_default_na=False, na_values=[""])
+    choice = _read(folder / "choice.tsv", **AS_WRITTEN)
     name = classifier or choice.loc[choice["chosen"], "model"].iloc[0]
     rows = choice.set_index("model")
     if name not in CLASSIFIERS or name not in rows.index:

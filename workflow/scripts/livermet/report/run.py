@@ -1,13 +1,18 @@
-"""What a run left behind, as its page and its checklists read it."""
+"""What a run left behind, as its page, its checklists and its cards read it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import pandas as pd
 
 from livermet.phenotype.chosen import Choice, chosen_models
 from livermet.report.phrases import phrases_of
+from livermet.tables import AS_WRITTEN, read_table
+
+# They may be numbers, and are names.
+TEXTS = dict.fromkeys(("patient", "place", "fold"), str)
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,15 @@ class Run:
     def rows(self, name: str, column: str) -> pd.DataFrame:
         """Take the rows of a table that have a value in a column; none without the table."""
         return self.tables[name].dropna(subset=column) if name in self.tables else pd.DataFrame()
+
+
+def read_run(settings: Mapping, paths: Iterable[str | Path]) -> Run:
+    """Read the tables of a run, each under its file's name without suffix; it has no figures."""
+    tables = {
+        path.stem: read_table(path, **AS_WRITTEN, dtype=TEXTS)
+        for path in map(Path, sorted(set(map(str, paths))))
+    }
+    return Run(settings, tables)
 
 
 @dataclass(frozen=True)
