@@ -1,7 +1,9 @@
 """Splits keep a patient on one side, stratified by patient."""
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import StratifiedGroupKFold
 
 from livermet.errors import InputError
 from livermet.phenotype.folds import assign_folds, folds_of, grouped_splits, patient_strata
@@ -22,6 +24,20 @@ def test_no_patient_is_on_both_sides_and_every_row_is_held_out_once(seed):
         assert not set(table["patient"].iloc[inside]) & set(table["patient"].iloc[outside])
         held_out += list(outside)
     assert sorted(held_out) == list(range(len(table)))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_splits_are_those_of_scikit_learn(seed):
+    generator = np.random.default_rng(seed)
+    patients = generator.integers(0, generator.integers(8, 60), generator.integers(40, 200))
+    table = pd.DataFrame({"patient": [f"P{number}" for number in patients]})
+    table["label"] = (generator.random(60) < 0.6).astype(int)[patients]
+    ours = grouped_splits(table, 4, seed)
+    theirs = StratifiedGroupKFold(len(ours), shuffle=True, random_state=seed).split(
+        table, table["label"], table["patient"]
+    )
+    for (inside, outside), (their_inside, their_outside) in zip(ours, theirs, strict=True):
+        assert list(inside) == list(their_inside) and list(outside) == list(their_outside)
 
 
 def test_both_strata_are_in_every_fold():
