@@ -10,7 +10,7 @@ import pytest
 from finished import add_series, finish, planned_jobs
 from planning import planner
 from snakemake.dag import DAG
-from snakemake.exceptions import ChildIOException
+from snakemake.exceptions import ChildIOException, WorkflowError
 from study import make_study
 
 SEARCH_AS_SNAKEMAKE_DOES = "def search_once():\n    pass\n"
@@ -77,6 +77,30 @@ def test_an_output_below_another_is_refused(root, monkeypatch):
     stop(dag(one=["a/b", "a/b/c"], other=["a/bc/d", "a/c"]))
 
 
+def test_a_group_that_depends_on_itself_is_found_as_snakemake_finds_it(root, monkeypatch):
+    """Against Snakemake's own search, along all ways above a group; on graphs without cycles."""
+    monkeypatch.syspath_prepend(root / "workflow")
+    from searches import _levels, _returns
+
+    answers = []
+    for seed in range(200):
+        random = Random(seed)
+        jobs = [Member(f"r{number}") for number in range(20)]
+        above = {
+            job: {other: set() for other in jobs[:number] if random.random() < 0.12}
+            for number, job in enumerate(jobs)
+        }
+        group = frozenset(random.sample(jobs, 4))
+        answers.append(_returns(above, _levels(above), group))
+        dag = SimpleNamespace(_dependencies=above, bfs=partial(DAG.bfs, None))
+        if answers[-1]:
+            with pytest.raises(WorkflowError, match=r"from outside the group"):
+                DAG.validate_group(dag, SimpleNamespace(jobs=group))
+        else:
+            DAG.validate_group(dag, SimpleNamespace(jobs=group))
+    assert 30 < sum(answers) < 170
+
+
 def test_a_search_over_what_follows_finds_the_same_jobs_when_it_visits_each_once(root, monkeypatch):
     """Against Snakemake's own search, which begins anew with each job; on graphs without cycles."""
     monkeypatch.syspath_prepend(root / "workflow")
@@ -96,3 +120,12 @@ def test_a_search_over_what_follows_finds_the_same_jobs_when_it_visits_each_once
         for number in range(1, len(starts) + 1):
             assert set.union(*found[:number]) == set.union(*expected[:number])
         assert sum(map(len, found)) == len(set.union(*expected))
+
+
+class Member:
+    """A job as `DAG.validate_group` looks at it."""
+
+    group = "together"
+
+    def __init__(self, rule: str):
+        self.rule = SimpleNamespace(name=rule)

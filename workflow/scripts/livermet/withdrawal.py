@@ -234,7 +234,8 @@ def _told(
 
 def left_behind(run: str, ledger: Ledger, series: pd.Index) -> list[str]:
     """Say which series of the ledger have left the sheet, and whether a run still has their CT."""
-    gone = [name for name in ledger.batches["series"] if name not in set(series)]
+    there_now = set(series)
+    gone = [name for name in ledger.batches["series"] if name not in there_now]
     if not gone:
         return []
     some = ", ".join(gone[:MOST_NAMED])
