@@ -37,7 +37,8 @@ def test_splits_are_those_of_scikit_learn(seed):
         table, table["label"], table["patient"]
     )
     for (inside, outside), (their_inside, their_outside) in zip(ours, theirs, strict=True):
-        assert list(inside) == list(their_inside) and list(outside) == list(their_outside)
+        assert list(inside) == list(their_inside)
+        assert list(outside) == list(their_outside)
 
 
 def test_both_strata_are_in_every_fold():
