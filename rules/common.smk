@@ -132,47 +132,6 @@ def is_defined(name):
     return PLANS_THE_RUN or name in sys.argv
 
 
-def members_of_batch(wildcards):
-    """Name the target series of a batch that have the mask in question."""
-    return dict.fromkeys(STUDY.batches_of_masks[wildcards.mask][wildcards.batch], True)
-
-
-def cts_of_every(wildcards):
-    """List the CTs of all series of a batch."""
-    return [STUDY.ct(series) for series in STUDY.batches[wildcards.batch]]
-
-
-def references_of_every(wildcards):
-    """List the references of the series of a batch that have a reference or a liver mask."""
-    drawn = STUDY.pictures_of_batch(wildcards.batch)
-    return [STUDY.reference(series) for series, has in drawn.items() if has["references"]]
-
-
-def cts_of_batch(wildcards):
-    """List the CTs of the target series of a batch that have the mask in question."""
-    return [STUDY.ct(series) for series in members_of_batch(wildcards)]
-
-
-def labels_of_batch(wildcards):
-    """List the label maps of the target series of a batch that have the mask in question."""
-    return [STUDY.label_map(wildcards.mask, series) for series in members_of_batch(wildcards)]
-
-
-def perturbed_of_batch(wildcards):
-    """Name the series of a batch whose masks are perturbed."""
-    return dict.fromkeys(STUDY.perturbed_batches[wildcards.batch], True)
-
-
-def cts_of_perturbed(wildcards):
-    """List the CTs of the series of a batch whose masks are perturbed."""
-    return [STUDY.ct(series) for series in perturbed_of_batch(wildcards)]
-
-
-def labels_of_perturbed(wildcards):
-    """List the label maps of the series of a batch whose masks are perturbed."""
-    return [STUDY.label_map(wildcards.mask, series) for series in perturbed_of_batch(wildcards)]
-
-
 def found_weights(wildcards):
     """Return the class weights that the published protocol's own search found, if it is to use them."""
     if not SEARCHED:
@@ -210,30 +169,10 @@ WEIGHTS = {
 }
 
 
-def numbers_of_weights(wildcards):
-    """Return the first and the last class weight of a part of the published search."""
-    return WEIGHTS[wildcards.classifier][wildcards.part]
-
-
 def parts_of_search(wildcards):
     """List the parts of a classifier's search of class weights."""
     folder = f"{RUN}/phenotype/{wildcards.mask}/published/{wildcards.classifier}/weights"
     return [f"{folder}/{part}.tsv" for part in WEIGHTS[wildcards.classifier]]
-
-
-def numbers_of_permutations(wildcards):
-    """Return the first and the last permutation of a part."""
-    return PERMUTATIONS[wildcards.part]
-
-
-def seeds_of_null_cohorts(wildcards):
-    """Return the first and the last seed of a part of the null cohorts."""
-    return NULL_COHORTS[wildcards.part]
-
-
-def numbers_of_specifications(wildcards):
-    """Return the places of the first and the last specification of a part."""
-    return SPECIFICATION_PARTS[wildcards.part]
 
 
 def exhibit(key):

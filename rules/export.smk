@@ -11,18 +11,18 @@ whether it was exported, and why not.
 
 from livermet.report import words
 
-EXPORTED = f"{RUN}/dicom/exported.tsv" if STUDY.exported_model else []
+EXPORTED = f"{RUN}/dicom/exported.tsv" if STUDY.exports.model else []
 
 
 # One rule a batch, declaring every folder that it writes: most of a series' time is its job's start.
-for batch, members in STUDY.exported_batches.items():
+for batch, members in STUDY.exports.batches.items():
     if is_defined(f"export_dicom_{batch}"):
 
         rule:
             name:
                 f"export_dicom_{batch}"
             input:
-                sources=[STUDY.source(series) for series in members],
+                sources=[STUDY.sources.path(series) for series in members],
                 cts=[STUDY.ct(series) for series in members],
                 predictions=[STUDY.prediction(FINAL_MODEL, series) for series in members],
                 qualities=STUDY.records_of_ingest(members, "quality"),
@@ -45,7 +45,7 @@ for batch, members in STUDY.exported_batches.items():
                 mem_mb=memory_by_size(2000, 20),
                 runtime=minutes(60),
             params:
-                by_series=STUDY.exports_of_batch(batch),
+                by_series=STUDY.exports.of_batch(batch),
                 identifiers=config["export"]["dicom"],
                 accept=config["ingest"]["accept"],
                 components=COMPONENTS,
@@ -62,9 +62,7 @@ for batch, members in STUDY.exported_batches.items():
 
 rule collect_export:
     input:
-        tables=[
-            f"{RUN}/dicom/{FINAL_MODEL}/batches/{batch}.tsv" for batch in STUDY.exported_batches
-        ],
+        tables=[f"{RUN}/dicom/{FINAL_MODEL}/batches/{batch}.tsv" for batch in STUDY.exports.batches],
     output:
         table=f"{RUN}/dicom/exported.tsv",
     log:
@@ -79,8 +77,8 @@ rule collect_export:
         runtime=minutes(10),
     params:
         model=FINAL_MODEL,
-        series=STUDY.exported_series,
-        without_source=STUDY.without_dicom(),
+        series=STUDY.exports.series,
+        without_source=STUDY.exports.without_dicom(),
         versions=pins("export"),
     script:
         "../workflow/scripts/collect_export.py"

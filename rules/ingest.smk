@@ -12,8 +12,8 @@ reference.nii.gz (0 background, 1 liver, 2 lesion, on the CT's grid) with refere
 
 rule ingest_series:
     input:
-        image=by_wildcards(STUDY.source, column="image"),
-        beside=by_wildcards(STUDY.values_of_source, column="image"),
+        image=by_wildcards(STUDY.sources.path, column="image"),
+        beside=by_wildcards(STUDY.sources.values, column="image"),
     output:
         ct=f"{RUN}/series/{{series}}/ct.nii.gz",
         acquisition=f"{RUN}/series/{{series}}/acquisition.json",
@@ -30,7 +30,7 @@ rule ingest_series:
         mem_mb=memory_by_size(2000, 15),
         runtime=minutes(20),
     params:
-        kind=by_wildcards(STUDY.kind_of_source),
+        kind=by_wildcards(STUDY.sources.kind),
         accept=config["ingest"]["accept"],
         versions=pins("ingest"),
     script:
@@ -49,13 +49,13 @@ for batch, members in STUDY.batches_of(STUDY.series_to_segment).items():
                 cts=[STUDY.ct(series) for series in members],
                 # The slices that a CT was resampled from.
                 qualities=STUDY.records_of_ingest(members, "quality"),
-                references=STUDY.sources(members, "reference"),
-                liver_masks=STUDY.sources(members, "liver_mask"),
+                references=STUDY.sources.paths(members, "reference"),
+                liver_masks=STUDY.sources.paths(members, "liver_mask"),
                 # Watched, and read by way of their headers.
                 beside=[
                     path
                     for column in ("reference", "liver_mask")
-                    for path in STUDY.values_of_sources(members, column)
+                    for path in STUDY.sources.values_of_several(members, column)
                 ],
             output:
                 references=[STUDY.reference(series) for series in members],
@@ -91,8 +91,8 @@ for batch, members in STUDY.batches_of(STUDY.series_to_segment).items():
 
 rule draw_series:
     input:
-        cts=cts_of_every,
-        references=references_of_every,
+        cts=by_wildcards(STUDY.cts_of_batch),
+        references=by_wildcards(STUDY.references_of_pictures),
     output:
         pictures=f"{RUN}/quality/{{batch}}.json",
     log:

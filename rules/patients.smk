@@ -20,22 +20,22 @@ PATIENTS = f"{RUN}/patients"
 FINAL_LABEL = words.model(FINAL_MODEL) if FINAL_MODEL else ""
 STUDY_TABLES = f"{PATIENTS}/studies/{{study}}"
 # Those of a study stand in its own jobs.
-NEW_STUDIES = list(STUDY.studies) if STUDY.is_packed else []
+NEW_STUDIES = list(STUDY.new_patients.studies) if STUDY.is_packed else []
 TEXTS_OF_PATIENTS = [file_checksum(path) for path in texts_of_patients()]
 # The table of a study's own scans without a sample, where it has some, and a classifier for them.
 JUDGED_HERE = (
     [f"{RUN}/phenotype/{PHENOTYPE_MASK}/new_patients.tsv"]
-    if STUDY.unsampled and "corrected" in PROTOCOLS and not HARMONISED
+    if STUDY.new_patients.unsampled and "corrected" in PROTOCOLS and not HARMONISED
     else []
 )
 
 
 rule judge_study:
     input:
-        unions=by_wildcards(STUDY.features_of_study, table="union"),
-        lesions=by_wildcards(STUDY.features_of_study, table="lesions"),
-        acquisition=by_wildcards(STUDY.records_of_study, kind="acquisition"),
-        phenotype=STUDY.packed_phenotype(),
+        unions=by_wildcards(STUDY.new_patients.features, table="union"),
+        lesions=by_wildcards(STUDY.new_patients.features, table="lesions"),
+        acquisition=by_wildcards(STUDY.new_patients.records, kind="acquisition"),
+        phenotype=STUDY.packed.phenotype(),
     output:
         judged=f"{STUDY_TABLES}/phenotype.tsv",
     log:
@@ -52,7 +52,7 @@ rule judge_study:
         mem_mb=memory(3000),
         runtime=minutes(10),
     params:
-        by_series=by_wildcards(STUDY.series_of_study),
+        by_series=by_wildcards(STUDY.new_patients.series),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/judge_study.py"
@@ -60,14 +60,14 @@ rule judge_study:
 
 rule write_patient:
     input:
-        cts=by_wildcards(STUDY.cts_of_study),
-        predictions=by_wildcards(STUDY.predictions_of_study),
-        qualities=by_wildcards(STUDY.records_of_study, kind="quality"),
-        manifest=STUDY.packed_manifest(),
-        judged=f"{STUDY_TABLES}/phenotype.tsv" if STUDY.packed_classifier() else [],
-        classifier=STUDY.packed_classifier(),
+        cts=by_wildcards(STUDY.new_patients.cts),
+        predictions=by_wildcards(STUDY.new_patients.predictions),
+        qualities=by_wildcards(STUDY.new_patients.records, kind="quality"),
+        manifest=STUDY.packed.manifest(),
+        judged=f"{STUDY_TABLES}/phenotype.tsv" if STUDY.packed.classifier() else [],
+        classifier=STUDY.packed.classifier(),
         # They are not read: where the page is, those that it leads to are.
-        views=by_wildcards(STUDY.views_of_study),
+        views=by_wildcards(STUDY.new_patients.views),
     output:
         page=f"{PATIENTS}/{{study}}.html",
         lesions=f"{STUDY_TABLES}/lesions.tsv",
@@ -87,10 +87,10 @@ rule write_patient:
         mem_mb=memory_by_size(2000, 25),
         runtime=minutes(30),
     params:
-        by_series=by_wildcards(STUDY.series_of_study),
-        patient=by_wildcards(STUDY.patient_of_study),
+        by_series=by_wildcards(STUDY.new_patients.series),
+        patient=by_wildcards(STUDY.new_patients.patient),
         components=COMPONENTS,
-        told=by_wildcards(STUDY.told_of_study, version=__version__, model=FINAL_LABEL),
+        told=by_wildcards(STUDY.new_patients.told, version=__version__, model=FINAL_LABEL),
         texts=TEXTS_OF_PATIENTS,
         versions=pins("viewer"),
     script:
@@ -103,8 +103,8 @@ if JUDGED_HERE:
 
     rule judge_unsampled:
         input:
-            unions=STUDY.features_of_unsampled("union"),
-            lesions=STUDY.features_of_unsampled("lesions"),
+            unions=STUDY.new_patients.features_of_unsampled("union"),
+            lesions=STUDY.new_patients.features_of_unsampled("lesions"),
             acquisition=f"{RUN}/cohort/acquisition.tsv",
             features=STUDY.feature_table(PHENOTYPE_MASK, "corrected"),
             choice=f"{RUN}/phenotype/{PHENOTYPE_MASK}/corrected/choice.tsv",
@@ -125,7 +125,7 @@ if JUDGED_HERE:
             mem_mb=memory(3000),
             runtime=minutes(10),
         params:
-            studies=STUDY.unsampled,
+            studies=STUDY.new_patients.unsampled,
             mask=PHENOTYPE_MASK,
             settings={
                 "phenotype": {key: config["phenotype"][key] for key in ("name", "aggregation")}

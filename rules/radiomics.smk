@@ -24,8 +24,8 @@ AGGREGATED = AGGREGATIONS if config["radiomics"]["per_lesion"] else ["union"]
 
 rule extract_radiomics:
     input:
-        cts=cts_of_batch,
-        labels=labels_of_batch,
+        cts=by_wildcards(STUDY.cts_of_masks),
+        labels=by_wildcards(STUDY.label_maps_of_masks),
     output:
         union=f"{RUN}/radiomics/{{mask}}/batches/{{batch}}.union.tsv",
         lesions=f"{RUN}/radiomics/{{mask}}/batches/{{batch}}.lesions.tsv",
@@ -41,7 +41,7 @@ rule extract_radiomics:
         mem_mb=memory_by_size(2000, 20),
         runtime=minutes(240),
     params:
-        by_series=members_of_batch,
+        by_series=by_wildcards(STUDY.masks_of_batch),
         components=COMPONENTS,
         per_lesion=config["radiomics"]["per_lesion"],
         settings=config["radiomics"]["settings"],
@@ -53,8 +53,8 @@ rule extract_radiomics:
 
 rule perturb_lesions:
     input:
-        cts=cts_of_perturbed,
-        labels=labels_of_perturbed,
+        cts=by_wildcards(STUDY.cts_of_perturbed),
+        labels=by_wildcards(STUDY.label_maps_of_perturbed),
     output:
         table=f"{RUN}/radiomics/{{mask}}/batches/{{batch}}.perturbed.tsv",
     log:
@@ -68,7 +68,7 @@ rule perturb_lesions:
         mem_mb=memory_by_size(2000, 20),
         runtime=minutes(480),
     params:
-        by_series=perturbed_of_batch,
+        by_series=by_wildcards(STUDY.perturbed_of_batch),
         components=COMPONENTS,
         settings=config["radiomics"]["settings"],
         lesions=config["radiomics"]["lesions"],

@@ -77,7 +77,7 @@ TOLD = {
     "harmonisation": HARMONISATION,
     "pretrained": bool(PRETRAINED),
     "phantoms": words.phantoms(len(STUDY.phantom_series), len(STUDY.series)),
-    "viewed": STUDY.viewed_series,
+    "viewed": STUDY.views.series,
     "versions": PINNED,
     "version": __version__,
     "models": MODELS,

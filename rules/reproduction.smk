@@ -40,7 +40,7 @@ rule search_published_weights:
     params:
         name=config["phenotype"]["name"],
         trees=config["phenotype"]["trees"],
-        numbers=numbers_of_weights,
+        numbers=lambda wildcards: WEIGHTS[wildcards.classifier][wildcards.part],
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/search_published_weights.py"

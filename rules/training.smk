@@ -143,7 +143,7 @@ def network_of_model(wildcards):
 def checkpoint_of(model, fold):
     """Return the final checkpoint of a fold of an nnU-Net model."""
     if STUDY.is_packed:
-        return STUDY.packed_checkpoint(fold)
+        return STUDY.packed.checkpoint(fold)
     return f"{fold_folder(NNUNET, NNUNET_DATASETS[model], fold)}/checkpoint_final.pth"
 
 
@@ -154,7 +154,7 @@ def record_of(model, fold):
 
 def weights_of(model):
     """Return the weights of a MONAI network, with its settings."""
-    return STUDY.packed_weights() if STUDY.is_packed else f"{RUN}/monai/{model}/model.pt"
+    return STUDY.packed.weights() if STUDY.is_packed else f"{RUN}/monai/{model}/model.pt"
 
 
 def planned_files(model):
@@ -177,7 +177,7 @@ NNUNET_FILES = {model: planned_files(model) for model in NNUNET_SETS}
 
 def prediction_file(model, name):
     """Return the plan or the description that predictions of an nnU-Net model go by."""
-    return (STUDY.packed_plan() if STUDY.is_packed else NNUNET_FILES[model])[name]
+    return (STUDY.packed.plan() if STUDY.is_packed else NNUNET_FILES[model])[name]
 
 
 @cache

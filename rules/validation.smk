@@ -170,7 +170,7 @@ rule permute_labels:
         runtime=minutes(240),
     params:
         name=config["phenotype"]["name"],
-        numbers=numbers_of_permutations,
+        numbers=lambda wildcards: PERMUTATIONS[wildcards.part],
         folds=len(FOLDS),
         deals=config["phenotype"]["permutations"]["deals"],
         trees=config["phenotype"]["trees"],
@@ -260,7 +260,7 @@ rule simulate_null:
         mem_mb=memory(2000),
         runtime=minutes(60),
     params:
-        seeds=seeds_of_null_cohorts,
+        seeds=lambda wildcards: NULL_COHORTS[wildcards.part],
         folds=len(FOLDS),
         draws=config["phenotype"]["bootstrap_draws"],
         lasso_alpha=config["phenotype"]["lasso_alpha"],
@@ -289,7 +289,7 @@ rule exchange_null:
         runtime=minutes(60),
     params:
         name=config["phenotype"]["name"],
-        seeds=seeds_of_null_cohorts,
+        seeds=lambda wildcards: NULL_COHORTS[wildcards.part],
         folds=len(FOLDS),
         draws=config["phenotype"]["bootstrap_draws"],
         lasso_alpha=config["phenotype"]["lasso_alpha"],
@@ -547,7 +547,7 @@ rule score_specifications:
     params:
         name=config["phenotype"]["name"],
         size=SPECIFICATIONS,
-        numbers=numbers_of_specifications,
+        numbers=lambda wildcards: SPECIFICATION_PARTS[wildcards.part],
         aggregations=AT_HAND,
         own=OWN_SPECIFICATION._asdict(),
         thin_up_to_mm=HARMONISATION["thin_up_to_mm"],

@@ -11,7 +11,7 @@ from livermet.provenance.code import file_checksum
 from livermet.report import words
 from livermet.viewer.texts import texts as texts_of_views
 
-VIEWER = [f"{RUN}/viewer/index.html"] if STUDY.viewed_series else []
+VIEWER = [f"{RUN}/viewer/index.html"] if STUDY.views.series else []
 # What every page tells, and nothing that grows with the study; the words of models and rules are the
 # report's.
 TOLD_BY_VIEWS = {
@@ -25,16 +25,16 @@ TEXTS_OF_VIEWS = [file_checksum(path) for path in texts_of_views()]
 
 
 # One rule a batch, declaring every file that it writes: most of a page's time is its job's start.
-for batch, members in STUDY.viewed_batches.items():
+for batch, members in STUDY.views.batches.items():
     if is_defined(f"view_series_{batch}"):
 
         rule:
             name:
                 f"view_series_{batch}"
             input:
-                unpack(by_wildcards(STUDY.inputs_of_views, batch=batch)),
+                unpack(by_wildcards(STUDY.views.inputs, batch=batch)),
             output:
-                pages=[STUDY.view(series) for series in members],
+                pages=[STUDY.views.page(series) for series in members],
             log:
                 f"{RUN}/logs/view_series/{batch}.log",
             benchmark:
@@ -49,7 +49,7 @@ for batch, members in STUDY.viewed_batches.items():
                 mem_mb=memory_by_size(2000, 25),
                 runtime=minutes(60),
             params:
-                by_series=STUDY.views_of_batch(batch),
+                by_series=STUDY.views.of_batch(batch),
                 components=COMPONENTS,
                 told=TOLD_BY_VIEWS,
                 texts=TEXTS_OF_VIEWS,
@@ -62,7 +62,7 @@ rule write_viewer:
     input:
         scans=expand(f"{DETECTION}/scans.tsv", model=MODELS),
         # They are not read: where the index is, they are.
-        pages=[STUDY.view(series) for series in STUDY.viewed_series],
+        pages=[STUDY.views.page(series) for series in STUDY.views.series],
     output:
         page=f"{RUN}/viewer/index.html",
     log:
@@ -76,7 +76,7 @@ rule write_viewer:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        rows={series: STUDY.cohort_and_phase(series) for series in STUDY.viewed_series},
+        rows={series: STUDY.cohort_and_phase(series) for series in STUDY.views.series},
         told={
             **TOLD_BY_VIEWS,
             "phantoms": words.phantoms(len(STUDY.phantom_series), len(STUDY.series)),

@@ -118,17 +118,17 @@ def test_a_batch_holds_what_the_sheet_still_has():
 
 def test_a_page_of_the_viewer_is_made_of_all_that_a_series_has():
     mine = study()
-    assert mine.viewed_series == list(mine.rows)
-    row = mine.views_of_batch("b1")["s1_a"]
+    assert mine.views.series == list(mine.rows)
+    row = mine.views.of_batch("b1")["s1_a"]
     assert row["has_lesions"]
     # MONAI's networks never score what they were trained on.
     assert row["kinds"] == {"nnunet": "out_of_fold", "nnunet_finetuned": "out_of_fold"}
-    files = mine.inputs_of_views("b1")
+    files = mine.views.inputs("b1")
     assert (
         files["predictions_nnunet"][0] == "results/mine/predictions/nnunet/out_of_fold/s1_a.nii.gz"
     )
     # As many files of a kind as series say that they have one, which records rely on.
-    rows = mine.views_of_batch("b1").values()
+    rows = mine.views.of_batch("b1").values()
     for name in set(files) - {"scans", "lesions", "groups"}:
         assert len(files[name]) == sum(bool(row.get(name)) for row in rows), name
     assert "results/mine/detection/nnunet/batches/b1.lesions.tsv" in files["lesions"]
@@ -139,27 +139,27 @@ def test_a_page_of_the_viewer_is_made_of_all_that_a_series_has():
 )
 def test_the_config_says_which_series_have_a_page(wanted, expected):
     mine = study(viewer__series=wanted)
-    assert {mine.rows[series]["cohort"] for series in mine.viewed_series} == expected
-    assert mine.viewed_batches.keys() <= mine.batches.keys()
+    assert {mine.rows[series]["cohort"] for series in mine.views.series} == expected
+    assert mine.views.batches.keys() <= mine.batches.keys()
 
 
 def test_only_what_came_from_dicom_is_written_as_dicom():
-    assert study().exported_batches == {}
+    assert study().exports.batches == {}
     mine = study(export__dicom="as_given")
-    assert mine.exported_model == mine.final_model == "nnunet_finetuned"
-    assert set(mine.exported_series) | set(mine.without_dicom()) == set(
+    assert mine.exports.model == mine.final_model == "nnunet_finetuned"
+    assert set(mine.exports.series) | set(mine.exports.without_dicom()) == set(
         mine.predicted_series(mine.final_model)
     )
-    assert {"p1_a", "p4_a"} <= set(mine.exported_series)
-    assert {"s1_a", "p3_a"} <= set(mine.without_dicom())
-    for batch, members in mine.exported_batches.items():
-        rows = mine.exports_of_batch(batch)
+    assert {"p1_a", "p4_a"} <= set(mine.exports.series)
+    assert {"s1_a", "p3_a"} <= set(mine.exports.without_dicom())
+    for batch, members in mine.exports.batches.items():
+        rows = mine.exports.of_batch(batch)
         assert list(rows) == members
         # Records take each input of a batch for a series' own by these.
         assert all(
             row["sources"] is row["cts"] is row["qualities"] is True for row in rows.values()
         )
-    row = mine.exports_of_batch(next(iter(mine.exported_batches)))["p1_a"]
+    row = mine.exports.of_batch(next(iter(mine.exports.batches)))["p1_a"]
     assert (row["patient"], row["kind"]) == ("p1", mine.prediction_kind("nnunet_finetuned", "p1_a"))
 
 
@@ -170,7 +170,7 @@ def test_where_a_secret_lies_is_no_setting_of_a_run():
 
 def test_sources_are_known_by_their_names():
     mine = study()
-    assert [mine.kind_of_source(series) for series in ("s1_a", "p1_a", "p3_a", "p4_a")] == [
+    assert [mine.sources.kind(series) for series in ("s1_a", "p1_a", "p3_a", "p4_a")] == [
         "volume",
         "dicom",
         "volume",
@@ -178,10 +178,10 @@ def test_sources_are_known_by_their_names():
     ]
     # Each enters by a link, so that no path of an archive is printed or taken for a pattern.
     links = ".snakemake/livermet/sources/mine"
-    assert mine.source("p1_a") == f"{links}/p1_a/image"
-    assert mine.source("p3_a") == f"{links}/p3_a/image.nrrd"
-    assert mine.source("p2_a", "reference") is None
-    assert mine.sources(["p1_a", "p2_a", "p3_a"], "reference") == [
+    assert mine.sources.path("p1_a") == f"{links}/p1_a/image"
+    assert mine.sources.path("p3_a") == f"{links}/p3_a/image.nrrd"
+    assert mine.sources.path("p2_a", "reference") is None
+    assert mine.sources.paths(["p1_a", "p2_a", "p3_a"], "reference") == [
         f"{links}/p1_a/reference.nii.gz",
         f"{links}/p3_a/reference.nii.gz",
     ]
@@ -193,23 +193,23 @@ def test_links_lead_to_sources_and_follow_them(tmp_path, monkeypatch):
     for root in ("raw", "moved"):
         mine = study(data_root=root)
         mine.link_sources()
-        link = Path(mine.source("s1_a"))
+        link = Path(mine.sources.path("s1_a"))
         assert link.readlink() == tmp_path / root / "s1.nii.gz"
-    assert Path(mine.source("p4_a")).readlink() == Path("/archive/p4")
+    assert Path(mine.sources.path("p4_a")).readlink() == Path("/archive/p4")
 
 
 def test_a_copy_of_a_source_in_the_place_of_its_link_gives_way(tmp_path, monkeypatch):
     # Some tools copy what links lead to.
     monkeypatch.chdir(tmp_path)
     mine = study()
-    copied = Path(mine.source("p4_a"))
+    copied = Path(mine.sources.path("p4_a"))
     copied.mkdir(parents=True)
     (copied / "slice.dcm").write_text("a slice")
-    Path(mine.source("s1_a")).parent.mkdir(parents=True)
-    Path(mine.source("s1_a")).write_text("a volume")
+    Path(mine.sources.path("s1_a")).parent.mkdir(parents=True)
+    Path(mine.sources.path("s1_a")).write_text("a volume")
     mine.link_sources()
     assert copied.readlink() == Path("/archive/p4")
-    assert Path(mine.source("s1_a")).readlink() == tmp_path / "raw" / "s1.nii.gz"
+    assert Path(mine.sources.path("s1_a")).readlink() == tmp_path / "raw" / "s1.nii.gz"
 
 
 def test_a_header_enters_with_the_values_beside_it(tmp_path, monkeypatch):
@@ -220,11 +220,11 @@ def test_a_header_enters_with_the_values_beside_it(tmp_path, monkeypatch):
     (tmp_path / "raw" / "p3.mhd").write_text("NDims = 3\nElementDataFile = p3.raw\n")
     (tmp_path / "raw" / "p3.raw").write_text("values")
     mine.link_sources()
-    assert mine.kind_of_source("p3_a") == "volume"
-    assert Path(mine.source("p3_a")).name == "p3.mhd"
-    (beside,) = mine.values_of_source("p3_a")
+    assert mine.sources.kind("p3_a") == "volume"
+    assert Path(mine.sources.path("p3_a")).name == "p3.mhd"
+    (beside,) = mine.sources.values("p3_a")
     assert Path(beside).read_text() == "values"
-    assert mine.values_of_source("p1_a") == []
+    assert mine.sources.values("p1_a") == []
 
 
 def test_what_the_matching_excludes_is_neither_perturbed_nor_reported():
@@ -360,7 +360,7 @@ def test_a_packed_model_has_seen_nobody_and_is_not_trained():
     assert mine.needed_training_sets() == []
     assert mine.planned_leaks() == []
     assert mine.trained_by_final_model() == []
-    assert mine.packed_checkpoint(1) == (
+    assert mine.packed.checkpoint(1) == (
         ".snakemake/livermet/packed/mine/segmentation/fold_1/checkpoint_final.pth"
     )
     # A place on this machine is no part of a result.
@@ -370,18 +370,18 @@ def test_a_packed_model_has_seen_nobody_and_is_not_trained():
 def test_a_study_is_made_of_its_patients_series_of_one_day():
     mine = study()
     mine.series.loc["p4_a", "patient"] = "p3"
-    assert mine.studies == {
+    assert mine.new_patients.studies == {
         "p1_20200101": ["p1_a"],
         "p2_20200101": ["p2_a"],
         "p3_20200101": ["p3_a", "p4_a"],
     }
     masks = "results/mine/predictions/nnunet_finetuned/ensemble"
-    assert mine.predictions_of_study("p3_20200101") == [
+    assert mine.new_patients.predictions("p3_20200101") == [
         f"{masks}/p3_a.nii.gz",
         f"{masks}/p4_a.nii.gz",
     ]
     batches = "results/mine/radiomics/nnunet_finetuned/batches"
-    assert mine.features_of_study("p3_20200101", "union") == [
+    assert mine.new_patients.features("p3_20200101", "union") == [
         f"{batches}/b2.union.tsv",
         f"{batches}/b3.union.tsv",
     ]
@@ -389,10 +389,10 @@ def test_a_study_is_made_of_its_patients_series_of_one_day():
 
 def test_scans_without_a_sample_of_their_time_are_judged():
     # p2's sample came 244 days later, p4 has none.
-    assert study().unsampled == {"p2_a": "p2_20200101", "p4_a": "p4_20200101"}
+    assert study().new_patients.unsampled == {"p2_a": "p2_20200101", "p4_a": "p4_20200101"}
     # Of given masks only series that have one.
-    assert study(segmentation__source="reference").unsampled == {}
-    assert study(segmentation__packed="/models/mine").unsampled == {}
+    assert study(segmentation__source="reference").new_patients.unsampled == {}
+    assert study(segmentation__packed="/models/mine").new_patients.unsampled == {}
 
 
 def test_phantoms_are_counted_by_series():

@@ -81,7 +81,7 @@ def test_files_become_a_study_that_can_be_planned(asked, tmp_path, monkeypatch):
     assert study.places == dict.fromkeys(sheet["patient"], "test")
     assert (study.trained_models, study.models) == ([], ["unet"])
     assert {study.prediction_kind("unet", series) for series in sheet["series"]} == {"single"}
-    assert len(study.studies) == 3
+    assert len(study.new_patients.studies) == 3
     # A scan that cannot be read stops its own study alone.
     assert [len(names) for names in study.batches.values()] == [1, 1, 1]
 

@@ -16,8 +16,12 @@ import re
 import shutil
 import stat
 import unicodedata
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -356,3 +360,81 @@ def _sample_of(path: str) -> str:
             stream.seek(begin)
             digest.update(stream.read(SAMPLE_BYTES))
     return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """The images, references and liver masks of a run's series, as they enter the workflow.
+
+    `rows` are the sheet's by series; the files of `phantoms` are made by rules. A disk is slow to
+    ask, and rules ask often, so that each answer is kept.
+    """
+
+    run: str
+    data_root: str
+    rows: Mapping[str, Mapping[str, Any]]
+    phantoms: Collection[str]
+
+    def kind(self, series: str) -> str:
+        """Say how a series is stored: 'dicom' (a folder) or 'volume' (a file)."""
+        return kind_of(self._raw(series, "image"))
+
+    def path(self, series: str, column: str = "image") -> str | None:
+        """Return the path by which a series' image, reference or liver mask enters the workflow.
+
+        It is a link of the project's own, and of a phantom the path itself; None where the series
+        has none.
+        """
+        if not self.rows[series][column]:
+            return None
+        is_made = series in self.phantoms
+        return self._raw(series, column) if is_made else self._link(series, column)[0]
+
+    def paths(self, names: Iterable[str], column: str) -> list[str]:
+        """List the references or liver masks of those series that have one."""
+        return [path for name in names if (path := self.path(name, column))]
+
+    def values(self, series: str, column: str = "image") -> list[str]:
+        """List the files beside a source that hold its values, where it is a header alone."""
+        path = self.path(series, column)
+        if path is None or series in self.phantoms:
+            return []
+        raw = self._raw(series, column)
+        names = self._once("values", series, column, lambda: values_beside(raw))
+        return [str(Path(path).with_name(name)) for name in names]
+
+    def values_of_several(self, names: Iterable[str], column: str) -> list[str]:
+        """List the files beside the references or liver masks of some series, as for one."""
+        return [path for name in names for path in self.values(name, column)]
+
+    def link(self) -> None:
+        """Make the links by which sources enter the workflow, or let them lead right."""
+        for series, row in self.rows.items():
+            for column in COLUMNS:
+                if row[column] and series not in self.phantoms:
+                    path = self._raw(series, column)
+                    _, link = self._link(series, column)
+                    folder = link.endswith(".folder")
+                    make_link(link, str(Path(path).parent) if folder else path)
+
+    def _raw(self, series: str, column: str) -> str:
+        name = self.rows[series][column]
+        if series in self.phantoms:
+            return str(Path(self.data_root) / name)
+        return self._once("path", series, column, lambda: located(name, self.data_root))
+
+    def _link(self, series: str, column: str) -> tuple[str, str]:
+        def find() -> tuple[str, str]:
+            return link_of(self.run, series, column, self._raw(series, column))
+
+        return self._once("link", series, column, find)
+
+    def _once(self, what: str, series: str, column: str, find: Callable[[], Any]) -> Any:
+        key = what, series, column
+        if key not in self._found:
+            self._found[key] = find()
+        return self._found[key]
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, str, str], Any]:
+        return {}

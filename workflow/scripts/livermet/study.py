@@ -5,10 +5,9 @@ where a result lies. Paths are relative to the folder that the run's `results` a
 reads a volume or a result.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,25 +17,17 @@ from livermet.cohort.from_expression import missing_tables, read_measures, wrong
 from livermet.cohort.matching import (
     TREATMENT,
     match_samples,
-    study_names,
     unusable_for_classes,
     wrong_treatments,
 )
 from livermet.errors import InputError, stop_on
+from livermet.export.of_study import Exports
 from livermet.ledger.scores import changed_settings, lacking_scores, with_frozen_scores
 from livermet.ledger.tables import Ledger, empty_ledger, lacking, read_ledger, unusable_sets
 from livermet.models import lineage, networks_of, training_role
 from livermet.monai.settings import VALIDATION_FOLD
-from livermet.pack.layout import (
-    CHECKPOINT,
-    DESCRIPTION,
-    MANIFEST,
-    PHENOTYPE,
-    PLAN,
-    RECORD,
-    SEGMENTATION,
-    WEIGHTS,
-)
+from livermet.pack.of_study import Packed
+from livermet.patients.of_study import NewPatients
 from livermet.phenotype.table import read_feature_table
 from livermet.provenance.leakage import audit_roles, leaks
 from livermet.radiomics.aggregation import features_file
@@ -51,22 +42,13 @@ from livermet.sheets import (
     read_series,
     samples_of,
 )
-from livermet.sources import (
-    kind_of,
-    link_of,
-    link_of_model,
-    located,
-    make_link,
-    problems_of_sources,
-    values_beside,
-)
-from livermet.vocabulary import Aggregation, ExportedAs, Protocol
+from livermet.sources import Sources, link_of_model, make_link, problems_of_sources
+from livermet.viewer.of_study import Views
+from livermet.vocabulary import Aggregation, Protocol
 from livermet.withdrawal import left_behind
 
 # Models in folds: the network of a fold can score the patients that it has not seen.
 FOLDED_MODELS = networks_of("nnunet")
-# Why a series has no class: `EXCLUSIONS` of the matching, those that a sample would end.
-WITHOUT_SAMPLE = ("no_sample", "outside_window", "other_treatment")
 # Keys of the config that are no part of a result: places on this machine, and leave to train.
 NO_RESULT = ("data_root", "sheets", "ledger", "allow_training")
 
@@ -244,85 +226,18 @@ class Study:
         """Tell whether a human has segmented a series' lesions."""
         return bool(self.rows[series]["reference"])
 
-    def kind_of_source(self, series: str) -> str:
-        """Say how a series is stored: 'dicom' (a folder) or 'volume' (a file)."""
-        return kind_of(self._located(series, "image"))
-
-    def source(self, series: str, column: str = "image") -> str | None:
-        """Return the path by which a series' image, reference or liver mask enters the workflow.
-
-        It is a link of the project's own (`livermet.sources`), and of a phantom, which a rule makes
-        there, the path itself; None where the series has none.
-        """
-        if not self.rows[series][column]:
-            return None
-        path = self._located(series, column)
-        return path if self._is_phantom(series) else self._link(series, column)[0]
-
-    def sources(self, names: Iterable[str], column: str) -> list[str]:
-        """List the references or liver masks of those series that have one."""
-        return [path for name in names if (path := self.source(name, column))]
-
-    def values_of_source(self, series: str, column: str = "image") -> list[str]:
-        """List the files beside a source that hold its values, where it is a header alone."""
-        path = self.source(series, column)
-        if path is None or self._is_phantom(series):
-            return []
-        return [str(Path(path).with_name(name)) for name in self._values(series, column)]
-
-    def values_of_sources(self, names: Iterable[str], column: str) -> list[str]:
-        """List the files beside the references or liver masks of some series, as for one."""
-        return [path for name in names for path in self.values_of_source(name, column)]
-
     def link_sources(self) -> None:
-        """Make the links by which sources enter the workflow, or let them lead where they should.
+        """Make the links by which sources and a packed model enter, or let them lead right.
 
         They are for this machine alone, and lie beside what else is kept for it.
         """
         if self.is_packed:
             make_link(link_of_model(self.config["run"]), self.config["segmentation"]["packed"])
-        for series, row in self.rows.items():
-            for column in ("image", "reference", "liver_mask"):
-                if row[column] and not self._is_phantom(series):
-                    path = self._located(series, column)
-                    _, link = self._link(series, column)
-                    folder = link.endswith(".folder")
-                    make_link(link, str(Path(path).parent) if folder else path)
+        self.sources.link()
 
-    def _is_phantom(self, series: str) -> bool:
+    def is_phantom(self, series: str) -> bool:
+        """Tell whether a rule makes the files of a series."""
         return self.phantoms is not None and series in self.phantoms.index
-
-    def _located(self, series: str, column: str) -> str:
-        return self._once("path", series, column, self._find)
-
-    def _link(self, series: str, column: str) -> tuple[str, str]:
-        return self._once("link", series, column, self._find_link)
-
-    def _values(self, series: str, column: str) -> list[str]:
-        return self._once("values", series, column, self._find_values)
-
-    def _once(self, what: str, series: str, column: str, find: Callable[[str, str], Any]) -> Any:
-        # A disk is slow to ask, and rules ask often.
-        key = what, series, column
-        if key not in self._found:
-            self._found[key] = find(series, column)
-        return self._found[key]
-
-    @cached_property
-    def _found(self) -> dict[tuple[str, str, str], Any]:
-        return {}
-
-    def _find(self, series: str, column: str) -> str:
-        name = self.rows[series][column]
-        if self._is_phantom(series):
-            return str(Path(self.config["data_root"]) / name)
-        return located(name, self.config["data_root"])
-
-    def _find_link(self, series: str, column: str) -> tuple[str, str]:
-        return link_of(self.config["run"], series, column, self._located(series, column))
-
-    def _find_values(self, series: str, column: str) -> list[str]:
-        return values_beside(self._located(series, column))
 
     def cohorts_and_phases(self) -> dict[str, dict]:
         """Return the cohort and the phase of every series."""
@@ -391,7 +306,7 @@ class Study:
     @cached_property
     def phantom_series(self) -> list[str]:
         """The series that rules make as phantoms, in the sheet's order."""
-        return [name for name in self.rows if self._is_phantom(name)]
+        return [name for name in self.rows if self.is_phantom(name)]
 
     def phantoms_of(self, kind: str) -> list[str]:
         """List the phantoms that are written as 'nifti' or as 'dicom'."""
@@ -405,6 +320,35 @@ class Study:
         row = self.rows[series]
         study = {"patient": row["patient"], "study_date": f"{row['study_date']:%Y-%m-%d}"}
         return {**self.phantoms.loc[series].to_dict(), **study}
+
+    # Parts of the workflow that ask much of their own.
+
+    @cached_property
+    def sources(self) -> Sources:
+        """The files that the sheet names, as they enter the workflow."""
+        return Sources(
+            self.config["run"], self.config["data_root"], self.rows, frozenset(self.phantom_series)
+        )
+
+    @cached_property
+    def packed(self) -> Packed:
+        """The packed model that the run predicts with."""
+        return Packed(self)
+
+    @cached_property
+    def views(self) -> Views:
+        """The pages of the viewer."""
+        return Views(self)
+
+    @cached_property
+    def exports(self) -> Exports:
+        """What is written as DICOM."""
+        return Exports(self)
+
+    @cached_property
+    def new_patients(self) -> NewPatients:
+        """The studies that are judged without a molecular sample."""
+        return NewPatients(self)
 
     # Batches.
 
@@ -434,105 +378,14 @@ class Study:
             for series in self.batches[batch]
         }
 
-    # The viewer.
+    def cts_of_batch(self, batch: str) -> list[str]:
+        """List the CTs of all series of a batch."""
+        return [self.ct(series) for series in self.batches[batch]]
 
-    @cached_property
-    def viewed_series(self) -> list[str]:
-        """The series that get a page of the viewer, in the sheet's order."""
-        wanted = self.config["viewer"]["series"]
-        every = [] if self.from_table or wanted == "none" else list(self.rows)
-        return [
-            name for name in every if wanted == "all" or self.rows[name]["cohort"] == self.target
-        ]
-
-    @cached_property
-    def viewed_batches(self) -> dict[str, list[str]]:
-        """The batches of the series that get a page of the viewer."""
-        return self.batches_of(self.viewed_series)
-
-    def view(self, series: str) -> str:
-        """Return the viewer's page of a series."""
-        return f"{self.run}/viewer/series/{series}.html"
-
-    def views_of_batch(self, batch: str) -> dict[str, dict]:
-        """Say of each series of a batch what its page shows, and which inputs have a file of it."""
-        segmented = set(self.series_to_segment)
-        return {
-            series: {
-                **self.cohort_and_phase(series),
-                "has_lesions": self.has_reference(series),
-                "phantom": self._is_phantom(series),
-                "kinds": (kinds := self._kinds_of(series)),
-                "cts": True,
-                "references": series in segmented,
-                **{f"predictions_{model}": True for model in kinds},
-                **{f"probabilities_{model}": self.saves_probabilities for model in kinds},
-            }
-            for series in self.viewed_batches[batch]
-        }
-
-    def inputs_of_views(self, batch: str) -> dict[str, list[str]]:
-        """List what the pages of a batch are made of: volumes by series, detection by model."""
-        rows = self.views_of_batch(batch)
-        kinds = {model for row in rows.values() for model in row["kinds"]}
-        models = [model for model in self.models if model in kinds]
-        files = {
-            "cts": [self.ct(series) for series in rows],
-            "references": [self.reference(s) for s, row in rows.items() if row["references"]],
-        }
-        for model in models:
-            predicted = [series for series, row in rows.items() if model in row["kinds"]]
-            files[f"predictions_{model}"] = [self.prediction(model, s) for s in predicted]
-            files[f"probabilities_{model}"] = self.probabilities(model, predicted)
-        folders = [f"{self.run}/detection/{model}/batches" for model in models]
-        for table in ("scans", "lesions", "groups"):
-            files[table] = [f"{folder}/{batch}.{table}.tsv" for folder in folders]
-        return files
-
-    def _kinds_of(self, series: str) -> dict[str, str]:
-        kinds = {model: self.prediction_kind(model, series) for model in self.models}
-        return {model: kind for model, kind in kinds.items() if kind}
-
-    # Results as DICOM.
-
-    @cached_property
-    def exported_model(self) -> str | None:
-        """The model whose results are written as DICOM: the final one, or None."""
-        is_wanted = self.config["export"]["dicom"] != ExportedAs.NONE
-        return self.final_model if is_wanted else None
-
-    @cached_property
-    def exported_series(self) -> list[str]:
-        """The predicted series that came from DICOM, in the sheet's order."""
-        if not self.exported_model:
-            return []
-        every = self.predicted_series(self.exported_model)
-        return [series for series in every if self.kind_of_source(series) == "dicom"]
-
-    @cached_property
-    def exported_batches(self) -> dict[str, list[str]]:
-        """The batches of the series that are written as DICOM."""
-        return self.batches_of(self.exported_series)
-
-    def without_dicom(self) -> list[str]:
-        """List the predicted series that did not come from DICOM, in the sheet's order."""
-        if not self.exported_model:
-            return []
-        known = set(self.exported_series)
-        return [name for name in self.predicted_series(self.exported_model) if name not in known]
-
-    def exports_of_batch(self, batch: str) -> dict[str, dict]:
-        """Say of each series of a batch whose it is and how it was predicted."""
-        assert self.exported_model, "there are batches of an export alone"
-        return {
-            series: {
-                "patient": self.patients[series],
-                "study_date": f"{self.rows[series]['study_date']:%Y-%m-%d}",
-                "kind": self.prediction_kind(self.exported_model, series),
-                **dict.fromkeys(("sources", "cts", "predictions", "qualities"), True),
-            }
-            for series in self.exported_batches[batch]
-        }
+    def references_of_pictures(self, batch: str) -> list[str]:
+        """List the references that the pictures of a batch show."""
+        drawn = self.pictures_of_batch(batch)
+        return [self.reference(series) for series, has in drawn.items() if has["references"]]
 
     # Training and prediction.
 
@@ -655,114 +508,6 @@ class Study:
         """Return a model's prediction of a series in a way."""
         return f"{self.run}/predictions/{model}/{kind}/{series}.nii.gz"
 
-    # A packed model, and the studies of new patients that it judges.
-
-    def packed_checkpoint(self, fold: int) -> str:
-        """Return the network of a fold of the packed nnU-Net model."""
-        return self._of_packed(SEGMENTATION, CHECKPOINT.format(fold=fold))
-
-    def packed_plan(self) -> dict[str, str]:
-        """Return the plan and the description of the packed nnU-Net model."""
-        files = {"plan": PLAN, "description": DESCRIPTION}
-        return {name: self._of_packed(SEGMENTATION, file) for name, file in files.items()}
-
-    def packed_weights(self) -> str:
-        """Return the packed network of MONAI."""
-        return self._of_packed(SEGMENTATION, WEIGHTS)
-
-    def packed_manifest(self) -> str | list[str]:
-        """Return what the packed model says of itself, where the run has one."""
-        return self._of_packed(MANIFEST) if self.is_packed else []
-
-    def packed_phenotype(self) -> list[str]:
-        """List the files of the packed classifier; none where the run has none."""
-        if not self.is_packed:
-            return []
-        folder = Path(self.config["segmentation"]["packed"], PHENOTYPE)
-        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-        return [self._of_packed(PHENOTYPE, name) for name in names]
-
-    def packed_classifier(self) -> str | list[str]:
-        """Return what the packed classifier says of itself, where the run has one."""
-        return self._of_packed(PHENOTYPE, RECORD) if self.packed_phenotype() else []
-
-    def _of_packed(self, *names: str) -> str:
-        return "/".join((link_of_model(self.config["run"]), *names))
-
-    @cached_property
-    def studies(self) -> dict[str, list[str]]:
-        """The series of each study of the target cohort, in the sheet's order."""
-        target = self.series.loc[self.target_series]
-        found: dict[str, list[str]] = {}
-        for series, study in zip(target.index, study_names(target), strict=True):
-            found.setdefault(study, []).append(series)
-        return found
-
-    @cached_property
-    def unsampled(self) -> dict[str, str]:
-        """The study of each target series that has a mask and no sample of its time.
-
-        None where a run takes no features of scans, or has a packed model, which judges all series.
-        """
-        if self.from_table or self.is_packed:
-            return {}
-        target = self.series.loc[self.masked_series(self.phenotype_mask)]
-        matched = self.matched(target)
-        lacking = matched[matched["excluded_by"].isin(WITHOUT_SAMPLE)]
-        return dict(zip(lacking["series"], lacking["study"], strict=True))
-
-    def features_of_unsampled(self, table: str) -> list[str]:
-        """List the tables of features of one kind, one a batch, of series without samples."""
-        return self._features_of(self.unsampled, table)
-
-    def patient_of_study(self, study: str) -> str:
-        """Return the patient of a study."""
-        return self.patients[self.studies[study][0]]
-
-    def series_of_study(self, study: str) -> dict[str, dict]:
-        """Say of each series of a study what it is, and which inputs have a file of it."""
-        has = dict.fromkeys(("acquisition", "cts", "predictions", "qualities"), True)
-        return {series: {**self.cohort_and_phase(series), **has} for series in self.studies[study]}
-
-    def records_of_study(self, study: str, kind: str) -> list[str]:
-        """List a study's records of ingest of one kind."""
-        return self.records_of_ingest(self.studies[study], kind)
-
-    def cts_of_study(self, study: str) -> list[str]:
-        """List the CTs of a study."""
-        return [self.ct(series) for series in self.studies[study]]
-
-    def predictions_of_study(self, study: str) -> list[str]:
-        """List the final model's predictions of a study."""
-        assert self.final_model is not None, "only a run with networks is asked for predictions"
-        return [self.prediction(self.final_model, series) for series in self.studies[study]]
-
-    def features_of_study(self, study: str, table: str) -> list[str]:
-        """List the tables of features of one kind, one a batch, that hold a study's series."""
-        return self._features_of(self.studies[study], table)
-
-    def _features_of(self, names: Iterable[str], table: str) -> list[str]:
-        folder = f"{self.run}/radiomics/{self.phenotype_mask}/batches"
-        return [f"{folder}/{batch}.{table}.tsv" for batch in self.batches_of(names)]
-
-    def views_of_study(self, study: str) -> list[str]:
-        """List the viewer's pages of a study's series, where they get some."""
-        return [self.view(series) for series in self._viewed_of(study)]
-
-    def told_of_study(self, study: str, version: str, model: str) -> dict:
-        """Return what the page of a study tells beside results; `model` is its name for readers."""
-        views = {s: f"../viewer/series/{s}.html" for s in self._viewed_of(study)}
-        told = {"run": self.config["run"], "version": version, "model": model}
-        return {**told, "phantoms": False, "views": views}
-
-    def _viewed_of(self, study: str) -> list[str]:
-        return [series for series in self.studies[study] if series in self._viewed]
-
-    @cached_property
-    def _viewed(self) -> frozenset[str]:
-        """A look for each study: a list of all series would be walked through each time."""
-        return frozenset(self.viewed_series)
-
     # What is measured of masks.
 
     def masked_series(self, mask: str) -> list[str]:
@@ -777,6 +522,18 @@ class Study:
         """The batches of the target series that have each mask."""
         masks = [*self.models, *self.fold_masks, "reference", "table"]
         return {mask: self.batches_of(self.masked_series(mask)) for mask in masks}
+
+    def masks_of_batch(self, mask: str, batch: str) -> dict[str, bool]:
+        """Name the target series of a batch that have a mask; each has its files."""
+        return dict.fromkeys(self.batches_of_masks[mask][batch], True)
+
+    def cts_of_masks(self, mask: str, batch: str) -> list[str]:
+        """List the CTs of the target series of a batch that have a mask."""
+        return [self.ct(series) for series in self.masks_of_batch(mask, batch)]
+
+    def label_maps_of_masks(self, mask: str, batch: str) -> list[str]:
+        """List the label maps of the target series of a batch that have a mask."""
+        return [self.label_map(mask, series) for series in self.masks_of_batch(mask, batch)]
 
     def included_series(self, mask: str) -> list[str]:
         """List the target series that have a mask and that the matching includes."""
@@ -803,6 +560,18 @@ class Study:
     def perturbed_batches(self) -> dict[str, list[str]]:
         """The batches of the series whose masks are perturbed."""
         return self.batches_of(self.perturbed_series)
+
+    def perturbed_of_batch(self, batch: str) -> dict[str, bool]:
+        """Name the series of a batch whose masks are perturbed; each has its files."""
+        return dict.fromkeys(self.perturbed_batches[batch], True)
+
+    def cts_of_perturbed(self, batch: str) -> list[str]:
+        """List the CTs of the series of a batch whose masks are perturbed."""
+        return [self.ct(series) for series in self.perturbed_of_batch(batch)]
+
+    def label_maps_of_perturbed(self, mask: str, batch: str) -> list[str]:
+        """List the label maps of the series of a batch whose masks are perturbed."""
+        return [self.label_map(mask, series) for series in self.perturbed_of_batch(batch)]
 
     # Where results lie.
 
@@ -937,7 +706,7 @@ class Study:
             f"{by} is not known and its features cannot be harmonised; name a DICOM "
             "folder, or set phenotype.harmonisation.by to null."
             for name in included
-            if self.kind_of_source(name) == "volume"
+            if self.sources.kind(name) == "volume"
         ]
 
     def _cases_without_liver(self) -> list[str]:
