@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64decode
+from dataclasses import replace
 
 import imagecodecs
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from livermet.contracts import check
 from livermet.patients.index import index_rows
-from livermet.patients.page import MOST_LESIONS, MOST_WARNINGS, compose
+from livermet.patients.page import MOST_LESIONS, MOST_LETTERS, MOST_WARNINGS, _listed, compose
 from livermet.patients.pictures import key_images
 from livermet.patients.rendering import INDEX, render
 from livermet.patients.results import Verdicts, prediction_table, series_table
@@ -20,6 +21,7 @@ from ..patient_phantoms import (
     CLASSIFIER,
     PATIENT_NAME,
     STUDY,
+    THICK,
     THIN,
     content,
     measured,
@@ -68,6 +70,21 @@ def test_the_thinnest_series_comes_first_and_each_has_its_probability():
     rows = content()["series"]
     assert [row[0] for row in rows] == ["2.5mm_aaaaaa", "5mm_bbbbbb"]
     assert rows[0][-1] == "0.70 (0.55 to 0.86)"
+
+
+def test_the_series_that_is_shown_is_listed_although_many_are_thinner():
+    thick, thin = measured()
+    chest = [replace(thin, series=f"{THIN}{number}", liver_ml=50.0) for number in range(6)]
+    assert [one.series for one in _listed([*chest, thick])][:2] == [THICK, f"{THIN}0"]
+
+
+def test_reasons_beyond_a_sheets_room_end_with_a_sentence():
+    why = "Its features lie 12.3 from those of training. "
+    told = content(verdicts((STUDY + "_a: " + why * 30).strip()))["verdict"]["why"]
+    assert len(told) < MOST_LETTERS + 40
+    assert told.startswith("a: Its features")
+    assert told.endswith("from those of training. More reasons are in series.tsv.")
+    assert content(verdicts(why.strip()))["verdict"]["why"] == why.strip()
 
 
 def test_lesions_are_listed_by_their_long_axis_and_targets_are_marked():

@@ -741,6 +741,11 @@ class Study:
         """List the tables of features of one kind, one a batch, that hold a study's series."""
         return self._features_of(self.studies[study], table)
 
+    def scans_of_study(self, study: str) -> list[str]:
+        """List the final model's tables of scans, one a batch, that hold a study's series."""
+        folder = f"{self.run}/detection/{self.final_model}/batches"
+        return [f"{folder}/{batch}.scans.tsv" for batch in self.batches_of(self.studies[study])]
+
     def _features_of(self, names: Iterable[str], table: str) -> list[str]:
         folder = f"{self.run}/radiomics/{self.phenotype_mask}/batches"
         return [f"{folder}/{batch}.{table}.tsv" for batch in self.batches_of(names)]

@@ -56,7 +56,7 @@ from livermet.options import accept, processes, secret
 )
 @click.pass_context
 def command(context: click.Context, **options) -> None:
-    """Predict IMAGES: a DICOM folder, a volume (NIfTI, NRRD, MetaImage), or a folder of many.
+    """Predict IMAGES: a DICOM folder, a volume (NIfTI, NRRD, MetaImage), a zip or tar, or many.
 
     Neither sheets nor samples are needed. OUT gets a page for each study
     (OUT/results/predict/patients/index.html), tables and masks. A run that was stopped goes on
@@ -74,12 +74,13 @@ def command(context: click.Context, **options) -> None:
     with alone(request.out) as lock:
         with untold(request.out):
             try:
-                prepare(request, Counter(), lambda words: click.echo(words, err=True))
+                told = prepare(request, Counter(), lambda words: click.echo(words, err=True))
             except KeyboardInterrupt:
                 raise InputError(
                     "Stopped. What was read is kept: the same command goes on from there."
                 ) from None
         status = run_workflow(request.out, lock, options["profile"], options["cores"], further)
     if not {"-n", "--dry-run", "--dryrun"} & {*further}:
-        click.echo(results_told(request.out))
+        # Again, below all that snakemake said: what is not used is easily overlooked.
+        click.echo("\n".join([*told, results_told(request.out)]))
     context.exit(status)

@@ -4,7 +4,8 @@ A series' probability is the mean of the folds' models, as the corrected protoco
 set; the lowest and highest of them are the range of the folds, which says how much the training
 patients decide and is no uncertainty. A study's probability is the mean over its series that have
 one. No probability is given where the classifier's own cross-validation beats neither chance nor
-volume alone, or where the scan lies outside of what it was trained on (`livermet.pack.domain`).
+volume alone, where no liver is marked, or where the scan lies outside of what it was trained on
+(`livermet.pack.domain`).
 """
 
 from collections.abc import Mapping
@@ -27,6 +28,8 @@ RECORD, DOMAIN, PROBE = "phenotype.json", "domain.json", "probe.json"
 # Rows by which a copy proves that it computes what the run computed, and how near is equal.
 PROBES = 16
 SAME = 1e-12
+# A scan of another part of the body would be judged as one of a liver without lesions.
+NO_LIVER = "No liver is marked in it."
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,9 @@ class Phenotype:
 
         features: series, study, the 108 features by `aggregation` (an empty one could not be
         measured) and, where they are known, mask_lesions and voxel_mm, as `read_feature_table`
-        names them. acquisition: series, slice_thickness_mm, spacing_mm and phase, as in
-        cohort/acquisition.tsv. Raises InputError for a table that lacks columns.
+        names them, and liver_ml, the volume that is marked as liver. acquisition: series,
+        slice_thickness_mm, spacing_mm and phase, as in cohort/acquisition.tsv. Raises InputError
+        for a table that lacks columns.
         """
         rows = _counted(features)
         acquired = pd.DataFrame({"series": []}) if acquisition is None else acquisition
@@ -112,9 +116,14 @@ class Phenotype:
         by_fold = self.probabilities(features)
         distance = self.domain.distance
         distances = distance.of(rows) if distance else np.full(len(rows), np.nan)
+        liver_ml = rows["liver_ml"] if "liver_ml" in rows else pd.Series(np.nan, index=rows.index)
         reasons = [
-            [*self.validation.failures, *(f"{why[:1].upper()}{why[1:]}." for why in found)]
-            for found in outside
+            [
+                *self.validation.failures,
+                *([NO_LIVER] if liver == 0 else []),
+                *(f"{why[:1].upper()}{why[1:]}." for why in found),
+            ]
+            for liver, found in zip(liver_ml, outside, strict=True)
         ]
         series = pd.DataFrame(
             {

@@ -5,7 +5,7 @@ it is, a new one gets a new batch, so that nothing is made again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,18 +45,21 @@ class Request:
     processes: int = 1
 
 
-def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> None:
+def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> list[str]:
     """Write a study for new patients, or add them to one; the workflow makes all else.
 
-    `tell` is told sentences for the terminal. Raises InputError where the model or the images
-    cannot be used, and for a folder that another model's results are in.
+    `tell` is told sentences for the terminal; those on what was found, and what of it is not used,
+    are returned too. Raises InputError where the model or the images cannot be used, and for a
+    folder that another model's results are in.
     """
     packed = open_pack(request.model)
     for warning in packed.warnings:
         tell(warning)
-    config = study_of(packed, request)
     out = request.out
     _refuse_others(packed, out)
+    # What was accepted once stays so, or earlier patients' scans would be refused now.
+    accept = dict.fromkeys([*_accepted_in(out), *request.accept])
+    config = study_of(packed, replace(request, accept=tuple(accept)))
     # The first: by it the folder is known as ours, whatever comes of the rest.
     _write_text((packed.folder / MANIFEST).read_text(), out / MANIFEST)
     scans = find_scans(
@@ -73,6 +76,7 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
         tell(sentence)
     told = scans.rows["phase"].where(scans.rows["phase"] != "", request.phase)
     sheet = grown(_sheet_of(out), scans.rows.assign(phase=told))
+    _refuse_unknown(request.leave_out, sheet, out)
     sheet = sheet[~sheet["series"].isin(request.leave_out)]
     if sheet.empty:
         raise InputError("No series is left; leave out fewer (--leave-out).")
@@ -80,6 +84,7 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
     assign_new(sheet, out / LEDGER, laid_over(_defaults(), config))
     # The last: a series in the sheet has its place in the ledger.
     write_table(sheet, out / SHEET, SERIES_SHEET)
+    return scans.told
 
 
 def study_of(packed: Packed, request: Request) -> dict[str, Any]:
@@ -159,8 +164,28 @@ def _sheet_of(out: Path) -> pd.DataFrame:
     return sheet.assign(age=pd.to_numeric(sheet["age"]))
 
 
+def _accepted_in(out: Path) -> list[str]:
+    """Return what earlier runs accepted."""
+    if not (out / CONFIG).is_file():
+        return []
+    return yaml.safe_load((out / CONFIG).read_text(encoding="utf-8"))["ingest"]["accept"]
+
+
+def _refuse_unknown(names: Sequence[str], sheet: pd.DataFrame, out: Path) -> None:
+    """Raise InputError for a series to be left out that the folder never had."""
+    known = {*sheet["series"], *read_ledger(out / LEDGER, unfinished=True).batches["series"]}
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(
+            f"--leave-out names {', '.join(unknown)}, which {out} does not have; {SHEET} in it "
+            "has the names of series."
+        )
+
+
 def grown(sheet: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Add rows to a sheet of series; a series that it has stays as it is."""
+    """Add rows to a sheet of series; of a series that it has the phase alone may be told anew."""
+    told = dict(zip(rows["series"], rows["phase"], strict=True))
+    known = zip(sheet["series"], sheet["phase"], strict=True)
+    sheet = sheet.assign(phase=[told.get(series) or phase for series, phase in known])
     new = rows[~rows["series"].isin(sheet["series"])]
     if sheet.empty or new.empty:
         return sheet if new.empty else new.reset_index(drop=True)
