@@ -134,7 +134,7 @@ def test_features_in_another_voxel_than_trainings_are_left_out(phenotype, cohort
     assert told(found)[1] == (
         "Left out, since measured in another voxel than in training: 50 series."
     )
-    with pytest.raises(InputError, match=r"in voxels of \(2\.0, 2\.0, 2\.0\) mm, and the classifier"):
+    with pytest.raises(InputError, match=r"in voxels of \(2\.0, 2\.0, 2\.0\) mm, and the class"):
         validate(cohort(**{voxel: other}), phenotype, 0.7)
 
 

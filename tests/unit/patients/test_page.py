@@ -11,7 +11,15 @@ import pytest
 
 from livermet.contracts import check
 from livermet.patients.index import index_rows
-from livermet.patients.page import MOST_LESIONS, MOST_LETTERS, MOST_WARNINGS, _listed, compose
+from livermet.patients.page import (
+    CUT,
+    MOST_LESIONS,
+    MOST_LETTERS,
+    MOST_WARNINGS,
+    _cut,
+    _listed,
+    compose,
+)
 from livermet.patients.pictures import key_images
 from livermet.patients.rendering import INDEX, render
 from livermet.patients.results import Verdicts, prediction_table, series_table
@@ -108,6 +116,16 @@ def test_what_has_no_room_on_a_sheet_is_counted():
     # Of 15 lesions the two largest kinds, five each, are not all shown.
     assert shown["more"].startswith("7 smaller lesions more, ")
     assert shown["warnings"][-1] == "3 warnings more are in quality.json."
+
+
+def test_a_liver_that_the_scan_cuts_is_told():
+    # The phantom's liver ends 5 slices below the top and begins 5 above the bottom.
+    (one,) = measured(both=False)
+    assert _cut(one) == []
+    for first, last in ((5, None), (0, 25)):
+        assert _cut(replace(one, labels=one.labels[first:last])) == [CUT]
+    seen = content(both=False)["warnings"]
+    assert seen == ["2.5mm_aaaaaa: a warning."]
 
 
 def test_pictures_show_the_largest_lesions_each_on_its_slice():

@@ -25,6 +25,7 @@ from livermet.errors import InputError
 from livermet.ledger.tables import read_ledger
 from livermet.patients.preparing import Request, prepare
 from livermet.patients.running import profile_of
+from livermet.sources import fault_of
 from livermet.study import read_study
 
 from ..patient_phantoms import volumes
@@ -169,6 +170,25 @@ def test_a_scan_that_is_written_over_or_removed_stays_the_one_that_was_read(
     monkeypatch.chdir(out)
     study = read_study(load_config([PROJECT / "config" / "config.yaml", out / "config.yaml"]))
     assert len(study.studies) == 3
+
+
+def test_a_series_whose_disc_is_taken_out_leaves_the_lists_and_keeps_its_ct(
+    asked, tmp_path, archive
+):
+    disc, out = tmp_path / "disc", tmp_path / "out"
+    shutil.copytree(archive / f"{NAMES[0]} CT", disc)
+    asked(images=disc)
+    (first,) = sheet_in(out)["series"]
+    disc.rename(tmp_path / "in a drawer")
+    # Ingest would fail, and Snakemake would remove the CT that it wrote before.
+    _, told = asked(images=archive / f"{NAMES[1]} CT")
+    assert f"not any more where they were read: {first}." in told
+    assert first not in sheet_in(out)["series"].tolist()
+    folder = out / "data" / "archive" / first
+    assert "links to what is not there" in fault_of(str(folder), "image")
+    asked(images=tmp_path / "in a drawer")
+    assert len(sheet_in(out)) == 2
+    assert fault_of(str(folder), "image") == ""
 
 
 def test_volumes_are_taken_out_of_packed_files(asked, tmp_path, archive):

@@ -96,3 +96,4 @@ def test_all_studies_lead_to_their_list(out):
     assert "Without a result" not in told
     assert told.count("3 lesions, 3.5 ml; no validated prediction") == 3
     assert f"All studies: {out / RESULTS / 'index.html'}" in told
+    assert "some of these results may be of an earlier run" in results_told(out, failed=True)

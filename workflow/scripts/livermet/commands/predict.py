@@ -82,5 +82,5 @@ def command(context: click.Context, **options) -> None:
         status = run_workflow(request.out, lock, options["profile"], options["cores"], further)
     if not {"-n", "--dry-run", "--dryrun"} & {*further}:
         # Again, below all that snakemake said: what is not used is easily overlooked.
-        click.echo("\n".join([*told, results_told(request.out)]))
+        click.echo("\n".join([*told, results_told(request.out, status != 0)]))
     context.exit(status)

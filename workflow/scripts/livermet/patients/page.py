@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from livermet.images import BACKGROUND
 from livermet.models import CLASSIFIERS
 from livermet.pack.judged import PREDICTED, WITHHELD
 from livermet.patients.measured import MOST_TARGETS, Measured, shown_of
@@ -13,6 +14,11 @@ from livermet.patients.results import Verdicts
 
 # What fits on one sheet of A4; tables and the page of quality have all.
 MOST_LESIONS, MOST_SERIES, MOST_WARNINGS, MOST_LETTERS = 8, 5, 2, 700
+
+CUT = (
+    "the liver reaches the first or the last slice of the scan; a part of it may lie outside, and "
+    "volumes and axes there may be larger."
+)
 
 
 def compose(
@@ -43,7 +49,9 @@ def compose(
         "shown": _short(shown.series, study),
         "series": _series(study, measured, verdicts) if len(measured) > 1 else [],
         "apart": _disagreement(measured, verdicts) if len(measured) > 1 else "",
-        "warnings": _warnings(study, warnings),
+        "warnings": _warnings(
+            study, {one.series: [*_cut(one), *warnings.get(one.series, ())] for one in measured}
+        ),
         "limits": _limits(prediction, told, classifier),
         "views": [(_short(one.series, study), told["views"][one.series]) for one in measured]
         if told["views"]
@@ -166,6 +174,11 @@ def _disagreement(measured: Sequence[Measured], verdicts: Verdicts) -> str:
             f"{min(given):.2f} and {max(given):.2f}."
         )
     return " ".join(told)
+
+
+def _cut(one: Measured) -> list[str]:
+    """Say whether the liver goes on beyond the first or last slice, as far as can be told."""
+    return [CUT] if (one.labels[[0, -1]] != BACKGROUND).any() else []
 
 
 def _warnings(study: str, warnings: Mapping[str, Sequence[str]]) -> list[str]:

@@ -22,6 +22,7 @@ from livermet.pack.folder import Packed, open_pack
 from livermet.pack.layout import MANIFEST
 from livermet.patients.scans import find_scans
 from livermet.sheets import SERIES_COLUMNS, SERIES_SHEET
+from livermet.sources import is_there
 from livermet.tables import read_table, write_table
 from livermet.vocabulary import Accepted
 
@@ -72,10 +73,13 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
         request.processes,
         counter,
     )
-    for sentence in scans.told:
+    phase = scans.rows["phase"].where(scans.rows["phase"] != "", request.phase)
+    sheet = grown(_sheet_of(out), scans.rows.assign(phase=phase))
+    there = sheet["image"].map(lambda image: is_there(out / DATA / image))
+    told = [*scans.told, *_gone(sheet.loc[~there, "series"].tolist())]
+    for sentence in told:
         tell(sentence)
-    told = scans.rows["phase"].where(scans.rows["phase"] != "", request.phase)
-    sheet = grown(_sheet_of(out), scans.rows.assign(phase=told))
+    sheet = sheet[there]
     _refuse_unknown(request.leave_out, sheet, out)
     sheet = sheet[~sheet["series"].isin(request.leave_out)]
     if sheet.empty:
@@ -84,7 +88,7 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
     assign_new(sheet, out / LEDGER, laid_over(_defaults(), config))
     # The last: a series in the sheet has its place in the ledger.
     write_table(sheet, out / SHEET, SERIES_SHEET)
-    return scans.told
+    return told
 
 
 def study_of(packed: Packed, request: Request) -> dict[str, Any]:
@@ -162,6 +166,17 @@ def _sheet_of(out: Path) -> pd.DataFrame:
         return pd.DataFrame(columns=SERIES_COLUMNS)
     sheet = read_table(out / SHEET, dtype=str, keep_default_na=False)
     return sheet.assign(age=pd.to_numeric(sheet["age"]))
+
+
+def _gone(series: Sequence[str]) -> list[str]:
+    """Say which series the workflow would lose: ingest would fail, and take their CT away."""
+    if not series:
+        return []
+    return [
+        f"Left out of the lists, since the scans are not any more where they were read: "
+        f"{', '.join(series)}. Their pages stay as they are; name the scans as IMAGES, and they "
+        "are in the lists again."
+    ]
 
 
 def _accepted_in(out: Path) -> list[str]:

@@ -96,8 +96,11 @@ def profile_of(name: str | None) -> Path:
     return found[0]
 
 
-def results_told(out: Path) -> str:
-    """Say of each study what was found, and where its page lies; and how many have no result."""
+def results_told(out: Path, failed: bool = False) -> str:
+    """Say of each study what was found, and where its page lies; and how many have no result.
+
+    Of a run that `failed`, results may be those of an earlier one.
+    """
     series = read_table(out / SHEET, dtype={"patient": str}, parse_dates=["study_date"])
     studies = sorted(set(study_names(series)))
     places = [out / RESULTS / "studies" / study / "prediction.tsv" for study in studies]
@@ -113,7 +116,8 @@ def results_told(out: Path) -> str:
                 f"folds {row.lowest:.2f} to {row.highest:.2f})"
             )
         lines.append(
-            f"{row.study}: {row.lesions} lesions, {row.burden_ml:.1f} ml; {said}; "
+            f"{row.study}: {row.lesions} lesion{'' if row.lesions == 1 else 's'}, "
+            f"{row.burden_ml:.1f} ml; {said}; "
             f"{out / RESULTS / f'{row.study}.html'}"
         )
     if len(table) > MOST_TOLD:
@@ -124,6 +128,8 @@ def results_told(out: Path) -> str:
             "why. The same command goes on; --leave-out leaves a series out. The lists of all "
             "studies are written when each has a result."
         )
+    elif failed:
+        lines.append("The run ended with an error: some of these results may be of an earlier run.")
     elif len(table) > 1:
         lines.append(f"All studies: {out / RESULTS / 'index.html'}")
     return "\n".join([*lines, "Research software, not a medical device."])

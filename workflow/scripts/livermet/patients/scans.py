@@ -94,7 +94,8 @@ def find_scans(
     found["reference"] = ""
     found["study_date"] = found["study_date"].replace("", NO_DATE)
     patients = found["patient"].nunique()
-    return Scans(found, [f"{len(found):,} CT series of {patients:,} patients.", *told])
+    whose = f"{patients:,} patient{'' if patients == 1 else 's'}"
+    return Scans(found, [f"{len(found):,} CT series of {whose}.", *told])
 
 
 def _volumes(
