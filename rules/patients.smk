@@ -36,6 +36,7 @@ rule judge_study:
         lesions=by_wildcards(STUDY.features_of_study, table="lesions"),
         scans=by_wildcards(STUDY.scans_of_study),
         acquisition=by_wildcards(STUDY.records_of_study, kind="acquisition"),
+        qualities=by_wildcards(STUDY.records_of_study, kind="quality"),
         phenotype=STUDY.packed_phenotype(),
     output:
         judged=f"{STUDY_TABLES}/phenotype.tsv",

@@ -21,8 +21,13 @@ with job(snakemake) as log:
     records: dict[str, dict] = {series: {} for series in rows}
     for series, path in zip(rows, given.acquisition, strict=True):
         records[series] |= read_json(path)
+    minimum_hu = {
+        series: read_json(path)["minimum_hu"]
+        for series, path in zip(rows, given.qualities, strict=True)
+    }
+    features = rows_to_judge(unions, lesions, studies, phenotype.aggregation, scans)
     judged = phenotype.judge(
-        rows_to_judge(unions, lesions, studies, phenotype.aggregation, scans),
+        features.assign(minimum_hu=features["series"].map(minimum_hu)),
         acquisition_table(rows, records),
     )
     for row in judged.itertuples():

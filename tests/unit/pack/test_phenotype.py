@@ -126,6 +126,13 @@ def test_a_scan_without_a_liver_is_not_judged(phenotype, pair):
     assert table.loc["study", "probability"] == abdomen.probability
 
 
+def test_an_mr_is_not_judged(phenotype, pair):
+    table = phenotype.judge(pair.assign(minimum_hu=[0.0, -1024.0]), made.acquisition(pair))
+    mr, ct = table[table["level"].eq("series")].itertuples()
+    assert (mr.verdict, ct.verdict) == ("no validated prediction", "predicted")
+    assert mr.reasons.startswith("None of its values lies below 0 HU")
+
+
 def test_a_table_that_lacks_features_is_refused(phenotype, rows):
     with pytest.raises(InputError, match="lacks 1 columns, such as Num_Lesions"):
         phenotype.judge(rows.drop(columns="Num_Lesions"))

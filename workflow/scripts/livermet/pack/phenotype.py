@@ -4,8 +4,8 @@ A series' probability is the mean of the folds' models, as the corrected protoco
 set; the lowest and highest of them are the range of the folds, which says how much the training
 patients decide and is no uncertainty. A study's probability is the mean over its series that have
 one. No probability is given where the classifier's own cross-validation beats neither chance nor
-volume alone, where no liver is marked, or where the scan lies outside of what it was trained on
-(`livermet.pack.domain`).
+volume alone, where no liver is marked, where values are no HU, or where the scan lies outside of
+what it was trained on (`livermet.pack.domain`).
 """
 
 from collections.abc import Mapping
@@ -30,6 +30,8 @@ PROBES = 16
 SAME = 1e-12
 # A scan of another part of the body would be judged as one of a liver without lesions.
 NO_LIVER = "No liver is marked in it."
+# An MR, or a map of something else; without a lesion its features would not tell.
+NO_HU = "None of its values lies below 0 HU, as those of air and fat do: it is no CT in HU."
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,9 @@ class Phenotype:
 
         features: series, study, the 108 features by `aggregation` (an empty one could not be
         measured) and, where they are known, mask_lesions and voxel_mm, as `read_feature_table`
-        names them, and liver_ml, the volume that is marked as liver. acquisition: series,
-        slice_thickness_mm, spacing_mm and phase, as in cohort/acquisition.tsv. Raises InputError
-        for a table that lacks columns.
+        names them, liver_ml, the volume that is marked as liver, and minimum_hu, the scan's lowest
+        value. acquisition: series, slice_thickness_mm, spacing_mm and phase, as in
+        cohort/acquisition.tsv. Raises InputError for a table that lacks columns.
         """
         rows = _counted(features)
         acquired = pd.DataFrame({"series": []}) if acquisition is None else acquisition
@@ -116,14 +118,15 @@ class Phenotype:
         by_fold = self.probabilities(features)
         distance = self.domain.distance
         distances = distance.of(rows) if distance else np.full(len(rows), np.nan)
-        liver_ml = rows["liver_ml"] if "liver_ml" in rows else pd.Series(np.nan, index=rows.index)
+        known = rows.reindex(columns=["liver_ml", "minimum_hu"]).to_numpy(float)
         reasons = [
             [
                 *self.validation.failures,
-                *([NO_LIVER] if liver == 0 else []),
+                *([NO_LIVER] if liver_ml == 0 else []),
+                *([NO_HU] if minimum_hu >= 0 else []),
                 *(f"{why[:1].upper()}{why[1:]}." for why in found),
             ]
-            for liver, found in zip(liver_ml, outside, strict=True)
+            for (liver_ml, minimum_hu), found in zip(known, outside, strict=True)
         ]
         series = pd.DataFrame(
             {

@@ -50,7 +50,7 @@ def compose(
         "series": _series(study, measured, verdicts) if len(measured) > 1 else [],
         "apart": _disagreement(measured, verdicts) if len(measured) > 1 else "",
         "warnings": _warnings(
-            study, {one.series: [*_cut(one), *warnings.get(one.series, ())] for one in measured}
+            study, {one.series: [*warnings.get(one.series, ()), *_cut(one)] for one in measured}
         ),
         "limits": _limits(prediction, told, classifier),
         "views": [(_short(one.series, study), told["views"][one.series]) for one in measured]
