@@ -265,6 +265,14 @@ def test_another_model_does_not_mix_its_results_in(asked, tmp_path):
         asked(model=other)
 
 
+def test_results_do_not_go_into_the_model(asked, model):
+    before = sorted(model.rglob("*"))
+    for out in (model, model / "results"):
+        with pytest.raises(InputError, match="lies in the folder of the model"):
+            asked(out=out)
+    assert sorted(model.rglob("*")) == before
+
+
 def test_a_folder_of_other_files_is_left_alone(asked, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.docx").touch()

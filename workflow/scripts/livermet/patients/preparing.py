@@ -134,6 +134,11 @@ def _defaults() -> dict[str, Any]:
 
 def _refuse_others(packed: Packed, out: Path) -> None:
     """Raise InputError where a folder holds anything but the results of this model."""
+    if out.resolve().is_relative_to(packed.folder.resolve()):
+        raise InputError(
+            f"{out} lies in the folder of the model, which is to stay as it was packed; name "
+            "another folder with --out."
+        )
     if not out.exists():
         return
     if not out.is_dir():
