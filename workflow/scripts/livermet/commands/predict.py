@@ -69,7 +69,10 @@ def command(context: click.Context, **options) -> None:
     from livermet.patients.running import alone, results_told, run_workflow
     from livermet.untold import untold
 
-    request = Request(**{field.name: options[field.name] for field in fields(Request)})
+    given = {field.name: options[field.name] for field in fields(Request)}
+    # A shell leaves --out=~/OUT as it is, and a folder called ~ would be made.
+    places = {name: path.expanduser() for name, path in given.items() if isinstance(path, Path)}
+    request = Request(**given | places)
     further = [*(["--dry-run"] if options["dry_run"] else []), *options["options"]]
     with alone(request.out) as lock:
         with untold(request.out):
