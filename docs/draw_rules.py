@@ -57,6 +57,7 @@ def main(table):
     graph.add_edges_from(pairwise(["plan_nnunet", "check_pretrained", "train_nnunet"]))
     # Nor new patients and a packed model; and harmonised features judge no scan without a sample.
     graph.add_edges_from(pairwise(["extract_radiomics", "judge_study", "write_patient"]))
+    graph.add_edge("measure_detection", "judge_study")
     graph.add_edges_from([("view_series", "write_patient"), ("write_patient", "collect_patients")])
     graph.add_edge("score_test", "judge_unsampled")
     graph.remove_edges_from([edge for edge in graph.edges if edge[1] in PAGES])

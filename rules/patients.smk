@@ -2,7 +2,7 @@
 
 Comes in, only in a run with a packed model (`segmentation.packed`, `livermet predict`): per series
 of the target cohort its CT, records of ingest and the model's prediction; radiomics' tables of its
-batch; the packed classifier.
+batch, and detection's; the packed classifier.
 Goes out: `results/<run>/patients/`: `{study}.html`, the page of a study, and `index.html`, which
 leads to all; `studies/{study}/{phenotype,lesions,series,prediction}.tsv`, collected as
 `lesions.tsv`, `series.tsv` and `predictions.tsv` (one row a study).
@@ -34,7 +34,9 @@ rule judge_study:
     input:
         unions=by_wildcards(STUDY.new_patients.features, table="union"),
         lesions=by_wildcards(STUDY.new_patients.features, table="lesions"),
+        scans=by_wildcards(STUDY.new_patients.scans),
         acquisition=by_wildcards(STUDY.new_patients.records, kind="acquisition"),
+        qualities=by_wildcards(STUDY.new_patients.records, kind="quality"),
         phenotype=STUDY.packed.phenotype(),
     output:
         judged=f"{STUDY_TABLES}/phenotype.tsv",

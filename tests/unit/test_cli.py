@@ -130,3 +130,16 @@ def test_ibsi_names_what_it_misses(tmp_path):
     page.write_text(f"{BEGIN}\n{END}\n")
     assert refused(*asked).startswith(f"There is no {tmp_path}")
     assert page.read_text() == f"{BEGIN}\n{END}\n"
+
+
+def test_a_home_that_the_shell_left_unwritten_is_none_of_the_working_folder(tmp_path, monkeypatch):
+    home, here = tmp_path / "home", tmp_path / "here"
+    for folder in (home, here):
+        folder.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here)
+    told = run("predict", "~/IMAGES", "--model=~/MODEL", "--out=~/OUT", "--secret=~/secret")
+    assert told.exit_code == 1
+    assert f"{home}/MODEL is no packed model" in told.stderr
+    assert (home / "OUT").is_dir()
+    assert not list(here.iterdir())

@@ -13,14 +13,21 @@ from livermet.tables import write_table
 
 with job(snakemake) as log:
     given, rows = snakemake.input, snakemake.params.by_series
-    unions, lesions = (read_batches(paths, list(rows)) for paths in (given.unions, given.lesions))
+    unions, lesions, scans = (
+        read_batches(paths, list(rows)) for paths in (given.unions, given.lesions, given.scans)
+    )
     phenotype = Phenotype.load(Path(given.phenotype[0]).parent)
     studies = dict.fromkeys(rows, snakemake.wildcards.study)
     records: dict[str, dict] = {series: {} for series in rows}
     for series, path in zip(rows, given.acquisition, strict=True):
         records[series] |= read_json(path)
+    minimum_hu = {
+        series: read_json(path)["minimum_hu"]
+        for series, path in zip(rows, given.qualities, strict=True)
+    }
+    features = rows_to_judge(unions, lesions, studies, phenotype.aggregation, scans)
     judged = phenotype.judge(
-        rows_to_judge(unions, lesions, studies, phenotype.aggregation),
+        features.assign(minimum_hu=features["series"].map(minimum_hu)),
         acquisition_table(rows, records),
     )
     for row in judged.itertuples():

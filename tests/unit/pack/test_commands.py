@@ -36,6 +36,18 @@ def test_a_model_is_packed_and_validated_elsewhere(run, cohort, tmp_path):
     assert "auc" in set(read_table(out)["metric"])
 
 
+def test_a_place_that_cannot_be_written_to_is_told_without_a_traceback(run, cohort, tmp_path):
+    model = tmp_path / "model"
+    told = typed("pack", run, "--model", made.MODEL, "--out", cohort / "model")
+    assert (told.exit_code, told.stderr.count("\n")) == (1, 1)
+    assert "cannot be used (Not a directory); name another place." in told.stderr
+    typed("pack", run, "--model", made.MODEL, "--out", model)
+    told = typed("validate", cohort, "--model", model, "--out", tmp_path)
+    assert told.stderr == f"{tmp_path} cannot be used (Is a directory); name another place.\n"
+    told = typed("validate", tmp_path / "no.csv", "--model", model)
+    assert told.stderr == f"There is no feature table at {tmp_path / 'no.csv'}; correct the path.\n"
+
+
 def test_networks_alone_validate_nothing(run, cohort, tmp_path):
     model = tmp_path / "model"
     typed("pack", run, "--model", made.MODEL, "--out", model, "--without-phenotype")

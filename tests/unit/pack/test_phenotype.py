@@ -111,6 +111,28 @@ def test_a_scan_without_lesions_is_judged(phenotype, rows):
     assert 0 <= found <= 1
 
 
+def test_a_scan_without_a_liver_is_not_judged(phenotype, pair):
+    # A chest has no lesion in its liver either; the other series of its study is judged as before.
+    acquired = made.acquisition(pair)
+    both = phenotype.judge(pair, acquired).set_index("level")
+    table = phenotype.judge(pair.assign(liver_ml=[0.0, 1500.0]), acquired).set_index("level")
+    chest, abdomen = table.loc["series"].itertuples()
+    assert (chest.verdict, chest.reasons) == (
+        "no validated prediction",
+        "No liver is marked in it.",
+    )
+    assert np.isnan(chest.probability)
+    assert abdomen.probability == both.loc["series", "probability"].iloc[1]
+    assert table.loc["study", "probability"] == abdomen.probability
+
+
+def test_an_mr_is_not_judged(phenotype, pair):
+    table = phenotype.judge(pair.assign(minimum_hu=[0.0, -1024.0]), made.acquisition(pair))
+    mr, ct = table[table["level"].eq("series")].itertuples()
+    assert (mr.verdict, ct.verdict) == ("no validated prediction", "predicted")
+    assert mr.reasons.startswith("None of its values lies below 0 HU")
+
+
 def test_a_table_that_lacks_features_is_refused(phenotype, rows):
     with pytest.raises(InputError, match="lacks 1 columns, such as Num_Lesions"):
         phenotype.judge(rows.drop(columns="Num_Lesions"))

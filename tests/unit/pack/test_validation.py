@@ -125,6 +125,25 @@ def test_it_says_whom_it_scored_and_who_lies_outside(found, phenotype, cohort):
     assert told(far)[1].endswith("scored all the same: 80 of 80 series.")
 
 
+def test_features_in_another_voxel_than_trainings_are_left_out(phenotype, cohort):
+    # 50 of 80 series: what most have does not count, but what training had.
+    ours, other = "(1.0, 1.0, 1.0)", "(2.0, 2.0, 2.0)"
+    voxel = "diagnostics_Image-interpolated_Spacing"
+    found = validate(cohort(**{voxel: [other] * 50 + [ours] * 30}), phenotype, 0.7)
+    assert (found.series, found.left_out) == (30, 50)
+    assert told(found)[1] == (
+        "Left out, since measured in another voxel than in training: 50 series."
+    )
+    with pytest.raises(InputError, match=r"in voxels of \(2\.0, 2\.0, 2\.0\) mm, and the class"):
+        validate(cohort(**{voxel: other}), phenotype, 0.7)
+
+
+def test_a_feature_that_no_lesion_has_is_told_if_the_classifier_looks_at_it(phenotype, cohort):
+    seen = phenotype.features[0]
+    with pytest.raises(InputError, match=f"has no value of {seen} in any row"):
+        validate(cohort(**{seen: np.nan}), phenotype, 0.7)
+
+
 def test_a_cohort_of_one_class_has_no_auc(phenotype, cohort):
     found = validate(cohort(NE_Class=1, NE_Status="positive"), phenotype, 0.7)
     values = values_of(found.scores)

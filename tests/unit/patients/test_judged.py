@@ -55,3 +55,10 @@ def test_a_scan_without_lesions_has_no_feature_but_their_number():
     )
     assert row[list(RADIOMIC_FEATURES)].isna().all()
     assert set(FEATURES) <= set(row.index)
+
+
+def test_how_much_liver_is_marked_is_told_by_the_table_of_scans():
+    scans = pd.DataFrame({"series": ["b", "a"], "predicted_liver_ml": ["0.0", "1500.5"]})
+    rows = rows_to_judge(UNIONS, LESIONS, STUDIES, "union", scans).set_index("series")
+    assert rows["liver_ml"].to_dict() == {"a": 1500.5, "b": 0.0}
+    assert "liver_ml" not in rows_to_judge(UNIONS, LESIONS, STUDIES, "union")

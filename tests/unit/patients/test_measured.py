@@ -1,5 +1,7 @@
 """What is measured of a new patient's scan: counted by hand from boxes (patient_phantoms)."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -7,7 +9,7 @@ from livermet.errors import InputError
 from livermet.patients.measured import measurable_from_mm, measure, shown_of, study_lesions, targets
 from livermet.patients.tables import NEW_LESIONS
 
-from ..patient_phantoms import COMPONENTS, STUDY, THIN, measured, volumes
+from ..patient_phantoms import COMPONENTS, STUDY, THICK, THIN, measured, volumes
 
 
 def test_lesions_have_volume_axes_density_and_slice():
@@ -56,6 +58,14 @@ def test_targets_are_two_at_most_and_none_below_ten_mm():
 
 def test_the_thinnest_series_tells_the_study():
     assert shown_of(measured()).series == THIN
+
+
+def test_a_thinner_series_of_the_chest_does_not_tell_of_the_liver():
+    thick, thin = measured()
+    # 240 ml in both; a series that ends within the liver has 215 of them, or none.
+    for liver_ml, shown in ((217.0, THIN), (215.0, THICK), (0.0, THICK)):
+        assert shown_of([thick, replace(thin, liver_ml=liver_ml)]).series == shown
+    assert shown_of([replace(one, liver_ml=0.0) for one in (thick, thin)]).series == THIN
 
 
 def test_a_study_without_lesions_has_a_table_without_rows():

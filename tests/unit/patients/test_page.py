@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64decode
+from dataclasses import replace
 
 import imagecodecs
 import numpy as np
@@ -10,7 +11,15 @@ import pytest
 
 from livermet.contracts import check
 from livermet.patients.index import index_rows
-from livermet.patients.page import MOST_LESIONS, MOST_WARNINGS, compose
+from livermet.patients.page import (
+    CUT,
+    MOST_LESIONS,
+    MOST_LETTERS,
+    MOST_WARNINGS,
+    _cut,
+    _listed,
+    compose,
+)
 from livermet.patients.pictures import key_images
 from livermet.patients.rendering import INDEX, render
 from livermet.patients.results import Verdicts, prediction_table, series_table
@@ -20,6 +29,7 @@ from ..patient_phantoms import (
     CLASSIFIER,
     PATIENT_NAME,
     STUDY,
+    THICK,
     THIN,
     content,
     measured,
@@ -70,6 +80,21 @@ def test_the_thinnest_series_comes_first_and_each_has_its_probability():
     assert rows[0][-1] == "0.70 (0.55 to 0.86)"
 
 
+def test_the_series_that_is_shown_is_listed_although_many_are_thinner():
+    thick, thin = measured()
+    chest = [replace(thin, series=f"{THIN}{number}", liver_ml=50.0) for number in range(6)]
+    assert [one.series for one in _listed([*chest, thick])][:2] == [THICK, f"{THIN}0"]
+
+
+def test_reasons_beyond_a_sheets_room_end_with_a_sentence():
+    why = "Its features lie 12.3 from those of training. "
+    told = content(verdicts((STUDY + "_a: " + why * 30).strip()))["verdict"]["why"]
+    assert len(told) < MOST_LETTERS + 40
+    assert told.startswith("a: Its features")
+    assert told.endswith("from those of training. More reasons are in series.tsv.")
+    assert content(verdicts(why.strip()))["verdict"]["why"] == why.strip()
+
+
 def test_lesions_are_listed_by_their_long_axis_and_targets_are_marked():
     assert content()["lesions"] == [
         ["1 *", "3.2", "24", "20", "60", "11"],
@@ -91,6 +116,16 @@ def test_what_has_no_room_on_a_sheet_is_counted():
     # Of 15 lesions the two largest kinds, five each, are not all shown.
     assert shown["more"].startswith("7 smaller lesions more, ")
     assert shown["warnings"][-1] == "3 warnings more are in quality.json."
+
+
+def test_a_liver_that_the_scan_cuts_is_told():
+    # The phantom's liver ends 5 slices below the top and begins 5 above the bottom.
+    (one,) = measured(both=False)
+    assert _cut(one) == []
+    for first, last in ((5, None), (0, 25)):
+        assert _cut(replace(one, labels=one.labels[first:last])) == [CUT]
+    seen = content(both=False)["warnings"]
+    assert seen == ["2.5mm_aaaaaa: a warning."]
 
 
 def test_pictures_show_the_largest_lesions_each_on_its_slice():

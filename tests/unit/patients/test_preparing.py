@@ -2,8 +2,11 @@
 
 import io
 import json
+import os
 import re
 import shutil
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +25,7 @@ from livermet.errors import InputError
 from livermet.ledger.tables import read_ledger
 from livermet.patients.preparing import Request, prepare
 from livermet.patients.running import profile_of
+from livermet.sources import fault_of
 from livermet.study import read_study
 
 from ..patient_phantoms import volumes
@@ -119,8 +123,12 @@ def test_a_series_can_be_left_out(asked, tmp_path):
     series = sheet_in(tmp_path / "out")["series"].tolist()
     asked(leave_out=series[:1])
     assert sheet_in(tmp_path / "out")["series"].tolist() == series[1:]
+    # Known from the first run, and not in the sheet any more.
+    asked(leave_out=series[:1])
     with pytest.raises(InputError, match="leave out fewer"):
         asked(leave_out=series)
+    with pytest.raises(InputError, match="--leave-out names nobody, which"):
+        asked(leave_out=["nobody"])
 
 
 def test_a_file_alone_is_a_study_known_by_its_content(asked, tmp_path, archive):
@@ -134,11 +142,135 @@ def test_a_file_alone_is_a_study_known_by_its_content(asked, tmp_path, archive):
     assert len(before) == 1
 
 
+def links(folder: Path) -> dict[str, str]:
+    return {path.name: os.readlink(path) for path in folder.iterdir()}
+
+
+def test_a_scan_that_is_written_over_or_removed_stays_the_one_that_was_read(
+    asked, tmp_path, archive, monkeypatch
+):
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    shutil.copy(archive / "MUSTERMANN_ERIKA.nii.gz", images / "CT.nii.gz")
+    asked(images=images)
+    (first,) = sheet_in(out)["series"]
+    held = out / "data" / "volumes" / f"{first}.nii.gz"
+    assert links(out / "data" / "volumes_read_from") == {first: str(images / "CT.nii.gz")}
+    before = held.read_bytes()
+    ct, _ = volumes()
+    sitk.WriteImage(ct + 1, images / "CT.nii.gz")
+    asked(images=images)
+    assert held.read_bytes() == before
+    assert len(sheet_in(out)) == 2
+    # The next patient's disc is in the place of the last one's.
+    shutil.rmtree(images)
+    images.mkdir()
+    sitk.WriteImage(ct + 2, images / "CT.nii.gz")
+    asked(images=images)
+    monkeypatch.chdir(out)
+    study = read_study(load_config([PROJECT / "config" / "config.yaml", out / "config.yaml"]))
+    assert len(study.studies) == 3
+
+
+def test_a_series_whose_disc_is_taken_out_leaves_the_lists_and_keeps_its_ct(
+    asked, tmp_path, archive
+):
+    disc, out = tmp_path / "disc", tmp_path / "out"
+    shutil.copytree(archive / f"{NAMES[0]} CT", disc)
+    asked(images=disc)
+    (first,) = sheet_in(out)["series"]
+    disc.rename(tmp_path / "in a drawer")
+    # Ingest would fail, and Snakemake would remove the CT that it wrote before.
+    _, told = asked(images=archive / f"{NAMES[1]} CT")
+    assert f"not any more where they were read: {first}." in told
+    assert first not in sheet_in(out)["series"].tolist()
+    folder = out / "data" / "archive" / first
+    assert "links to what is not there" in fault_of(str(folder), "image")
+    asked(images=tmp_path / "in a drawer")
+    assert len(sheet_in(out)) == 2
+    assert fault_of(str(folder), "image") == ""
+
+
+def test_volumes_are_taken_out_of_packed_files(asked, tmp_path, archive):
+    whole = archive / "MUSTERMANN_ERIKA.nii.gz"
+    asked(images=whole)
+    expected = sheet_in(tmp_path / "out")["series"].tolist()
+    _, labels = volumes()
+    sitk.WriteImage(labels, tmp_path / "labels.nii.gz")
+    with zipfile.ZipFile(tmp_path / "DOE.zip", "w") as packed:
+        packed.write(whole, "../../../evil.nii.gz")
+        packed.write(tmp_path / "labels.nii.gz", "seg.nii.gz")
+        packed.writestr("values.mhd", "NDims = 3")
+    with tarfile.open(tmp_path / "DOE.tar.gz", "w:gz") as packed:
+        packed.add(whole, "/a/b/CT.nii.gz")
+        link = tarfile.TarInfo("passwd.nii.gz")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        packed.addfile(link)
+    for name, passed_over in (("DOE.zip", 2), ("DOE.tar.gz", 0)):
+        out = tmp_path / f"out of {name}"
+        told = asked(images=tmp_path / name, out=out)
+        assert sheet_in(out)["series"].tolist() == expected
+        place = out / "data" / "volumes" / f"{expected[0]}.nii.gz"
+        assert place.read_bytes() == whole.read_bytes()
+        assert links(out / "data" / "volumes_read_from") == {expected[0]: str(tmp_path / name)}
+        assert sum("Volumes passed over: 1" in sentence for sentence in told) == passed_over
+        assert [path.name for path in place.parent.iterdir()] == [place.name]
+    assert not list(tmp_path.rglob("evil*"))
+
+
+def test_a_packed_file_that_is_cut_is_told(asked, tmp_path, archive):
+    with zipfile.ZipFile(tmp_path / "DOE.zip", "w") as packed:
+        packed.write(archive / "MUSTERMANN_ERIKA.nii.gz", "a.nii.gz")
+    os.truncate(tmp_path / "DOE.zip", 5000)
+    with pytest.raises(InputError, match="a packed file that is damaged 1"):
+        asked(images=tmp_path / "DOE.zip")
+
+
+def test_what_cannot_be_read_is_told_beside_what_is(asked, tmp_path, archive):
+    images = tmp_path / "images"
+    images.mkdir()
+    shutil.copy(archive / "MUSTERMANN_ERIKA.nii.gz", images / "a.nii.gz")
+    (images / "b.nii.gz").symlink_to(tmp_path / "unplugged" / "b.nii.gz")
+    sitk.WriteImage(volumes()[0], images / "c.mhd")
+    told = "\n".join(asked(images=images))
+    assert len(sheet_in(tmp_path / "out")) == 1
+    assert "Files passed over: cannot be opened 1." in told
+    assert "Volumes passed over: 1, since it ends in .mhd" in told
+
+
+def test_results_are_no_new_patients(asked, tmp_path):
+    asked()
+    out = tmp_path / "out"
+    ct = out / "results" / "predict" / "series" / "a" / "ct.nii.gz"
+    ct.parent.mkdir(parents=True)
+    sitk.WriteImage(volumes()[0] + 1, ct)
+    for images in (out, out / "results", ct):
+        with pytest.raises(InputError, match="whose CTs are results"):
+            asked(images=images)
+    assert len(sheet_in(out)) == 3
+
+
+def test_what_was_accepted_once_stays_accepted(asked, tmp_path):
+    asked(accept=["lossy"])
+    asked(accept=["other_units"])
+    asked()
+    config = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
+    assert config["ingest"] == {"accept": ["lossy", "other_units"]}
+
+
 def test_another_model_does_not_mix_its_results_in(asked, tmp_path):
     asked()
     other = pack_monai(tmp_path / "other", seed=1)
     with pytest.raises(InputError, match="what another model has predicted"):
         asked(model=other)
+
+
+def test_results_do_not_go_into_the_model(asked, model):
+    before = sorted(model.rglob("*"))
+    for out in (model, model / "results"):
+        with pytest.raises(InputError, match="lies in the folder of the model"):
+            asked(out=out)
+    assert sorted(model.rglob("*")) == before
 
 
 def test_a_folder_of_other_files_is_left_alone(asked, tmp_path):
@@ -175,7 +307,7 @@ def test_masks_beside_scans_are_no_scans(asked, tmp_path):
     sitk.WriteImage(labels, folder / "liver.nii.gz")
     told = asked(images=folder)
     assert len(sheet_in(tmp_path / "out")) == 1
-    assert "Volumes passed over: 1 of 8 bits a voxel, masks and no CT." in told
+    assert "Volumes passed over: 1, since it has 8 bits a voxel: a mask and no CT." in told
 
 
 def test_the_phase_is_told_where_no_header_has_one(asked, tmp_path):
@@ -183,12 +315,18 @@ def test_the_phase_is_told_where_no_header_has_one(asked, tmp_path):
     sheet = sheet_in(tmp_path / "out").set_index("image")
     assert sheet.loc[sheet.index.str.startswith("volumes/"), "phase"].tolist() == ["delayed"]
     assert "delayed" not in sheet.loc[sheet.index.str.startswith("archive/"), "phase"].tolist()
+    # Told wrong, or not at all, the first time.
+    of_dicom = sheet.loc[sheet.index.str.startswith("archive/"), "phase"].tolist()
+    asked(phase="arterial")
+    sheet = sheet_in(tmp_path / "out").set_index("image")
+    assert sheet.loc[sheet.index.str.startswith("volumes/"), "phase"].tolist() == ["arterial"]
+    assert sheet.loc[sheet.index.str.startswith("archive/"), "phase"].tolist() == of_dicom
 
 
 def test_a_header_with_its_values_beside_it_is_refused(asked, tmp_path):
     image, _ = volumes()
     sitk.WriteImage(image, tmp_path / "DOE.mhd")
-    with pytest.raises(InputError, match=r"A volume ends in \.mhd") as told:
+    with pytest.raises(InputError, match=r"A volume cannot be used: it ends in \.mhd") as told:
         asked(images=tmp_path / "DOE.mhd")
     assert "DOE" not in str(told.value)
 

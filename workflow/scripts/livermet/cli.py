@@ -1,5 +1,6 @@
 """The command `livermet`: what is done with a study beside running its workflow."""
 
+import errno
 import importlib
 import pkgutil
 
@@ -7,6 +8,9 @@ import click
 
 from livermet import __version__, commands
 from livermet.errors import InputError
+
+# Of a place that a user has named: it may not be read or written, or is no file, or no folder.
+OF_PLACES = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 
 
 class Commands(click.Group):
@@ -28,6 +32,13 @@ class Commands(click.Group):
             super().invoke(ctx)
         except InputError as error:
             click.echo(str(error), err=True)
+            ctx.exit(1)
+        except OSError as error:
+            place = error.filename2 or error.filename
+            if error.errno not in OF_PLACES or not place:
+                raise
+            told = f"{place} cannot be used ({error.strerror}); name another place."
+            click.echo(told, err=True)
             ctx.exit(1)
 
 

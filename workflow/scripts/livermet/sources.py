@@ -220,11 +220,27 @@ def _fault_of_folder(path: str) -> str:
         return "names a folder that may not be opened; ask for the right to read it"
     if not seen:
         return "names an empty folder; put the files there, or correct the cell"
+    if not is_there(path):
+        return (
+            "names a folder of links to what is not there; put the files where the links lead, or "
+            "lay them out again"
+        )
     if all(suffix_of(name) for name in seen):
         return "names a folder of volumes and not of DICOM files; name the one file in it"
     if all(name.lower().endswith(ARCHIVE_SUFFIXES) for name in seen):
         return "names a folder of packed files; unpack them"
     return ""
+
+
+def is_there(path: str | Path) -> bool:
+    """Tell whether a source can be read, and no link to it, or in its folder, leads nowhere.
+
+    Of a folder the first and the last file are looked at: all lie on one disk, or one disc.
+    """
+    if not os.path.isdir(path):
+        return os.path.exists(path)
+    names = sorted(os.listdir(path))
+    return all(os.path.exists(os.path.join(path, name)) for name in (*names[:1], *names[-1:]))
 
 
 def _fault_of_file(path: str, column: str) -> str:

@@ -11,7 +11,7 @@ from livermet.archive.folders import lay_out
 from livermet.archive.given import read_pseudonyms
 from livermet.archive.progress import Counter
 from livermet.archive.pseudonyms import Pseudonyms, make_secret, read_secret
-from livermet.archive.reading import Reading, read_archive
+from livermet.archive.reading import Reading, read_archive, unread
 from livermet.archive.series import find_series
 from livermet.archive.tables import pseudonymise, read_cells
 from livermet.errors import InputError, stop_on
@@ -119,14 +119,7 @@ def summary(reading: Reading, draft: Draft, wish: Wish) -> str:
     if verdicts:
         told = ", ".join(f"{word} {count:,}" for word, count in verdicts.most_common())
         lines.append(f"Not usable: {told}.")
-    if reading.passed_over:
-        told = ", ".join(f"{word} {count:,}" for word, count in reading.passed_over.most_common())
-        lines.append(f"Files passed over: {told}.")
-    if reading.blocked:
-        lines.append(
-            f"{reading.blocked:,} folders cannot be opened; ask for the right to read them, and "
-            "run the same command again."
-        )
+    lines += unread(reading)
     lines += draft.told
     lines.append(
         f"Written: {wish.to / 'series.tsv'}, a draft: check each row; {wish.to / 'archive.tsv'}, "

@@ -10,7 +10,7 @@ import re
 import signal
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -82,6 +82,23 @@ class Reading:
                 if part.reason in (*LOST, UNREADABLE_PACK):
                     packed = part.member != -1 or part.reason == UNREADABLE_PACK
                     self.lost[path if packed else os.path.dirname(path)] += 1
+
+
+def unread(reading: Reading, but: Collection[str] = ()) -> list[str]:
+    """Say how many files and folders were passed over, and why; not those of the reasons `but`."""
+    told = []
+    reasons = [
+        (word, count) for word, count in reading.passed_over.most_common() if word not in but
+    ]
+    if reasons:
+        named = ", ".join(f"{word} {count:,}" for word, count in reasons)
+        told.append(f"Files passed over: {named}.")
+    if reading.blocked:
+        told.append(
+            f"{reading.blocked:,} folders cannot be opened; ask for the right to read them, and "
+            "run the same command again."
+        )
+    return told
 
 
 def pattern_of(path: str) -> str:

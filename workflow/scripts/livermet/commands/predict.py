@@ -56,7 +56,7 @@ from livermet.options import accept, processes, secret
 )
 @click.pass_context
 def command(context: click.Context, **options) -> None:
-    """Predict IMAGES: a DICOM folder, a volume (NIfTI, NRRD, MetaImage), or a folder of many.
+    """Predict IMAGES: a DICOM folder, a volume (NIfTI, NRRD, MetaImage), a zip or tar, or many.
 
     Neither sheets nor samples are needed. OUT gets a page for each study
     (OUT/results/predict/patients/index.html), tables and masks. A run that was stopped goes on
@@ -69,17 +69,21 @@ def command(context: click.Context, **options) -> None:
     from livermet.patients.running import alone, results_told, run_workflow
     from livermet.untold import untold
 
-    request = Request(**{field.name: options[field.name] for field in fields(Request)})
+    given = {field.name: options[field.name] for field in fields(Request)}
+    # A shell leaves --out=~/OUT as it is, and a folder called ~ would be made.
+    places = {name: path.expanduser() for name, path in given.items() if isinstance(path, Path)}
+    request = Request(**given | places)
     further = [*(["--dry-run"] if options["dry_run"] else []), *options["options"]]
     with alone(request.out) as lock:
         with untold(request.out):
             try:
-                prepare(request, Counter(), lambda words: click.echo(words, err=True))
+                told = prepare(request, Counter(), lambda words: click.echo(words, err=True))
             except KeyboardInterrupt:
                 raise InputError(
                     "Stopped. What was read is kept: the same command goes on from there."
                 ) from None
         status = run_workflow(request.out, lock, options["profile"], options["cores"], further)
     if not {"-n", "--dry-run", "--dryrun"} & {*further}:
-        click.echo(results_told(request.out))
+        # Again, below all that snakemake said: what is not used is easily overlooked.
+        click.echo("\n".join([*told, results_told(request.out, status != 0)]))
     context.exit(status)

@@ -4,7 +4,8 @@ A series' probability is the mean of the folds' models, as the corrected protoco
 set; the lowest and highest of them are the range of the folds, which says how much the training
 patients decide and is no uncertainty. A study's probability is the mean over its series that have
 one. No probability is given where the classifier's own cross-validation beats neither chance nor
-volume alone, or where the scan lies outside of what it was trained on (`livermet.pack.domain`).
+volume alone, where no liver is marked, where values are no HU, or where the scan lies outside of
+what it was trained on (`livermet.pack.domain`).
 """
 
 from collections.abc import Mapping
@@ -27,6 +28,10 @@ RECORD, DOMAIN, PROBE = "phenotype.json", "domain.json", "probe.json"
 # Rows by which a copy proves that it computes what the run computed, and how near is equal.
 PROBES = 16
 SAME = 1e-12
+# A scan of another part of the body would be judged as one of a liver without lesions.
+NO_LIVER = "No liver is marked in it."
+# An MR, or a map of something else; without a lesion its features would not tell.
+NO_HU = "None of its values lies below 0 HU, as those of air and fat do: it is no CT in HU."
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,8 @@ class Phenotype:
 
         features: series, study, the 108 features by `aggregation` (an empty one could not be
         measured) and, where they are known, mask_lesions and voxel_mm, as `read_feature_table`
-        names them. acquisition: series, slice_thickness_mm, spacing_mm and phase, as in
+        names them, liver_ml, the volume that is marked as liver, and minimum_hu, the scan's lowest
+        value. acquisition: series, slice_thickness_mm, spacing_mm and phase, as in
         cohort/acquisition.tsv. Raises InputError for a table that lacks columns.
         """
         rows = _counted(features)
@@ -112,9 +118,15 @@ class Phenotype:
         by_fold = self.probabilities(features)
         distance = self.domain.distance
         distances = distance.of(rows) if distance else np.full(len(rows), np.nan)
+        known = rows.reindex(columns=["liver_ml", "minimum_hu"]).to_numpy(float)
         reasons = [
-            [*self.validation.failures, *(f"{why[:1].upper()}{why[1:]}." for why in found)]
-            for found in outside
+            [
+                *self.validation.failures,
+                *([NO_LIVER] if liver_ml == 0 else []),
+                *([NO_HU] if minimum_hu >= 0 else []),
+                *(f"{why[:1].upper()}{why[1:]}." for why in found),
+            ]
+            for (liver_ml, minimum_hu), found in zip(known, outside, strict=True)
         ]
         series = pd.DataFrame(
             {

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from livermet.contracts import COUNT, NUMBER, TEXT, Column, Contract
+from livermet.errors import InputError
 from livermet.pack.domain import ACQUIRED
 from livermet.pack.phenotype import Phenotype
 from livermet.phenotype.bootstrap import METRICS, Predictions, patient_draws
@@ -20,7 +21,7 @@ from livermet.phenotype.corrected import UNWEIGHTED, prepared
 from livermet.phenotype.fits import CORRECTED, ENSEMBLE, TEST, Fit
 from livermet.phenotype.intervals import LEVEL, supports
 from livermet.phenotype.metrics import draw_by, estimates
-from livermet.phenotype.table import read_feature_table
+from livermet.phenotype.table import LESION_COUNT, RADIOMIC_FEATURES, read_feature_table
 from livermet.statistics.calibration import calibrate, study_weights
 from livermet.statistics.validation_size import required_for_validation
 from livermet.tables import write_table
@@ -62,7 +63,8 @@ VALIDATED = Contract(
 class Validated:
     """An external validation: scores (`VALIDATED`), and whom they are of.
 
-    left_out: series that were measured in another voxel than the others. outside: series that lie
+    left_out: series that were measured in another voxel than the classifier's training, or, where
+    that is not known, than the others. outside: series that lie
     outside of what the classifier was trained on. failures: what its own cross-validation says.
     """
 
@@ -83,8 +85,11 @@ def validate(features: Path, phenotype: Phenotype, assumed_auc: float) -> Valida
     `assumed_auc` is the AUC that Riley's criteria plan for. Raises InputError that lists what is
     wrong with the table.
     """
+    if not features.is_file():
+        raise InputError(f"There is no feature table at {features}; correct the path.")
     table = read_feature_table(features, phenotype.name, divided=False)
-    rows = prepared(table).reset_index(drop=True)
+    rows = prepared(_of_our_voxel(table, phenotype, features)).reset_index(drop=True)
+    _refuse_unmeasured(rows, phenotype, features)
     scored = predictions_of(rows, phenotype)
     return Validated(
         score(scored, phenotype.threshold, assumed_auc),
@@ -97,6 +102,35 @@ def validate(features: Path, phenotype: Phenotype, assumed_auc: float) -> Valida
         _outside(rows, phenotype),
         tuple(phenotype.validation.failures),
     )
+
+
+def _of_our_voxel(table: pd.DataFrame, phenotype: Phenotype, features: Path) -> pd.DataFrame:
+    """Leave out what was measured in another voxel than that of training: other numbers."""
+    ours = phenotype.domain.voxel_mm
+    if not ours:
+        return table
+    voxels = table["voxel_mm"]
+    kept = table[voxels.isna() | voxels.eq(ours)]
+    if kept.empty:
+        raise InputError(
+            f"{features} was measured in voxels of {voxels.iloc[0]} mm, and the classifier learnt "
+            f"in {ours}: measure again with the settings of radiomics in pack.json."
+        )
+    return kept
+
+
+def _refuse_unmeasured(rows: pd.DataFrame, phenotype: Phenotype, features: Path) -> None:
+    """Refuse a table where no lesion has a feature that the classifier looks at.
+
+    Single cells may be empty, and have stated values then; a whole column has been forgotten.
+    """
+    lesions = rows[rows[LESION_COUNT] > 0]
+    asked = [name for name in phenotype.features if name in RADIOMIC_FEATURES]
+    if lacking := [name for name in asked if len(lesions) and lesions[name].isna().all()]:
+        raise InputError(
+            f"{features} has no value of {', '.join(lacking)} in any row, which the classifier "
+            "looks at; measure again."
+        )
 
 
 def predictions_of(rows: pd.DataFrame, phenotype: Phenotype) -> pd.DataFrame:

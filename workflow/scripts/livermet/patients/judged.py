@@ -14,12 +14,17 @@ from livermet.radiomics.aggregation import aggregate
 
 
 def rows_to_judge(
-    unions: pd.DataFrame, lesions: pd.DataFrame, studies: Mapping[str, str], aggregation: str
+    unions: pd.DataFrame,
+    lesions: pd.DataFrame,
+    studies: Mapping[str, str],
+    aggregation: str,
+    scans: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return the features of some series, one row each, as `pack.phenotype.Phenotype.judge` asks.
 
     unions, lesions: radiomics' tables of these series, as text (`ledger.batches.read_batches`).
-    studies: the study of each series.
+    studies: the study of each series. scans: detection's table of these series, if there is one,
+    which knows how much liver is marked.
     """
     numbers = [*RADIOMIC_FEATURES, LESION_COUNT, "burden_ml"]
     rows = aggregate(
@@ -28,7 +33,11 @@ def rows_to_judge(
         aggregation,
     )
     # In one piece again, after a column at a time.
-    return rows.copy().assign(study=rows["series"].map(studies))
+    rows = rows.copy().assign(study=rows["series"].map(studies))
+    if scans is not None:
+        liver_ml = scans.set_index("series")["predicted_liver_ml"].astype(float)
+        rows["liver_ml"] = rows["series"].map(liver_ml)
+    return rows
 
 
 def _with_numbers(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

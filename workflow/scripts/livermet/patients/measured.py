@@ -19,6 +19,9 @@ from livermet.patients.tables import NEW_LESIONS
 # RECIST 1.1 (Eisenhauer, Eur J Cancer 2009): at most two target lesions an organ, each of 10 mm in
 # its long axis; of slices thicker than 5 mm, of twice their thickness.
 MOST_TARGETS, MEASURABLE_MM, THICK_MM = 2, 10.0, 5.0
+# Of the largest liver of a study's series, what another one has to hold to tell of its lesions: a
+# thin series of the chest ends within the liver. Slices of 5 mm move a volume by less.
+WHOLE_LIVER = 0.9
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,14 @@ def targets(long_mm: pd.Series, slice_spacing_mm: float) -> pd.Series:
 
 
 def shown_of(measured: Sequence[Measured]) -> Measured:
-    """Choose the series that a study's lesions are told by: the thinnest slices."""
-    return min(measured, key=lambda one: one.spacing_mm[0])
+    """Choose the series that tells of a study's lesions: the thinnest slices of the whole liver.
+
+    A series has the whole liver that has `WHOLE_LIVER` of the largest liver of all.
+    """
+    whole = WHOLE_LIVER * max(one.liver_ml for one in measured)
+    return min(
+        (one for one in measured if one.liver_ml >= whole), key=lambda one: one.spacing_mm[0]
+    )
 
 
 def study_lesions(study: str, measured: Sequence[Measured]) -> pd.DataFrame:

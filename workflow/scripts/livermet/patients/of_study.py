@@ -78,6 +78,12 @@ class NewPatients:
         """List the tables of features of one kind, one a batch, that hold a study's series."""
         return self._features_of(self.studies[study], table)
 
+    def scans(self, study: str) -> list[str]:
+        """List the final model's tables of scans, one a batch, that hold a study's series."""
+        folder = f"{self.study.run}/detection/{self.study.final_model}/batches"
+        batches = self.study.batches_of(self.studies[study])
+        return [f"{folder}/{batch}.scans.tsv" for batch in batches]
+
     def _features_of(self, names: Iterable[str], table: str) -> list[str]:
         folder = f"{self.study.run}/radiomics/{self.study.phenotype_mask}/batches"
         return [f"{folder}/{batch}.{table}.tsv" for batch in self.study.batches_of(names)]

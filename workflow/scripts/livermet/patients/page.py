@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from livermet.images import BACKGROUND
 from livermet.models import CLASSIFIERS
 from livermet.pack.judged import PREDICTED, WITHHELD
 from livermet.patients.measured import MOST_TARGETS, Measured, shown_of
@@ -12,7 +13,12 @@ from livermet.patients.pictures import WINDOW, key_images
 from livermet.patients.results import Verdicts
 
 # What fits on one sheet of A4; tables and the page of quality have all.
-MOST_LESIONS, MOST_SERIES, MOST_WARNINGS = 8, 5, 2
+MOST_LESIONS, MOST_SERIES, MOST_WARNINGS, MOST_LETTERS = 8, 5, 2, 700
+
+CUT = (
+    "the liver reaches the first or the last slice of the scan; a part of it may lie outside, and "
+    "volumes and axes there may be larger."
+)
 
 
 def compose(
@@ -43,7 +49,9 @@ def compose(
         "shown": _short(shown.series, study),
         "series": _series(study, measured, verdicts) if len(measured) > 1 else [],
         "apart": _disagreement(measured, verdicts) if len(measured) > 1 else "",
-        "warnings": _warnings(study, warnings),
+        "warnings": _warnings(
+            study, {one.series: [*warnings.get(one.series, ()), *_cut(one)] for one in measured}
+        ),
         "limits": _limits(prediction, told, classifier),
         "views": [(_short(one.series, study), told["views"][one.series]) for one in measured]
         if told["views"]
@@ -71,7 +79,7 @@ def _cards(prediction: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _verdict(prediction: Mapping[str, Any], classifier: Mapping[str, Any] | None) -> dict[str, str]:
     """Say what the classifier says: a probability and the range of the folds, or why none."""
     if prediction["verdict"] != PREDICTED:
-        return {"head": f"Phenotype: {WITHHELD}", "why": prediction["reasons"], "given": ""}
+        return {"head": f"Phenotype: {WITHHELD}", "why": _reasons(prediction), "given": ""}
     assert classifier is not None, "what predicts is a classifier"
     name = classifier["name"]
     call = "positive" if prediction["called"] == 1 else "negative"
@@ -82,9 +90,17 @@ def _verdict(prediction: Mapping[str, Any], classifier: Mapping[str, Any] | None
         "why": (
             f"Range of the {models} folds' models {prediction['lowest']:.2f} to "
             f"{prediction['highest']:.2f}, which is no uncertainty: it says how far the models "
-            f"differ that were trained on other parts of the same patients. {prediction['reasons']}"
+            f"differ that were trained on other parts of the same patients. {_reasons(prediction)}"
         ).strip(),
     }
+
+
+def _reasons(prediction: Mapping[str, Any]) -> str:
+    """Return as many whole sentences of the reasons as a sheet has room for."""
+    told = prediction["reasons"].replace(f"{prediction['study']}_", "")
+    if len(told) <= MOST_LETTERS:
+        return told
+    return f"{told[: told.rindex('. ', 0, MOST_LETTERS)]}. More reasons are in series.tsv."
 
 
 def _lesion(row: Any) -> list[str]:
@@ -123,13 +139,14 @@ def _series(study: str, measured: Sequence[Measured], verdicts: Verdicts) -> lis
             f"{one.row['diameters_mm']:.0f}",
             _probability(verdicts.of_series(one.series)),
         ]
-        for one in _thinnest(measured)
+        for one in _listed(measured)
     ]
 
 
-def _thinnest(measured: Sequence[Measured]) -> list[Measured]:
-    """Take the series with the thinnest slices, as many as a sheet has room for."""
-    return sorted(measured, key=lambda one: one.spacing_mm[0])[:MOST_SERIES]
+def _listed(measured: Sequence[Measured]) -> list[Measured]:
+    """Take the series that is shown, then the thinnest slices; as many as a sheet has room for."""
+    shown = shown_of(measured)
+    return sorted(measured, key=lambda one: (one is not shown, one.spacing_mm[0]))[:MOST_SERIES]
 
 
 def _probability(said: Mapping[str, Any]) -> str:
@@ -143,9 +160,9 @@ def _disagreement(measured: Sequence[Measured], verdicts: Verdicts) -> str:
     burdens = [one.row["burden_ml"] for one in measured]
     counts = [len(one.lesions) for one in measured]
     told = [
-        f"Lesions are told by the series with the thinnest slices; the {len(measured)} series "
-        f"count {min(counts)} to {max(counts)} lesions of {min(burdens):.1f} to {max(burdens):.1f} "
-        "ml."
+        "Lesions are told by the series with the thinnest slices of the whole liver; the "
+        f"{len(measured)} series count {min(counts)} to {max(counts)} lesions of "
+        f"{min(burdens):.1f} to {max(burdens):.1f} ml."
     ]
     if len(measured) > MOST_SERIES:
         told.append(f"{len(measured) - MOST_SERIES} series more are in series.tsv.")
@@ -157,6 +174,11 @@ def _disagreement(measured: Sequence[Measured], verdicts: Verdicts) -> str:
             f"{min(given):.2f} and {max(given):.2f}."
         )
     return " ".join(told)
+
+
+def _cut(one: Measured) -> list[str]:
+    """Say whether the liver goes on beyond the first or last slice, as far as can be told."""
+    return [CUT] if (one.labels[[0, -1]] != BACKGROUND).any() else []
 
 
 def _warnings(study: str, warnings: Mapping[str, Sequence[str]]) -> list[str]:

@@ -13,7 +13,7 @@ from livermet.images import BACKGROUND
 from livermet.ingest.pictures import WINDOW_HU, drawn_plane
 from livermet.patients.measured import Measured
 
-MOST_PICTURES = 3
+MOST_PICTURES, MOST_NAMED = 3, 8
 SIDE, MARGIN_MM, LEAST_MM = 300, 25.0, 120.0
 KIND = "data:image/png;base64,"
 
@@ -47,7 +47,9 @@ def key_images(measured: Measured) -> list[KeyImage]:
 
 
 def _listed(numbers: list[int]) -> str:
-    return ", ".join(map(str, sorted(numbers)))
+    named = ", ".join(map(str, sorted(numbers)[:MOST_NAMED]))
+    more = len(numbers) - MOST_NAMED
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def _drawn(measured: Measured, place: int, what: str) -> KeyImage:

@@ -5,7 +5,7 @@ it is, a new one gets a new batch, so that nothing is made again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from livermet.pack.folder import Packed, open_pack
 from livermet.pack.layout import MANIFEST
 from livermet.patients.scans import find_scans
 from livermet.sheets import SERIES_COLUMNS, SERIES_SHEET
+from livermet.sources import is_there
 from livermet.tables import read_table, write_table
 from livermet.vocabulary import Accepted
 
@@ -45,18 +46,21 @@ class Request:
     processes: int = 1
 
 
-def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> None:
+def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> list[str]:
     """Write a study for new patients, or add them to one; the workflow makes all else.
 
-    `tell` is told sentences for the terminal. Raises InputError where the model or the images
-    cannot be used, and for a folder that another model's results are in.
+    `tell` is told sentences for the terminal; those on what was found, and what of it is not used,
+    are returned too. Raises InputError where the model or the images cannot be used, and for a
+    folder that another model's results are in.
     """
     packed = open_pack(request.model)
     for warning in packed.warnings:
         tell(warning)
-    config = study_of(packed, request)
     out = request.out
     _refuse_others(packed, out)
+    # What was accepted once stays so, or earlier patients' scans would be refused now.
+    accept = dict.fromkeys([*_accepted_in(out), *request.accept])
+    config = study_of(packed, replace(request, accept=tuple(accept)))
     # The first: by it the folder is known as ours, whatever comes of the rest.
     _write_text((packed.folder / MANIFEST).read_text(), out / MANIFEST)
     scans = find_scans(
@@ -69,10 +73,14 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
         request.processes,
         counter,
     )
-    for sentence in scans.told:
+    phase = scans.rows["phase"].where(scans.rows["phase"] != "", request.phase)
+    sheet = grown(_sheet_of(out), scans.rows.assign(phase=phase))
+    there = sheet["image"].map(lambda image: is_there(out / DATA / image))
+    told = [*scans.told, *_gone(sheet.loc[~there, "series"].tolist())]
+    for sentence in told:
         tell(sentence)
-    told = scans.rows["phase"].where(scans.rows["phase"] != "", request.phase)
-    sheet = grown(_sheet_of(out), scans.rows.assign(phase=told))
+    sheet = sheet[there]
+    _refuse_unknown(request.leave_out, sheet, out)
     sheet = sheet[~sheet["series"].isin(request.leave_out)]
     if sheet.empty:
         raise InputError("No series is left; leave out fewer (--leave-out).")
@@ -80,6 +88,7 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
     assign_new(sheet, out / LEDGER, laid_over(_defaults(), config))
     # The last: a series in the sheet has its place in the ledger.
     write_table(sheet, out / SHEET, SERIES_SHEET)
+    return told
 
 
 def study_of(packed: Packed, request: Request) -> dict[str, Any]:
@@ -125,6 +134,11 @@ def _defaults() -> dict[str, Any]:
 
 def _refuse_others(packed: Packed, out: Path) -> None:
     """Raise InputError where a folder holds anything but the results of this model."""
+    if out.resolve().is_relative_to(packed.folder.resolve()):
+        raise InputError(
+            f"{out} lies in the folder of the model, which is to stay as it was packed; name "
+            "another folder with --out."
+        )
     if not out.exists():
         return
     if not out.is_dir():
@@ -159,8 +173,39 @@ def _sheet_of(out: Path) -> pd.DataFrame:
     return sheet.assign(age=pd.to_numeric(sheet["age"]))
 
 
+def _gone(series: Sequence[str]) -> list[str]:
+    """Say which series the workflow would lose: ingest would fail, and take their CT away."""
+    if not series:
+        return []
+    return [
+        f"Left out of the lists, since the scans are not any more where they were read: "
+        f"{', '.join(series)}. Their pages stay as they are; name the scans as IMAGES, and they "
+        "are in the lists again."
+    ]
+
+
+def _accepted_in(out: Path) -> list[str]:
+    """Return what earlier runs accepted."""
+    if not (out / CONFIG).is_file():
+        return []
+    return yaml.safe_load((out / CONFIG).read_text(encoding="utf-8"))["ingest"]["accept"]
+
+
+def _refuse_unknown(names: Sequence[str], sheet: pd.DataFrame, out: Path) -> None:
+    """Raise InputError for a series to be left out that the folder never had."""
+    known = {*sheet["series"], *read_ledger(out / LEDGER, unfinished=True).batches["series"]}
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(
+            f"--leave-out names {', '.join(unknown)}, which {out} does not have; {SHEET} in it "
+            "has the names of series."
+        )
+
+
 def grown(sheet: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Add rows to a sheet of series; a series that it has stays as it is."""
+    """Add rows to a sheet of series; of a series that it has the phase alone may be told anew."""
+    told = dict(zip(rows["series"], rows["phase"], strict=True))
+    known = zip(sheet["series"], sheet["phase"], strict=True)
+    sheet = sheet.assign(phase=[told.get(series) or phase for series, phase in known])
     new = rows[~rows["series"].isin(sheet["series"])]
     if sheet.empty or new.empty:
         return sheet if new.empty else new.reset_index(drop=True)

@@ -32,10 +32,18 @@ def alone(out: Path) -> Iterator[int]:
     """Keep others from a folder of results while the block works; gives the lock's open file.
 
     The system lets go of it when the last process ends that has it open, however it ends. Raises
-    InputError where another process has it.
+    InputError where another process has it, and for a folder that cannot be written to.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / LOCK).open("a") as stream:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        stream = (out / LOCK).open("a")
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{out} is no folder; name another one with --out.") from None
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written to ({error.strerror}); name another folder with --out."
+        ) from None
+    with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -64,9 +72,18 @@ def run_workflow(
     begun.parent.mkdir(parents=True, exist_ok=True)
     begun.touch()
     # The run keeps the lock should this process be killed before it.
-    status = subprocess.run([*command, *options], check=False, pass_fds=[lock]).returncode
+    status = _ended(subprocess.Popen([*command, *options], pass_fds=[lock]))
     begun.unlink()
     return status
+
+
+def _ended(run: subprocess.Popen) -> int:
+    """Wait for a run's end. Ctrl-C reaches it too, and it is given the time to stop its jobs."""
+    while True:
+        try:
+            return run.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 def profile_of(name: str | None) -> Path:
@@ -79,9 +96,15 @@ def profile_of(name: str | None) -> Path:
     return found[0]
 
 
-def results_told(out: Path) -> str:
-    """Say of each study what was found, and where its page lies; and how many have no result."""
-    files = sorted((out / RESULTS / "studies").glob("*/prediction.tsv"))
+def results_told(out: Path, failed: bool = False) -> str:
+    """Say of each study what was found, and where its page lies; and how many have no result.
+
+    Of a run that `failed`, results may be those of an earlier one.
+    """
+    series = read_table(out / SHEET, dtype={"patient": str}, parse_dates=["study_date"])
+    studies = sorted(set(study_names(series)))
+    places = [out / RESULTS / "studies" / study / "prediction.tsv" for study in studies]
+    files = [path for path in places if path.is_file()]
     tables = [read_table(path, dtype={"study": str, "phenotype": str}) for path in files]
     table = pd.concat([pd.DataFrame(columns=PREDICTIONS.names), *tables], ignore_index=True)
     lines = []
@@ -93,17 +116,20 @@ def results_told(out: Path) -> str:
                 f"folds {row.lowest:.2f} to {row.highest:.2f})"
             )
         lines.append(
-            f"{row.study}: {row.lesions} lesions, {row.burden_ml:.1f} ml; {said}; "
+            f"{row.study}: {row.lesions} lesion{'' if row.lesions == 1 else 's'}, "
+            f"{row.burden_ml:.1f} ml; {said}; "
             f"{out / RESULTS / f'{row.study}.html'}"
         )
     if len(table) > MOST_TOLD:
         lines.append(f"{len(table) - MOST_TOLD} studies more")
-    if len(table) > 1:
-        lines.append(f"All studies: {out / RESULTS / 'index.html'}")
-    series = read_table(out / SHEET, dtype={"patient": str}, parse_dates=["study_date"])
-    if lacking := set(study_names(series)) - set(table["study"]):
+    if lacking := [study for study in studies if study not in set(table["study"])]:
         lines.append(
-            f"Without a result: {', '.join(sorted(lacking)[:MOST_TOLD])}; the log of the failed "
-            "job says why. The same command goes on; --leave-out leaves a series out."
+            f"Without a result: {', '.join(lacking[:MOST_TOLD])}; the log of the failed job says "
+            "why. The same command goes on; --leave-out leaves a series out. The lists of all "
+            "studies are written when each has a result."
         )
+    elif failed:
+        lines.append("The run ended with an error: some of these results may be of an earlier run.")
+    elif len(table) > 1:
+        lines.append(f"All studies: {out / RESULTS / 'index.html'}")
     return "\n".join([*lines, "Research software, not a medical device."])

@@ -1,12 +1,15 @@
 """The scans of new patients: DICOM series and volumes below a folder, under pseudonyms.
 
 A volume has no header that names its patient; it is known by its content, so that the same file
-is the same patient wherever it lies, and each file is a patient of its own.
+is the same patient wherever it lies, and each file is a patient of its own. It is copied, so that
+what is written over later, or is not there any more, is still the scan that was read.
 """
 
 import os
+import shutil
 from collections import Counter as Counts
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,22 +18,27 @@ import SimpleITK as sitk
 
 from livermet.archive.draft import ARCHIVE_TABLE, make_draft
 from livermet.archive.folders import lay_out
+from livermet.archive.packed import FAULTS, kind_of, members
 from livermet.archive.progress import Counter
 from livermet.archive.pseudonyms import Pseudonyms
-from livermet.archive.reading import read_archive
+from livermet.archive.reading import read_archive, unread
 from livermet.archive.series import find_series
 from livermet.archive.walk import Walk
 from livermet.errors import InputError
+from livermet.files import full_disk, remove_parts
+from livermet.ingest.headers import NO_DICOM
 from livermet.provenance.code import file_checksum
 from livermet.sheets import SERIES_COLUMNS
-from livermet.sources import DETACHED_SUFFIXES, fault_of, make_link, suffix_of
+from livermet.sources import ARCHIVE_SUFFIXES, DETACHED_SUFFIXES, fault_of, make_link, suffix_of
 from livermet.tables import write_table
 from livermet.vocabulary import Verdict
 
-# Below the study's data: links to DICOM files, links to volumes.
-ARCHIVE, VOLUMES, INDEX = "archive", "volumes", "index.sqlite"
+# Below the study's data: links to DICOM files, volumes, links to where these were read from.
+ARCHIVE, VOLUMES, READ_FROM, INDEX = "archive", "volumes", "volumes_read_from", "index.sqlite"
 # A study needs a date, and a volume tells none.
 NO_DATE = "1900-01-01"
+# Too few for a CT.
+MASK = "it has 8 bits a voxel: a mask and no CT"
 
 
 @dataclass(frozen=True)
@@ -51,25 +59,25 @@ def find_scans(
     processes: int,
     counter: Counter,
 ) -> Scans:
-    """Find the scans of a file or below a folder, and lay links to them below `data`.
+    """Find the scans of a file, a packed file or below a folder, and lay them out below `data`.
 
     `out` is the study's folder, which is not entered; what the archive holds, and why a series is
     not used, goes to `archive.tsv` in it. Raises InputError where there is no scan to be used.
     """
     if not images.exists():
         raise InputError("There is nothing where IMAGES says; correct the path.")
-    volumes = _volumes(images, out)
-    is_volume = images.is_file() and bool(volumes)
-    masks = [] if is_volume else [path for path in volumes if _is_mask(path)]
-    volumes = [path for path in volumes if path not in masks]
-    archive, told = (
-        (pd.DataFrame(columns=SERIES_COLUMNS), [])
-        if is_volume
-        else _dicom(images, out, data / ARCHIVE, cohort, pseudonyms, accept, processes, counter)
-    )
-    if masks:
-        told.append(f"Volumes passed over: {len(masks):,} of 8 bits a voxel, masks and no CT.")
-    rows = [_row_of_volume(path, data, cohort, pseudonyms) for path in volumes]
+    if images.resolve().is_relative_to(out.resolve()):
+        raise InputError(
+            f"IMAGES lies in {out}, whose CTs are results: they would come back as new patients. "
+            "Name the folder of the scans themselves."
+        )
+    rows, told = _volumes(images, out, data, cohort, pseudonyms)
+    archive = pd.DataFrame(columns=SERIES_COLUMNS)
+    if not (images.is_file() and suffix_of(images.name)):
+        archive, of_dicom = _dicom(
+            images, out, data / ARCHIVE, cohort, pseudonyms, accept, processes, counter
+        )
+        told = of_dicom + told
     files = pd.DataFrame(rows, columns=SERIES_COLUMNS).drop_duplicates("series")
     found = pd.concat([archive, files] if len(files) else [archive], ignore_index=True)
     if found.empty:
@@ -86,40 +94,109 @@ def find_scans(
     found["reference"] = ""
     found["study_date"] = found["study_date"].replace("", NO_DATE)
     patients = found["patient"].nunique()
-    return Scans(found, [f"{len(found):,} CT series of {patients:,} patients.", *told])
+    whose = f"{patients:,} patient{'' if patients == 1 else 's'}"
+    return Scans(found, [f"{len(found):,} CT series of {whose}.", *told])
 
 
-def _volumes(images: Path, out: Path) -> list[Path]:
-    """List the volumes below a folder, or the file itself if it is one."""
+def _volumes(
+    images: Path, out: Path, data: Path, cohort: str, pseudonyms: Pseudonyms
+) -> tuple[list[dict], list[str]]:
+    """Copy the volumes of a file or below a folder; give their rows, and what is passed over."""
     top = images if images.is_dir() else images.parent
-    files = (top / one.path for one in Walk(images, (out,)).files())
-    return [path for path in files if suffix_of(path.name)]
+    rows, passed_over = [], Counts[str]()
+    for path in (top / one.path for one in Walk(images, (out,)).files()):
+        if suffix_of(path.name):
+            fault = _fault_of(path)
+            if path == images and fault and fault != MASK:
+                raise InputError(f"A volume cannot be used: {fault}.")
+            if fault and path != images:
+                passed_over[fault] += 1
+            else:
+                rows.append(_row(path, path, data, cohort, pseudonyms))
+        elif path == images or path.name.lower().endswith(ARCHIVE_SUFFIXES):
+            for volume in _taken_out(path, data):
+                if fault := _fault_of(volume):
+                    passed_over[fault] += 1
+                else:
+                    rows.append(_row(volume, path, data, cohort, pseudonyms))
+    told = [
+        f"Volumes passed over: {count:,}, since {fault}."
+        for fault, count in passed_over.most_common()
+    ]
+    return rows, told
 
 
-def _is_mask(path: Path) -> bool:
-    """Tell whether a volume has 8 bits a voxel, too few for a CT; ingest tells of broken ones."""
+def _taken_out(path: Path, data: Path) -> Iterator[Path]:
+    """Take the volumes out of a packed file one by one; a file that is not packed has none.
+
+    What of it is damaged is told where its DICOM files are read.
+    """
+    with path.open("rb") as stream:
+        kind = kind_of(stream.read(512), path.name)
+    if kind not in ("zip", "tar"):
+        return
+    folder = data / VOLUMES
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for member in members(path, kind):
+            suffix = suffix_of(member.name) if member else ""
+            if not member or not suffix:
+                continue
+            with _beside(folder / f"member{suffix}") as beside:
+                with beside.open("wb") as stream:
+                    shutil.copyfileobj(member.stream, stream)
+                yield beside
+    except FAULTS as error:
+        if isinstance(error, InputError):
+            raise
+        if sentence := full_disk(error, folder):
+            raise InputError(sentence) from None
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Give the name of a file that is there while the block works."""
+    remove_parts([path])
+    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield beside
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _fault_of(path: Path) -> str:
+    """Say why a volume cannot be used, by its name and header; ingest tells of broken ones."""
+    if (suffix := suffix_of(path.name)) in DETACHED_SUFFIXES:
+        return (
+            f"it ends in {suffix}, a header whose values lie beside it: save it as one file "
+            "(.nii.gz, .nrrd, .mha)"
+        )
+    if fault := fault_of(str(path), "image"):
+        return f"it {fault}"
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
     except RuntimeError:
-        return False
-    return reader.GetPixelID() in (sitk.sitkUInt8, sitk.sitkInt8)
+        return ""
+    return MASK if reader.GetPixelID() in (sitk.sitkUInt8, sitk.sitkInt8) else ""
 
 
-def _row_of_volume(path: Path, data: Path, cohort: str, pseudonyms: Pseudonyms) -> dict:
+def _row(path: Path, read_from: Path, data: Path, cohort: str, pseudonyms: Pseudonyms) -> dict:
+    """Copy a volume to its place, unless it is there, and return its row.
+
+    A link beside says from which file it was read last.
+    """
     suffix = suffix_of(path.name)
-    if suffix in DETACHED_SUFFIXES:
-        raise InputError(
-            f"A volume ends in {suffix}, a header whose values lie beside it; save it as one file "
-            "(.nii.gz, .nrrd, .mha)."
-        )
-    if fault := fault_of(str(path), "image"):
-        raise InputError(f"A volume ({suffix}) cannot be used: it {fault}.")
     patient = pseudonyms.pseudonym(file_checksum(path))
     series = f"{patient}_undated_volume"
-    (data / VOLUMES).mkdir(parents=True, exist_ok=True)
-    make_link(str(data / VOLUMES / f"{series}{suffix}"), str(path))
+    place = data / VOLUMES / f"{series}{suffix}"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.is_symlink() or not place.exists():
+        with _beside(place) as beside:
+            shutil.copyfile(path, beside)
+            os.replace(beside, place)
+    make_link(str(data / READ_FROM / series), str(read_from))
     told = {"series": series, "patient": patient, "study_date": NO_DATE, "cohort": cohort}
     told["image"] = f"{VOLUMES}/{series}{suffix}"
     return dict.fromkeys(SERIES_COLUMNS, "") | {"age": None} | told
@@ -152,7 +229,7 @@ def _dicom(
     write_table(draft.archive, out / "archive.tsv", ARCHIVE_TABLE)
     verdicts = Counts(draft.archive["verdict"])
     verdicts.pop(str(Verdict.USABLE), None)
-    told = []
+    told = unread(reading, {NO_DICOM})
     if verdicts:
         named = ", ".join(f"{word} {count:,}" for word, count in verdicts.most_common())
         told.append(f"Series not used: {named}; {os.path.basename(out)}/archive.tsv says why.")

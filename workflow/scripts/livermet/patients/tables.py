@@ -87,7 +87,11 @@ PREDICTIONS = Contract(
         STUDY,
         PATIENT,
         Column("series", COUNT, "series of the study", low=1),
-        Column("shown_series", TEXT, "the series whose lesions are told: the thinnest slices"),
+        Column(
+            "shown_series",
+            TEXT,
+            "the series whose lesions are told: the thinnest slices of the whole liver",
+        ),
         *(replace(column, what=f"{column.what}, in that series") for column in COUNTED),
         Column("phenotype", TEXT, "name of the phenotype", missing="without a classifier"),
         *SAID,

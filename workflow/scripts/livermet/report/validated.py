@@ -38,11 +38,11 @@ def _cohort(validated: Validated) -> list[str]:
     lines = [
         f"{words.capital(words.model(validated.classifier))}, frozen, on {series} of {studies} and "
         f"{words.counted(validated.patients, 'patient')}; {validated.positive_studies} of the "
-        "studies are positive."
+        f"studies {'is' if validated.positive_studies == 1 else 'are'} positive."
     ]
     if validated.left_out:
         left = words.counted(validated.left_out, "series", "series")
-        lines.append(f"Left out, since measured in another voxel than the others: {left}.")
+        lines.append(f"Left out, since measured in another voxel than in training: {left}.")
     if validated.outside:
         lines.append(
             f"Outside of what it was trained on, and scored all the same: {validated.outside} of "
