@@ -73,6 +73,13 @@ SETTINGS = {
         "interpolator": "sitkBSpline",
         "binWidth": 25,
         "binCount": None,
+        "padDistance": 5,
+        "normalize": False,
+        "resegmentRange": None,
+        "resegmentMode": "absolute",
+        "resegmentShape": False,
+        "force2D": False,
+        "voxelArrayShift": 0,
     },
     "seed": 7,
     "deals": 20,
@@ -80,16 +87,22 @@ SETTINGS = {
     "feature_transform": "none",
     "redundancy": "least_alike",
     "monai": {
-        "spacing_mm": [0.5, 0.5, 1.0],
-        "window_hu": [-57, 164],
-        "patch_size": [512, 512, 16],
-        "epochs": 1500,
-        "learning_rate": 0.0001,
-        "schedule": "constant",
-        "loss": "dice",
+        "unet": {
+            "spacing_mm": [0.5, 0.5, 1.0],
+            "window_hu": [-57, 164],
+            "window_ranges_hu": [[-150, -45], [105, 250]],
+            "patch_size": [512, 512, 16],
+            "batch_size": 12,
+            "epochs": 1500,
+            "iterations_per_epoch": None,
+            "learning_rate": 0.0001,
+            "schedule": "constant",
+            "loss": "dice",
+        },
     },
     "nnunet": {
         "plans": "published",
+        "plan_changes": {},
         "training": {
             "epochs": 1000,
             "iterations_per_epoch": 250,
@@ -103,6 +116,7 @@ SETTINGS = {
             "initial_learning_rate": 0.001,
         },
     },
+    "lesions": {"grid": "centre", "one_slice": "resampled", "texture_minimum_voxels": 64},
 }
 
 

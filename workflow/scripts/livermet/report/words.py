@@ -146,6 +146,7 @@ VALUES = {
         "f1": "F1",
         "ppv": "PPV",
         "npv": "NPV",
+        "balanced_accuracy": "balanced accuracy",
         "pooled_auc": "pooled AUC",
         "pooled_f1": "pooled F1",
         "within_fold_auc": "AUC within folds",
