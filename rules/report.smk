@@ -441,6 +441,31 @@ rule draw_specification_curve:
         "../workflow/scripts/draw_specification_curve.py"
 
 
+rule draw_variation:
+    input:
+        pairs=f"{CORRECTED}/study_pairs.tsv",
+        heterogeneity=f"{TABLES}/heterogeneity.csv" if SINGLE_LESIONS else [],
+    output:
+        png=f"{FIGURES}/variation.png",
+        svg=exhibit("figure_variation"),
+    log:
+        f"{RUN}/logs/draw_variation.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_variation.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        name=config["phenotype"]["name"],
+        labels=LABELS,
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_variation.py"
+
+
 rule draw_segmentation_error:
     input:
         scored=f"{CORRECTED}/segmentation_error.tsv",

@@ -238,6 +238,7 @@ def figures() -> dict:
     from livermet.report.segmentation.figures import segmentation_examples
     from livermet.report.segmentation_error.figures import changed_probabilities
     from livermet.report.specifications.figures import specification_curve
+    from livermet.report.variation.figures import variation as changes
 
     def of_final(table: pd.DataFrame) -> pd.DataFrame:
         return table[table["model"].eq("nnunet_finetuned")]
@@ -259,6 +260,7 @@ def figures() -> dict:
         "corrections": lambda: corrections(statistics.corrections(), statistics.baselines()),
         "specification_curve": lambda: specification_curve(statistics.specification_curve()),
         "segmentation_error": lambda: changed_probabilities(other_masks.scored()),
+        "variation": lambda: changes(variation.pairs(), variation.differing(), "NE"),
         "calibration": lambda: calibration(
             statistics.calibration_curve(), statistics.decision_curve(), "random forest"
         ),
