@@ -100,6 +100,11 @@ def test_readme_tells_every_command_a_user_begins_with():
     )
 
 
+def test_the_tutorial_runs_as_many_jobs_as_the_readme_counts():
+    (told,) = re.findall(r"Snakemake runs (\d+) jobs", (ROOT / "docs" / "tutorial.md").read_text())
+    assert f"`make demo`, {told} jobs," in (ROOT / "README.md").read_text()
+
+
 def test_the_list_of_targets_is_complete():
     text = (ROOT / "Makefile").read_text()
     targets = set(re.search(r"^\.PHONY: (.*)$", text, re.M).group(1).split())

@@ -207,6 +207,15 @@ def test_sample_types_are_written_as_readers_know_them():
     assert classification.subgroups(table)["group"].tolist() == ["cfDNA"]
 
 
+def test_a_bar_in_a_name_makes_no_cell_of_a_table(run):
+    table = run.tables["subgroups"].replace({"group": {"biopsy": "Acme|One"}})
+    card = cards.phenotype_card(replace(run, tables={**run.tables, "subgroups": table}))
+    (line,) = [one for one in card.splitlines() if "Acme" in one and "held out" in one]
+    cells = [one.strip() for one in re.split(r"(?<!\\)\|", line.strip("|"))]
+    assert len(cells) == 9
+    assert cells[2] == r"Acme\|One"
+
+
 def test_the_frozen_threshold_is_a_number(phenotype):
     assert part(phenotype, "Threshold").startswith("Called positive above 0.432.")
 
