@@ -348,7 +348,7 @@ def test_given_masks_leave_a_sentence_and_no_segmentation_numbers(run):
     assert "is a phantom" not in page
     text = " ".join(" ".join(read(page).text).split())
     assert "final model" not in text
-    assert "network" not in text.replace("trained models", "")
+    assert "network" not in text.replace("trained model", "")
     assert "highest and the lowest burden" in page
     assert "LiTS challenge" not in page
 

@@ -168,9 +168,9 @@ def cell(column: str, value) -> str:
     if isinstance(value, str):
         return VALUES.get(column, {}).get(value, value)
     if hasattr(value, "is_integer") and not value.is_integer():
-        return f"{value:.{DECIMALS.get(column, 3)}f}"
+        return f"{value:z.{DECIMALS.get(column, 3)}f}"
     if column in DECIMALS or column.startswith(("median_", "lesion_")):
-        return f"{value:.{DECIMALS.get(column, 3)}f}"
+        return f"{value:z.{DECIMALS.get(column, 3)}f}"
     return f"{value:.0f}"
 
 
