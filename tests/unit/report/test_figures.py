@@ -105,6 +105,15 @@ def test_changes_of_a_patient_are_drawn_with_their_counts(measured):
         assert told == ["50 lesions of 25 scans of 25 patients"]
 
 
+@pytest.mark.parametrize("score", [0.0, np.nan])
+def test_pairs_whose_score_stays_or_is_unknown_are_drawn(score, tmp_path):
+    pairs = variation.pairs().assign(score_change=score)
+    save(lambda: changes(pairs, None, "NE"), tmp_path / "figure.png", tmp_path / "figure.svg")
+    empty = pairs[:0]
+    save(lambda: changes(empty, None, "NE"), tmp_path / "empty.png", tmp_path / "empty.svg")
+    assert (tmp_path / "empty.svg").stat().st_size > 0
+
+
 def test_the_flow_is_drawn_without_segmentation_and_without_exclusions(tmp_path):
     from livermet.report.cohort.figures import flow
     from livermet.report.cohort.tables import flow_of_facts, splits_of_facts

@@ -42,7 +42,7 @@ PLAN_CHANGES = {
     "batch_size": "{} patches an iteration",
     "n_stages": "{} stages",
     "features": "{} features in the first stage",
-    "convolutions_per_stage": "{} a stage of convolutions",
+    "convolutions_per_stage": "{} convolution(s) a stage",
     "normalization": "normalization {}",
     "torch_resampling": "resampling by torch: {}",
 }

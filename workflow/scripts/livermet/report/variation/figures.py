@@ -26,10 +26,12 @@ def variation(pairs: pd.DataFrame, features: pd.DataFrame | None, name: str) -> 
     axes = list(figure.subplots(1, len(widths), gridspec_kw={"width_ratios": widths}))
     if features is not None:
         _within_scans(axes.pop(0), features)
-    furthest = 1.1 * pairs["score_change"].abs().max() if len(pairs) else 1.0
+    furthest = 1.1 * pairs["score_change"].abs().max()
+    if not furthest > 0:  # no pair, no score, or none that changes
+        furthest = 1.0
     for ax, (part, told) in zip(axes, SETS.items(), strict=True):
         _over_time(ax, pairs[pairs["set"].eq(part)], f"Over time, {told}", name)
-        ax.set_xlim(-(furthest or 1.0), furthest or 1.0)
+        ax.set_xlim(-furthest, furthest)
     return figure
 
 
