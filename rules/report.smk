@@ -95,20 +95,29 @@ TOLD_OF_METHODS = {
     "permutations": config["phenotype"]["permutations"],
     "feature_transform": config["phenotype"]["feature_transform"],
     "redundancy": config["phenotype"]["redundancy"],
+    # A network may have keys of its own.
     "monai": {
-        key: NETWORK_SETTINGS["monai"][key]
-        for key in (
-            "spacing_mm",
-            "window_hu",
-            "patch_size",
-            "epochs",
-            "learning_rate",
-            "schedule",
-            "loss",
-        )
+        model: {
+            key: settings_of(NETWORK_SETTINGS["monai"], model)[key]
+            for key in (
+                "spacing_mm",
+                "window_hu",
+                "window_ranges_hu",
+                "patch_size",
+                "batch_size",
+                "epochs",
+                "iterations_per_epoch",
+                "learning_rate",
+                "schedule",
+                "loss",
+            )
+        }
+        for model in MODELS
+        if model in networks_of("monai")
     },
     "nnunet": {
         "plans": NETWORK_SETTINGS["nnunet"]["plans"],
+        "plan_changes": NETWORK_SETTINGS["nnunet"]["plan_changes"],
         **{
             part: {
                 key: NETWORK_SETTINGS["nnunet"][part][key]
@@ -117,6 +126,7 @@ TOLD_OF_METHODS = {
             for part in ("training", "finetuning")
         },
     },
+    "lesions": config["radiomics"]["lesions"] if config["radiomics"]["per_lesion"] else None,
 }
 
 # A card a trained network, and one for the classifier that the corrected protocol chose.
@@ -429,6 +439,31 @@ rule draw_specification_curve:
         versions=pins("report"),
     script:
         "../workflow/scripts/draw_specification_curve.py"
+
+
+rule draw_variation:
+    input:
+        pairs=f"{CORRECTED}/study_pairs.tsv",
+        heterogeneity=f"{TABLES}/heterogeneity.csv" if SINGLE_LESIONS else [],
+    output:
+        png=f"{FIGURES}/variation.png",
+        svg=exhibit("figure_variation"),
+    log:
+        f"{RUN}/logs/draw_variation.log",
+    benchmark:
+        f"{RUN}/benchmarks/draw_variation.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        name=config["phenotype"]["name"],
+        labels=LABELS,
+        versions=pins("report"),
+    script:
+        "../workflow/scripts/draw_variation.py"
 
 
 rule draw_segmentation_error:

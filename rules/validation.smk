@@ -12,7 +12,8 @@ labels exchanged, and on phantom tables), `masks.csv` (predicted against referen
 (features in one network's masks against five's), `specification_curve.csv` (every procedure that
 could have been chosen) with `specifications_left_out.csv`, `subgroups.csv` (the chosen model in
 subgroups), `over_time.csv`, `heterogeneity.csv` and `lesion_calls.csv` (how studies of a patient and
-lesions of a scan differ), `score_regression.csv` (the score as a target, errors by its distance
+lesions of a scan differ, with the pairs of studies in `phenotype/{mask}/corrected/study_pairs.tsv`),
+`score_regression.csv` (the score as a target, errors by its distance
 from the threshold) and `failures.csv` (where the chosen models are wrong,
 with the points of figure 5 in `phenotype/{mask}/failures/`).
 Repeats, parts of the permutations, of the null cohorts and of the specifications are jobs of their
@@ -472,6 +473,7 @@ rule tabulate_variation:
         lesions=f"{RUN}/radiomics/{PHENOTYPE_MASK}/lesions.tsv" if SINGLE_LESIONS else [],
     output:
         over_time=exhibit("over_time"),
+        pairs=f"{CORRECTED}/study_pairs.tsv",
         heterogeneity=exhibit("heterogeneity") if SINGLE_LESIONS else [],
         calls=exhibit("lesion_calls") if SINGLE_LESIONS else [],
     log:

@@ -273,6 +273,11 @@ def test_all_is_on_paper(read):
         # Dark ink on white, without tools.
         assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
         assert not page.locator(".choose").first.is_visible()
+        # The numbers of the results stand on one sheet.
+        assert (
+            page.evaluate("getComputedStyle(document.querySelector('.cards')).breakInside")
+            == "avoid"
+        )
         page.evaluate("dispatchEvent(new Event('afterprint'))")
         assert page.locator("main details:not([open])").count() == folded
         assert len(rows(page, "baselines")) == 10
@@ -312,6 +317,10 @@ def test_nothing_is_wider_than_a_telephone(read):
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
         # Wide tables and figures scroll in their boxes, to their ends.
         assert page.locator("main :is(table, img, svg)").evaluate_all(CUT) == 0
+        # A long name of a series breaks, and leaves room for its row.
+        name = page.locator("#scan_list tbody th").first
+        name.evaluate("(one) => { one.textContent = 'x'.repeat(60); }")
+        assert name.evaluate("(one) => one.getBoundingClientRect().width") <= 200
         # The contents stay at hand, folded, and tell the place.
         page.evaluate("scrollTo({ top: document.body.scrollHeight, behavior: 'instant' })")
         until(page, "#place", "one.textContent === 'Versions'")

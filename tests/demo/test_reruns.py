@@ -36,7 +36,7 @@ PAGE = rules("write_cards write_checklists write_report")
 SETTINGS = rules("write_settings")
 FACTS = PAGE | rules(
     "gather_facts tabulate_cohort tabulate_failures tabulate_subgroups draw_burden draw_failures"
-    " draw_flow tabulate_variation draw_segmentation_examples list_scans"
+    " draw_flow tabulate_variation draw_variation draw_segmentation_examples list_scans"
 )
 # Whose the series are, and what models find in them: no feature is asked for.
 SCANS = PAGE | rules(
@@ -111,7 +111,7 @@ FIGURES = rules(
     "write_report draw_burden draw_burden_agreement draw_calibration"
     " draw_corrections draw_failures draw_features draw_flow draw_froc draw_lesion_sizes"
     " draw_reproducibility draw_segmentation_error draw_segmentation_examples"
-    " draw_specification_curve"
+    " draw_specification_curve draw_variation"
 )
 NOTHING = frozenset()
 REFUSED = None
@@ -275,6 +275,7 @@ CHANGES = [
             " tabulate_specifications draw_specification_curve"
             " draw_calibration draw_corrections draw_failures judge_unsampled"
             " measure_segmentation_error draw_segmentation_error tabulate_variation"
+            " draw_variation"
         ),
     ),
     Change(

@@ -73,6 +73,13 @@ SETTINGS = {
         "interpolator": "sitkBSpline",
         "binWidth": 25,
         "binCount": None,
+        "padDistance": 5,
+        "normalize": False,
+        "resegmentRange": None,
+        "resegmentMode": "absolute",
+        "resegmentShape": False,
+        "force2D": False,
+        "voxelArrayShift": 0,
     },
     "seed": 7,
     "deals": 20,
@@ -80,16 +87,22 @@ SETTINGS = {
     "feature_transform": "none",
     "redundancy": "least_alike",
     "monai": {
-        "spacing_mm": [0.5, 0.5, 1.0],
-        "window_hu": [-57, 164],
-        "patch_size": [512, 512, 16],
-        "epochs": 1500,
-        "learning_rate": 0.0001,
-        "schedule": "constant",
-        "loss": "dice",
+        "unet": {
+            "spacing_mm": [0.5, 0.5, 1.0],
+            "window_hu": [-57, 164],
+            "window_ranges_hu": [[-150, -45], [105, 250]],
+            "patch_size": [512, 512, 16],
+            "batch_size": 12,
+            "epochs": 1500,
+            "iterations_per_epoch": None,
+            "learning_rate": 0.0001,
+            "schedule": "constant",
+            "loss": "dice",
+        },
     },
     "nnunet": {
         "plans": "published",
+        "plan_changes": {},
         "training": {
             "epochs": 1000,
             "iterations_per_epoch": 250,
@@ -103,6 +116,7 @@ SETTINGS = {
             "initial_learning_rate": 0.001,
         },
     },
+    "lesions": {"grid": "centre", "one_slice": "resampled", "texture_minimum_voxels": 64},
 }
 
 
@@ -224,6 +238,7 @@ def figures() -> dict:
     from livermet.report.segmentation.figures import segmentation_examples
     from livermet.report.segmentation_error.figures import changed_probabilities
     from livermet.report.specifications.figures import specification_curve
+    from livermet.report.variation.figures import variation as changes
 
     def of_final(table: pd.DataFrame) -> pd.DataFrame:
         return table[table["model"].eq("nnunet_finetuned")]
@@ -245,6 +260,7 @@ def figures() -> dict:
         "corrections": lambda: corrections(statistics.corrections(), statistics.baselines()),
         "specification_curve": lambda: specification_curve(statistics.specification_curve()),
         "segmentation_error": lambda: changed_probabilities(other_masks.scored()),
+        "variation": lambda: changes(variation.pairs(), variation.differing(), "NE"),
         "calibration": lambda: calibration(
             statistics.calibration_curve(), statistics.decision_curve(), "random forest"
         ),

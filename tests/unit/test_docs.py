@@ -100,6 +100,18 @@ def test_readme_tells_every_command_a_user_begins_with():
     )
 
 
+def test_the_tutorial_runs_as_many_jobs_as_the_readme_counts():
+    (told,) = re.findall(r"Snakemake runs (\d+) jobs", (ROOT / "docs" / "tutorial.md").read_text())
+    assert f"`make demo`, {told} jobs," in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=ids)
+def test_series_of_the_demo_that_are_named_are_there(path):
+    sheet = (ROOT / "config" / "demo" / "series.tsv").read_text().splitlines()
+    series = {line.split("\t")[0] for line in sheet[1:]}
+    assert set(re.findall(r"\bmsclc_\d{3}_\d{8}_\w+", path.read_text())) <= series
+
+
 def test_the_list_of_targets_is_complete():
     text = (ROOT / "Makefile").read_text()
     targets = set(re.search(r"^\.PHONY: (.*)$", text, re.M).group(1).split())

@@ -18,6 +18,7 @@ from livermet.validation.variation import (
     heterogeneity,
     over_time,
     score_lesions,
+    study_pairs,
     tabulate_lesion_calls,
 )
 
@@ -84,3 +85,7 @@ def calls() -> pd.DataFrame:
 
 def changes() -> pd.DataFrame:
     return read_back(over_time(*of_studies(), "LR"))
+
+
+def pairs() -> pd.DataFrame:
+    return read_back(study_pairs(*of_studies(), "LR"))

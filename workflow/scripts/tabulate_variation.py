@@ -14,9 +14,11 @@ from livermet.validation.variation import (
     HETEROGENEITY,
     LESION_CALLS,
     OVER_TIME,
+    STUDY_PAIRS,
     heterogeneity,
     over_time,
     score_lesions,
+    study_pairs,
     tabulate_lesion_calls,
 )
 
@@ -28,6 +30,7 @@ with job(snakemake) as log:
     facts = read_table(given.facts, dtype={"series": str}).set_index("series")
     changes = over_time(rows, facts["burden_ml"], choice.model)
     write_table(changes, output.over_time, OVER_TIME)
+    write_table(study_pairs(rows, facts["burden_ml"], choice.model), output.pairs, STUDY_PAIRS)
     log.info("%d pairs of studies", changes.loc[changes["pairs_of"].eq("all"), "pairs"].sum())
     if given.lesions:
         table = prepared(read_feature_table(given.features, snakemake.params.name))

@@ -103,13 +103,14 @@ def test_a_network_has_its_own_scores_and_intervals_of_ten_patients_or_more(netw
     assert "mSCLC, test patients: 4 scans of 3 patients" in told
     overlap = {tuple(row[:2]): row[2] for row in rows_of(part(network, "Overlap"))}
     assert overlap["mSCLC", "test patients"] == "0.70"
-    assert overlap["mSCLC", "training, out of fold"] == "0.50 (0.50 to 0.50)"
+    # Sixteen patients, but the same in every draw: no interval.
+    assert overlap["mSCLC", "training, out of fold"] == "0.50"
     sizes = {
         tuple(row[:2]): row[4]
         for row in rows_of(part(network, "Performance by size of the lesions"))
     }
     assert sizes["mSCLC", "test patients"] == "1.00 of 4"
-    assert sizes["mSCLC", "training, out of fold"] == "1.00 of 20 (1.00 to 1.00)"
+    assert sizes["mSCLC", "training, out of fold"] == "1.00 of 20"
     assert cards.FEWEST == FEWEST
 
 
@@ -160,6 +161,59 @@ def test_subgroups_have_counts_always_and_scores_of_ten_of_either_class(phenotyp
     assert groups["biopsy"][8].startswith("0.92 (")
     assert groups["above 70 years"][6] == "1 / 1"
     assert groups["above 70 years"][8] == "too few"
+
+
+def test_intervals_ask_for_ten_patients_ten_lesions_and_some_width():
+    sets = [("A", "test patients", 6), ("B", "test patients", 12)]
+    scores = pd.DataFrame(sets, columns=["cohort", "test_set", "patients"])
+    rows = pd.DataFrame(
+        [("A", 40, 0.5, 0.9), ("B", 9, 0.5, 0.9), ("B", 40, 1.0, 1.0), ("B", 40, 0.5, 0.9)],
+        columns=["cohort", "reference_lesions", "low", "high"],
+    ).assign(test_set="test patients")
+    kept = cards._honest(rows, scores)["low"].notna()
+    assert kept.tolist() == [False, False, False, True]
+
+
+def test_a_card_of_a_finished_table_claims_neither_matching_nor_pyradiomics(run):
+    settings = dict(run.settings) | {"entry": "table", "models": [], "final_model": None}
+    card = cards.phenotype_card(Run(settings, run.tables))
+    definition = part(card, "Definition of a lesion, and of their number")
+    assert "this run has not counted any" in definition
+    assert "predicted" not in definition
+    assert "pyradiomics" not in part(card, "Made by")
+    masks = Run(dict(run.settings) | {"entry": "masks", "models": []}, run.tables)
+    definition = part(cards.phenotype_card(masks), "Definition of a lesion, and of their number")
+    assert "26-connectivity) of the given masks" in definition
+    assert "predicted" not in definition
+
+
+def test_weights_that_the_run_has_not_are_not_explained(run):
+    def told(*weightings):
+        settings = dict(run.settings) | {"weightings": ["none", *weightings]}
+        return part(cards.phenotype_card(replace(run, settings=settings)), "Prevalence")
+
+    assert "best" not in told("balanced")
+    assert "'best AUC' and 'best F1' are, in each fold," in told("auc", "f1")
+    assert "'best F1' is, in each fold," in told("f1")
+
+
+def test_sample_types_are_written_as_readers_know_them():
+    table = pd.DataFrame(
+        {"set": ["test"], "characteristic": ["sample type"], "group": ["cfdna"], "series": [1]}
+        | {key: [1] for key in ("studies", "patients", "right", "positive_patients")}
+        | {"negative_patients": [0], "auc": [None], "low": [None], "high": [None]}
+        | {"reason": ["too few"]}
+    )
+    assert classification.subgroups(table)["group"].tolist() == ["cfDNA"]
+
+
+def test_a_bar_in_a_name_makes_no_cell_of_a_table(run):
+    table = run.tables["subgroups"].replace({"group": {"biopsy": "Acme|One"}})
+    card = cards.phenotype_card(replace(run, tables={**run.tables, "subgroups": table}))
+    (line,) = [one for one in card.splitlines() if "Acme" in one and "held out" in one]
+    cells = [one.strip() for one in re.split(r"(?<!\\)\|", line.strip("|"))]
+    assert len(cells) == 9
+    assert cells[2] == r"Acme\|One"
 
 
 def test_the_frozen_threshold_is_a_number(phenotype):

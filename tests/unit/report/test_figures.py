@@ -1,17 +1,21 @@
 """Figures show the tables' numbers, and are the same bytes twice."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+from matplotlib import rc_context, rcParams
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from livermet.errors import InputError
 from livermet.phenotype.chosen import chosen_models
 from livermet.report.classification.figures import calibration
 from livermet.report.classification.tables import of_corrected
-from livermet.report.drawing import save
+from livermet.report.detection.figures import ppv_by_size
+from livermet.report.drawing import STYLE, save
 from livermet.report.features.figures import reproducibility, side_by_side
 from livermet.report.features.lists import (
     by_class,
@@ -34,6 +38,7 @@ from livermet.report.segmentation.figures import (
     segmentation_examples,
 )
 from livermet.report.specifications.figures import specification_curve
+from livermet.report.variation.figures import variation as changes
 from livermet.report.words import p_text
 from livermet.validation.failures import (
     Drawn,
@@ -43,8 +48,10 @@ from livermet.validation.failures import (
     series_agreement,
 )
 
+from .. import detection_table_phantoms as detection
 from .. import report_phantoms as made
 from .. import statistics_phantoms as statistics
+from .. import variation_phantoms as variation
 
 
 @pytest.mark.parametrize("name", made.figures())
@@ -55,6 +62,56 @@ def test_a_figure_is_the_same_bytes_twice(name, tmp_path):
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     assert b"<dc:date>" not in (tmp_path / "one.svg").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["detection_predicted_sizes", "figure5_failures"])
+def test_the_labels_of_neighbouring_places_do_not_meet(name):
+    draw = {
+        # As many lesions as make long labels.
+        "detection_predicted_sizes": lambda: ppv_by_size(
+            detection.predicted_sizes().assign(
+                predicted_lesions=lambda table: 10 + 3 * table.groupby("model").cumcount()
+            ),
+            "any_overlap",
+        ),
+        "figure5_failures": made.figures()["figure5_failures"],
+    }[name]
+    with rc_context():
+        rcParams.update(STYLE)
+        figure = draw()
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        renderer = canvas.get_renderer()
+        for ax in figure.axes:
+            boxes = [label.get_window_extent(renderer) for label in ax.get_xticklabels()]
+            for left, right in pairwise(box for box in boxes if box.width):
+                assert left.x1 < right.x0
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_changes_of_a_patient_are_drawn_with_their_counts(measured):
+    features = variation.differing() if measured else None
+    axes = changes(variation.pairs(), features, "NE").axes
+    titles = [ax.get_title() for ax in axes]
+    assert titles == ["Lesions of one scan"] * measured + ["Over time, held out", "Over time, test"]
+    held_out, tested = axes[-2:]
+    assert [text.get_text() for text in held_out.texts] == ["no patient has two studies"]
+    # Patients a and b: three pairs, of which one changes its class and two their call.
+    assert [text.get_text() for text in tested.texts] == ["3 pairs of studies of 2 patients"]
+    legend = [text.get_text() for text in tested.get_legend().get_texts()]
+    assert legend == ["class stays: 2, call changes in 1", "class changes: 1, call changes in 1"]
+    if measured:
+        told = [text.get_text() for text in axes[0].texts]
+        assert told == ["50 lesions of 25 scans of 25 patients"]
+
+
+@pytest.mark.parametrize("score", [0.0, np.nan])
+def test_pairs_whose_score_stays_or_is_unknown_are_drawn(score, tmp_path):
+    pairs = variation.pairs().assign(score_change=score)
+    save(lambda: changes(pairs, None, "NE"), tmp_path / "figure.png", tmp_path / "figure.svg")
+    empty = pairs[:0]
+    save(lambda: changes(empty, None, "NE"), tmp_path / "empty.png", tmp_path / "empty.svg")
+    assert (tmp_path / "empty.svg").stat().st_size > 0
 
 
 def test_the_flow_is_drawn_without_segmentation_and_without_exclusions(tmp_path):

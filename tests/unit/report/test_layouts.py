@@ -8,7 +8,7 @@ from livermet.phenotype.baselines import BASELINES
 from livermet.report.content import lay_out
 from livermet.report.exhibits import EXHIBITS
 from livermet.report.page import download, plain_table
-from livermet.report.words import MISSING
+from livermet.report.words import MISSING, cell
 
 from .. import report_phantoms as made
 from .. import statistics_phantoms as statistics
@@ -34,6 +34,14 @@ def test_no_cell_is_undefined(name):
     assert laid.rows
     assert not {"nan", "nan)", "(nan", "none)", "<na>"} & set(cells)
     assert (whole == "") == bool(EXHIBITS[name].part_of)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(-1e-17, "0.000"), (1e-17, "0.000"), (-0.0004, "0.000"), (0.0, "0"), (float("nan"), "\u2013")],
+)
+def test_a_number_next_to_nothing_has_no_sign(value, told):
+    assert cell("score", value) == told
 
 
 def test_table_3_has_its_intervals_in_the_scores_cells():

@@ -5,8 +5,17 @@ import base64
 import pandas as pd
 import pytest
 
+from livermet.config.keys import NOT_SET, NnunetPlanChanges, RadiomicsSettings
 from livermet.report.limitations import limitations
-from livermet.report.methods import PARAGRAPHS, authors_told, methods, read_references
+from livermet.report.methods import (
+    NAMED_OF_RADIOMICS,
+    PARAGRAPHS,
+    PLAN_CHANGES,
+    UNSAID_OF_RADIOMICS,
+    authors_told,
+    methods,
+    read_references,
+)
 from livermet.report.phrases import PHRASES
 
 from .. import report_phantoms as made
@@ -30,12 +39,18 @@ def test_methods_tell_the_configs_numbers(run):
         "within 92 days",
         "1,000 epochs of 250 iterations each",
         "fine-tuned for 250 epochs",
-        "voxels of 0.5 x 0.5 x 1.0 mm in patches of 512 x 512 x 16 voxels",
-        "between -57 and 164 HU",
-        "learning rate 0.0001",
+        "voxels of 0.5 x 0.5 x 1.0 mm in patches of 512 x 512 x 16 voxels, 12 an iteration",
+        "Values between -57 and 164 HU were scaled to 0-1, in training those between two ends that "
+        "each patch drew from -150 to -45 and from 105 to 250 HU.",
+        "(optimizer sgd, initial learning rate 0.001)",
+        "Adam, learning rate 0.0001",
+        "Single lesions were resampled on the grid of the IBSI; those of one slice were resampled "
+        "like all others, and texture was taken from 64 resampled voxels on.",
         "alpha 0.35",
         "by the mean AUC over 20 deals",
-        "labels of whole patients 200 times",
+        "labels of whole patients 200 times and repeated the whole procedure with logistic "
+        "regression, with the mean AUC over 3 deals",
+        "with class weights: none, balanced.",
         "after resampling to 1 x 1 x 1 mm",
         "bins of 25 HU",
         "107 features",
@@ -48,6 +63,56 @@ def test_methods_tell_the_configs_numbers(run):
     changed_text = text_of(changed(run, lasso_alpha=0.5, deals=7))
     assert "alpha 0.5)" in changed_text
     assert "over 7 deals" in changed_text
+
+
+def test_networks_of_settings_of_their_own_have_a_sentence_each(run):
+    unet = made.SETTINGS["monai"]["unet"]
+    alike = {"unet": unet, "segresnet": unet}
+    both = text_of(changed(run, models=["unet", "segresnet"], monai=alike))
+    assert "U-Net (MONAI) and SegResNet (MONAI) (Cardoso et al. 2022)" in both
+    assert "The weights of each were chosen on the validation fold." in both
+    segresnet = unet | {"learning_rate": 0.004, "iterations_per_epoch": 100}
+    own = {"unet": unet, "segresnet": segresnet | {"window_ranges_hu": None}}
+    apart = text_of(changed(run, models=["unet", "segresnet"], monai=own))
+    first, second = apart.split("SegResNet (MONAI) (Cardoso", 1)
+    assert "Adam, learning rate 0.0001," in first
+    assert "1,500 epochs of 100 iterations (Adam, learning rate 0.004," in second
+    assert "between two ends" in first
+    assert "between two ends" not in second
+
+
+def test_what_was_changed_of_a_plan_is_told(run):
+    assert "plans 'published') was trained" in text_of(run)
+    changes = {"spacing_mm": [6, 7, 7], "n_stages": 4}
+    nnunet = made.SETTINGS["nnunet"] | {"plan_changes": changes}
+    told = "plans 'published' with voxels of 6 x 7 x 7 mm (z, y, x) and 4 stages) was trained"
+    assert told in text_of(changed(run, nnunet=nnunet))
+    assert set(NnunetPlanChanges.model_fields) == set(PLAN_CHANGES)
+
+
+def test_settings_of_radiomics_that_are_not_the_usual_are_told(run):
+    radiomics = made.SETTINGS["radiomics"]
+    usual = RadiomicsSettings().model_dump()
+    assert {key: usual[key] for key in UNSAID_OF_RADIOMICS} == UNSAID_OF_RADIOMICS
+    told = {key for key, value in usual.items() if value is not NOT_SET}
+    assert told == {*UNSAID_OF_RADIOMICS, *NAMED_OF_RADIOMICS}
+    assert "bins of 25 HU; the number" in text_of(changed(run, radiomics=radiomics))
+    other = {"normalize": True, "distances": [1, 2]}
+    text = text_of(changed(run, radiomics=radiomics | other))
+    assert "bins of 25 (PyRadiomics' normalize True, distances 1 x 2); the number" in text
+    plain = text_of(changed(run, radiomics=radiomics | {"resampledPixelSpacing": None}))
+    assert "resampl" not in plain
+    assert "Single lesions" not in text_of(changed(run, lesions=None))
+
+
+def test_packages_of_networks_that_the_run_has_not_are_left_out(run):
+    versions = made.SETTINGS["versions"] | {"monai": "1.6.1"}
+    alone = changed(run, models=["nnunet"], monai={}, versions=versions)
+    assert "nnU-Net 2.8.1" in text_of(alone)
+    assert "MONAI" not in text_of(alone)
+    unet = changed(run, models=["unet"], final_model="unet", versions=versions)
+    assert "MONAI 1.6.1" in text_of(unet)
+    assert "nnU-Net" not in text_of(unet)
 
 
 def test_methods_leave_out_what_the_run_did_not_do(run):
@@ -108,14 +173,15 @@ def test_limitations_come_from_the_runs_numbers(run):
     told = limitations(run)
     text = " ".join(told)
     assert told[0] == made.SETTINGS["phantoms"]
-    assert "2 positive and 2 negative patients: fewer than 10 of a class settle nothing" in text
+    few = "2 patients with a positive study, 2 with a negative one: fewer than 10 of a class"
+    assert f"{few} settle nothing" in text
     # Riley's first criterion for all 108 candidates.
     assert "ask for 15,146 patients with all candidate features; there are 36" in text
     assert "up to 92 days from the CT" in text
     # Of the phantoms' acquisition the target's three series: 1.25, 5 and 5 mm.
     assert "Series differ in slice thickness (1.25 to 5.00 mm) and were not harmonised" in text
     assert "no model beats" not in text
-    assert limitations(changed(run, phantoms=""))[0].startswith("The test has")
+    assert limitations(changed(run, phantoms=""))[0].startswith("The test has 2 patients")
 
 
 def test_no_model_worth_having_is_a_limitation(run):

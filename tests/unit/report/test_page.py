@@ -9,7 +9,9 @@ import pytest
 from livermet.contracts import check
 from livermet.detection.table3 import table3_of_given_masks
 from livermet.provenance.leakage import STALE
+from livermet.report import brief
 from livermet.report.checks import missing_results
+from livermet.report.classification import content as classification
 from livermet.report.content import compose
 from livermet.report.exhibits import EXHIBITS
 from livermet.report.page import plain_table, render
@@ -20,6 +22,7 @@ from livermet.report.words import phantoms
 
 from .. import report_phantoms as made
 
+TWO_OF_EACH = "2 patients with a positive study, 2 with a negative one"
 FIGURES = [one.stem for one in EXHIBITS.values() if one.is_figure]
 
 
@@ -151,22 +154,91 @@ def sentences_of(content, section: str) -> list[str]:
 def test_results_in_brief_are_five_sentences_that_name_what_they_rest_on(run):
     content = compose(run)
     assert content["sentences"] == [
-        "13 patients of mSCLC with 13 CT studies were classified by their NE phenotype; 4 of them, "
-        "whom no model saw, are the test.",
+        "13 patients of mSCLC with 13 CT studies were classified by NE phenotype; 4 of them, whom "
+        "no model saw, are the test.",
         "On 4 test scans of 4 patients the final model (nnU-Net, fine-tuned) found 56% of the "
         "liver lesions, with 1.00 false findings a scan; its outlines overlap the reader's with a "
         "median Dice of 0.53.",
-        "On test studies of 2 positive and 2 negative patients the model that cross-validation "
-        "chose (random forest) ranks NE with AUC 0.75, of too few patients for an interval, so "
-        "chance is not excluded; fewer than 10 patients of a class settle nothing.",
-        "In cross-validation of the training patients it is above chance and above tumour volume "
-        "alone (AUC 0.66, tumour volume alone 0.61; permutation test p = 0.313).",
+        f"On the test studies ({TWO_OF_EACH}) the model that cross-validation chose (random "
+        "forest) ranks NE with AUC 0.75, of too few patients for an interval, so chance is not "
+        "excluded; fewer than 10 patients of a class settle nothing.",
+        # The permutation test was made for the regression alone.
+        "In cross-validation of the training patients random forest is above chance and above "
+        "volume alone (AUC 0.66, tumour volume alone 0.61; permutation test, of logistic "
+        "regression, p = 0.313).",
         "Phantoms stand behind these numbers, which show that each stage runs and say nothing of "
         "patients.",
     ]
     page = render(content)
     assert page.count("is a phantom.") == 2  # at its head, and among the limitations
-    assert "too few: 2 positive, 2 negative test patients" in page
+    assert f"too few to test: {TWO_OF_EACH}" in page
+
+
+def test_a_patient_with_studies_of_both_classes_counts_in_either(run):
+    facts = run.tables["facts"].copy()
+    tested = facts["included"] & facts["place"].eq("test")
+    assert facts.loc[tested, "patient"].nunique() == 4
+    first = facts.loc[tested & facts["label"].eq("positive"), "patient"].iloc[0]
+    later = facts[facts["patient"].eq(first)].assign(
+        series="later", study=f"{first}_20300101", label="negative"
+    )
+    content = compose(with_tables(run, facts=pd.concat([facts, later[:1]])))
+    # Four patients: two have a positive study, one of these and two others a negative one.
+    assert "4 of them, whom no model saw" in content["sentences"][0]
+    assert "2 patients with a positive study, 3 with a negative one" in content["sentences"][2]
+
+
+def test_without_test_studies_none_is_told(run):
+    facts = run.tables["facts"].assign(place="train")
+    told = compose(with_tables(run, facts=facts))["sentences"]
+    assert told[0].endswith("none of them is left to test on.")
+    assert told[2] == "No study is there to test on."
+
+
+def test_the_permutation_test_of_the_chosen_model_is_its_own(run):
+    tested = run.tables["permutation"].assign(model="RF", p=0.02)
+    both = pd.concat([run.tables["permutation"], tested])
+    told = compose(with_tables(run, permutation=both))["sentences"]
+    assert "; permutation test p = 0.020)" in told[3]
+
+
+def test_a_volume_without_an_auc_is_not_said_to_be_unbeaten(run):
+    choice = run.tables["choice"].copy()
+    choice.loc[choice["model"].eq("volume"), "auc"] = float("nan")
+    choice["beats_volume"] = False
+    content = compose(with_tables(run, choice=choice))
+    told = "above chance, and volume alone has no AUC to compare with"
+    assert told in content["sentences"][3]
+    assert any(told in one for one in sentences_of(content, "classification"))
+    assert not any("not beat" in one.label for one in content["headlines"])
+    assert not any("no model beats" in one for one in content["limitations"])
+
+
+def test_the_published_protocols_interval_is_called_too_narrow(run):
+    alone = {
+        name: table[table["protocol"].eq("published")] if "protocol" in table else table
+        for name, table in run.tables.items()
+        if name != "choice"
+    }
+    told = brief.sentences(replace(changed(run, protocols=["published"]), tables=alone))
+    narrow = "an interval far too narrow, since it ignores how patients differ"
+    assert narrow in told[2]
+    (published,) = [
+        one for one in classification.sentences(run) if one.startswith("Published protocol")
+    ]
+    assert published.endswith(f"AUC 0.75 (0.75 to 0.75), {narrow}.")
+
+
+def test_where_no_test_scan_has_a_lesion_none_is_said_to_be_found(run):
+    table = run.tables["table3_segmentation"].assign(lesion_sensitivity=float("nan"))
+    content = compose(with_tables(run, table3_segmentation=table))
+    assert "had no lesion to find, and has 1.00 false findings a scan" in content["sentences"][1]
+    first = content["headlines"][0]
+    assert (first.number, first.label) == (
+        "1.00",
+        "false positives per scan; no lesion was there to find",
+    )
+    assert "had no reference lesion to find" in sentences_of(content, "segmentation")[0]
 
 
 def test_phantoms_are_told_only_where_they_are():
@@ -210,7 +282,7 @@ def test_headlines_are_the_tables_numbers(run):
     told = [(one.number, one.warning) for one in content["headlines"]]
     few = "few: 4 test patients"
     assert told[:2] == [("56%", few), ("0.53", few)]
-    assert told[2] == ("0.75", "too few: 2 positive, 2 negative test patients")
+    assert told[2] == ("0.75", f"too few to test: {TWO_OF_EACH}")
     assert "4 mSCLC test scans of 4 patients" in sentences_of(content, "segmentation")[0]
     trivial = "'always positive' would have accuracy 0.50"
     assert any(trivial in told for told in sentences_of(content, "classification"))
@@ -276,7 +348,7 @@ def test_given_masks_leave_a_sentence_and_no_segmentation_numbers(run):
     assert "is a phantom" not in page
     text = " ".join(" ".join(read(page).text).split())
     assert "final model" not in text
-    assert "network" not in text.replace("trained models", "")
+    assert "network" not in text.replace("trained model", "")
     assert "highest and the lowest burden" in page
     assert "LiTS challenge" not in page
 
@@ -361,9 +433,11 @@ def test_a_run_without_probabilities_has_no_froc_figure(run):
     ],
 )
 def test_weights_and_missing_features_are_told_by_protocol(run, protocols, weights, told, untold):
-    page = render(compose(changed(run, protocols=protocols, published_weights=weights)))
+    own = {"protocols": protocols, "published_weights": weights}
+    page = render(compose(changed(run, weightings=["none", "auc", "f1"], **own)))
     assert told in page
     assert untold not in page
+    assert told not in render(compose(changed(run, weightings=["none", "balanced"], **own)))
     assert ("published protocol drops such series" in page) == ("published" in protocols)
     assert ("corrected protocol keeps them" in page.lower()) == ("corrected" in protocols)
     # One patient's two series cannot be measured, by lesion those of another one neither.

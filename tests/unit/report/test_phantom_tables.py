@@ -44,9 +44,9 @@ from livermet.validation.segmentation_error import SCORED_MASKS, SEGMENTATION_ER
 from livermet.validation.specification_curve import CURVE as SPECIFICATION_CURVE
 from livermet.validation.specification_curve import LEFT_OUT as SPECIFICATIONS_LEFT_OUT
 from livermet.validation.subgroups import SUBGROUPS
-from livermet.validation.variation import HETEROGENEITY, LESION_CALLS, OVER_TIME
+from livermet.validation.variation import HETEROGENEITY, LESION_CALLS, OVER_TIME, STUDY_PAIRS
 
-from .. import cohort_phantoms, prediction_phantoms
+from .. import cohort_phantoms, prediction_phantoms, variation_phantoms
 from .. import detection_table_phantoms as of_detection
 from .. import report_phantoms as made
 from .. import segmentation_error_phantoms as other_masks
@@ -136,6 +136,7 @@ OTHERS: dict[str, tuple[Contract, Callable[[], pd.DataFrame]]] = {
         CROSS_VALIDATION,
         lambda: prediction_phantoms.folds("published"),
     ),
+    "phenotype/reference/corrected/study_pairs.tsv": (STUDY_PAIRS, variation_phantoms.pairs),
     "phenotype/reference/failures/scores.tsv": (
         failures.SCORED,
         lambda: failures.tabulate_scores(made.panels()),

@@ -10,9 +10,11 @@ from livermet.validation.variation import (
     HETEROGENEITY,
     LESION_CALLS,
     OVER_TIME,
+    STUDY_PAIRS,
     heterogeneity,
     over_time,
     score_lesions,
+    study_pairs,
 )
 
 from .. import segmentation_error_phantoms as scans
@@ -114,3 +116,29 @@ def test_patients_with_one_study_have_no_pair():
     check(table, OVER_TIME, "tables/over_time.csv")
     assert table["pairs"].eq(0).all()
     assert table["days"].isna().all()
+
+
+def test_each_pair_of_studies_has_its_changes():
+    pairs = made.pairs()
+    check(pairs, STUDY_PAIRS, "phenotype/table/corrected/study_pairs.tsv")
+    # Patient a by date: positive 0.3 and 0.8, negative -0.1 and 0.3, negative -0.2 and 0.6; the
+    # calls are positive, negative, positive. Patient b stays as it was.
+    assert pairs["study"].tolist() == ["a_20200101", "a_20200131", "b_first"]
+    assert pairs["next_study"].tolist() == ["a_20200131", "a_20200331", "b_second"]
+    assert pairs["class_changes"].tolist() == [True, False, False]
+    assert pairs["call_changes"].tolist() == [True, True, False]
+    assert pairs["score_change"].tolist() == pytest.approx([-0.4, -0.1, 0.0])
+    assert pairs["probability_change"].tolist() == pytest.approx([-0.5, 0.3, -0.2])
+    # The counts are those of the table.
+    rows = made.changes().set_index("pairs_of")
+    assert rows.loc["all", ["pairs", "call_changes"]].tolist() == [
+        len(pairs),
+        pairs["call_changes"].sum(),
+    ]
+
+
+def test_one_study_a_patient_makes_no_pair():
+    rows, burden = made.of_studies()
+    pairs = study_pairs(rows.drop_duplicates("patient"), burden, "LR")
+    check(pairs, STUDY_PAIRS, "phenotype/table/corrected/study_pairs.tsv")
+    assert pairs.empty

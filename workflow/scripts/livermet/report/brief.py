@@ -5,8 +5,6 @@ What stands behind each sentence is told in its section.
 
 import pandas as pd
 
-from livermet.phenotype.chosen import CHANCE
-from livermet.phenotype.columns import VOLUME
 from livermet.report import words
 from livermet.report.burden import content as burden
 from livermet.report.classification import content as classification
@@ -48,12 +46,15 @@ def studied(run: Run) -> str:
     rows = facts[facts["included"]]
     if rows.empty:
         return f"No series of {run.target} could be classified: none has a class and a mask."
+    patients = rows["patient"].nunique()
     tested = rows.loc[rows["place"].eq("test"), "patient"].nunique()
+    test = "none of them is left to test on"
+    if tested:
+        test = f"{tested} of them, whom no model saw, {'is' if tested == 1 else 'are'} the test"
     return (
-        f"{words.counted(rows['patient'].nunique(), 'patient')} of {run.target} with "
-        f"{words.counted(rows['study'].nunique(), 'CT study', 'CT studies')} were classified by "
-        f"their {name} phenotype; {tested} of them, whom no model saw, "
-        f"{'is' if tested == 1 else 'are'} the test."
+        f"{words.counted(patients, 'patient')} of {run.target} with "
+        f"{words.counted(rows['study'].nunique(), 'CT study', 'CT studies')} "
+        f"{'was' if patients == 1 else 'were'} classified by {name} phenotype; {test}."
     )
 
 
@@ -67,11 +68,14 @@ def images(run: Run) -> list[str]:
     if row is None:
         return segmentation.sentences(run)[:1]
     scans = words.counted(row["scans"], "test scan")
+    false = f"{words.number(row['false_positives_per_scan'])} false findings a scan"
+    found = f"found {words.share(row['lesion_sensitivity'])} of the liver lesions, with {false}"
+    if pd.isna(row["lesion_sensitivity"]):
+        found = f"had no lesion to find, and has {false}"
     return [
         f"On {scans} of {words.counted(row['patients'], 'patient')} the final model "
-        f"({words.model(run.final)}) found {words.share(row['lesion_sensitivity'])} of the liver "
-        f"lesions, with {words.number(row['false_positives_per_scan'])} false findings a scan; its "
-        f"outlines overlap the reader's with a median Dice of {words.number(row['median_dice'])}."
+        f"({words.model(run.final)}) {found}; its outlines overlap the reader's with a median Dice "
+        f"of {words.number(row['median_dice'])}."
     ]
 
 
@@ -81,18 +85,21 @@ def ranked(run: Run) -> list[str]:
         return []
     protocol, chosen = list(run.chosen.items())[-1]
     row, name = classification.chosen_auc(run, protocol), run.settings["name"]
-    positive, negative = classification.patients_by_class(run, "test")
-    classes = f"{positive} positive and {negative} negative patients"
+    counts = classification.patients_by_class(run, "test")
+    if not any(counts):
+        return ["No study is there to test on."]
+    classes = f"({classification.told_by_class(*counts)})"
     model = f"the model that cross-validation chose ({words.model(chosen.model)})"
     if row is None:
-        return [f"The test studies of {classes} give {model} no AUC."]
-    told = f"On test studies of {classes} {model} ranks {name} with AUC "
+        return [f"The test studies {classes} give {model} no AUC."]
+    told = f"On the test studies {classes} {model} ranks {name} with AUC "
     told += words.estimate(row["mean"], row["low"], row["high"])
-    chance = classification.chance_not_excluded(row)
+    told += classification.chance_not_excluded(row)
+    told += classification.too_narrow(protocol, row)
     few = ""
-    if min(positive, negative) < FEWEST_PATIENTS:
+    if min(counts) < FEWEST_PATIENTS:
         few = f"; fewer than {FEWEST_PATIENTS} patients of a class settle nothing"
-    return [f"{told}{chance}{few}."]
+    return [f"{told}{few}."]
 
 
 def beside_volume(run: Run) -> list[str]:
@@ -100,22 +107,30 @@ def beside_volume(run: Run) -> list[str]:
     chosen = run.chosen.get(Protocol.CORRECTED)
     if chosen is None or not chosen.deals or pd.isna(chosen.auc):
         return []
-    lacking = [name for name in (CHANCE, VOLUME) if name not in chosen.beaten]
     aucs = f"AUC {words.number(chosen.auc)}"
     if pd.notna(chosen.volume):
         aucs += f", tumour volume alone {words.number(chosen.volume)}"
+    lacking = classification.unbeaten(chosen)
     if lacking:
-        rivals = " or ".join(classification.OF_RIVAL[name] for name in lacking)
         return [
-            f"In cross-validation of the training patients no model beats {rivals} ({aucs}), so "
-            "that none is to be used."
+            f"In cross-validation of the training patients no model beats {' or '.join(lacking)} "
+            f"({aucs}), so that none is to be used."
         ]
-    p = [words.p_text(row.p) for row in run.rows("permutation", "p")[:1].itertuples()]
-    tested = f"; permutation test {p[0]}" if p else ""
     return [
-        f"In cross-validation of the training patients it is above chance and above tumour volume "
-        f"alone ({aucs}{tested})."
+        f"In cross-validation of the training patients {words.model(chosen.model)} is above "
+        f"{classification.beaten_rivals(chosen)} ({aucs}{permuted(run, chosen.model)})."
     ]
+
+
+def permuted(run: Run, model: str) -> str:
+    """Give the permutation test's p of a model; of another one, where only that was tested."""
+    rows = run.rows("permutation", "p")
+    if rows.empty:
+        return ""
+    own = rows[rows["model"].eq(model)]
+    row = (rows if own.empty else own).iloc[0]
+    whose = f", of {words.model(row['model'])}," if own.empty else ""
+    return f"; permutation test{whose} {words.p_text(row['p'])}"
 
 
 def verdict(run: Run) -> list[str]:

@@ -72,7 +72,7 @@ def network_card(run: Run, model: str, family: str) -> str:
         Section(
             "Splits",
             [
-                run.phrases["split_rule"],
+                run.phrases["place_rule"],
                 checks.leakage(run.tables["leakage_audit"]),
                 *_stale(run, model),
             ],
@@ -164,7 +164,7 @@ def phenotype_card(run: Run) -> str:
         Section("Calibration", _told(results.calibration, run)),
         Section(
             "Definition of a lesion, and of their number",
-            [run.phrases["matching_rule"], run.phrases["feature_rule"]],
+            [run.phrases["lesion_rule"], run.phrases["feature_rule"]],
         ),
         Section("Features and classifier", _judged(run, modelling.selection, modelling.algorithms)),
         Section(
@@ -175,7 +175,7 @@ def phenotype_card(run: Run) -> str:
                 *checks.kinds_of_masks(run.tables["facts"]),
             ],
         ),
-        Section("Made by", [_made_by(run, COMPUTED_BY[PHENOTYPE])]),
+        Section("Made by", [_made_by(run, _computed_by(run))]),
     ]
     return _written(run, f"{words.capital(words.model(chosen.model))}: {name} class", sections)
 
@@ -214,6 +214,12 @@ def _limits_of_use(cohorts: list[str]) -> str:
     )
 
 
+def _computed_by(run: Run) -> tuple[str, ...]:
+    """Name the packages behind a classifier; features of a finished table were not computed."""
+    named = COMPUTED_BY[PHENOTYPE]
+    return tuple(one for one in named if run.entry != "table" or one != "pyradiomics-bhklab")
+
+
 def _threshold(run: Run, model: str) -> list[str]:
     """Say the frozen threshold: the mean of the folds', at which the test set was called."""
     tested = _table(run, "test_predictions")
@@ -244,17 +250,27 @@ def _of_model(run: Run, model: str) -> Callable[[str], pd.DataFrame]:
 
     def rows_of(name: str) -> pd.DataFrame:
         table = _table(run, name)
-        return _honest(table[table["model"].eq(model)]) if len(table) else table
+        if table.empty:
+            return table
+        return _honest(table[table["model"].eq(model)], _table(run, "detection_scores"))
 
     return rows_of
 
 
-def _honest(rows: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the intervals of fewer than FEWEST patients, or lesions where these are counted."""
-    counted = [name for name in ("reference_lesions", "patients") if name in rows]
-    if "low" not in rows or not counted:
+def _honest(rows: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Leave out intervals of fewer than FEWEST patients or lesions, and those without any width.
+
+    A score of 0 or 1 is the same in every draw, which says nothing of other patients. `scores`
+    tells how many patients a set has.
+    """
+    if "low" not in rows:
         return rows
-    few = rows[counted[0]].lt(FEWEST)
+    sets = ["cohort", "test_set"]
+    by_set = dict(scores.groupby(sets)["patients"].first()) if len(scores) else {}
+    patients = [by_set.get(key, 0) for key in rows[sets].itertuples(index=False, name=None)]
+    few = pd.Series(patients, index=rows.index).lt(FEWEST) | rows["low"].eq(rows["high"])
+    if "reference_lesions" in rows:
+        few |= rows["reference_lesions"].lt(FEWEST)
     return rows.assign(**{end: rows[end].mask(few) for end in ("low", "high")})
 
 
@@ -269,7 +285,8 @@ def _scored_on(scores: pd.DataFrame) -> list[str]:
     return [
         f"{'; '.join(counts)}.",
         f"In brackets the interval over draws of patients, where {FEWEST} patients or more are "
-        f"there; by size, where {FEWEST} lesions or more are.",
+        f"there, by size {FEWEST} lesions or more too; none where every draw gives the same, as "
+        "with a score of 0 or 1.",
     ]
 
 

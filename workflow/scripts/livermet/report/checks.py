@@ -111,8 +111,8 @@ def leakage(audit: pd.DataFrame) -> str:
     networks = audit[["task", "model", "fold"]].drop_duplicates()
     outcome = " ".join(leaks(audit)) or "no patient is on both sides of any of the ledger's splits."
     return (
-        f"Leakage audit: {audit['patient'].nunique()} patients against {len(networks)} "
-        f"trained models; {outcome}"
+        f"Leakage audit: {words.counted(audit['patient'].nunique(), 'patient')} against "
+        f"{words.counted(len(networks), 'trained model')}; {outcome}"
     )
 
 

@@ -4,7 +4,6 @@ import re
 
 import pandas as pd
 
-from livermet.phenotype.chosen import RIVALS
 from livermet.report import words
 from livermet.report.classification import content as classification
 from livermet.report.run import Run
@@ -36,8 +35,8 @@ def limitations(run: Run) -> list[str]:
 
 
 def _size(run: Run) -> str:
-    positive, negative = classification.patients_by_class(run, "test")
-    told = f"The test has {positive} positive and {negative} negative patients"
+    counts = classification.patients_by_class(run, "test")
+    told = f"The test has {classification.told_by_class(*counts)}"
     needed = run.rows("sample_size", "required_patients")
     asked = ""
     if len(needed):
@@ -47,7 +46,7 @@ def _size(run: Run) -> str:
             f"{needed['required_patients'].max():,.0f} patients with all candidate features; there "
             f"are {first['available_patients']:.0f}."
         )
-    if min(positive, negative) < FEWEST_PATIENTS:
+    if min(counts) < FEWEST_PATIENTS:
         return f"{told}: fewer than {FEWEST_PATIENTS} of a class settle nothing.{asked}"
     return f"{told}.{asked}"
 
@@ -65,12 +64,12 @@ def _worth(run: Run) -> str:
     chosen = run.chosen.get(Protocol.CORRECTED)
     if chosen is None or not chosen.deals or pd.isna(chosen.auc):
         return ""
-    lacking = [classification.OF_RIVAL[name] for name in RIVALS if name not in chosen.beaten]
+    lacking = classification.unbeaten(chosen)
     if not lacking:
         return ""
     return (
         f"In cross-validation no model beats {' or '.join(lacking)}, so that none is to be "
-        "used, whatever it scores on so small a test."
+        "used, whatever it scores on the test."
     )
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -34,6 +35,28 @@ NAMED_SOFTWARE = {
 }
 OF_IMAGES = ("simpleitk", "pyradiomics-bhklab")
 OF_NETWORKS = ("nnunetv2", "monai", "torch")
+# What a plan's change says of it.
+PLAN_CHANGES = {
+    "spacing_mm": "voxels of {} mm (z, y, x)",
+    "patch_size": "patches of {} voxels (z, y, x)",
+    "batch_size": "{} patches an iteration",
+    "n_stages": "{} stages",
+    "features": "{} features in the first stage",
+    "convolutions_per_stage": "{} convolution(s) a stage",
+    "normalization": "normalization {}",
+    "torch_resampling": "resampling by torch: {}",
+}
+# PyRadiomics' settings that the sentence names, and those that go without saying as they are here.
+NAMED_OF_RADIOMICS = ("resampledPixelSpacing", "interpolator", "binWidth", "binCount")
+UNSAID_OF_RADIOMICS = {
+    "padDistance": 5,
+    "normalize": False,
+    "resegmentRange": None,
+    "resegmentMode": "absolute",
+    "resegmentShape": False,
+    "force2D": False,
+    "voxelArrayShift": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -93,15 +116,45 @@ def methods(run: Run) -> Methods:
 
 def _facts(run: Run) -> dict:
     """Gather what the paragraphs tell beside the settings and the phrases."""
-    trained = run.settings["models"]
+    settings = run.settings
+    trained = settings["models"]
+    radiomics = {
+        key: value
+        for key, value in settings["radiomics"].items()
+        if key not in NAMED_OF_RADIOMICS and UNSAID_OF_RADIOMICS.get(key, ...) != value
+    }
     return {
         "patients_told": _patients(run),
+        "cohorts": set(run.tables["facts"]["cohort"]),
         "nnunet_models": [name for name in trained if name not in MONAI_MODELS],
-        "monai_trained": [name for name in trained if name in MONAI_MODELS],
+        "plan_changes": words.listed(
+            PLAN_CHANGES[key].format(_value(value))
+            for key, value in settings["nnunet"]["plan_changes"].items()
+        )
+        if settings["nnunet"]["plan_changes"]
+        else "",
+        "monai_trained": _alike(settings["monai"]),
         "finetuned": any(NETWORKS[name].finetuned_from for name in trained),
         "features_counted": len(RADIOMIC_FEATURES),
+        "radiomics_changes": ", ".join(f"{key} {_value(one)}" for key, one in radiomics.items()),
         "software": words.listed(_software(run)),
     }
+
+
+def _value(value: Any) -> str:
+    return " x ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _alike(settings: Mapping[str, Mapping]) -> list[tuple[list[str], Mapping]]:
+    """Put networks of the same settings together: their names, and the settings."""
+    groups: list[tuple[list[str], Mapping]] = []
+    for name, own in settings.items():
+        same = [names for names, of_group in groups if of_group == own]
+        if same:
+            same[0].append(name)
+        else:
+            groups.append(([name], own))
+    return groups
 
 
 def _patients(run: Run) -> str:
@@ -122,9 +175,10 @@ def _patients(run: Run) -> str:
 
 
 def _software(run: Run) -> Iterable[str]:
-    versions = run.settings["versions"]
+    versions, models = run.settings["versions"], set(run.settings["models"])
+    unused = {"nnunetv2": models - set(MONAI_MODELS), "monai": models & set(MONAI_MODELS)}
     left_out = {
-        "scans": (),
+        "scans": [package for package, networks in unused.items() if not networks],
         "masks": OF_NETWORKS,
         "table": (*OF_NETWORKS, *OF_IMAGES),
     }[run.entry]

@@ -16,7 +16,12 @@ PHRASES = yaml.safe_load(Path(__file__).with_name("phrases.yaml").read_text())
 MONAI_MODELS = networks_of("monai")
 # The page escapes what it shows.
 _TEMPLATES = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined)
-_TEMPLATES.filters |= {"model": words.model, "rule": words.rule}
+_TEMPLATES.filters |= {
+    "counted": words.counted,
+    "model": words.model,
+    "rule": words.rule,
+    "weighting": lambda name: words.value("weighting", name),
+}
 _TEMPLATES.globals |= {"monai_models": MONAI_MODELS}
 
 
@@ -33,7 +38,7 @@ def phrases_of(settings: Mapping) -> dict:
     draws, window_days, positive_above, thresholds (by sample type), scoring (method, or None where
     scores are given), protocols, aggregation (phenotype.aggregation, or 'table'
     for a finished one), published_weights (printed or searched), harmonisation (by,
-    thin_up_to_mm), pretrained (whether nnU-Net began from weights of others).
+    thin_up_to_mm), pretrained (whether nnU-Net began from weights of others), weightings.
     """
     named = dict(settings)
     for name, phrase in PHRASES.items():

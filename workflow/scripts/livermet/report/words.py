@@ -146,6 +146,7 @@ VALUES = {
         "f1": "F1",
         "ppv": "PPV",
         "npv": "NPV",
+        "balanced_accuracy": "balanced accuracy",
         "pooled_auc": "pooled AUC",
         "pooled_f1": "pooled F1",
         "within_fold_auc": "AUC within folds",
@@ -167,9 +168,9 @@ def cell(column: str, value) -> str:
     if isinstance(value, str):
         return VALUES.get(column, {}).get(value, value)
     if hasattr(value, "is_integer") and not value.is_integer():
-        return f"{value:.{DECIMALS.get(column, 3)}f}"
+        return f"{value:z.{DECIMALS.get(column, 3)}f}"
     if column in DECIMALS or column.startswith(("median_", "lesion_")):
-        return f"{value:.{DECIMALS.get(column, 3)}f}"
+        return f"{value:z.{DECIMALS.get(column, 3)}f}"
     return f"{value:.0f}"
 
 

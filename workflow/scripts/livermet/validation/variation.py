@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from livermet.contracts import COUNT, NUMBER, SHARE, TEXT, Column, Contract
+from livermet.contracts import COUNT, FLAG, NUMBER, PATIENT, SHARE, STUDY, TEXT, Column, Contract
 from livermet.phenotype.columns import MODEL
 from livermet.phenotype.corrected import (
     FEWEST_STUDIES,
@@ -133,6 +133,28 @@ OVER_TIME = Contract(
     ),
     key=("set", "pairs_of"),
 )
+STUDY_PAIRS = Contract(
+    files=("phenotype/*/corrected/study_pairs.tsv",),
+    row="two studies of one patient that follow each other",
+    columns=(
+        SET,
+        MODEL,
+        PATIENT,
+        STUDY,
+        Column("next_study", TEXT, "the patient's next study"),
+        Column("class_changes", FLAG, "whether the molecular class changes"),
+        Column("call_changes", FLAG, "whether the called class changes"),
+        Column("score_change", NUMBER, "the later molecular score less the earlier one"),
+        Column(
+            "probability_change",
+            NUMBER,
+            "the later probability less the earlier one",
+            low=-1,
+            high=1,
+        ),
+    ),
+    key=("set", "study"),
+)
 DATE_OF_STUDY = r"_(\d{8})$"
 
 
@@ -239,6 +261,21 @@ def over_time(predictions: pd.DataFrame, burden_ml: pd.Series, model: str) -> pd
         for name, inside in ((ALL_PAIRS, changes | True), (STAYS, ~changes), (CHANGES, changes)):
             rows.append([part, model, name, *_described(pairs[inside])])
     return pd.DataFrame(rows, columns=OVER_TIME.names)
+
+
+def study_pairs(predictions: pd.DataFrame, burden_ml: pd.Series, model: str) -> pd.DataFrame:
+    """List the pairs of studies that `over_time` counts: `STUDY_PAIRS`."""
+    parts = [
+        _pairs(_studies(series, burden_ml)).assign(set=part, model=model)
+        for part, series in predictions.groupby("set", sort=False)
+    ]
+    pairs = pd.concat(parts, ignore_index=True)
+    return pairs.assign(
+        class_changes=pairs["label"].ne(pairs["next_label"]),
+        call_changes=pairs["called"].ne(pairs["next_called"]),
+        score_change=(pairs["next_score"] - pairs["score"]).astype(float),
+        probability_change=(pairs["next_probability"] - pairs["probability"]).astype(float),
+    )[STUDY_PAIRS.names]
 
 
 def _studies(series: pd.DataFrame, burden_ml: pd.Series) -> pd.DataFrame:

@@ -125,6 +125,7 @@ def model_choice(table: pd.DataFrame) -> pd.DataFrame:
 def subgroups(table: pd.DataFrame) -> pd.DataFrame:
     """Show counts of each subgroup, and its AUC or why it has none."""
     shown = table[["set", "characteristic", "group", "series", "studies", "patients"]].copy()
+    shown["group"] = shown["group"].map(lambda name: words.value("sample_type", name))
     classes = table[["positive_patients", "negative_patients"]].astype(str)
     shown["Patients, positive / negative"] = classes.agg(" / ".join, axis=1)
     shown["Called right"] = table["right"]
@@ -205,13 +206,19 @@ def patients_by_class(run: Run, place: str) -> tuple[int, int]:
     return positive, negative
 
 
+def told_by_class(positive: int, negative: int) -> str:
+    """Write counts of patients by the class of their studies: a patient can have both."""
+    patients = words.counted(positive, "patient")
+    return f"{patients} with a positive study, {negative:,} with a negative one"
+
+
 def few_to_test(run: Run, place: str = "test") -> str:
     """Warn of too few patients of a class to tell a score of a place's patients; '' if enough."""
-    positive, negative = patients_by_class(run, place)
-    if min(positive, negative) >= FEWEST_PATIENTS:
+    counts = patients_by_class(run, place)
+    if min(counts) >= FEWEST_PATIENTS:
         return ""
-    patients = "test patients" if place == "test" else "patients in training"
-    return f"{TOO_FEW}: {positive} positive, {negative} negative {patients}"
+    where = "to test" if place == "test" else "to train"
+    return f"{TOO_FEW} {where}: {told_by_class(*counts)}"
 
 
 def headlines(run: Run) -> list[Headline]:
@@ -231,8 +238,8 @@ def headlines(run: Run) -> list[Headline]:
     corrected = run.chosen.get(Protocol.CORRECTED)
     warning = few_to_test(run, "train") if corrected else ""
     if corrected and pd.notna(corrected.auc):
-        beats = "" if set(RIVALS) <= set(corrected.beaten) else ", which does not beat "
-        beats += " or ".join(OF_RIVAL[name] for name in RIVALS if name not in corrected.beaten)
+        lacking = " or ".join(unbeaten(corrected))
+        beats = f", which does not beat {lacking}" if lacking else ""
         label = f"cross-validated AUC, corrected protocol: {words.model(corrected.model)}{beats}"
         headlines.append(Headline(words.number(corrected.auc), label, warning))
     for row in run.rows("permutation", "p")[:1].itertuples():
@@ -262,8 +269,16 @@ def protocol_sentence(run: Run, protocol: str) -> str:
     return (
         f"{protocol.capitalize()} protocol: {choice}; on the test studies it ranks "
         f"{run.settings['name']} with AUC "
-        f"{words.estimate(auc['mean'], auc['low'], auc['high'])}{chance_not_excluded(auc)}."
+        f"{words.estimate(auc['mean'], auc['low'], auc['high'])}{chance_not_excluded(auc)}"
+        f"{too_narrow(protocol, auc)}."
     )
+
+
+def too_narrow(protocol: str, auc: pd.Series) -> str:
+    """Say behind a test AUC of the published protocol what its interval leaves out."""
+    if protocol != Protocol.PUBLISHED or pd.isna(auc["low"]):
+        return ""
+    return ", an interval far too narrow, since it ignores how patients differ"
 
 
 def chance_not_excluded(auc: pd.Series) -> str:
@@ -294,7 +309,7 @@ def outcome_sentences(run: Run) -> list[str]:
         return []
     beside = "" if pd.isna(chosen.volume) else f", volume alone {words.number(chosen.volume)}"
     aucs = f"AUC {words.number(chosen.auc)}, chance 0.50{beside}, means over the same deals"
-    lacking = [OF_RIVAL[name] for name in RIVALS if name not in chosen.beaten]
+    lacking = unbeaten(chosen)
     if lacking:
         return [
             f"No model of the corrected protocol beats {' or '.join(lacking)} in cross-validation "
@@ -302,10 +317,26 @@ def outcome_sentences(run: Run) -> list[str]:
             "used."
         ]
     return [
-        f"In cross-validation {words.model(chosen.model)} is above chance and above volume alone "
+        f"In cross-validation {words.model(chosen.model)} is above {beaten_rivals(chosen)} "
         f"({aucs}); whether by more than chance gives, the permutation test and the interval of "
         "the difference say."
     ]
+
+
+def unbeaten(chosen: Choice) -> list[str]:
+    """Name chance and volume where the chosen model does not beat them.
+
+    A volume without an AUC, of series without a burden, cannot be beaten and does not count.
+    """
+    unknown = {VOLUME} if pd.isna(chosen.volume) else set()
+    return [OF_RIVAL[name] for name in RIVALS if name not in {*chosen.beaten, *unknown}]
+
+
+def beaten_rivals(chosen: Choice) -> str:
+    """Write 'chance and above volume alone', or that of volume alone nothing is known."""
+    if pd.isna(chosen.volume):
+        return "chance, and volume alone has no AUC to compare with"
+    return " and above ".join(OF_RIVAL[name] for name in RIVALS)
 
 
 def trivial_sentences(run: Run) -> list[str]:

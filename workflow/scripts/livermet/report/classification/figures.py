@@ -101,7 +101,7 @@ def _sample_types(ax: Axes, types: pd.DataFrame) -> None:
     for place, row in enumerate(types.itertuples()):
         inside = f"{row.right}/{row.series}"
         ax.text(place, 0.03, inside, ha="center", va="bottom", fontsize=9)
-        classes = f"{row.positive_patients} pos., {row.negative_patients} neg."
+        classes = f"{row.positive_patients} pos.,\n{row.negative_patients} neg."
         patients = f"{words.counted(row.patients, 'patient')}\n({classes})"
         auc = words.estimate(row.auc, row.auc_low, row.auc_high, lacking=TOO_FEW)
         name = words.value("sample_type", row.sample_type)

@@ -101,7 +101,11 @@ def _by_size(rows: pd.DataFrame, score: str, side: str) -> Figure:
         here = _of_set(rows, cohort, test_set)
         sizes = list(here["diameter_mm"].unique())
         lesions = here.groupby("diameter_mm", sort=False)[f"{side}_lesions"]
-        told = [f"{size} mm\n{_counted(numbers, 'lesion')}" for size, numbers in lesions]
+        # The unit has a line of its own, so that neighbours do not meet.
+        counts = [_counted(numbers, "lesion").rsplit(" ", 1) for _, numbers in lesions]
+        told = [
+            f"{size} mm\n" + "\n".join(count) for size, count in zip(sizes, counts, strict=True)
+        ]
         ax.set_xticks(range(len(sizes)), told, fontsize=9)
         for model, scored in here.dropna(subset="value").groupby("model", sort=False):
             color, _, marker = MODEL_STYLE[model]

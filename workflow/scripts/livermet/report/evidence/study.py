@@ -298,6 +298,8 @@ def fairness(run: Run) -> Evidence:
     if table is None:
         return Evidence(NOT_DONE, "No score is computed by sex, age or any other group of people.")
     people = table[table["characteristic"].isin(["sex", "age"])]
+    if not people["series"].gt(0).any():
+        return Evidence(NOT_DONE, "Sex and age are not known, so that no group by them is scored.")
     told, groups = int(people["auc"].notna().sum()), int(people["series"].gt(0).sum())
     return Evidence(
         PARTLY,

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from livermet.report import words
-from livermet.report.layout import MAIN_METRICS, MODEL, across, estimates
+from livermet.report.layout import MAIN_METRICS, MODEL, TOO_FEW, across, estimates
 from livermet.report.run import Run
 from livermet.vocabulary import Weighting
 
@@ -17,7 +17,7 @@ def masks(table: pd.DataFrame) -> pd.DataFrame:
     beside = rows["mask"].map(lambda name: ", reference" if name == "reference" else "")
     cells = rows.assign(
         column=rows["metric"].map(words.heading) + beside,
-        cell=estimates(rows, "mean", "low", "high"),
+        cell=estimates(rows, "mean", "low", "high", TOO_FEW),
     )
     keys = [*MODEL, "set"]
     order = [words.heading(name) + end for name in MAIN_METRICS for end in ("", ", reference")]
@@ -53,4 +53,4 @@ def sentences(run: Run) -> list[str]:
 
 
 def _auc(row: pd.Series) -> str:
-    return words.estimate(row["mean"], row["low"], row["high"])
+    return words.estimate(row["mean"], row["low"], row["high"], lacking=TOO_FEW)

@@ -53,7 +53,7 @@ def sentences(run: Run) -> list[str]:
     flagged = table[table["flags"].fillna("").ne("")]
     every = words.counted(len(table), "series", "series")
     if flagged.empty:
-        told = f"Nothing is implausible of the masks of {every}."
+        told = f"No mask of {every} is implausible."
     else:
         named = [f"{row.series} ({row.flags})" for row in flagged.head(NAMED).itertuples()]
         more = ", the first of them " if len(flagged) > NAMED else ": "

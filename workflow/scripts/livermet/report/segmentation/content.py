@@ -26,12 +26,15 @@ def headlines(run: Run) -> list[Headline]:
     warning = f"few: {words.counted(row['patients'], 'test patient')}" if few else ""
     false = words.number(row["false_positives_per_scan"])
     liver = words.number(row["median_liver_dice"])
+    found = Headline(
+        words.share(row["lesion_sensitivity"]),
+        f"of lesions found, with {false} false positives per scan",
+        warning,
+    )
+    if pd.isna(row["lesion_sensitivity"]):
+        found = Headline(false, "false positives per scan; no lesion was there to find", warning)
     return [
-        Headline(
-            words.share(row["lesion_sensitivity"]),
-            f"of lesions found, with {false} false positives per scan",
-            warning,
-        ),
+        found,
         Headline(words.number(row["median_dice"]), f"median lesion Dice; liver {liver}", warning),
     ]
 
@@ -49,10 +52,7 @@ def sentences(run: Run) -> list[str]:
         ]
     sentences = [
         f"On {row['scans']} {run.target} test scans of {words.counted(row['patients'], 'patient')} "
-        f"the final model ({words.model(run.final)}) found "
-        f"{words.share(row['lesion_sensitivity'])} of the reference lesions, with "
-        f"{words.number(row['false_positives_per_scan'])} false positives per scan; "
-        f"{words.share(row['lesion_ppv'])} of the lesions that it drew match a reference lesion. "
+        f"the final model ({words.model(run.final)}) {_found(row)}; {_matched(row)}. "
         f"Median Dice: lesions {words.number(row['median_dice'])}, liver "
         f"{words.number(row['median_liver_dice'])}."
     ]
@@ -61,6 +61,19 @@ def sentences(run: Run) -> list[str]:
     if len(same) > 1:
         sentences.append(_best_of(same))
     return sentences
+
+
+def _found(row: pd.Series) -> str:
+    false = f"{words.number(row['false_positives_per_scan'])} false positives per scan"
+    if pd.isna(row["lesion_sensitivity"]):
+        return f"had no reference lesion to find, and has {false}"
+    return f"found {words.share(row['lesion_sensitivity'])} of the reference lesions, with {false}"
+
+
+def _matched(row: pd.Series) -> str:
+    if pd.isna(row["lesion_ppv"]):
+        return "it drew no lesion"
+    return f"{words.share(row['lesion_ppv'])} of the lesions that it drew match a reference lesion"
 
 
 def _best_of(scored: pd.DataFrame) -> str:
