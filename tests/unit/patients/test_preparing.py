@@ -169,7 +169,7 @@ def test_a_scan_that_is_written_over_or_removed_stays_the_one_that_was_read(
     asked(images=images)
     monkeypatch.chdir(out)
     study = read_study(load_config([PROJECT / "config" / "config.yaml", out / "config.yaml"]))
-    assert len(study.studies) == 3
+    assert len(study.new_patients.studies) == 3
 
 
 def test_a_series_whose_disc_is_taken_out_leaves_the_lists_and_keeps_its_ct(
