@@ -101,6 +101,10 @@ def test_results_are_written_as_dicom_where_the_config_asks_for_it(study):
     assert count(jobs, "export_dicom") == len(target)
     assert jobs["collect_export"] == 1
     assert "results/study/dicom/nnunet_finetuned/msclc_0_thin" in plan.stdout
+    # Every job reads which training of each fold's network it names.
+    jobs = re.findall(r"rule export_dicom_\w+:\n +input: (.*)", plan.stdout)
+    assert len(jobs) == len(target)
+    assert {job.count("model.json") for job in jobs} == {5}
     study.configure(segmentation={"source": "reference"})
     assert not [name for name in planned(study.plan()) if "export" in name]
 

@@ -1,6 +1,7 @@
 """Results as DICOM: read back by pydicom and highdicom, held to the prediction voxel by voxel."""
 
 import logging
+import subprocess
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import SimpleITK as sitk
 from unit.dicom_phantoms import NAME, PATIENT_ID, make_enhanced, make_slices
 from unit.export_phantoms import (
+    ALGORITHM,
     AXIAL,
     CORONAL,
     ROW,
@@ -28,6 +30,7 @@ from unit.export_phantoms import (
 )
 
 from livermet.errors import InputError
+from livermet.export.algorithm import digest_of
 from livermet.export.exported import EXPORTED, exported_table, without_source
 from livermet.export.identifiers import Pseudonymous, identifiers_of
 from livermet.export.writing import REPORT, SEGMENTATION
@@ -163,9 +166,36 @@ def test_it_says_what_found_it(axial, tmp_path):
     for one in (liver, lesion):
         assert one.segmented_property_type.scheme_designator == "SCT"
         algorithm = one.algorithm_identification
-        assert (algorithm.name, algorithm.version) == ("livermet nnunet", "1.2.3")
+        assert algorithm.name == "livermet nnunet"
+        assert algorithm.version == "1.2.3, training abababababab"
         assert algorithm.family.meaning == "Artificial Intelligence"
-        assert algorithm.parameters == {"networks": "ensemble"}
+        assert algorithm.parameters == {"networks": "ensemble", "records_sha256": "ab" * 32}
+
+
+def test_which_training_is_told_by_the_digest_that_coreutils_give(tmp_path):
+    paths = [tmp_path / "fold_0.json", tmp_path / "fold_1.json"]
+    for path in paths:
+        path.write_text(path.name)
+    command = "sha256sum fold_0.json fold_1.json | cut -c1-64 | sha256sum"
+    told = subprocess.run(
+        command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert digest_of(paths) == told.stdout.split()[0]
+
+
+def test_another_training_of_a_network_is_another_algorithm(axial, tmp_path):
+    """Although both predict the same: the report then names another one, and has its own UIDs."""
+    other = replace(ALGORITHM, records="cd" * 32)
+    told = []
+    for name, algorithm in (("one", ALGORITHM), ("other", other)):
+        export(axial, tmp_path / name, algorithm=algorithm)
+        whole = (tmp_path / name / REPORT).read_bytes()
+        assert f"training {algorithm.records[:12]}".encode() in whole
+        assert f"records_sha256={algorithm.records}".encode() in whole
+        made = [pydicom.dcmread(tmp_path / name / file) for file in (SEGMENTATION, REPORT)]
+        told.append([one.SOPInstanceUID for one in made])
+        assert wrong(tmp_path / name) == []
+    assert len({uid for uids in told for uid in uids}) == 4
 
 
 def values(group) -> dict[str, float]:
