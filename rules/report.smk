@@ -119,6 +119,9 @@ TOLD_OF_METHODS = {
     },
 }
 
+# Whether series were to be written as DICOM, and why none is.
+TOLD_OF_DICOM = {"dicom": bool(STUDY.exported_model), "no_dicom": STUDY.no_dicom()}
+
 # A card a trained network, and one for the classifier that the corrected protocol chose.
 CARDED = [*MODELS, *(["phenotype"] if "corrected" in PROTOCOLS else [])]
 CARDS = [f"{RUN}/cards/{name}.md" for name in CARDED]
@@ -526,7 +529,7 @@ rule write_report:
         runtime=minutes(10),
     params:
         masked=by_wildcards(STUDY.reported_series),
-        settings={**TOLD, **TOLD_OF_METHODS},
+        settings={**TOLD, **TOLD_OF_METHODS, **TOLD_OF_DICOM},
         texts=TEXTS,
         labels=LABELS,
         versions=pins("report"),

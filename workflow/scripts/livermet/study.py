@@ -77,7 +77,8 @@ class Study:
 
     `series` is indexed by series; `molecular` and `phantoms` are None where a study has no such
     sheet. A study that begins with a finished feature table has no series and an empty ledger.
-    `notes` tell what was read of the sheets although it is written otherwise.
+    `notes` tell what was read of the sheets although it is written otherwise, and what is asked for
+    and cannot be made.
     """
 
     config: Mapping[str, Any]
@@ -520,6 +521,18 @@ class Study:
             return []
         known = set(self.exported_series)
         return [name for name in self.predicted_series(self.exported_model) if name not in known]
+
+    def no_dicom(self) -> list[str]:
+        """Say why a run that is to write DICOM (`export.dicom`) writes none; nothing else."""
+        if self.config["export"]["dicom"] == ExportedAs.NONE or self.exported_series:
+            return []
+        if self.from_table:
+            why = "the run begins with a feature table (phenotype.table), so that nothing is found"
+        elif not self.exported_model:
+            why = "the run's masks are given (segmentation.source: reference), and no model's"
+        else:
+            why = f"no series that {self.exported_model} predicts came from DICOM"
+        return [f"No DICOM SEG or report is written, although export.dicom asks for them: {why}."]
 
     def exports_of_batch(self, batch: str) -> dict[str, dict]:
         """Say of each series of a batch whose it is and how it was predicted."""
@@ -964,7 +977,8 @@ def read_study(config: Mapping[str, Any], verify: bool = True) -> Study:
     if config["phenotype"]["table"]:
         read_feature_table(config["phenotype"]["table"], config["phenotype"]["name"], complete=True)
         series = pd.DataFrame(columns=["patient", "cohort", "series"])
-        return Study(config, series, None, None, empty_ledger())
+        study = Study(config, series, None, None, empty_ledger())
+        return replace(study, notes=tuple(study.no_dicom()))
     sheets = config["sheets"]
     phantoms = read_phantoms(sheets["phantoms"]) if sheets["phantoms"] else None
     if verify:
@@ -1019,7 +1033,8 @@ def _checked_study(config: Mapping[str, Any], phantoms: pd.DataFrame | None) -> 
         study = replace(study, molecular=_scored(study, scores))
     stop_on(study.problems())
     stop_on(study.planned_leaks())
-    return study
+    unwritten = study.no_dicom()
+    return replace(study, notes=(*study.notes, *unwritten)) if unwritten else study
 
 
 def _scored(study: Study, scores: Scores) -> pd.DataFrame:
