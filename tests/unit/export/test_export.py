@@ -30,6 +30,7 @@ from unit.export_phantoms import (
 )
 
 from livermet.errors import InputError
+from livermet.export import lesions
 from livermet.export.algorithm import digest_of
 from livermet.export.exported import EXPORTED, exported_table, without_source
 from livermet.export.identifiers import Pseudonymous, identifiers_of
@@ -398,7 +399,51 @@ def test_fields_that_dicom_would_refuse_are_left_empty(tmp_path):
         assert (made.ContentDate, made.ContentTime) == ("20200102", "000000")
 
 
+@pytest.mark.parametrize("identity", ["X" * 65, ["A1", "B2"]])
+def test_a_lost_identity_is_not_written_as_another_one(tmp_path, identity):
+    """Left empty, or as "['A1', 'B2']", dcentvfy finds two patients in one study."""
+    scan = make_scan(make_lying(AXIAL, 2), tmp_path)
+    with pydicom.config.disable_value_validation():
+        for path in scan.source.iterdir():
+            one = pydicom.dcmread(path)
+            one.PatientID = identity
+            one.save_as(path)
+    reason = export(scan, tmp_path / "out")[1]
+    assert reason == (
+        "its PatientID is not as DICOM wants it (one text of 64 characters at most), so that a "
+        "PACS would file the results under another patient"
+    )
+    # A source without one is its PACS's patient without one.
+    for path in scan.source.iterdir():
+        one = pydicom.dcmread(path)
+        one.PatientID = ""
+        one.save_as(path)
+    assert export(scan, tmp_path / "unnamed")[1] is None
+    assert wrong(tmp_path / "unnamed", *scan.source.iterdir()) == []
+
+
+def test_a_patient_of_the_sheet_whose_name_dicom_cannot_hold(axial, tmp_path):
+    for length, is_written in ((63, True), (64, False)):
+        scan = replace(axial, row=ROW | {"patient": "p" * length})
+        out = tmp_path / str(length)
+        findings, reason = export(scan, out, Pseudonymous(b"k" * 32))
+        assert (findings is not None) is is_written
+        if is_written:
+            assert wrong(out) == []
+        else:
+            assert reason == (
+                "the sheet's name of its patient is longer than DICOM's 63 characters and a mark"
+            )
+
+
 # What is not exported.
+
+
+def test_more_lesions_than_a_seg_has_numbers(axial, tmp_path, monkeypatch):
+    """Number 65,535 would be segment 0, and its lesion lost."""
+    assert np.iinfo(np.uint16).max == lesions.MOST_LESIONS + lesions.LIVER_SEGMENT
+    monkeypatch.setattr(lesions, "MOST_LESIONS", 1)
+    assert refusal(axial, tmp_path / "out") == "a SEG has numbers for 1 lesions, and it has more"
 
 
 def refusal(scan, folder: Path) -> str:
