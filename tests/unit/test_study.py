@@ -168,8 +168,8 @@ def test_a_run_that_can_write_no_dicom_says_why(monkeypatch):
     assert study(export__dicom="as_given").no_dicom() == []
     (given,) = study(export__dicom="as_given", segmentation__source="reference").no_dicom()
     assert given == (
-        "No DICOM SEG or report is written, although export.dicom asks for them: the run's masks "
-        "are given (segmentation.source: reference), and no model's."
+        "No DICOM SEG or report is written, although export.dicom asks for them: masks "
+        "are given (segmentation.source: reference), so that no model predicts."
     )
     volumes = study(export__dicom="as_given")
     monkeypatch.setattr(type(volumes), "kind_of_source", lambda self, series: "volume")

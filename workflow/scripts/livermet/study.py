@@ -527,9 +527,9 @@ class Study:
         if self.config["export"]["dicom"] == ExportedAs.NONE or self.exported_series:
             return []
         if self.from_table:
-            why = "the run begins with a feature table (phenotype.table), so that nothing is found"
+            why = "the run begins with a feature table (phenotype.table), so that no model predicts"
         elif not self.exported_model:
-            why = "the run's masks are given (segmentation.source: reference), and no model's"
+            why = "masks are given (segmentation.source: reference), so that no model predicts"
         else:
             why = f"no series that {self.exported_model} predicts came from DICOM"
         return [f"No DICOM SEG or report is written, although export.dicom asks for them: {why}."]
