@@ -30,7 +30,7 @@ from livermet.sheets import NAME_PATTERN
 from livermet.study import read_study
 from cluster import Requests, read_cluster, run_on_cluster
 from messages import tell_reasons_first
-from reruns import decide_by_records
+from reruns import NOTES, decide_by_records
 from searches import search_once
 
 # Other processes run one job of a plan that this one has made and checked.
@@ -64,6 +64,7 @@ decide_by_records(
 STUDY = checked(read_study, config, PLANS_THE_RUN)
 if PLANS_THE_RUN:
     checked(STUDY.link_sources)
+    NOTES += STUDY.notes
     for note in STUDY.notes:
         logger.warning(note)
 

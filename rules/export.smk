@@ -1,7 +1,8 @@
 """Export: the final model's results as DICOM, for a PACS.
 
 Comes in: per series that came from DICOM its raw slices, CT, record of quality, and the final
-model's prediction; with `export.dicom: pseudonyms` the file of the secret.
+model's prediction; the records of its training, or what a packed model says of itself; with
+`export.dicom: pseudonyms` the file of the secret.
 Goes out: `results/<run>/dicom/{model}/{series}/`: segmentation.dcm (SEG: liver, and each lesion a
 segment of its own) and report.dcm (SR by TID 1500: volume, axes and mean HU of each lesion, their
 number, the burden). The folder is empty where the CT's planes are none of the source's slices or
@@ -26,6 +27,7 @@ for batch, members in STUDY.exports.batches.items():
                 cts=[STUDY.ct(series) for series in members],
                 predictions=[STUDY.prediction(FINAL_MODEL, series) for series in members],
                 qualities=STUDY.records_of_ingest(members, "quality"),
+                trained=training_records(FINAL_MODEL),
                 secret=config["export"]["secret"] or [],
             output:
                 folders=[directory(f"{RUN}/dicom/{FINAL_MODEL}/{series}") for series in members],

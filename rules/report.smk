@@ -129,6 +129,9 @@ TOLD_OF_METHODS = {
     "lesions": config["radiomics"]["lesions"] if config["radiomics"]["per_lesion"] else None,
 }
 
+# Whether series were to be written as DICOM, and why none is.
+TOLD_OF_DICOM = {"dicom": bool(STUDY.exports.model), "no_dicom": STUDY.exports.no_dicom()}
+
 # A card a trained network, and one for the classifier that the corrected protocol chose.
 CARDED = [*MODELS, *(["phenotype"] if "corrected" in PROTOCOLS else [])]
 CARDS = [f"{RUN}/cards/{name}.md" for name in CARDED]
@@ -561,7 +564,7 @@ rule write_report:
         runtime=minutes(10),
     params:
         masked=by_wildcards(STUDY.reported_series),
-        settings={**TOLD, **TOLD_OF_METHODS},
+        settings={**TOLD, **TOLD_OF_METHODS, **TOLD_OF_DICOM},
         texts=TEXTS,
         labels=LABELS,
         versions=pins("report"),

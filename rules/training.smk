@@ -152,6 +152,15 @@ def record_of(model, fold):
     return f"{fold_folder(NNUNET, NNUNET_DATASETS[model], fold)}/model.json"
 
 
+def training_records(model):
+    """List the records of the networks of a model; of a packed one what it says of itself."""
+    if STUDY.is_packed:
+        return [STUDY.packed.manifest()]
+    if model in MONAI_MODELS:
+        return [f"{RUN}/monai/{model}/model.json"]
+    return [record_of(model, fold) for fold in FOLDS]
+
+
 def weights_of(model):
     """Return the weights of a MONAI network, with its settings."""
     return STUDY.packed.weights() if STUDY.is_packed else f"{RUN}/monai/{model}/model.pt"

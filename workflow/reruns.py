@@ -51,6 +51,8 @@ PLAN, KNOWS_SERIES = "LIVERMET_PLAN", "write_settings"
 MOST_NAMED = 3
 # Why each job has to run, by its log, where that does not follow from other jobs.
 REASONS: dict[str, list[str]] = {}
+# What the study tells of itself before it runs.
+NOTES: list[str] = []
 # The results whose content is not what their job recorded.
 ALTERED: set[str] = set()
 
@@ -184,13 +186,14 @@ def _refusing_training(update: Callable, allowed: bool) -> Callable:
 
 
 def _plan(dag: DAG) -> dict:
-    """List the jobs that would run, by stage; name the run's folder and the study's series."""
+    """List the jobs that would run, by stage; name the run's folder, the series and the notes."""
     order = {rule.name: number for number, rule in enumerate(dag.workflow.rules)}
     jobs = sorted(dag.needrun_jobs(), key=lambda job: (order[job.rule.name], job.log))
     known = [job for job in dag.jobs if job.rule.name == KNOWS_SERIES]
     return {
         "run": next((str(Path(*_record_of(job).parts[:2])) for job in dag.jobs if job.log), None),
         "series": list(known[0].params["series"]) if known else None,
+        "notes": NOTES,
         "jobs": [_planned(job) for job in jobs if job.log],
     }
 

@@ -15,9 +15,12 @@ from livermet.report import checklists, quality
 from livermet.report.page import render
 from livermet.viewer.page import index_page
 
+# As long as a DICOM UID, and without a place to break at.
+LONG = "x" * 64
 
-def quality_page() -> str:
-    records = made.ingested()
+
+def quality_page(**others) -> str:
+    records = made.ingested() | others
     rows = {series: {"cohort": "mSCLC", "phase": "venous"} for series in records}
     told = {"run": "small", "version": "0.1.0", "phantoms": True, "viewed": ["air_1"]}
     black = imagecodecs.webp_encode(np.zeros((256, 776, 3), np.uint8))
@@ -69,3 +72,30 @@ def test_the_page_bars_no_reader(pages, opened, name, width, scheme):
             seen.page.locator("#cells td button").first.click()
         assert seen.barriers() == []
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("name", ["quality", "series", "viewer"])
+def test_a_long_name_of_a_series_is_shown_whole(tmp_path, opened, name, width):
+    scans = viewer_phantoms.measured(LONG)["scans"]
+    texts = {
+        "quality": quality_page(**{LONG: made.ingested()["air_2"]}),
+        "series": viewer_phantoms.page(LONG),
+        "viewer": index_page({LONG: {"cohort": "mSCLC", "phase": ""}}, scans, TOLD),
+    }
+    path = tmp_path / f"{name}.html"
+    path.write_text(texts[name], encoding="utf-8")
+    with opened(path, width=width, fragment=f"#{LONG}" if name == "quality" else "") as seen:
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+        shown = seen.page.locator(f"text={LONG}").filter(visible=True)
+        # The list and the heading of quality, the others' heading or row.
+        assert shown.count() == (2 if name == "quality" else 1)
+        for one in shown.all():
+            # Its letters, and not the box that may cut them off.
+            right = one.evaluate(
+                "(e) => { const r = document.createRange(); r.selectNodeContents(e);"
+                " return r.getBoundingClientRect().right; }"
+            )
+            if name != "viewer":
+                assert right <= width
+            assert one.evaluate("(e) => e.scrollWidth <= e.clientWidth || !e.clientWidth")

@@ -10,6 +10,7 @@ from study import feature_table
 
 from livermet.ledger.tables import read_ledger
 from livermet.models import NETWORKS
+from livermet.provenance.plan import read_plan
 
 
 def planned(result) -> dict[str, int]:
@@ -91,7 +92,7 @@ def test_given_masks_train_nothing(study):
     assert jobs["write_report"] == 1
 
 
-def test_results_are_written_as_dicom_where_the_config_asks_for_it(study):
+def test_results_are_written_as_dicom_where_the_config_asks_for_it(study, monkeypatch):
     assert not [name for name in planned(study.plan()) if "export" in name]
     study.configure(export={"dicom": "as_given"})
     plan = study.plan()
@@ -101,8 +102,19 @@ def test_results_are_written_as_dicom_where_the_config_asks_for_it(study):
     assert count(jobs, "export_dicom") == len(target)
     assert jobs["collect_export"] == 1
     assert "results/study/dicom/nnunet_finetuned/msclc_0_thin" in plan.stdout
+    # Every job reads which training of each fold's network it names.
+    jobs = re.findall(r"rule export_dicom_\w+:\n +input: (.*)", plan.stdout)
+    assert len(jobs) == len(target)
+    assert {job.count("model.json") for job in jobs} == {5}
     study.configure(segmentation={"source": "reference"})
-    assert not [name for name in planned(study.plan()) if "export" in name]
+    monkeypatch.setenv("LIVERMET_PLAN", str(study.folder / "plan.json"))
+    plan = study.plan()
+    assert not [name for name in planned(plan) if "export" in name]
+    # That nothing is written is said by Snakemake, and by `livermet plan`.
+    why = "No DICOM SEG or report is written, although export.dicom asks for them"
+    assert why in plan.stdout + plan.stderr
+    (note,) = read_plan(study.folder / "plan.json").notes
+    assert note.startswith(why)
 
 
 def perturbed(study) -> set[str]:

@@ -4,11 +4,13 @@ What such networks mark means nothing; what is held is that they mark it here as
 packed, that nothing is made twice, and that a patient who comes later changes nobody else's result.
 """
 
+import hashlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import highdicom as hd
 import numpy as np
 import pandas as pd
 import pytest
@@ -132,7 +134,7 @@ def test_a_patient_who_comes_later_changes_no_other_result(predict):
     row = demo_cohort(SIZE).phantoms.to_dict("records")[0]
     told = row | {"patient": "ROE_RICHARD", "study_date": "2021-05-04"}
     write_dicom_series(body(2), told, predict.images / "ROE RICHARD")
-    told = predict.run()
+    told = predict.run("--dicom", "pseudonyms")
     assert "2 CT series of 2 patients." in told
     after = stamps(predict.out / "results")
     again = {path for path in before if after[path] != before[path]}
@@ -146,6 +148,26 @@ def test_a_patient_who_comes_later_changes_no_other_result(predict):
     second = predict.table("predictions")
     assert len(second) == 2
     pd.testing.assert_frame_equal(second[second["study"].eq(study)], first, check_dtype=False)
+
+
+def test_a_dicom_series_has_seg_and_report_where_they_are_asked_for(predict):
+    """The one of the test above, under its pseudonym and with the packed model's digest."""
+    folder = predict.out / RESULTS / "dicom"
+    table = pd.read_csv(folder / "exported.tsv", sep="\t").set_index("series")
+    (series,) = table.index[table["exported"]]
+    assert table.loc[~table["exported"], "reason"].str.startswith("its source is no DICOM").all()
+    seg = hd.seg.segread(folder / MODEL / series / "segmentation.dcm")
+    every = predict.table("series").set_index("series")
+    assert every.loc[series, "study"].startswith(str(seg.PatientID))
+    found = predict.out / RESULTS / "predictions" / MODEL / "ensemble" / f"{series}.nii.gz"
+    marked = np.count_nonzero(array_of(read_image(found)))
+    assert np.count_nonzero(seg.pixel_array) == marked > 0
+    (manifest,) = predict.model.glob("pack.json")
+    inner = hashlib.sha256(manifest.read_bytes()).hexdigest()
+    digest = hashlib.sha256(f"{inner}\n".encode()).hexdigest()
+    algorithm = seg.get_segment_description(1).algorithm_identification
+    assert algorithm.version.endswith(f"training {digest[:12]}")
+    assert algorithm.parameters["records_sha256"] == digest
 
 
 def test_no_result_names_a_patient_or_a_place(predict):

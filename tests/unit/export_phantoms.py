@@ -17,7 +17,7 @@ from livermet.images import array_of, on_grid_of
 from livermet.ingest.series import ingest_dicom
 
 ROOT = Path(__file__).parents[2]
-ALGORITHM = Algorithm("nnunet", "nnU-Net", "1.2.3", "ensemble")
+ALGORITHM = Algorithm("nnunet", "nnU-Net", "1.2.3", "ab" * 32, "ensemble")
 COMPONENTS = {"connectivity": 26, "minimum_lesion_voxels": 1}
 ROW = {"patient": "p07", "study_date": "2019-05-04"}
 # What the type 2 fields of DICOM hold that phantoms of ingestion do without.
@@ -64,8 +64,14 @@ def make_scan(slices, folder: Path, labels=labels_on) -> Scan:
     return Scan("s1", raw, ct, labels(ct), quality, ROW)
 
 
-def export(scan: Scan, folder: Path, identifiers: Identifiers | None = None, **components):
-    return export_scan(scan, folder, ALGORITHM, identifiers or AsGiven(), COMPONENTS | components)
+def export(
+    scan: Scan,
+    folder: Path,
+    identifiers: Identifiers | None = None,
+    algorithm: Algorithm = ALGORITHM,
+    **components,
+):
+    return export_scan(scan, folder, algorithm, identifiers or AsGiven(), COMPONENTS | components)
 
 
 # What is read back.

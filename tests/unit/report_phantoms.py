@@ -54,6 +54,8 @@ SETTINGS = {
     "pretrained": False,
     "phantoms": "Every image of this run is a phantom.",
     "viewed": [],
+    "dicom": False,
+    "no_dicom": [],
     "versions": {
         "pandas": "3.1.1",
         "matplotlib": "3.11.2",

@@ -163,6 +163,22 @@ def test_only_what_came_from_dicom_is_written_as_dicom():
     assert (row["patient"], row["kind"]) == ("p1", mine.prediction_kind("nnunet_finetuned", "p1_a"))
 
 
+def test_a_run_that_can_write_no_dicom_says_why(monkeypatch):
+    assert study().exports.no_dicom() == []
+    assert study(export__dicom="as_given").exports.no_dicom() == []
+    (given,) = study(export__dicom="as_given", segmentation__source="reference").exports.no_dicom()
+    assert given == (
+        "No DICOM SEG or report is written, although export.dicom asks for them: masks "
+        "are given (segmentation.source: reference), so that no model predicts."
+    )
+    volumes = study(export__dicom="as_given")
+    monkeypatch.setattr(type(volumes.sources), "kind", lambda self, series: "volume")
+    (none,) = volumes.exports.no_dicom()
+    assert none.endswith(": no series that nnunet_finetuned predicts came from DICOM.")
+    (table,) = study(export__dicom="as_given", phenotype__table="features.csv").exports.no_dicom()
+    assert "the run begins with a feature table (phenotype.table)" in table
+
+
 def test_where_a_secret_lies_is_no_setting_of_a_run():
     mine = study(export__dicom="pseudonyms", export__secret="/home/me/secret")
     assert mine.settings()["export"] == {"dicom": "pseudonyms", "secret": True}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from livermet.export.algorithm import Algorithm
+from livermet.export.algorithm import Algorithm, digest_of
 from livermet.export.exported import EXPORTED, exported_table
 from livermet.export.identifiers import identifiers_of
 from livermet.export.writing import Scan, export_scan
@@ -15,6 +15,7 @@ from livermet.untold import untold
 with job(snakemake) as log, untold():
     given, params = snakemake.input, snakemake.params
     identifiers = identifiers_of(params.identifiers, given.get("secret"))
+    records = digest_of(given.trained)
     reasons = {}
     files = (given.sources, given.cts, given.predictions, given.qualities, snakemake.output.folders)
     for (series, row), source, ct, prediction, quality, folder in zip(
@@ -28,7 +29,7 @@ with job(snakemake) as log, untold():
             read_json(quality),
             row,
         )
-        algorithm = Algorithm(kind=row["kind"], **params.algorithm)
+        algorithm = Algorithm(records=records, kind=row["kind"], **params.algorithm)
         findings, reasons[series] = export_scan(
             scan, folder, algorithm, identifiers, params.components, params.accept
         )

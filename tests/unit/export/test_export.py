@@ -1,6 +1,7 @@
 """Results as DICOM: read back by pydicom and highdicom, held to the prediction voxel by voxel."""
 
 import logging
+import subprocess
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import SimpleITK as sitk
 from unit.dicom_phantoms import NAME, PATIENT_ID, make_enhanced, make_slices
 from unit.export_phantoms import (
+    ALGORITHM,
     AXIAL,
     CORONAL,
     ROW,
@@ -28,6 +30,8 @@ from unit.export_phantoms import (
 )
 
 from livermet.errors import InputError
+from livermet.export import lesions
+from livermet.export.algorithm import digest_of
 from livermet.export.exported import EXPORTED, exported_table, without_source
 from livermet.export.identifiers import Pseudonymous, identifiers_of
 from livermet.export.writing import REPORT, SEGMENTATION
@@ -163,9 +167,36 @@ def test_it_says_what_found_it(axial, tmp_path):
     for one in (liver, lesion):
         assert one.segmented_property_type.scheme_designator == "SCT"
         algorithm = one.algorithm_identification
-        assert (algorithm.name, algorithm.version) == ("livermet nnunet", "1.2.3")
+        assert algorithm.name == "livermet nnunet"
+        assert algorithm.version == "1.2.3, training abababababab"
         assert algorithm.family.meaning == "Artificial Intelligence"
-        assert algorithm.parameters == {"networks": "ensemble"}
+        assert algorithm.parameters == {"networks": "ensemble", "records_sha256": "ab" * 32}
+
+
+def test_which_training_is_told_by_the_digest_that_coreutils_give(tmp_path):
+    paths = [tmp_path / "fold_0.json", tmp_path / "fold_1.json"]
+    for path in paths:
+        path.write_text(path.name)
+    command = "sha256sum fold_0.json fold_1.json | cut -c1-64 | sha256sum"
+    told = subprocess.run(
+        command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert digest_of(paths) == told.stdout.split()[0]
+
+
+def test_another_training_of_a_network_is_another_algorithm(axial, tmp_path):
+    """Although both predict the same: the report then names another one, and has its own UIDs."""
+    other = replace(ALGORITHM, records="cd" * 32)
+    told = []
+    for name, algorithm in (("one", ALGORITHM), ("other", other)):
+        export(axial, tmp_path / name, algorithm=algorithm)
+        whole = (tmp_path / name / REPORT).read_bytes()
+        assert f"training {algorithm.records[:12]}".encode() in whole
+        assert f"records_sha256={algorithm.records}".encode() in whole
+        made = [pydicom.dcmread(tmp_path / name / file) for file in (SEGMENTATION, REPORT)]
+        told.append([one.SOPInstanceUID for one in made])
+        assert wrong(tmp_path / name) == []
+    assert len({uid for uids in told for uid in uids}) == 4
 
 
 def values(group) -> dict[str, float]:
@@ -368,7 +399,51 @@ def test_fields_that_dicom_would_refuse_are_left_empty(tmp_path):
         assert (made.ContentDate, made.ContentTime) == ("20200102", "000000")
 
 
+@pytest.mark.parametrize("identity", ["X" * 65, ["A1", "B2"]])
+def test_a_lost_identity_is_not_written_as_another_one(tmp_path, identity):
+    """Left empty, or as "['A1', 'B2']", dcentvfy finds two patients in one study."""
+    scan = make_scan(make_lying(AXIAL, 2), tmp_path)
+    with pydicom.config.disable_value_validation():
+        for path in scan.source.iterdir():
+            one = pydicom.dcmread(path)
+            one.PatientID = identity
+            one.save_as(path)
+    reason = export(scan, tmp_path / "out")[1]
+    assert reason == (
+        "its PatientID is not as DICOM wants it (one text of 64 characters at most), so that a "
+        "PACS would file the results under another patient"
+    )
+    # A source without one is its PACS's patient without one.
+    for path in scan.source.iterdir():
+        one = pydicom.dcmread(path)
+        one.PatientID = ""
+        one.save_as(path)
+    assert export(scan, tmp_path / "unnamed")[1] is None
+    assert wrong(tmp_path / "unnamed", *scan.source.iterdir()) == []
+
+
+def test_a_patient_of_the_sheet_whose_name_dicom_cannot_hold(axial, tmp_path):
+    for length, is_written in ((63, True), (64, False)):
+        scan = replace(axial, row=ROW | {"patient": "p" * length})
+        out = tmp_path / str(length)
+        findings, reason = export(scan, out, Pseudonymous(b"k" * 32))
+        assert (findings is not None) is is_written
+        if is_written:
+            assert wrong(out) == []
+        else:
+            assert reason == (
+                "the sheet's name of its patient is longer than DICOM's 63 characters and a mark"
+            )
+
+
 # What is not exported.
+
+
+def test_more_lesions_than_a_seg_has_numbers(axial, tmp_path, monkeypatch):
+    """Number 65,535 would be segment 0, and its lesion lost."""
+    assert np.iinfo(np.uint16).max == lesions.MOST_LESIONS + lesions.LIVER_SEGMENT
+    monkeypatch.setattr(lesions, "MOST_LESIONS", 1)
+    assert refusal(axial, tmp_path / "out") == "a SEG has numbers for 1 lesions, and it has more"
 
 
 def refusal(scan, folder: Path) -> str:

@@ -90,6 +90,20 @@ def test_files_become_a_study_that_can_be_planned(asked, tmp_path, monkeypatch):
     assert [len(names) for names in study.batches.values()] == [1, 1, 1]
 
 
+def test_results_are_written_as_dicom_where_that_is_asked_for(asked, tmp_path, monkeypatch):
+    """By the config's own key; the secret is found from the folder that the workflow runs in."""
+    monkeypatch.chdir(tmp_path)
+    told = {}
+    for mode in ("none", "as_given", "pseudonyms"):
+        asked(dicom=mode, secret=Path("secret"))
+        told[mode] = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())["export"]
+    assert told == {
+        "none": {"dicom": "none", "secret": None},
+        "as_given": {"dicom": "as_given", "secret": None},
+        "pseudonyms": {"dicom": "pseudonyms", "secret": str(tmp_path / "secret")},
+    }
+
+
 def test_no_file_of_the_study_names_a_patient_or_a_path(asked, tmp_path, archive):
     told = asked()
     out = tmp_path / "out"

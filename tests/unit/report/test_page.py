@@ -255,6 +255,20 @@ def test_no_tile_stands_alone_in_a_row(run, entry):
     assert len(tiles) == 4
 
 
+def test_the_page_says_which_series_are_dicom_or_why_none_is():
+    told = {}
+    for name, settings in {
+        "none": {},
+        "some": {"dicom": True},
+        "lacking": {"dicom": True, "no_dicom": ["No DICOM is written: <why>."]},
+    }.items():
+        run = made.run()
+        told[name] = render(compose(replace(run, settings={**run.settings, **settings})))
+    assert "DICOM SEG" not in told["none"] + told["lacking"]
+    assert '<a href="dicom/exported.tsv">DICOM SEG and reports</a>' in told["some"]
+    assert "<li>No DICOM is written: &lt;why&gt;.</li>" in told["lacking"]
+
+
 def test_scans_to_look_at_come_first_and_lead_to_the_viewer(run):
     content = compose(changed(run, viewed=["m13_a", "m00_a"]))
     assert sections_of(content)[0] == "scans"

@@ -59,7 +59,8 @@ class Study:
 
     `series` is indexed by series; `molecular` and `phantoms` are None where a study has no such
     sheet. A study that begins with a finished feature table has no series and an empty ledger.
-    `notes` tell what was read of the sheets although it is written otherwise.
+    `notes` tell what was read of the sheets although it is written otherwise, and what is asked for
+    and cannot be made.
     """
 
     config: Mapping[str, Any]
@@ -733,7 +734,8 @@ def read_study(config: Mapping[str, Any], verify: bool = True) -> Study:
     if config["phenotype"]["table"]:
         read_feature_table(config["phenotype"]["table"], config["phenotype"]["name"], complete=True)
         series = pd.DataFrame(columns=["patient", "cohort", "series"])
-        return Study(config, series, None, None, empty_ledger())
+        study = Study(config, series, None, None, empty_ledger())
+        return replace(study, notes=tuple(study.exports.no_dicom()))
     sheets = config["sheets"]
     phantoms = read_phantoms(sheets["phantoms"]) if sheets["phantoms"] else None
     if verify:
@@ -788,7 +790,8 @@ def _checked_study(config: Mapping[str, Any], phantoms: pd.DataFrame | None) -> 
         study = replace(study, molecular=_scored(study, scores))
     stop_on(study.problems())
     stop_on(study.planned_leaks())
-    return study
+    unwritten = study.exports.no_dicom()
+    return replace(study, notes=(*study.notes, *unwritten)) if unwritten else study
 
 
 def _scored(study: Study, scores: Scores) -> pd.DataFrame:

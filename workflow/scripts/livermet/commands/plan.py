@@ -40,7 +40,7 @@ def command(context: click.Context, options: tuple[str, ...]) -> None:
     if plan is not None:
         own = Path(plan.run).name if plan.run else None
         measured = read_measured(Path("results"), own)
-        for line in plan_in_words(plan.jobs, measured, changed_cases(plan)):
+        for line in (*plan.notes, *plan_in_words(plan.jobs, measured, changed_cases(plan))):
             click.echo(line)
     if planned.returncode:
         for line in (planned.stderr or planned.stdout).splitlines():

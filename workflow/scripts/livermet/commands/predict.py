@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from livermet.options import accept, processes, secret
+from livermet.vocabulary import ExportedAs
 
 
 @click.command(short_help="Segment, measure and judge new patients by a packed model.")
@@ -33,6 +34,13 @@ from livermet.options import accept, processes, secret
 )
 @click.option("--profile", help="A profile of snakemake: a name in profiles/, such as slurm.")
 @click.option("--dry-run", is_flag=True, help="Say which jobs would run, and predict nothing.")
+@click.option(
+    "--dicom",
+    type=click.Choice([str(word) for word in ExportedAs]),
+    default=str(ExportedAs.NONE),
+    show_default=True,
+    help="Write SEG and a report of each DICOM series too, under these identifiers.",
+)
 @accept(
     help="Take such DICOM series all the same; may be given several times.",
 )

@@ -6,6 +6,11 @@ import pandas as pd
 
 from livermet.contracts import FLAG, SERIES, TEXT, Column, Contract
 
+
+class NotExportedError(Exception):
+    """Why nothing is written for a series, in one sentence that holds no header's text."""
+
+
 EXPORTED = Contract(
     files=("dicom/exported.tsv", "dicom/*/batches/*.tsv"),
     row="a series that the final model predicts",

@@ -11,10 +11,13 @@ import SimpleITK as sitk
 
 from livermet.detection.axes import AxialAxes
 from livermet.detection.readings import read_scan
+from livermet.export.exported import NotExportedError
 from livermet.images import LIVER
 
 # Segment 1 is the liver, and lesion n is segment n + 1.
 LIVER_SEGMENT = 1
+# Numbers of segments have 16 bits.
+MOST_LESIONS = 65535 - LIVER_SEGMENT
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def findings_of(prediction: sitk.Image, ct: sitk.Image, components: Mapping[str,
     """Number and measure the lesions of a prediction (0, 1 liver, 2 lesion) on its CT's grid.
 
     components: connectivity and minimum_lesion_voxels. Lesions of fewer voxels are liver, as
-    detection counts them.
+    detection counts them. Raises NotExportedError for more lesions than a SEG has numbers.
     """
     reading = read_scan(ct, prediction, components)
     lesions = [
@@ -61,6 +64,8 @@ def findings_of(prediction: sitk.Image, ct: sitk.Image, components: Mapping[str,
         )
         for row in reading.lesions.itertuples(index=False)
     ]
+    if len(lesions) > MOST_LESIONS:
+        raise NotExportedError(f"a SEG has numbers for {MOST_LESIONS} lesions, and it has more")
     numbers = reading.numbers
     segments = np.where(numbers, numbers + LIVER_SEGMENT, reading.labels == LIVER)
     return Findings(

@@ -42,6 +42,18 @@ class Exports:
         known = set(self.series)
         return [name for name in self.study.predicted_series(self.model) if name not in known]
 
+    def no_dicom(self) -> list[str]:
+        """Say why a run that is to write DICOM (`export.dicom`) writes none; nothing else."""
+        if self.study.config["export"]["dicom"] == ExportedAs.NONE or self.series:
+            return []
+        if self.study.from_table:
+            why = "the run begins with a feature table (phenotype.table), so that no model predicts"
+        elif not self.model:
+            why = "masks are given (segmentation.source: reference), so that no model predicts"
+        else:
+            why = f"no series that {self.model} predicts came from DICOM"
+        return [f"No DICOM SEG or report is written, although export.dicom asks for them: {why}."]
+
     def of_batch(self, batch: str) -> dict[str, dict]:
         """Say of each series of a batch whose it is and how it was predicted."""
         assert self.model, "there are batches of an export alone"

@@ -41,7 +41,7 @@ def segmentation(
         manufacturer=MAKER,
         manufacturer_model_name=algorithm.name,
         software_versions=algorithm.version,
-        device_serial_number=algorithm.version,
+        device_serial_number=algorithm.trained,
         content_label="LIVER_LESIONS",
         content_description="Predicted; research software, no medical device",
         series_description=algorithm.described("liver and lesions"),

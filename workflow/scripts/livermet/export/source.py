@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pydicom.valuerep import format_number_as_ds
 
+from livermet.export.exported import NotExportedError
 from livermet.export.identifiers import FIELDS, Identifiers
 from livermet.ingest.decoding import Decoder
 from livermet.ingest.dicom import without_copies
@@ -35,10 +36,6 @@ OF_ALL_SLICES = UIDS[:3]
 READ_TOO = ("SpecificCharacterSet", "NumberOfFrames")
 # ISO 8859 and the like are written anew in Unicode, so that any name can be.
 UNICODE = "ISO_IR 192"
-
-
-class NotExportedError(Exception):
-    """Why nothing is written for a series, in one sentence that holds no header's text."""
 
 
 @dataclass(frozen=True)

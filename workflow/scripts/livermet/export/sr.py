@@ -56,7 +56,7 @@ def report(
         manufacturer=MAKER,
         manufacturer_model_name=algorithm.name,
         software_versions=algorithm.version,
-        device_serial_number=algorithm.version,
+        device_serial_number=algorithm.trained,
         is_complete=True,
         series_description=algorithm.described("measurements"),
         **dates(source),
@@ -67,11 +67,11 @@ def report(
 
 def _observed_by(algorithm: Algorithm) -> sr.ObservationContext:
     device = sr.DeviceObserverIdentifyingAttributes(
-        uid=uid("device", algorithm.name, algorithm.version),
+        uid=uid("device", algorithm.name, algorithm.trained),
         name=algorithm.name,
         manufacturer_name=MAKER,
         model_name=algorithm.name,
-        serial_number=algorithm.version,
+        serial_number=algorithm.trained,
     )
     return sr.ObservationContext(
         observer_device_context=sr.ObserverContext(

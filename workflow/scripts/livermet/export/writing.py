@@ -13,11 +13,11 @@ import SimpleITK as sitk
 
 from livermet.errors import InputError
 from livermet.export.algorithm import Algorithm
-from livermet.export.exported import resampled_reason
+from livermet.export.exported import NotExportedError, resampled_reason
 from livermet.export.identifiers import Identifiers
 from livermet.export.lesions import Findings, findings_of
 from livermet.export.seg import segmentation
-from livermet.export.source import NotExportedError, source_of
+from livermet.export.source import source_of
 from livermet.export.sr import report
 from livermet.export.tracking import tracking
 from livermet.images import grid_difference
@@ -65,9 +65,9 @@ def export_scan(
             if reason := resampled_reason(str(scan.quality["resampled"] or "")):
                 raise NotExportedError(reason)
             source = source_of(scan.series, scan.source, scan.ct, scan.row, identifiers, accept)
+            findings = findings_of(scan.prediction, scan.ct, components)
         except NotExportedError as why:
             return None, str(why)
-        findings = findings_of(scan.prediction, scan.ct, components)
         series = source.images[0].SeriesInstanceUID
         tracked = tracking(series, algorithm.model, findings.segments)
         made = segmentation(source, findings, algorithm, tracked)

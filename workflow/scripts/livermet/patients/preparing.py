@@ -24,7 +24,7 @@ from livermet.patients.scans import find_scans
 from livermet.sheets import SERIES_COLUMNS, SERIES_SHEET
 from livermet.sources import is_there
 from livermet.tables import read_table, write_table
-from livermet.vocabulary import Accepted
+from livermet.vocabulary import Accepted, ExportedAs
 
 RUN, COHORT = "predict", "patients"
 CONFIG, SHEET, LEDGER, DATA = "config.yaml", "series.tsv", "ledger", "data"
@@ -42,6 +42,7 @@ class Request:
     accept: Sequence[str] = ()
     leave_out: Sequence[str] = ()
     phase: str = ""
+    dicom: str = ExportedAs.NONE
     device: str = "auto"
     processes: int = 1
 
@@ -124,6 +125,10 @@ def study_of(packed: Packed, request: Request) -> dict[str, Any]:
         "final_model": packed.model,
         "device": request.device,
     }
+    # A run of the workflow begins in another folder.
+    pseudonymous = request.dicom == ExportedAs.PSEUDONYMS
+    secret = str(request.secret.resolve()) if pseudonymous else None
+    config["export"] = {"dicom": str(request.dicom), "secret": secret}
     check_config(laid_over(_defaults(), config))
     return config
 

@@ -56,11 +56,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class Plan:
-    """What Snakemake has planned: jobs, the run's folder, and the study's series if known."""
+    """What Snakemake has planned: jobs, the run's folder, and the study's series if known.
+
+    notes: what the study tells of itself before it runs.
+    """
 
     jobs: list[Planned]
     run: str | None = None
     series: list[str] | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def read_plan(path: str | Path) -> Plan | None:
@@ -70,7 +74,7 @@ def read_plan(path: str | Path) -> Plan | None:
     except FileNotFoundError:
         return None
     jobs = [Planned(**job) for job in content["jobs"]]
-    return Plan(jobs, content["run"], content["series"])
+    return Plan(jobs, content["run"], content["series"], content["notes"])
 
 
 def read_measured(results: Path, own: str | None = None) -> dict[str, Measured]:

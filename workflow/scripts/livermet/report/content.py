@@ -79,6 +79,8 @@ def compose(run: Run) -> dict:
         "phantoms": run.settings["phantoms"],
         "images": run.entry != "table",
         "viewer": bool(run.settings["viewed"]),
+        "dicom": run.settings["dicom"],
+        "no_dicom": run.settings["no_dicom"],
         "flow": _items("flow", run),
         "headlines": brief.headlines(run),
         "sentences": brief.sentences(run),

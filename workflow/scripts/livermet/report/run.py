@@ -22,7 +22,8 @@ class Run:
     settings: what `livermet.report.phrases.phrases_of` takes, run, versions, phantoms (a sentence,
     or ''), viewed, models, weightings, lasso_alpha, lasso_target, trees and radiomics (PyRadiomics'
     settings). The page takes seed, deals, permutations, feature_transform, redundancy, monai and
-    nnunet (settings of their training) too, which its methods tell.
+    nnunet (settings of their training) too, which its methods tell, dicom (whether series are
+    written as such) and no_dicom (sentences why none is).
     tables: those of the registry that the run made, and facts (every series), leakage_audit,
     stale_models (the training cases that have changed) and choice (the corrected protocol's record
     of its chosen model, where it has that protocol). The page takes burden (the phenotype stage's
