@@ -23,8 +23,14 @@ from livermet.ingest.stack import ACQUISITIONS, COLOURS, LOCALIZERS, MODALITIES,
 from livermet.sheets import YEARS_IN
 
 # Of these texts a digest is kept, which tells two apart; of 8 characters where few are compared.
-IDENTITIES = ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "PatientID")
-LABELS = tuple(tag for tag in ACQUISITIONS if tag not in (*IDENTITIES, "KVP"))
+IDENTITIES = (
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "PatientID",
+    "PatientName",
+)
+LABELS = tuple(tag for tag in ACQUISITIONS if tag not in (*IDENTITIES, *NUMBERS))
 # Of these texts the words that are listed are kept; any other becomes 'other'.
 WORDS = {
     "RescaleType": frozenset({"HU", "US", "HU_MOD", "ED", "EDW", "HAF", "Z_EFF", "OD", "MGML"}),

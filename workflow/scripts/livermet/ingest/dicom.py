@@ -15,7 +15,7 @@ import numpy as np
 
 from livermet.errors import InputError
 from livermet.ingest.decoding import Decoder, SecondReader, UndecodableError
-from livermet.ingest.headers import LOST, RECORDED_NUMBERS, RECORDED_TEXTS, Found, Slice
+from livermet.ingest.headers import LOST, PACKED, RECORDED_NUMBERS, RECORDED_TEXTS, Found, Slice
 from livermet.ingest.losses import cut_slices, repeated_slices
 from livermet.ingest.proof import prove
 from livermet.ingest.stack import (
@@ -59,7 +59,9 @@ def convert(series: str, found: Found, accept: Iterable[str], log: logging.Logge
     what = f"series {series}"
     accept = set(accept)
     told = passed_over(what, found, accept)
-    slices, left_out = select_slices(what, found.slices, found.total, accept)
+    slices, left_out = select_slices(
+        what, found.slices, found.total, accept, PACKED in found.passed_over
+    )
     check_geometry(what, slices, found.total)
     decoder = Decoder()
     slices, copies = without_copies(what, in_order(slices), decoder, found.total)
