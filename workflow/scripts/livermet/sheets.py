@@ -247,10 +247,10 @@ def near_patients(series: Sheet, molecular: Sheet) -> list[str]:
     samples = molecular.table["patient"]
     strangers = samples[~samples.isin(known) & (samples != "")]
     exact = {_parts_of(name): (row, name) for row, name in known.items()}
-    without_zeros = {_without_zeros(name): (row, name) for row, name in known.items()}
+    bare = {without_zeros(name): (row, name) for row, name in known.items()}
     found = []
     for row, name in strangers.items():
-        near = exact.get(_parts_of(name)) or without_zeros.get(_without_zeros(name))
+        near = exact.get(_parts_of(name)) or bare.get(without_zeros(name))
         if near:
             found.append(
                 Problem(
@@ -520,7 +520,7 @@ def _note_zeros(sheet: Sheet) -> None:
     named = cells[cells.str.fullmatch(NAME_PATTERN)].drop_duplicates()
     first: dict[tuple[str, ...], tuple[int, str]] = {}
     for row, name in named.items():
-        before = first.setdefault(_without_zeros(name), (row, name))
+        before = first.setdefault(without_zeros(name), (row, name))
         if before[1] != name and _parts_of(name) != _parts_of(before[1]):
             sheet.notes.append(
                 f"{sheet.path}, row {row}: patient '{name}' differs from '{before[1]}' of row "
@@ -537,7 +537,8 @@ def _parts_of(name: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[^\W\d_]+|\d+", name.casefold()))
 
 
-def _without_zeros(name: str) -> tuple[str, ...]:
+def without_zeros(name: str) -> tuple[str, ...]:
+    """Return a name's words and numbers without zeros in front, and without '.0'."""
     return tuple(part.lstrip("0") or "0" for part in _parts_of(re.sub(r"\.0$", "", name)))
 
 
