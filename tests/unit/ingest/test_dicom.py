@@ -226,6 +226,16 @@ READ = {
     "one name with other marks": ({"each": {"PatientName": [NAME, "DOE^JANE^^"] * 3}}, None),
     "a name in every file": ({"each": {"PatientName": list("ABCDEF")}}, None),
     "series times that grow": ({"each": {"SeriesTime": [f"1015{k:02d}" for k in range(6)]}}, None),
+    "padding that is no air": (
+        # Slice 4 alone has it, in its third column: 302 - 1024 HU.
+        {"PixelPaddingValue": 302},
+        "1 voxels hold what the header calls padding (PixelPaddingValue), up to -722 HU",
+    ),
+    "padding that is air": ({"PixelPaddingValue": 2}, None),
+    "padding beyond the bits": (
+        {"PixelPaddingValue": 4096 + 302, "BitsStored": 12, "HighBit": 11},
+        None,
+    ),
     "a first number of 7": (
         {"each": {"InstanceNumber": list(range(7, 13))}},
         "InstanceNumber begins at 7",
@@ -251,6 +261,7 @@ def test_unusual_series_are_read(tmp_path, name):
         assert said in told
     else:
         assert "missing" not in told
+        assert "padding" not in told
         assert "cannot be read" not in told
 
 
@@ -559,6 +570,21 @@ def compressed_as(syntax, **tags):
     return write
 
 
+def lossy_code(folder):
+    def encode(values):
+        return imagecodecs.jpeg2k_encode(values, level=40, codecformat="j2k")
+
+    save_slices(compressed(make_slices(), f"{JPEG}91", encode), folder)
+
+
+def floating_pixels(folder):
+    made = make_slices()
+    for one, values in zip(made, stored_values(), strict=True):
+        del one.PixelData
+        one.FloatPixelData, one.BitsAllocated = values.astype("<f4").tobytes(), 32
+    save_slices(made, folder)
+
+
 def missing(number):
     def write(folder):
         (write_slices(folder) / f"{7 * number:03d}").unlink()
@@ -600,6 +626,12 @@ REFUSED = {
     "thick MIP": (made_with(ImageType=["DERIVED", "SECONDARY", "THK MIP"]), "add projections to"),
     "iodine": (made_with(RescaleType="MGML"), "add other_units to"),
     "lossy": (made_with(LossyImageCompression="01"), "add lossy to"),
+    "lossy by its method alone": (
+        made_with(LossyImageCompressionMethod="ISO_10918_1"),
+        "add lossy to",
+    ),
+    "lossy by its code alone": (lossy_code, "lost values by the way they are compressed"),
+    "floating-point pixels": (floating_pixels, "holds its values as floating-point numbers"),
     "empty files": (broken("empty"), "files 5 to 6 of 6 are empty"),
     "cut headers": (broken("cut"), "files 5 to 6 of 6 are cut short or damaged"),
     "dangling links": (broken("link"), "files 5 to 6 of 6 cannot be opened"),
@@ -784,6 +816,12 @@ def test_what_is_wrong_is_told_by_its_cause(tmp_path, name):
         name in ("a slice is missing", "cut headers", "slices lost by turns")
         or any(one in sentence for one in MAY_BE_MISSING)
     )
+
+
+def test_a_code_that_lost_values_goes_on_by_config(tmp_path):
+    lossy_code(tmp_path)
+    _, _, quality = ct_of(tmp_path, "lossy")
+    assert any("lost values by the way they are compressed" in w for w in quality["warnings"])
 
 
 def test_slices_that_repeat_are_told(tmp_path):

@@ -18,7 +18,7 @@ from pathlib import Path
 from livermet.archive.header import Header
 from livermet.archive.pseudonyms import Pseudonyms, plain
 from livermet.archive.words import kernel_of, phase_of
-from livermet.ingest.headers import NUMBERS, Slice
+from livermet.ingest.headers import LOSSY_METHODS, NUMBERS, Slice
 from livermet.ingest.stack import ACQUISITIONS, COLOURS, LOCALIZERS, MODALITIES, PROJECTION, SCREENS
 from livermet.sheets import YEARS_IN, without_zeros
 
@@ -36,6 +36,7 @@ WORDS = {
     "RescaleType": frozenset({"HU", "US", "HU_MOD", "ED", "EDW", "HAF", "Z_EFF", "OD", "MGML"}),
     "PhotometricInterpretation": frozenset({"MONOCHROME1", "MONOCHROME2", *COLOURS}),
     "LossyImageCompression": frozenset({"00", "01"}),
+    "LossyImageCompressionMethod": LOSSY_METHODS,
 }
 OTHER = "other"
 KINDS = (

@@ -63,6 +63,7 @@ TEXTS = (
     "RescaleType",
     "PhotometricInterpretation",
     "LossyImageCompression",
+    "LossyImageCompressionMethod",
     "AcquisitionNumber",
     "AcquisitionDate",
     "AcquisitionTime",
@@ -112,6 +113,8 @@ LOSSY_SYNTAXES = frozenset(
         "1.2.840.10008.1.2.4.81",  # JPEG-LS near-lossless
     }
 )
+# Defined terms of LossyImageCompressionMethod (PS3.3 C.7.6.1.1.5.1) for still images.
+LOSSY_METHODS = frozenset({"ISO_10918_1", "ISO_14495_1", "ISO_15444_1", "ISO_15444_15"})
 # Files that systems leave in folders; an empty one of them is no slice that was lost.
 LITTER = ("thumbs.db", "desktop.ini", "dicomdir", "lockfile", "version")
 EMPTY = "empty"
@@ -158,7 +161,9 @@ class Slice:
     @property
     def is_lossy(self) -> bool:
         """Whether the values have once been compressed with a loss."""
-        return self.text("LossyImageCompression") == "01" or self.syntax in LOSSY_SYNTAXES
+        told = self.text("LossyImageCompression")
+        by_method = not told and self.text("LossyImageCompressionMethod") in LOSSY_METHODS
+        return told == "01" or by_method or self.syntax in LOSSY_SYNTAXES
 
 
 @dataclass
