@@ -776,11 +776,6 @@ def counted(ordered: Sequence[Slice]) -> list[str]:
                 f"{lacking} numbers are missing between the first and the last InstanceNumber; "
                 "slices may be missing."
             )
-        if min(numbers) > 1:
-            told.append(
-                f"InstanceNumber begins at {min(numbers)}; slices before it may be missing, or lie "
-                "in another series."
-            )
     expected = _images_in_acquisition(ordered)
     if expected > len(ordered):
         told.append(
