@@ -236,6 +236,14 @@ READ = {
         {"PixelPaddingValue": 4096 + 302, "BitsStored": 12, "HighBit": 11},
         None,
     ),
+    "two frames of reference": (
+        {"each": {"FrameOfReferenceUID": ["1.2.3"] * 3 + ["1.2.4"] * 3}},
+        "name 2 frames of reference",
+    ),
+    "a frame of reference in every file": (
+        {"each": {"FrameOfReferenceUID": [generate_uid() for _ in range(6)]}},
+        None,
+    ),
     "a first number of 7": ({"each": {"InstanceNumber": list(range(7, 13))}}, None),
     "a tilt that no position shows": (
         {"GantryDetectorTilt": -15},
@@ -733,10 +741,6 @@ REFUSED = {
     "one identity, two images": (one_of_two_values, "one SOPInstanceUID and other values"),
     "two patients": (made_with(each={"PatientID": ["a", "b"] * 3}), "name 2 patients"),
     "two names": (made_with(each={"PatientName": ["A^B"] * 3 + ["C^D"] * 3}), "in PatientName"),
-    "two frames of reference": (
-        made_with(each={"FrameOfReferenceUID": ["1.2.3"] * 3 + ["1.2.4"] * 3}),
-        "2 frames of reference",
-    ),
     "one frame without a place": (
         frames_changed(lambda one: delattr(_group(one, 3), "PlanePositionSequence")),
         "no position of their own",

@@ -604,12 +604,6 @@ def stack_slices(what: str, slices: Sequence[Slice], told: Iterable[str] = ()) -
     places = np.array([position(s) for s in ordered])
     depths = places @ normal
     check_acquisitions(what, ordered, depths)
-    frames = {s.text("FrameOfReferenceUID") for s in ordered}
-    if 1 < len(frames) < len(ordered):
-        raise InputError(
-            f"{what}: its slices name {len(frames)} frames of reference (FrameOfReferenceUID), "
-            "whose positions cannot be compared; keep the slices of one of them."
-        )
     spacings = _spacings(what, ordered, np.diff(depths))
     row_spacing, column_spacing = ordered[0].numbers["PixelSpacing"]
     sideways, tilt, moved = _sideways(places, depths, row, column)
@@ -619,6 +613,12 @@ def stack_slices(what: str, slices: Sequence[Slice], told: Iterable[str] = ()) -
     offset, mean = float(offsets.max()), float(depths[-1] - depths[0]) / steps
     uneven = offset > max(EVEN_SPACING_MM, EVEN_SPACING_FRACTION * mean)
     told = [*told, *_placed(spacings, offset if uneven else 0.0, tilt, moved)]
+    frames = {s.text("FrameOfReferenceUID") for s in ordered}
+    if 1 < len(frames) < len(ordered):
+        told.append(
+            f"Its slices name {len(frames)} frames of reference (FrameOfReferenceUID), whose "
+            "positions need not fit together; look whether the body is whole."
+        )
     said = max((abs(s.value("GantryDetectorTilt") or 0.0) for s in ordered), default=0.0)
     if said > LEAST_TOLD_TILT and not tilt and abs(normal[2]) > np.cos(np.radians(1.0)):
         told.append(
