@@ -290,7 +290,23 @@ WRONG = {
     ),
     "an affine that is no number": (
         lambda f: changed(nifti(f / "a.nii"), 280, "<4f", float("nan"), 0, 0, 0),
-        "must be positive",
+        "an origin or axes that are no numbers",
+    ),
+    "an origin that is no number": (
+        lambda f: changed(nifti(f / "a.nii", (0, 1)), 292, "<f", float("nan")),
+        "an origin or axes that are no numbers",
+    ),
+    "NRRD of two times": (
+        lambda f: text_of(
+            text_of(
+                nrrd(f, LPS.replace("(0,0,5)", "(0,0,5) none"), data=RAW * 2),
+                b"dimension: 3",
+                b"dimension: 4",
+            ),
+            b"12 10 8",
+            b"12 10 8 2",
+        ),
+        "its header is malformed",
     ),
     "huge dimensions": (
         lambda f: changed(nifti(f / "a.nii.gz"), 40, "<4h", 3, 32000, 32000, 32000),

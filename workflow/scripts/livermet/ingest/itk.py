@@ -83,8 +83,8 @@ def read_itk(path: Path, what: str) -> Volume | Segments:
     except (*DAMAGE, RuntimeError, KeyError, IndexError, MemoryError) as error:
         raise InputError(
             f"{what} cannot be read as a volume ({'NRRD' if is_nrrd else 'MetaImage'}): it is "
-            "damaged or cut short, or its data file is not beside it; copy it again with all its "
-            "files."
+            "damaged or cut short, its header is malformed, or its data file is not beside it; "
+            "copy it again with all its files, or export it again as one volume."
         ) from error
     if is_nrrd and any(re.match(r"segment\d+_id$", field) for field in fields):
         return _slicer_segments(image, fields, what)

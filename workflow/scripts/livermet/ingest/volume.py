@@ -102,7 +102,12 @@ def three_dimensional(values: np.ndarray, what: str) -> np.ndarray:
 
 def _check_grid(shape: Sequence[int], affine: np.ndarray, what: str) -> None:
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or (spacing <= 0).any():
+    if not np.isfinite(affine).all():
+        raise InputError(
+            f"{what} has an origin or axes that are no numbers (NaN or infinite), so that nobody "
+            "knows where it lies; export it again."
+        )
+    if (spacing <= 0).any():
         raise InputError(
             f"{what} has a voxel spacing of {_mm(spacing)} mm; a spacing must be positive: export "
             "it again."
