@@ -324,6 +324,36 @@ def test_names_that_differ_in_more_are_two_patients(tmp_path, one, other):
     assert check_series(path, ["LiTS"]).problems == []
 
 
+@pytest.mark.parametrize(("one", "other"), [("007", "7"), ("AB1", "AB01"), ("12", "12.0")])
+def test_zeros_that_a_spreadsheet_may_have_dropped_are_noted(tmp_path, one, other):
+    path = series_sheet(tmp_path, {"patient": one}, {"series": "b1", "patient": other})
+    sheet = check_series(path, ["LiTS"])
+    assert sheet.problems == []
+    (note,) = [note for note in sheet.notes if "in zeros alone" in note]
+    assert f"row 3: patient '{other}' differs from '{one}' of row 2" in note
+
+
+def test_a_name_that_no_file_can_have_is_told(tmp_path):
+    path = series_sheet(tmp_path, {"series": "s" * 101})
+    (sentence,) = sentences_of(path, read_series, ["LiTS"])
+    assert "would not make a name" in sentence
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u202c", "\u2064", "\u00ad", "\ufeff"])
+def test_what_nobody_sees_parts_no_patients(tmp_path, unseen):
+    path = series_sheet(tmp_path, {"patient": f"AB{unseen}-001"})
+    sheet = check_series(path, ["LiTS"])
+    assert sheet.problems == []
+    assert list(sheet.table["patient"]) == ["AB-001"]
+
+
+def test_a_patients_name_is_not_told_beside_a_sample(tmp_path):
+    series = check_series(series_sheet(tmp_path, {"patient": "Muster, Hans"}), ["LiTS"])
+    rows = [SAMPLE | {"patient": "MUSTER HANS"}]
+    molecular = check_molecular(write(tmp_path / "m.tsv", rows, MOLECULAR_SHEET.names))
+    assert near_patients(series, molecular) == []
+
+
 @pytest.mark.parametrize("name", ["ab-001", "AB_001", "AB 001", "AB-1"])
 def test_a_sample_of_nearly_a_known_patient_is_told(tmp_path, name):
     series = check_series(series_sheet(tmp_path, {"patient": "AB-001"}), ["LiTS"])

@@ -1,5 +1,6 @@
 """`livermet sheet` on archives of phantoms: what is a series, its verdict, row and folder."""
 
+import gzip
 import io
 import os
 import tarfile
@@ -272,6 +273,78 @@ def test_headers_without_patient_or_date_are_read_and_told(study):
     assert "2 studies have no PatientID" in result.stdout
     assert "2 series have no date in their headers: fill in study_date." in result.stdout
     assert all("No header has a date" in told for told in table["notes"])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ({"PatientID": "0012"}, {"PatientID": "12"}, "may be {other} too"),
+        ({"PatientID": "A-12"}, {"PatientID": "a 012"}, "may be {other} too"),
+        # The phantoms' own name and date of birth.
+        ({"PatientID": "x1"}, {"PatientID": "y2"}, "may be {other} too"),
+        ({"PatientID": "x1"}, {"PatientID": ""}, "may be {other} too"),
+        ({"PatientName": "A^B"}, {"PatientName": "C^D"}, "name 2 persons (PatientName)"),
+        ({"PatientName": "A^B"}, {"PatientName": "a b^^"}, ""),
+        ({"PatientID": "x1", "PatientBirthDate": ""}, {"PatientID": "y2"}, ""),
+        ({"PatientID": "x1", "PatientName": "A"}, {"PatientID": "y2", "PatientName": "B"}, ""),
+    ],
+)
+def test_patients_who_may_be_one_or_two_are_told(study, first, second, said):
+    for name, tags in (("a", first), ("b", second)):
+        save_slices(make_slices(**tags), study.archive / name)
+    series, table, result = study()
+    patients = list(table["patient"])
+    assert len(series) == 2
+    for number, notes in enumerate(table["notes"]):
+        assert (
+            (said.format(other=patients[1 - number]) in notes) if said else "Patient" not in notes
+        )
+    assert ("one under two identities, or two under one" in result.stdout) == bool(said)
+
+
+def test_an_anonymisers_name_and_birth_are_nobodys(study):
+    for number in range(4):
+        save_slices(make_slices(PatientID=f"x{number + 1}"), study.archive / str(number))
+    _, table, result = study()
+    assert not any("may be" in notes for notes in table["notes"])
+    assert "two identities" not in result.stdout
+
+
+def test_slices_packed_one_by_one_are_told_as_packed(study):
+    save_slices(make_slices(), study.archive)
+    for path in list(study.archive.iterdir()):
+        path.with_suffix(".dcm.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    series, _, result = study()
+    assert len(series) == 0
+    assert "packed in a way that is not read (7z, rar, gz, encrypted) 6" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("tags", "told"),
+    [
+        ({"SeriesDescription": ["arterial", "venous"]}, "told apart by SeriesDescription"),
+        ({"ContrastBolusStartTime": ["101500", "101600"]}, "apart by ContrastBolusStartTime"),
+        ({"SliceThickness": [5, 1]}, "told apart by SliceThickness"),
+        ({"ImageType": [["ORIGINAL", "A"], ["ORIGINAL", "B"]]}, "told apart by ImageType"),
+    ],
+)
+def test_phases_between_each_other_are_told_apart_by_any_field(study, tags, told):
+    uid = generate_uid()
+    for n in range(2):
+        one = {tag: values[n] for tag, values in tags.items()}
+        same = {"StudyInstanceUID": uid, "FrameOfReferenceUID": uid, "InstanceNumber": None}
+        made = make_slices(places=5.0 * np.arange(6) + 2.5 * n, series=uid, **same, **one)
+        save_slices(made, study.archive / str(n))
+    series, table, _ = study()
+    assert len(series) == 2
+    assert all(told in notes for notes in table["notes"])
+
+
+def test_slices_of_two_patients_are_not_usable(study):
+    save_slices(make_slices(each={"PatientName": ["A^B"] * 3 + ["C^D"] * 3}), study.archive)
+    _, table, _ = study()
+    assert verdicts(table) == ["several_patients"]
 
 
 def test_an_enhanced_object_is_one_file_of_many_slices(study):

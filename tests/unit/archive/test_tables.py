@@ -72,9 +72,33 @@ def test_all_that_is_wrong_is_told_by_rows_without_a_cell(run):
     told = run(text, "--date", "Biopsy", "--keep", "score", status=1)
     assert "row 2: the column 'MRN' is empty." in told
     assert "row 3: the column 'Biopsy' holds no date; write it as YYYY-MM-DD." in told
-    assert "row 4: the column 'score' holds the patient's own identity" in told
+    assert "row 4: the column 'score' holds the identity of this or another patient" in told
     assert not any(cell in told for cell in ("4711", "16.01", "8888"))
     assert not run.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("identity", "cell", "tells"),
+    [
+        ("4711", "see 4711", True),
+        ("0004711", "4711", True),
+        ("4711", "0004711", True),
+        ("4711", "4711.0", True),
+        ("4711", "4711.5", False),
+        ("4711", "0.4711", False),
+        ("4711", "14711", False),
+        ("4711", "2020-47-11", False),
+        ("MRN-4711", "of mrn-4711b", True),
+        ("A-1", "A-1", False),
+        # Another row's patient.
+        ("4711", "sister of 8888", True),
+        ("4711", "0.8888", False),
+    ],
+)
+def test_a_kept_column_tells_no_patient(run, identity, cell, tells):
+    text = f"MRN\tnote\n{identity}\t{cell}\n8888\tx\n"
+    told = run(text, "--keep", "note", status=int(tells))
+    assert ("row 2: the column 'note' holds the identity" in told) == tells
 
 
 def test_columns_that_are_not_there_are_named(run):

@@ -38,8 +38,10 @@ TABLE = "gene\tS1\tS2\nCHGA\t1.5\t2\nSYP\t0\t\nASCL1\t3e2\tNA\n"
         # R writes no name above the names of rows.
         (TABLE.removeprefix("gene\t"), "a.tsv"),
         (gzip.compress(TABLE.encode()), "a.tsv.gz"),
+        (TABLE.replace("SYP", "\u200bSYP\u00a0"), "a.tsv"),
+        (TABLE + "\n\t\t\n", "a.tsv"),
     ],
-    ids=["tabs", "commas", "Windows", "byte order mark", "R", "gzip"],
+    ids=["tabs", "commas", "Windows", "byte order mark", "R", "gzip", "unseen", "empty rows"],
 )
 def test_a_table_is_read_in_every_form(tmp_path, text, name):
     table = read_expression(written(tmp_path, text, name), ["S2", "S1"])
@@ -62,6 +64,9 @@ def test_a_table_is_read_in_every_form(tmp_path, text, name):
         (TABLE.replace("S2", "S3"), "a.tsv", "has no column for the samples S2 of the molecular"),
         (TABLE.replace("S2", "S1"), "a.tsv", "has two columns 'S1'"),
         (TABLE.replace("S2", "S2\tS3"), "a.tsv", "has 3 cells in its second row and 4 names"),
+        (TABLE.replace("0\t\n", "0\n"), "a.tsv", "row 3: it has 2 cells and its header tells 3"),
+        (TABLE[:-4], "a.tsv", "row 4: it has 2 cells and its header tells 3"),
+        ("gene\tS1\tS2\nCHGA\tTrue\t2\n", "a.tsv", "the value 'True' of gene 'CHGA'"),
         ("sample\tCHGA\tSYP\nS1\t1\t2\nS2\t3\t4\n", "a.tsv", "has samples in its rows; turn it"),
     ],
     ids=[
@@ -75,6 +80,9 @@ def test_a_table_is_read_in_every_form(tmp_path, text, name):
         "sample",
         "twice",
         "names",
+        "short row",
+        "broken off",
+        "words",
         "transposed",
     ],
 )
@@ -122,6 +130,13 @@ def whole(largest, sum_to=None):
         ("log2", whole(-np.inf), "has infinite numbers, as log2 of 0 is"),
         ("counts", whole(9), None),
         ("counts", whole(9).iloc[:50], "it has 50 genes, and counts are scaled by a sample's sum"),
+        (
+            "counts",
+            whole(9).rename({"g7": "__no_feature"}),
+            "has rows that count no gene, __no_feature, by which samples would be scaled",
+        ),
+        ("counts", whole(9).rename({"g7": "N_unmapped"}), "rows that count no gene, N_unmapped"),
+        ("counts", whole(9).rename({"g7": "Total"}), "rows that count no gene, Total"),
         ("counts", whole(0) * 0, "nothing was counted in S1"),
     ],
 )
@@ -144,7 +159,9 @@ def test_z_scores_of_a_cohort_are_refused():
     assert wrong_units(table, assay) == []
     standardised = table.sub(table.mean(axis=1), axis=0).div(table.std(axis=1), axis=0).round(3)
     (told,) = wrong_units(standardised, assay)
-    assert "its genes have a mean of 0 over the samples, as z-scores have" in told
+    assert "its genes have a mean or a median of 0 over the samples, as z-scores have" in told
+    (told,) = wrong_units(table.sub(table.median(axis=1), axis=0), assay)
+    assert "a mean or a median of 0" in told
 
 
 def centroids(tmp_path, change=lambda table: table, name="centroids.tsv"):
@@ -218,6 +235,19 @@ def test_a_gene_in_two_rows_is_refused(tmp_path):
         placed(tmp_path, [*phantoms.GENES, "OTH2"])
     # Rows that the reference does not ask for may be as they are.
     assert placed(tmp_path, [*phantoms.GENES, "more", "more"]).notna().all()
+
+
+@pytest.mark.parametrize("date", ["1-Mar", "Mar-01", "01. Mar", "2023-03-01 00:00:00"])
+def test_symbols_that_a_spreadsheet_made_dates_of_are_told(tmp_path, date):
+    table = phantoms.centroids().rename({"NEG1": "MARCH1"})
+    reference = read_reference(phantoms.write(table, tmp_path / "c.tsv"), "centroids")
+    genes = [date, *phantoms.GENES[1:]]
+    values = pd.DataFrame({"S1": np.arange(20.0)}, genes)
+    with pytest.raises(InputError, match=f"lacks MARCH1 of the reference and .* dates, {date}"):
+        on_reference(values, reference, {}, ASSAY)
+    # The user may say whose name it was; and what the reference does not ask for may be lost.
+    assert on_reference(values, reference, {date: "MARCH1"}, ASSAY)["S1"].notna().all()
+    assert np.isnan(placed(tmp_path, genes)["NEG1"])
 
 
 def test_names_of_another_kind_are_told(tmp_path):

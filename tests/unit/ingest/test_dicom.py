@@ -219,10 +219,36 @@ READ = {
                 "PixelData": values_of(less=np.arange(6)),
             }
         },
-        None,
+        "5 of 6 slices have another rescale than the rest",
     ),
     "an unknown character set": ({"SpecificCharacterSet": "NOSUCH"}, None),
     "slices that overlap": ({"SliceThickness": 8}, None),
+    "one name with other marks": ({"each": {"PatientName": [NAME, "DOE^JANE^^"] * 3}}, None),
+    "a name in every file": ({"each": {"PatientName": list("ABCDEF")}}, None),
+    "series times that grow": ({"each": {"SeriesTime": [f"1015{k:02d}" for k in range(6)]}}, None),
+    "padding that is no air": (
+        # Slice 4 alone has it, in its third column: 302 - 1024 HU.
+        {"PixelPaddingValue": 302},
+        "1 voxels hold what the header calls padding (PixelPaddingValue), up to -722 HU",
+    ),
+    "padding that is air": ({"PixelPaddingValue": 2}, None),
+    "padding beyond the bits": (
+        {"PixelPaddingValue": 4096 + 302, "BitsStored": 12, "HighBit": 11},
+        None,
+    ),
+    "two frames of reference": (
+        {"each": {"FrameOfReferenceUID": ["1.2.3"] * 3 + ["1.2.4"] * 3}},
+        "name 2 frames of reference",
+    ),
+    "a frame of reference in every file": (
+        {"each": {"FrameOfReferenceUID": [generate_uid() for _ in range(6)]}},
+        None,
+    ),
+    "a first number of 7": ({"each": {"InstanceNumber": list(range(7, 13))}}, None),
+    "a tilt that no position shows": (
+        {"GantryDetectorTilt": -15},
+        "tells a gantry tilt of 15 degrees and its positions none",
+    ),
     "a negative slope": (
         {"RescaleSlope": -1, "RescaleIntercept": -1024, "each": {"PixelData": values_of(sign=-1)}},
         "RescaleSlope is negative",
@@ -240,6 +266,7 @@ def test_unusual_series_are_read(tmp_path, name):
         assert said in told
     else:
         assert "missing" not in told
+        assert "padding" not in told
         assert "cannot be read" not in told
 
 
@@ -337,16 +364,18 @@ def test_what_is_no_slice_is_left_out_and_named(tmp_path):
     for number, one in enumerate([*made, localizer, capture, picture, segmentation, made[2]]):
         one.save_as(tmp_path / f"{number:02d}", enforce_file_format=True)
     (tmp_path / "notes.txt").write_text(NAME)
+    # A file of the system that holds nothing yet.
+    (tmp_path / "._00").write_bytes(bytes(4096))
     ct, _, quality = ct_of(tmp_path)
     assert_whole(ct)
     assert quality["warnings"][:5] == [
-        "Passed over, no DICOM: file 12 of 12.",
-        "Images of another modality (SEG) left out: 1 (file 10 of 12).",
-        "Secondary captures left out: 2 (files 8 to 9 of 12).",
-        "Localizers left out: 1 (file 7 of 12).",
-        "Repeated copies left out: 1 (file 11 of 12).",
+        "Passed over, no DICOM: files 1, 13 of 13.",
+        "Images of another modality (SEG) left out: 1 (file 11 of 13).",
+        "Secondary captures left out: 2 (files 9 to 10 of 13).",
+        "Localizers left out: 1 (file 8 of 13).",
+        "Repeated copies left out: 1 (file 12 of 13).",
     ]
-    assert quality["files_left_out"] == 6
+    assert quality["files_left_out"] == 7
 
 
 def test_links_and_names_of_any_bytes(tmp_path):
@@ -384,6 +413,83 @@ def mixed(places, **first_and_second):
         write_slices(folder / "b", OTHER, places, series=uid, **second)
 
     return write
+
+
+def between(of_frames=False, **first_and_second):
+    """Make a function that writes two acquisitions half a step apart, numbered by their place."""
+
+    def write(folder):
+        series, study, frame = generate_uid(), generate_uid(), generate_uid()
+        same = {"StudyInstanceUID": study, "FrameOfReferenceUID": frame}
+        made = []
+        for n, (values, places) in enumerate(((None, None), (OTHER, HALF))):
+            told = {tag: both[n] for tag, both in first_and_second.items()}
+            made += make_slices(values, places, series=series, **{**same, **told})
+        made.sort(key=lambda one: one.ImagePositionPatient[2])
+        for number, one in enumerate(made, 1):
+            one.InstanceNumber = number
+        save_slices(made, folder)
+
+    return write
+
+
+def times_of_two(folder):
+    """Write two acquisitions half a step apart, of which each slice has a time of its own."""
+    series = generate_uid()
+    same = {"series": series, "StudyInstanceUID": series, "FrameOfReferenceUID": series}
+    made = make_slices(**same, each={"AcquisitionTime": [f"1015{k:02d}" for k in range(6)]})
+    times = [f"1017{k:02d}.5" for k in range(6)]
+    made += make_slices(OTHER, HALF, **same, each={"AcquisitionTime": times})
+    made.sort(key=lambda one: one.ImagePositionPatient[2])
+    for number, one in enumerate(made, 1):
+        one.InstanceNumber = number
+    save_slices(made, folder)
+
+
+def frames_between(sequence, tag, values):
+    """Make a function that writes an enhanced object of two phases half a step apart."""
+
+    def write(folder):
+        places = [*5.0 * np.arange(6), *HALF]
+        one = make_enhanced(np.concatenate([stored_values(), OTHER]), places)
+        for k, group in enumerate(one.PerFrameFunctionalGroupsSequence):
+            if sequence not in group:
+                setattr(group, sequence, [Dataset()])
+            setattr(group[sequence].value[0], tag, values[k // 6])
+            group.FrameContentSequence[0].InStackPositionNumber = int(places[k] / 2.5) + 1
+        one.save_as(folder / "one", enforce_file_format=True)
+
+    return write
+
+
+def frames_changed(change):
+    def write(folder):
+        one = make_enhanced()
+        change(one)
+        one.save_as(folder / "one", enforce_file_format=True)
+
+    return write
+
+
+def _group(one, frame) -> Dataset:
+    return one.PerFrameFunctionalGroupsSequence[frame]
+
+
+def every_second(numbers):
+    """Make a function that writes these slices of a series of 16, each with its own number."""
+
+    def write(folder):
+        made = make_slices(stored_values(16))
+        save_slices([made[number - 1] for number in numbers], folder)
+
+    return write
+
+
+def packed(folder):
+    write_slices(folder)
+    for path in list(folder.iterdir()):
+        (folder / f"{path.name}.dcm.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
 
 
 def in_order_of(numbers, places):
@@ -469,6 +575,21 @@ def compressed_as(syntax, **tags):
     return write
 
 
+def lossy_code(folder):
+    def encode(values):
+        return imagecodecs.jpeg2k_encode(values, level=40, codecformat="j2k")
+
+    save_slices(compressed(make_slices(), f"{JPEG}91", encode), folder)
+
+
+def floating_pixels(folder):
+    made = make_slices()
+    for one, values in zip(made, stored_values(), strict=True):
+        del one.PixelData
+        one.FloatPixelData, one.BitsAllocated = values.astype("<f4").tobytes(), 32
+    save_slices(made, folder)
+
+
 def missing(number):
     def write(folder):
         (write_slices(folder) / f"{7 * number:03d}").unlink()
@@ -510,6 +631,12 @@ REFUSED = {
     "thick MIP": (made_with(ImageType=["DERIVED", "SECONDARY", "THK MIP"]), "add projections to"),
     "iodine": (made_with(RescaleType="MGML"), "add other_units to"),
     "lossy": (made_with(LossyImageCompression="01"), "add lossy to"),
+    "lossy by its method alone": (
+        made_with(LossyImageCompressionMethod="ISO_10918_1"),
+        "add lossy to",
+    ),
+    "lossy by its code alone": (lossy_code, "lost values by the way they are compressed"),
+    "floating-point pixels": (floating_pixels, "holds its values as floating-point numbers"),
     "empty files": (broken("empty"), "files 5 to 6 of 6 are empty"),
     "cut headers": (broken("cut"), "files 5 to 6 of 6 are cut short or damaged"),
     "dangling links": (broken("link"), "files 5 to 6 of 6 cannot be opened"),
@@ -561,6 +688,43 @@ REFUSED = {
     "told by content time": (mixed(HALF - 0.4, ContentTime=("101500", "101610")), "ContentTime"),
     "told by kernel": (mixed(HALF, ConvolutionKernel=("B30", "B70")), "ConvolutionKernel"),
     "told by voltage": (mixed(HALF + 5, KVP=(80, 140)), "told by KVP"),
+    "told by the start of contrast": (
+        between(ContrastBolusStartTime=("101500", "101600")),
+        "ContrastBolusStartTime",
+    ),
+    "told by the trigger": (between(TriggerTime=(0, 500)), "told by TriggerTime"),
+    "told by the cardiac phase": (
+        between(NominalPercentageOfCardiacPhase=(30, 70)),
+        "told by NominalPercentageOfCardiacPhase",
+    ),
+    "told by words": (between(SeriesDescription=("Doe art", "Doe ven")), "SeriesDescription"),
+    "told by the series' time": (between(SeriesTime=("101500", "101700")), "told by SeriesTime"),
+    "told by the series' number": (between(SeriesNumber=(2, 3)), "told by SeriesNumber"),
+    "told by the study": (
+        between(StudyInstanceUID=(generate_uid(), generate_uid())),
+        "told by StudyInstanceUID",
+    ),
+    "told by the detector": (
+        between(ImageType=(["ORIGINAL", "PRIMARY", "A"], ["ORIGINAL", "PRIMARY", "B"])),
+        "told by ImageType",
+    ),
+    "told by thickness": (between(SliceThickness=(5, 1)), "told by SliceThickness"),
+    "told by the field of view": (between(ReconstructionDiameter=(350, 500)), "Diameter"),
+    "told by the order of times": (times_of_two, "told by the order of AcquisitionTime"),
+    "frames told by time": (
+        frames_between(
+            "FrameContentSequence", "FrameReferenceDateTime", ("20200102101500", "20200102101600")
+        ),
+        "told by FrameReferenceDateTime",
+    ),
+    "frames told by their stack": (
+        frames_between("FrameContentSequence", "StackID", ("1", "2")),
+        "told by StackID",
+    ),
+    "frames told by an offset": (
+        frames_between("TemporalPositionSequence", "TemporalPositionTimeOffset", (0.0, 30.0)),
+        "told by TemporalPositionTimeOffset",
+    ),
     "overlapping ranges": (mixed(HALF + 10, AcquisitionNumber=(1, 2)), "between each other"),
     "told by the order": (
         in_order_of([1, 7, 2, 8, 3, 9, 4, 10], 2.5 * np.arange(8)),
@@ -576,6 +740,28 @@ REFUSED = {
     ),
     "one identity, two images": (one_of_two_values, "one SOPInstanceUID and other values"),
     "two patients": (made_with(each={"PatientID": ["a", "b"] * 3}), "name 2 patients"),
+    "two names": (made_with(each={"PatientName": ["A^B"] * 3 + ["C^D"] * 3}), "in PatientName"),
+    "one frame without a place": (
+        frames_changed(lambda one: delattr(_group(one, 3), "PlanePositionSequence")),
+        "no position of their own",
+    ),
+    "fewer places than frames": (
+        frames_changed(lambda one: one.PerFrameFunctionalGroupsSequence.pop()),
+        "no position of their own",
+    ),
+    "more frames told than there are": (
+        frames_changed(lambda one: setattr(one, "NumberOfFrames", 8)),
+        "no position of their own",
+    ),
+    "fewer frames told than there are": (
+        frames_changed(lambda one: setattr(one, "NumberOfFrames", 4)),
+        "is cut short or damaged",
+    ),
+    "slices lost by turns": (
+        every_second([1, 2, 3, 4, 6, 8, 10, 12, 13, 14, 15, 16]),
+        "4 of its 11 gaps between slices are wider than 1.5 times the median of 5 mm",
+    ),
+    "slices packed one by one": (packed, "unpack them"),
     "frames without places": (frames_without_places, "no position of their own"),
     "frames with one place": (classic_frames, "no position of their own"),
     "phases of an enhanced object": (enhanced_phases, "share a position"),
@@ -628,9 +814,15 @@ def test_what_is_wrong_is_told_by_its_cause(tmp_path, name):
     sentence = refused(folder)
     assert said in sentence
     assert ("missing" in sentence) == (
-        name in ("a slice is missing", "cut headers")
+        name in ("a slice is missing", "cut headers", "slices lost by turns")
         or any(one in sentence for one in MAY_BE_MISSING)
     )
+
+
+def test_a_code_that_lost_values_goes_on_by_config(tmp_path):
+    lossy_code(tmp_path)
+    _, _, quality = ct_of(tmp_path, "lossy")
+    assert any("lost values by the way they are compressed" in w for w in quality["warnings"])
 
 
 def test_slices_that_repeat_are_told(tmp_path):
@@ -676,7 +868,7 @@ def test_incomplete_series_go_on_by_config(tmp_path, how):
 def test_a_file_that_is_no_folder(tmp_path):
     path = tmp_path / "a.zip"
     path.write_bytes(b"PK\3\4" + bytes(200))
-    assert "no readable DICOM image" in refused(path)
+    assert "holds packed files" in refused(path)
     assert "no readable DICOM image" in refused(tmp_path / "nothing")
 
 

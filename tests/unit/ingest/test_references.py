@@ -2,6 +2,7 @@
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 from unit.mask_phantoms import (
@@ -163,9 +164,7 @@ def test_a_role_without_a_segment_is_told(tmp_path):
     path = seg(tmp_path / "m.dcm", seg_frames(lesion=False), {1: "Liver"})
     _, record = made(path)
     assert record["reference_voxels_lesion"] == 0
-    assert any(
-        "no segment for the liver, or none for lesions" in w for w in record["reference_warnings"]
-    )
+    assert any("no segment of lesion that holds a voxel" in w for w in record["reference_warnings"])
 
 
 @pytest.mark.parametrize("labels", [{"lesion": 2}, {"liver": "liver", "lesion": "lesion"}])
@@ -241,6 +240,22 @@ def test_contours_of_every_second_slice_are_told(tmp_path):
         "Its contours leave out 3 slices between its first and last; these hold no mask."
         in (record["reference_warnings"])
     )
+
+
+def test_a_contour_around_no_voxels_centre_is_told(tmp_path):
+    small = [-9.3, -19, 20, -9.2, -19, 20, -9.2, -18.9, 20]
+    regions = {**rings(), 2: ("Tumour 1", [small])}
+    _, record = made(rtstruct(tmp_path / "m", regions))
+    told = " ".join(record["reference_warnings"])
+    assert "so that nothing is left of them: 1." in told
+    assert "no segment of lesion that holds a voxel" in told
+
+
+def test_slicers_segments_may_have_lost_a_number(tmp_path):
+    path = as_slicer(tmp_path / "m.seg.nrrd")
+    path.write_bytes(path.read_bytes().replace(b"Segment1_", b"Segment4_"))
+    image, _ = made(path)
+    assert (seen(image) == expected()).all()
 
 
 def test_points_are_left_out_and_counted(tmp_path):
@@ -391,7 +406,83 @@ def half_a_voxel_off(folder):
     return write_box(folder / "m.nii", expected()[2:10], moved)
 
 
+def beyond_each_side(x, y):
+    def write(folder):
+        moved = [v + (x, y, 0)[n % 3] for n, v in enumerate(ring(boxes()[0][4], 4))]
+        return rtstruct(folder / "m", {1: ("Liver", [moved])})
+
+    return write
+
+
+def wide_labels(dtype, more):
+    """Make a function that writes labels that come out right once they turned over at 32 bits."""
+
+    def write(folder):
+        labels = expected().astype(dtype).transpose(2, 1, 0)
+        labels[labels == 2] += more
+        nib.save(nib.Nifti1Image(labels, AFFINE, dtype=dtype), folder / "m.nii")
+        return folder / "m.nii"
+
+    return write
+
+
+def half_labels(folder):
+    path = write_box(folder / "m.nii", expected())
+    content = bytearray(path.read_bytes())
+    content[112:120] = np.array([1, 0.5], "<f4").tobytes()
+    path.write_bytes(content)
+    return path
+
+
+def numbered_twice(folder):
+    def change(made):
+        made.SegmentSequence[1].SegmentNumber = 1
+
+    return seg(folder / "m.dcm", seg_frames(lesion=False), change=change)
+
+
+def regions_numbered_twice(folder):
+    path = rtstruct(folder / "m", rings())
+    made = pydicom.dcmread(path)
+    made.StructureSetROISequence[1].ROINumber = 1
+    made.ROIContourSequence[1].ReferencedROINumber = 1
+    made.save_as(path)
+    return path
+
+
+def slicer_with(old, new):
+    def write(folder):
+        path = as_slicer(folder / "m.seg.nrrd")
+        content = path.read_bytes()
+        assert old in content
+        path.write_bytes(content.replace(old, new, 1))
+        return path
+
+    return write
+
+
 WRONG = {
+    "contours right of the CT": (beyond_each_side(-60, 0), "208 voxels of it lie outside"),
+    "contours left of the CT": (beyond_each_side(60, 0), "208 voxels of it lie outside"),
+    "contours before the CT": (beyond_each_side(0, -80), "208 voxels of it lie outside"),
+    "contours behind the CT": (beyond_each_side(0, 80), "208 voxels of it lie outside"),
+    "labels of 64 bits": (wide_labels(np.int64, 2**32), "values from 0 to 4294967298"),
+    "labels of floats": (wide_labels(np.float64, 2**32), "values from 0 to 4294967298"),
+    "labels and a half": (half_labels, "values that are not whole numbers"),
+    "segments of one number": (numbered_twice, "several segments the number 1"),
+    "regions of one number": (regions_numbered_twice, "several segments the number 1"),
+    "Slicer's segments of one value": (
+        slicer_with(b"Segment1_LabelValue:=2", b"Segment1_LabelValue:=1"),
+        "two segments the value 1",
+    ),
+    "Slicer's value that is no number": (
+        slicer_with(b"Segment1_LabelValue:=2", b"Segment1_LabelValue:=x"),
+        "a value that is no number",
+    ),
+    "Slicer's value without a segment": (
+        slicer_with(b"Segment1_LabelValue:=2", b"Segment1_LabelValue:=3"),
+        "holds 1 segments that reference_labels does not name: a segment;",
+    ),
     "contours between slices": (between, "planes that lie on no slice of its CT (one is 2.50 mm"),
     "contours beyond the CT": (beyond, "reaches beyond its CT"),
     "contours across slices": (across, "not parallel to the slices of its CT"),
@@ -599,7 +690,25 @@ def lesion_elsewhere(ct, mask):
     return ct, other
 
 
+def without_liver(ct, mask):
+    return ct, mask * 0
+
+
+def everywhere(ct, mask):
+    return ct, mask * 0 + 1
+
+
+def without_a_slice(ct, mask):
+    cut = mask.copy()
+    used = np.flatnonzero(mask.any(axis=(0, 1)))
+    cut[:, :, used[3:5]] = 0
+    return ct, cut
+
+
 DOUBTS = {
+    "no liver": (without_liver, "its mask holds no voxel", False),
+    "all liver": (everywhere, "100% of the CT lie in the mask of the liver", True),
+    "a liver in parts": (without_a_slice, "2 slices between the first and the last one", False),
     "mirrored": (mirrored, "left of the body's centre", True),
     "mask upside down": (upside_down, "below -200 HU (air)", False),
     "both upside down": (both_upside_down, "above the lungs'", True),

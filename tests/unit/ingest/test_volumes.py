@@ -114,6 +114,7 @@ READ = {
     "int32": lambda f: nifti(f / "a.nii", data=values().astype(np.int32)),
     "NRRD in RAS": lambda f: nrrd(f, RAS),
     "NRRD zipped": lambda f: nrrd(f, RAS, "gzip", gzip.compress(RAW)),
+    "NRRD in mm, said thrice": lambda f: nrrd(f, RAS + 'space units: "mm" "mm" "mm"\n'),
     "NRRD in hexadecimals": lambda f: nrrd(f, RAS, "hex", RAW.hex().encode()),
     "NRRD of the other byte order": lambda f: text_of(
         nrrd(f, RAS, data=np.frombuffer(RAW, "<i2").astype(">i2").tobytes()),
@@ -153,6 +154,10 @@ TOLD = {
     "metres that are mm": (
         lambda f: changed(nifti(f / "a.nii"), 123, "B", 1),
         "names meters as the unit of length, and was read as mm",
+    ),
+    "another spacing beside a lone sform": (
+        lambda f: changed(nifti(f / "a.nii", (0, 1)), 80, "<3f", 0.7, 0.7, 1),
+        "pixdim says a spacing of 0.7 x 0.7 x 1 mm and the sform of 1.5 x 2 x 5 mm",
     ),
     "a qform elsewhere": (
         lambda f: changed(nifti(f / "a.nii"), 268, "<f", 7),
@@ -285,7 +290,23 @@ WRONG = {
     ),
     "an affine that is no number": (
         lambda f: changed(nifti(f / "a.nii"), 280, "<4f", float("nan"), 0, 0, 0),
-        "must be positive",
+        "an origin or axes that are no numbers",
+    ),
+    "an origin that is no number": (
+        lambda f: changed(nifti(f / "a.nii", (0, 1)), 292, "<f", float("nan")),
+        "an origin or axes that are no numbers",
+    ),
+    "NRRD of two times": (
+        lambda f: text_of(
+            text_of(
+                nrrd(f, LPS.replace("(0,0,5)", "(0,0,5) none"), data=RAW * 2),
+                b"dimension: 3",
+                b"dimension: 4",
+            ),
+            b"12 10 8",
+            b"12 10 8 2",
+        ),
+        "its header is malformed",
     ),
     "huge dimensions": (
         lambda f: changed(nifti(f / "a.nii.gz"), 40, "<4h", 3, 32000, 32000, 32000),
@@ -443,6 +464,38 @@ WRONG = {
         "holds its values as text",
     ),
     "MetaImage of more values": (lambda f: meta(f, MATRIX, RAW + b"more"), MORE),
+    "NRRD of two units": (
+        lambda f: nrrd(f, RAS + 'space units: "mm" "mm" "cm"\n'),
+        "names several units of length",
+    ),
+    "NRRD in steps of a range": (
+        lambda f: nrrd(f, RAS + "old min: -1000\nold max: 3000\n"),
+        "as steps of a range",
+    ),
+    "MetaImage of two spacings": (
+        lambda f: text_of(meta(f, MATRIX), b"1.5 2 5", b"1.5 2"),
+        "does not give one number an axis",
+    ),
+    "MetaImage of an origin of two numbers": (
+        lambda f: meta(f, MATRIX.replace("Offset = 0 0 0", "Offset = 0 0")),
+        "does not give one number an axis",
+    ),
+    "MetaImage of an origin that is no number": (
+        lambda f: meta(f, MATRIX.replace("Offset = 0", "Offset = nan")),
+        "an origin or a spacing that is no number",
+    ),
+    "MetaImage of an infinite origin": (
+        lambda f: meta(f, MATRIX.replace("Offset = 0", "Position = inf")),
+        "an origin or a spacing that is no number",
+    ),
+    "a picture's window": (
+        lambda f: nifti(f / "a.nii", data=np.clip(values() + 160, 0, 255).astype(np.uint8)),
+        "windowed, scaled or moved",
+    ),
+    "moved by 1024 and cut at 0": (
+        lambda f: nifti(f / "a.nii", data=np.where(values() < -300, 0, values() + 1024)),
+        "windowed, scaled or moved",
+    ),
     "MetaImage that is text": (
         lambda f: written(f / "a.mha", NAME.encode()),
         "cannot be read as a volume",
@@ -482,6 +535,15 @@ def turned_over(data):
     data[4:7, 5, 5] = 900, 2500 - 4096, 900
 
 
+def windowed(data):
+    data[:] = np.clip(data, -250, 250)
+
+
+def scaled(data):
+    # Most voxels then lie between -2500 and -1200, 75 of 100 values apart.
+    data[:] = np.where(data < 0, data * 3 - 1000, data)
+
+
 def constant(data):
     data[:] = 0
 
@@ -497,6 +559,8 @@ def bright(data):
         (repeated, "1 of 8 slices repeat the one below them"),
         (turned_over, "2 voxels far below -1024 HU touch bone or metal"),
         (constant, "All values are 0 HU"),
+        (windowed, "No value lies below -250 HU"),
+        (scaled, "of many values lie below -1200 HU, where no padding is"),
         (bright, "there is metal, or these are no HU"),
     ],
 )
@@ -505,6 +569,25 @@ def test_values_that_no_scan_has_are_told(tmp_path, change, sentence):
     change(data)
     _, _, quality = ingest_volume("a1", nifti(tmp_path / "a.nii.gz", data=data))
     assert any(sentence in warning for warning in quality["warnings"]), quality["warnings"]
+
+
+@pytest.mark.parametrize("kind", ["nifti", "nrrd"])
+def test_a_header_that_nobody_filled_in_is_told(tmp_path, kind):
+    if kind == "nifti":
+        path = nifti(tmp_path / "a.nii", affine=np.eye(4))
+    else:
+        path = tmp_path / "a.nrrd"
+        sitk.WriteImage(sitk.GetImageFromArray(values().transpose(2, 1, 0)), str(path))
+    _, _, quality = ingest_volume("a1", path)
+    assert "voxels of 1 mm that begin at 0, 0, 0 mm" in quality["warnings"][0]
+
+
+def test_padding_of_one_value_is_no_fault(tmp_path):
+    data = values()
+    data[:2] = -3024
+    _, _, quality = ingest_volume("a1", nifti(tmp_path / "a.nii", data=data))
+    assert quality["padding_voxels"] == 160
+    assert not [w for w in quality["warnings"] if "padding" in w]
 
 
 def test_a_negative_slope_is_told(tmp_path):

@@ -39,6 +39,8 @@ FIRST_YEAR, LAST_YEAR = 1900, 2261
 EXCEL_DAY_ZERO, EXCEL_DAYS = pd.Timestamp(1899, 12, 30), range(29221, 60000)
 OLDEST_YEARS = 130
 YEARS_IN = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
+# Names of files may have 255 bytes, and names of series get endings.
+MOST_LETTERS = 100
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 # What a user writes, and what the demo writes of its phantoms; how they are read says the rest.
 SERIES_SHEET = Contract(
@@ -200,6 +202,7 @@ def check_series(path: str | Path, cohorts: Iterable[str]) -> Sheet:
     _read_ages(sheet)
     _tell_two_cohorts(sheet)
     _tell_two_names(sheet)
+    _note_zeros(sheet)
     _tell_repeated_files(sheet)
     _note_near_words(sheet)
     _note_two_sexes(sheet)
@@ -238,14 +241,16 @@ def near_patients(series: Sheet, molecular: Sheet) -> list[str]:
     Near are names that differ in case, blanks, punctuation or leading zeros alone: their samples
     would else be of a stranger, and be left out.
     """
-    known = series.table["patient"][series.table["patient"] != ""].drop_duplicates()
+    # What is no pseudonym may be a patient's name, which is not repeated.
+    known = series.table["patient"].drop_duplicates()
+    known = known[known.str.fullmatch(NAME_PATTERN)]
     samples = molecular.table["patient"]
     strangers = samples[~samples.isin(known) & (samples != "")]
     exact = {_parts_of(name): (row, name) for row, name in known.items()}
-    without_zeros = {_without_zeros(name): (row, name) for row, name in known.items()}
+    bare = {without_zeros(name): (row, name) for row, name in known.items()}
     found = []
     for row, name in strangers.items():
-        near = exact.get(_parts_of(name)) or without_zeros.get(_without_zeros(name))
+        near = exact.get(_parts_of(name)) or bare.get(without_zeros(name))
         if near:
             found.append(
                 Problem(
@@ -444,12 +449,13 @@ def _tell_empty(sheet: Sheet, columns: Sequence[str]) -> None:
 
 def _tell_odd_names(sheet: Sheet) -> None:
     remedy = (
-        "use letters, digits, '.', '_' and '-' only, begin with a letter or digit, and write no NA "
-        "or None."
+        "use letters, digits, '.', '_' and '-' only, at most 100 of them, begin with a letter or "
+        "digit, and write no NA or None."
     )
     for column in ("series", "patient"):
         cells = sheet.table[column]
         odd = ~cells.str.fullmatch(NAME_PATTERN) & (cells != "") | cells.isin(MISSING_WORDS)
+        odd |= cells.str.len() > MOST_LETTERS
         # What is no pseudonym may be a patient's name, which is not repeated.
         sheet.tell(
             Problem(
@@ -508,6 +514,21 @@ def _tell_two_names(sheet: Sheet) -> None:
     sheet.tell(found)
 
 
+def _note_zeros(sheet: Sheet) -> None:
+    """Note patients whose names differ in zeros before a number, or in '.0', as Excel leaves it."""
+    cells = sheet.table["patient"]
+    named = cells[cells.str.fullmatch(NAME_PATTERN)].drop_duplicates()
+    first: dict[tuple[str, ...], tuple[int, str]] = {}
+    for row, name in named.items():
+        before = first.setdefault(without_zeros(name), (row, name))
+        if before[1] != name and _parts_of(name) != _parts_of(before[1]):
+            sheet.notes.append(
+                f"{sheet.path}, row {row}: patient '{name}' differs from '{before[1]}' of row "
+                f"{before[0]} in zeros alone, which spreadsheets drop or add; if they are one "
+                "patient, write it alike, or it would be in training and in test."
+            )
+
+
 def _parts_of(name: str) -> tuple[str, ...]:
     """Return a name's words and numbers, so that AB-001, ab_001 and Ab001 are alike.
 
@@ -516,7 +537,8 @@ def _parts_of(name: str) -> tuple[str, ...]:
     return tuple(re.findall(r"[^\W\d_]+|\d+", name.casefold()))
 
 
-def _without_zeros(name: str) -> tuple[str, ...]:
+def without_zeros(name: str) -> tuple[str, ...]:
+    """Return a name's words and numbers without zeros in front, and without '.0'."""
     return tuple(part.lstrip("0") or "0" for part in _parts_of(re.sub(r"\.0$", "", name)))
 
 

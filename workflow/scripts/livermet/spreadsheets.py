@@ -8,6 +8,7 @@ spreadsheet numbers it.
 import csv
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -42,8 +43,8 @@ OTHER_KINDS = (
     (b"{\\rtf", "a formatted text (.rtf)", "save it as plain text"),
     (b"\x1f\x8b", "compressed (gzip)", "unpack it"),
 )
-# Blanks that no one sees, and that `str.strip` leaves.
-UNSEEN = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u200e\u200f\u00ad"))
+# Characters that no one sees and that `str.strip` leaves: of width 0, marks of direction.
+UNSEEN = "Cf"
 TOTAL = re.compile(r"(grand )?totals?|sum|summe|gesamt|count|anzahl|n ?=.*|mean|average", re.I)
 
 
@@ -256,7 +257,14 @@ def _parsed(path: str, text: str, separator: str) -> Iterable[tuple[int, list[st
 
 
 def _stripped(cell: str) -> str:
-    return re.sub(r"\s*\n\s*", " ", cell.translate(UNSEEN).strip())
+    return re.sub(r"\s*\n\s*", " ", without_unseen(cell).strip())
+
+
+def without_unseen(text: str) -> str:
+    """Leave out characters that no one sees, as text that was pasted from a page has them."""
+    if text.isascii():
+        return text
+    return "".join(one for one in text if unicodedata.category(one) != UNSEEN)
 
 
 def _below_title(

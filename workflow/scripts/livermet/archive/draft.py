@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
+from livermet.archive.persons import doubts_on_patients
 from livermet.archive.pseudonyms import Pseudonyms, letters
 from livermet.archive.references import Matched, Reference, match_references
 from livermet.archive.series import Found
@@ -122,9 +123,11 @@ def make_draft(found: Sequence[Found], pseudonyms: Pseudonyms, cohort: str, fold
     """
     found = [_in_table(one, pseudonyms) for one in found]
     matched = match_references(found)
+    doubts = doubts_on_patients(found, pseudonyms)
     rows, sheet, placed = [], [], []
     for place, one in enumerate(found):
         row = _row(one, place, matched, pseudonyms)
+        row["notes"] = " ".join(filter(None, [row["notes"], *doubts.get(place, ())]))
         rows.append(row)
         if one.verdict is Verdict.USABLE:
             references = matched.of_series.get(place, ())
@@ -141,7 +144,13 @@ def make_draft(found: Sequence[Found], pseudonyms: Pseudonyms, cohort: str, fold
     order = ["patient", "study_date", "series"]
     archive = archive.sort_values(order, na_position="last", ignore_index=True)
     series = series.sort_values(order, ignore_index=True)
-    return Draft(series, archive, placed, _told(found, matched, archive, series))
+    told = _told(found, matched, archive, series)
+    if doubts:
+        told.append(
+            f"{len(doubts)} series are of patients who may be one under two identities, or two "
+            "under one: look at them before identities are out of sight (column notes)."
+        )
+    return Draft(series, archive, placed, told)
 
 
 def _in_table(one: Found, pseudonyms: Pseudonyms) -> Found:

@@ -18,18 +18,25 @@ from pathlib import Path
 from livermet.archive.header import Header
 from livermet.archive.pseudonyms import Pseudonyms, plain
 from livermet.archive.words import kernel_of, phase_of
-from livermet.ingest.headers import NUMBERS, Slice
+from livermet.ingest.headers import LOSSY_METHODS, NUMBERS, Slice
 from livermet.ingest.stack import ACQUISITIONS, COLOURS, LOCALIZERS, MODALITIES, PROJECTION, SCREENS
-from livermet.sheets import YEARS_IN
+from livermet.sheets import YEARS_IN, without_zeros
 
 # Of these texts a digest is kept, which tells two apart; of 8 characters where few are compared.
-IDENTITIES = ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "PatientID")
-LABELS = tuple(tag for tag in ACQUISITIONS if tag not in (*IDENTITIES, "KVP"))
+IDENTITIES = (
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "PatientID",
+    "PatientName",
+)
+LABELS = tuple(tag for tag in ACQUISITIONS if tag not in (*IDENTITIES, *NUMBERS))
 # Of these texts the words that are listed are kept; any other becomes 'other'.
 WORDS = {
     "RescaleType": frozenset({"HU", "US", "HU_MOD", "ED", "EDW", "HAF", "Z_EFF", "OD", "MGML"}),
     "PhotometricInterpretation": frozenset({"MONOCHROME1", "MONOCHROME2", *COLOURS}),
     "LossyImageCompression": frozenset({"00", "01"}),
+    "LossyImageCompressionMethod": LOSSY_METHODS,
 }
 OTHER = "other"
 KINDS = (
@@ -58,7 +65,9 @@ class Fact:
     """What is kept of a DICOM object.
 
     series, study, patient: digests. named: whether a PatientID tells the patient; without one each
-        study is taken for a patient. instance: the digest of its SOPInstanceUID.
+        study is taken for a patient. near: a digest of the PatientID without zeros in front and
+        punctuation. name, person: of the name, and of name and date of birth; '' where one is not
+        there. instance: the digest of its SOPInstanceUID.
     day: the study's date, moved back, as YYYY-MM-DD, or ''.
     refers_to: digests of the series, and refers_to_images of the images, that it refers to.
     slices: texts are digests or listed words; the path is empty.
@@ -68,6 +77,9 @@ class Fact:
     study: str
     patient: str
     named: bool
+    near: str
+    name: str
+    person: str
     instance: str
     modality: str
     sop_class: str
@@ -98,12 +110,17 @@ class Whitelist:
         patient = self._pseudonyms.digest(
             about["PatientID"] if named else f"study {study or series}"
         )
+        identity, name = plain(about.get("PatientID", "")), about.get("PatientName", "")
+        birth = texts.get("PatientBirthDate", "")
         contrast = about.get("ContrastBolusAgent", "")
         return Fact(
             series=series,
             study=study,
             patient=patient,
             named=named,
+            near=self._label(" ".join(without_zeros(identity)), 12),
+            name=self._label(name, 12),
+            person=self._label(f"{name} {birth}", 12) if name and date_of(birth) else "",
             instance=self._label(about.get("SOPInstanceUID", ""), 12),
             modality=_modality(about.get("Modality", "")),
             sop_class=_standard(about.get("SOPClassUID", "")),

@@ -39,6 +39,7 @@ from livermet.ingest.headers import (
     Slice,
     frames_of,
     is_other,
+    kinds_in,
     may_be_dicom,
     read_dataset,
 )
@@ -89,11 +90,11 @@ def _tag(name: str) -> int:
 
 _TEXT_TAGS = {_tag(name): name for name in (*TEXTS, *OF_A_SHEET)}
 _NUMBER_TAGS = {_tag(name): (name, count) for name, count in NUMBERS.items()}
-_IMAGE_TYPE, _FRAMES, _TABLE = map(_tag, ("ImageType", "NumberOfFrames", "ModalityLUTSequence"))
+_FRAMES, _TABLE = map(_tag, ("NumberOfFrames", "ModalityLUTSequence"))
 _BITS, _ROWS, _COLUMNS = map(_tag, ("BitsAllocated", "Rows", "Columns"))
 _VR = {
     tag: dictionary_VR(BaseTag(tag)).encode()
-    for tag in (*_TEXT_TAGS, *_NUMBER_TAGS, _IMAGE_TYPE, _FRAMES, _TABLE, _BITS)
+    for tag in (*_TEXT_TAGS, *_NUMBER_TAGS, _FRAMES, _TABLE, _BITS)
 }
 _WALKER = Walker(_VR)
 _NO_PATH = Path()
@@ -133,7 +134,7 @@ def read_header(
         return NO_DICOM if litter else EMPTY
     if not data[:132].strip(b"\0"):
         # As copies that broke off leave them.
-        return DAMAGED
+        return NO_DICOM if litter else DAMAGED
     if not may_be_dicom(data[:132]):
         return NO_DICOM
     while True:
@@ -169,7 +170,7 @@ def quick_header(data: bytes, size: int) -> Header | str:
         raise NotPlainError
     if _is_cut(found, texts, syntax, size):
         return DAMAGED
-    more = {name: texts.pop(name) for name in OF_A_SHEET if name in texts}
+    more = {name: texts[name] for name in OF_A_SHEET if name in texts}
     texts = {name: texts[name] for name in TEXTS if texts.get(name)}
     texts["SOPInstanceUID"] = (
         texts.get("SOPInstanceUID") or _text(found.get(META_INSTANCE, b""), b"UI") or ""
@@ -179,14 +180,14 @@ def quick_header(data: bytes, size: int) -> Header | str:
     for tag, (name, count) in _NUMBER_TAGS.items():
         if (value := found.get(tag)) and (read := _numbers(value, _VR[tag], count)):
             numbers[name] = read
-    kinds = _text(found.get(_IMAGE_TYPE, b""), b"CS").upper()
+    kinds = kinds_in(texts)
     one = Slice(
         _NO_PATH,
         0,
         None,
         numbers,
         texts,
-        frozenset(kinds.split("\\")) - {""},
+        kinds,
         syntax,
         frozenset(),
         _TABLE in found,

@@ -21,7 +21,7 @@ from livermet.errors import InputError
 from livermet.ingest.headers import TAGS
 
 # Grows with every change of what facts are.
-FORMAT = 2
+FORMAT = 3
 SECONDS_BETWEEN_COMMITS = 2.0
 # What every SQLite file begins with.
 SQLITE = b"SQLite format 3"

@@ -25,6 +25,7 @@ GZIP_MAGIC, BZIP_MAGIC, XZ_MAGIC = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"
 TAR_MAGIC, TAR_MAGIC_AT = b"ustar", 257
 # Zip files of another purpose.
 DOCUMENTS = (".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".jar", ".npz", ".whl", ".apk")
+TARS = (".tar.gz", ".tgz")
 VOLUMES = (".nii.gz", ".mgz", ".nrrd.gz")
 NOT_READ = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07")
 
@@ -39,7 +40,7 @@ class Member(NamedTuple):
 
 
 def kind_of(begin: bytes, name: str) -> str:
-    """Return 'zip', 'tar' or '' by a file's first 512 bytes; 'other' for 7z and rar."""
+    """Return 'zip', 'tar' or '' by a file's first 512 bytes; 'other' for 7z, rar and a lone gz."""
     lower = name.lower()
     if begin.startswith(ZIP_MAGIC):
         return "" if lower.endswith(DOCUMENTS) else "zip"
@@ -48,8 +49,19 @@ def kind_of(begin: bytes, name: str) -> str:
     if begin[TAR_MAGIC_AT : TAR_MAGIC_AT + 5] == TAR_MAGIC:
         return "tar"
     if begin.startswith((GZIP_MAGIC, BZIP_MAGIC, XZ_MAGIC)):
-        return "" if lower.endswith(VOLUMES) else "tar"
+        if lower.endswith(VOLUMES):
+            return ""
+        return "other" if _is_lone_gzip(begin) and not lower.endswith(TARS) else "tar"
     return ""
+
+
+def _is_lone_gzip(begin: bytes) -> bool:
+    """Tell whether gzip holds a single file, such as a slice, and no tar."""
+    try:
+        held = zlib.decompressobj(31).decompress(begin, 512)
+    except zlib.error:
+        return False
+    return held[TAR_MAGIC_AT : TAR_MAGIC_AT + 5] != TAR_MAGIC
 
 
 def members(path: Path, kind: str, only: Collection[int] | None = None) -> Iterator[Member | None]:

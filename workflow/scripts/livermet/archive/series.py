@@ -31,7 +31,8 @@ from livermet.ingest.stack import (
     acquisitions,
     check_geometry,
     in_order,
-    passes,
+    labels_by,
+    patients_of,
     position,
     select_slices,
     shared_places,
@@ -40,7 +41,6 @@ from livermet.ingest.stack import (
 from livermet.vocabulary import Accepted, Verdict
 
 DOSE_REPORT = "1.2.840.10008.5.1.4.1.1.88.67"
-BY_NUMBERS = "the order of InstanceNumber"
 # Less than a liver: told, and not refused, since a part may be meant.
 LEAST_COVERED_MM = 100.0
 AXIAL = float(np.cos(np.radians(45)))
@@ -57,7 +57,7 @@ REASONS = {
     Verdict.LOCALIZER: "Its images are localizers.",
     Verdict.SECONDARY_CAPTURE: "Its images are pictures of a screen, without Hounsfield units.",
     Verdict.DOSE_REPORT: "It tells of the radiation dose.",
-    Verdict.SEVERAL_PATIENTS: "Its slices name several patients in PatientID.",
+    Verdict.SEVERAL_PATIENTS: "Its slices name several patients in PatientID or PatientName.",
     Verdict.PROJECTION: f"Its images are projections (MIP, MinIP); {_TAKES.format('projections')}",
     Verdict.OTHER_UNITS: (
         f"Its values are no Hounsfield units (RescaleType); {_TAKES.format('other_units')}"
@@ -412,11 +412,7 @@ def _split(
     splits: int,
 ) -> Iterator[Found]:
     """Part acquisitions that lie in one another, each of which is a stack by itself."""
-    if tag == BY_NUMBERS:
-        numbers = np.array([one.value("InstanceNumber") for one in ordered], dtype=float)
-        labels = [str(one) for one in passes(numbers, depths)]
-    else:
-        labels = [one.text(tag) or str(one.numbers.get(tag, "")) for one in ordered]
+    labels = labels_by(tag, ordered, depths)
     parts: dict[str, list[Slice]] = defaultdict(list)
     for label, one in zip(labels, ordered, strict=True):
         parts[label].append(one)
@@ -478,7 +474,7 @@ def _refusal(slices: Sequence[Slice], accept: set[str]) -> Verdict:
     if all(one.kinds & LOCALIZERS for one in planar):
         return Verdict.LOCALIZER
     kept = [one for one in planar if not one.kinds & LOCALIZERS]
-    if len({one.text("PatientID") for one in kept} - {""}) > 1:
+    if patients_of(kept)[0] > 1:
         return Verdict.SEVERAL_PATIENTS
     if any(one.frame is not None and "ImagePositionPatient" not in one.numbers for one in kept):
         return Verdict.UNPLACED

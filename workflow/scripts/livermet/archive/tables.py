@@ -6,7 +6,7 @@ Only the columns that are named go on. No sentence repeats a cell, since it may 
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -81,6 +81,7 @@ def pseudonymise(
     names = {one: pseudonyms.pseudonym(one) for one in identities[identities != ""].unique()}
     lacking = identities.map(lambda one: one != "" and names[one] is None)
     problems += _said(what, cells.index[lacking], "the table of pseudonyms lacks the patient")
+    everyone = {one for one in names if len(one) >= LEAST_OF_AN_IDENTITY}
     made = pd.DataFrame({"patient": identities.map(names)}, index=cells.index)
     for column, name in dates.items():
         read = cells[column].map(date_in_text)
@@ -95,13 +96,14 @@ def pseudonymise(
         ]
     for column, name in keep.items():
         told = [
-            len(identity) >= LEAST_OF_AN_IDENTITY and identity in plain(cell)
+            _tells(identity, cell, everyone)
             for identity, cell in zip(identities, cells[column], strict=True)
         ]
         problems += _said(
             what,
             cells.index[told],
-            f"the column '{column}' holds the patient's own identity; take it out of --keep",
+            f"the column '{column}' holds the identity of this or another patient; take it out of "
+            "--keep",
         )
         made[name] = cells[column]
     stop_on(problems)
@@ -112,6 +114,21 @@ def pseudonymise(
         made.reset_index(drop=True),
         _of_strangers(what, identities, made["patient"], pseudonyms, set(known)),
     )
+
+
+def _tells(identity: str, cell: str, everyone: Set[str]) -> bool:
+    """Tell whether a cell holds its patient's identity, zeros in front or not, or another's.
+
+    An identity that is a number is no part of a longer one, nor of a decimal.
+    """
+    if everyone & {plain(word) for word in re.split(r"[\s,;:()\[\]/|]+", cell)}:
+        return True
+    bare = identity.lstrip("0")
+    if len(bare) < LEAST_OF_AN_IDENTITY:
+        return False
+    if bare.isdecimal():
+        return bool(re.search(rf"(?<![\d.])0*{bare}(?!\d|\.\d*[1-9])", plain(cell)))
+    return bare in plain(cell)
 
 
 def _refuse_columns(what: str, cells: pd.DataFrame, wanted: Sequence[str]) -> None:

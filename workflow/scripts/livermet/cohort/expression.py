@@ -13,12 +13,14 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 import pandas as pd
 
 from livermet.cohort.assays import Assay
 from livermet.errors import InputError, stop_on
+from livermet.spreadsheets import without_unseen
 from livermet.vocabulary import Scoring, Units
 
 # Cells that stand for a value that was not measured.
@@ -26,6 +28,18 @@ NOT_MEASURED = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A")
 ENSEMBL = re.compile(r"(ENS[A-Z]*G\d{11})\.\d+")
 IDENTIFIERS = {"Ensembl": re.compile(r"ENS[A-Z]*G\d{11}"), "Entrez": re.compile(r"\d+")}
 SYMBOLS = "symbols"
+# What spreadsheets make of symbols that begin as a month does: 1-Mar, Sep-02, 2023-12-01 00:00:00.
+MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+DATE = re.compile(
+    rf"\d{{1,2}}[-. /]+({MONTHS})[a-z]*|({MONTHS})[a-z]*[-. /]+\d{{1,4}}|"
+    r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}",
+    re.I,
+)
+MONTH = re.compile(rf"({MONTHS})[a-z]*-?\d+$", re.I)
+# Rows of a table of counts that count no gene, as HTSeq, STAR and spreadsheets write them.
+NO_GENE = re.compile(
+    r"__\w+|N_(unmapped|multimapping|noFeature|ambiguous)|(grand )?totals?|sum", re.I
+)
 # log2 of more than this is no expression: 2 to the 30th is a billion.
 MOST_LOG2 = 30.0
 # The largest number in a whole table of millionths lies in the thousands.
@@ -87,8 +101,8 @@ def identifiers_of(genes: Sequence[str]) -> str:
 
 
 def plain_gene(name: str) -> str:
-    """Take blanks, and the version of an Ensembl number, from a gene's name."""
-    name = name.strip()
+    """Take blanks, seen and unseen, and the version of an Ensembl number from a gene's name."""
+    name = without_unseen(name).strip()
     versioned = ENSEMBL.fullmatch(name)
     return versioned.group(1) if versioned else name
 
@@ -201,6 +215,7 @@ def read_expression(path: str | Path, samples: Sequence[str]) -> pd.DataFrame:
     # R writes no name above the names of rows.
     names = ["gene", *head] if len(first) == len(head) + 1 else ["gene", *head[1:]]
     stop_on(_unusable_head(path, names, samples, first))
+    _stop_on_short_rows(path, len(names))
     # All columns, since pandas overlooks a row of too many cells where it reads some of them.
     table = _read(
         path,
@@ -214,19 +229,43 @@ def read_expression(path: str | Path, samples: Sequence[str]) -> pd.DataFrame:
     )
     table = table.rename(columns=dict(enumerate(names))).set_index("gene")[list(samples)]
     table.index = table.index.map(plain_gene)
+    # A row of separators alone.
+    table = table[(table.index != "") | table.notna().any(axis=1)]
     stop_on(
         [
             _no_number(path, table, sample)
             for sample in samples
             if not pd.api.types.is_numeric_dtype(table[sample])
+            or pd.api.types.is_bool_dtype(table[sample])
         ]
     )
     return table.astype(float)
 
 
+def _stop_on_short_rows(path: str | Path, width: int) -> None:
+    """Refuse a table of which a row ends early: what pandas would take for not measured is lost."""
+    with _opened(path) as stream:
+        try:
+            for number, row in enumerate(csv.reader(stream, delimiter=_separator(path)), 1):
+                if number > 1 and any(row) and len(row) < width:
+                    raise InputError(
+                        f"{path}, row {number}: it has {len(row)} cells and its header tells "
+                        f"{width}, so that values are lost; copy the table again, or write the "
+                        "separators of its empty cells."
+                    )
+        except BROKEN as error:
+            raise _broken(path) from error
+
+
+def _opened(path: str | Path) -> IO[str]:
+    opened = gzip.open if str(path).endswith(".gz") else open
+    return cast(IO[str], opened(path, "rt", encoding="utf-8-sig", newline=""))
+
+
 def _no_number(path: str | Path, table: pd.DataFrame, sample: str) -> str:
-    texts = table[sample]
-    bad = pd.to_numeric(texts, errors="coerce").isna() & texts.notna()
+    texts = table[sample].astype(object)
+    is_word = texts.map(lambda cell: isinstance(cell, bool))
+    bad = (pd.to_numeric(texts, errors="coerce").isna() & texts.notna()) | is_word
     row = int(np.flatnonzero(bad)[0])
     return (
         f"{path}, row {row + 2}: the value '{texts.iloc[row]}' of gene '{table.index[row]}' in "
@@ -277,9 +316,8 @@ def _names_of_rows(path: str | Path) -> set[str]:
 def _first_rows(path: str | Path) -> tuple[list[str], list[str]]:
     """Read the first two rows of a table."""
     _stop_unless_table(path)
-    opened = gzip.open if str(path).endswith(".gz") else open
     try:
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as stream:
+        with _opened(path) as stream:
             rows = csv.reader(stream, delimiter=_separator(path))
             head, first = next(rows, []), next(rows, [])
     except BROKEN as error:
@@ -357,6 +395,7 @@ def on_reference(
     stop_on(_other_identifiers(expression, reference, assay) + wrong_units(expression, assay))
     wanted, genes = reference.table.index, expression.index
     renamed = genes.map(lambda gene: aliases[gene] if aliases.get(gene) in wanted else gene)
+    stop_on(_made_dates(renamed, wanted, path))
     double = renamed[renamed.duplicated() & renamed.isin(wanted)].unique()
     stop_on(
         [
@@ -378,6 +417,18 @@ def _other_identifiers(expression: pd.DataFrame, reference: Reference, assay: As
     return [
         f"{assay.expression} names genes by {found} and {assay.reference} by "
         f"{reference.identifiers}; write both in the same names."
+    ]
+
+
+def _made_dates(genes: pd.Index, wanted: pd.Index, path: str | None) -> list[str]:
+    """Tell of symbols such as MARCH1 and SEPT2 that a spreadsheet has made dates of."""
+    dates = [gene for gene in genes if DATE.fullmatch(gene)]
+    lost = [gene for gene in wanted.difference(genes) if MONTH.match(gene)]
+    if not dates or not lost:
+        return []
+    return [
+        f"{path} lacks {named(lost)} of the reference and names genes by dates, {named(dates)}: a "
+        "spreadsheet has made them of symbols; write the symbols again."
     ]
 
 
@@ -403,8 +454,8 @@ def wrong_units(values: pd.DataFrame, assay: Assay) -> list[str]:
     if units == Units.LOG2:
         if _is_standardised(values):
             return [
-                f"{begin}its genes have a mean of 0 over the samples, as z-scores have; these move "
-                "with the cohort. Give the values before they were standardised."
+                f"{begin}its genes have a mean or a median of 0 over the samples, as z-scores "
+                "have; these move with the cohort. Give the values before they were standardised."
             ]
         if largest <= MOST_LOG2:
             return []
@@ -412,7 +463,7 @@ def wrong_units(values: pd.DataFrame, assay: Assay) -> list[str]:
     if smallest < 0:
         return [f"{begin}it has numbers below 0, as logarithms and z-scores have."]
     if units == Units.COUNTS:
-        return _wrong_counts(values, begin)
+        return _wrong_counts(values, begin, assay)
     if largest <= LEAST_LARGEST:
         return [f"{begin}its largest number is {largest:g}, as of logarithms; write log2 if so."]
     over = values.columns[values.sum() > MOST_MILLIONTHS]
@@ -428,14 +479,22 @@ def _is_standardised(values: pd.DataFrame) -> bool:
     varied = values[values.max(axis=1) > values.min(axis=1)]
     if len(values.columns) < LEAST_STANDARDISED or varied.empty:
         return False
-    return bool((varied.mean(axis=1).abs() < NEAR_0).mean() > SHARE_STANDARDISED)
+    # Of what is 0 or more, a median of 0 is a gene that is off.
+    middles = [varied.mean(axis=1), varied[varied.min(axis=1) < 0].median(axis=1)]
+    shares = [int((middle.abs() < NEAR_0).sum()) / len(varied) for middle in middles]
+    return max(shares) > SHARE_STANDARDISED
 
 
-def _wrong_counts(values: pd.DataFrame, begin: str) -> list[str]:
+def _wrong_counts(values: pd.DataFrame, begin: str, assay: Assay) -> list[str]:
     if len(values) < WHOLE_TABLE:
         return [
             f"{begin}it has {len(values)} genes, and counts are scaled by a sample's sum over all, "
             f"at least {WHOLE_TABLE}; give the whole table."
+        ]
+    if rows := [gene for gene in values.index if NO_GENE.fullmatch(gene)]:
+        return [
+            f"{assay.expression} has rows that count no gene, {named(rows)}, by which samples would"
+            " be scaled; take them out."
         ]
     empty = values.columns[values.sum() <= 0]
     return [f"{begin}nothing was counted in {named(empty)}."] if len(empty) else []

@@ -7,7 +7,7 @@ compression libraries' ancestry, and proves it (`livermet.ingest.proof`). Arrays
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import imagecodecs
@@ -35,6 +35,9 @@ DECODERS: dict[str, Callable[[bytes], np.ndarray]] = {
     f"{JPEG}202": imagecodecs.jpeg2k_decode,
     f"{JPEG}203": imagecodecs.jpeg2k_decode,
 }
+JPEG_2000 = frozenset(f"{JPEG}{end}" for end in ("90", "91", "201", "202", "203"))
+# The marker of JPEG 2000's coding style, and how far behind it the wavelet stands; 0 loses values.
+CODING_STYLE, WAVELET_AT = b"\xff\x52", 13
 END_OF_IMAGE = b"\xff\xd9"
 
 
@@ -44,8 +47,12 @@ class UndecodableError(Exception):
 
 @dataclass
 class Decoder:
-    """Reads stored values; the file that was read last is kept, for the frames that follow."""
+    """Reads stored values; the file that was read last is kept, for the frames that follow.
 
+    lossy: numbers of files that were compressed with a loss, which their headers do not tell.
+    """
+
+    lossy: set[int] = field(default_factory=set)
     _path: Path | None = None
     _dataset: Dataset | None = None
 
@@ -58,6 +65,8 @@ class Decoder:
         header = self._read(one.path)
         try:
             raw = _raw(header, one.frame)
+            if not one.is_lossy and _loses(header, one.frame):
+                self.lossy.add(one.number)
             return unpacked(raw, header)
         except UndecodableError:
             raise
@@ -67,11 +76,30 @@ class Decoder:
                 "cannot be decoded: it is cut short, damaged, or of an unknown form"
             ) from None
 
+    def padding(self, one: Slice) -> int | None:
+        """Return the stored value that the header calls padding, None where it tells none."""
+        header = self._read(one.path)
+        told = header.get("PixelPaddingValue")
+        value = int.from_bytes(told, "little") if isinstance(told, bytes) else told
+        if not isinstance(value, int):
+            return None
+        width, stored = int(header.BitsAllocated), int(header.BitsStored)
+        # Whether it is signed is told by another field than its own.
+        value %= 1 << width
+        if int(header.PixelRepresentation) == 1:
+            value -= (value >> (width - 1)) << width
+            return value if abs(value) <= 1 << (stored - 1) else None
+        return value if value < 1 << stored else None
+
     def _read(self, path: Path) -> Dataset:
         if path != self._path or self._dataset is None:
             self._path, self._dataset = path, read_dataset(path)
             if self._dataset is None:
                 raise UndecodableError("is damaged")
+            if {"FloatPixelData", "DoubleFloatPixelData"} & set(self._dataset.dir()):
+                raise UndecodableError(
+                    "holds its values as floating-point numbers, which no CT has"
+                )
             if "PixelData" not in self._dataset:
                 raise UndecodableError("ends before its pixels")
         return self._dataset
@@ -102,6 +130,16 @@ def _raw(header: Dataset, frame: int | None) -> np.ndarray:
     if raw.shape != (int(header.Rows), int(header.Columns)):
         raise UndecodableError("holds an image of another size than its header tells")
     return raw
+
+
+def _loses(header: Dataset, frame: int | None) -> bool:
+    """Tell whether the code of a JPEG 2000 image says that values were lost."""
+    if str(header.file_meta.TransferSyntaxUID) not in JPEG_2000:
+        return False
+    frames = int(header.NumberOfFrames or 1)
+    code = get_frame(header.PixelData, frame or 0, number_of_frames=frames)
+    at = code.find(CODING_STYLE)
+    return at >= 0 and code[at + WAVELET_AT : at + WAVELET_AT + 1] == b"\0"
 
 
 def _native(header: Dataset, frame: int) -> np.ndarray:

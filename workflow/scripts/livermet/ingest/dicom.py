@@ -15,7 +15,7 @@ import numpy as np
 
 from livermet.errors import InputError
 from livermet.ingest.decoding import Decoder, SecondReader, UndecodableError
-from livermet.ingest.headers import LOST, RECORDED_NUMBERS, RECORDED_TEXTS, Found, Slice
+from livermet.ingest.headers import LOST, PACKED, RECORDED_NUMBERS, RECORDED_TEXTS, Found, Slice
 from livermet.ingest.losses import cut_slices, repeated_slices
 from livermet.ingest.proof import prove
 from livermet.ingest.stack import (
@@ -29,8 +29,11 @@ from livermet.ingest.stack import (
     stack_slices,
 )
 from livermet.ingest.straightening import evenly_spaced, moved_in_plane
-from livermet.ingest.volume import Volume
+from livermet.ingest.volume import AIR_HU, Volume
 from livermet.vocabulary import Accepted
+
+# What the header calls padding is air up to here.
+PADDING_HU = -900
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ def convert(series: str, found: Found, accept: Iterable[str], log: logging.Logge
     what = f"series {series}"
     accept = set(accept)
     told = passed_over(what, found, accept)
-    slices, left_out = select_slices(what, found.slices, found.total, accept)
+    slices, left_out = select_slices(
+        what, found.slices, found.total, accept, PACKED in found.passed_over
+    )
     check_geometry(what, slices, found.total)
     decoder = Decoder()
     slices, copies = without_copies(what, in_order(slices), decoder, found.total)
@@ -68,6 +73,7 @@ def convert(series: str, found: Found, accept: Iterable[str], log: logging.Logge
     stack = stack_slices(what, slices)
     log.info("%d slices make one stack", len(stack.slices))
     volume = decoded(what, stack, decoder, found.total)
+    lossy = unsaid_losses(what, decoder.lossy, found.total, accept)
     with tempfile.TemporaryDirectory(prefix="livermet_") as scratch:
         proven, unproven = prove(
             what,
@@ -79,8 +85,9 @@ def convert(series: str, found: Found, accept: Iterable[str], log: logging.Logge
         )
     log.info("%d slices were read again by GDCM and are the same", proven)
     lost = lost_values(what, stack.slices, volume.values, found.total, accept)
+    padded = padding_of(stack.slices, volume, decoder)
     volume, resampled = laid_out(volume, stack)
-    warnings = [*told, *left_out, *copies, *stack.warnings, *unproven, *lost]
+    warnings = [*told, *left_out, *copies, *stack.warnings, *unproven, *lossy, *lost, *padded]
     return Converted(
         volume,
         stack,
@@ -209,6 +216,40 @@ def decoded(what: str, stack: Stack, decoder: Decoder, total: int) -> Volume:
 def exact(volume: Volume, k: int) -> np.ndarray:
     """Return the Hounsfield units of a slice, (column, row)."""
     return volume.values[:, :, k] * np.float64(volume.slope) + volume.intercept
+
+
+def unsaid_losses(what: str, numbers: set[int], total: int, accept: set[str]) -> list[str]:
+    """Refuse, or say where that is accepted, files that lost values and do not tell it."""
+    if not numbers:
+        return []
+    sentence = (
+        f"{files(numbers, total)} lost values by the way they are compressed (JPEG 2000), which "
+        "their headers do not tell"
+    )
+    if Accepted.LOSSY not in accept:
+        raise InputError(
+            f"{what}: {sentence}; name the original series, or add {Accepted.LOSSY} to the config "
+            "key ingest.accept to read such series with a warning."
+        )
+    return [f"{sentence[0].upper()}{sentence[1:]}."]
+
+
+def padding_of(slices: Sequence[Slice], volume: Volume, decoder: Decoder) -> list[str]:
+    """Say where what the header calls padding would be taken for tissue."""
+    count, highest = 0, AIR_HU
+    for k, one in enumerate(slices):
+        padding = decoder.padding(one)
+        slope, intercept = _rescale(one)
+        units = intercept if padding is None else padding * slope + intercept
+        if padding is not None and units > PADDING_HU:
+            count += int(np.count_nonzero(exact(volume, k) == units))
+            highest = max(highest, round(units))
+    if not count:
+        return []
+    return [
+        f"{count} voxels hold what the header calls padding (PixelPaddingValue), up to {highest} "
+        "HU, and would be taken for tissue; look whether they lie in the body."
+    ]
 
 
 def lost_values(

@@ -5,7 +5,6 @@ one: what cannot be read is None. A frame of an enhanced multi-frame object is a
 Patient coordinates are DICOM's (LPS, mm).
 """
 
-import hashlib
 import logging
 import math
 import re
@@ -20,7 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from livermet.ingest import identities
-from livermet.ingest.identities import names_a_person, words_of
+from livermet.ingest.identities import bare, names_a_person, words_of
 from livermet.listing import list_files
 
 # Whole files are read where they are decoded.
@@ -37,6 +36,7 @@ NUMBERS = {
     "SamplesPerPixel": 1,
     "InstanceNumber": 1,
     "ImagesInAcquisition": 1,
+    "GantryDetectorTilt": 1,
     # What is only recorded.
     "SliceThickness": 1,
     "KVP": 1,
@@ -56,11 +56,14 @@ TEXTS = (
     "SOPInstanceUID",
     "SeriesInstanceUID",
     "FrameOfReferenceUID",
+    "StudyInstanceUID",
     "PatientID",
+    "PatientName",
     "Modality",
     "RescaleType",
     "PhotometricInterpretation",
     "LossyImageCompression",
+    "LossyImageCompressionMethod",
     "AcquisitionNumber",
     "AcquisitionDate",
     "AcquisitionTime",
@@ -69,6 +72,19 @@ TEXTS = (
     "IrradiationEventUID",
     "TemporalPositionIndex",
     "TemporalPositionIdentifier",
+    "TemporalPositionTimeOffset",
+    "FrameReferenceDateTime",
+    "StackID",
+    "ImageType",
+    "SeriesNumber",
+    "SeriesTime",
+    "SeriesDescription",
+    "ProtocolName",
+    "ContrastBolusStartTime",
+    "TriggerTime",
+    "NominalPercentageOfCardiacPhase",
+    "ReconstructionDiameter",
+    "FilterType",
     *RECORDED_TEXTS,
 )
 # What an enhanced object calls otherwise than a classic one does.
@@ -82,7 +98,6 @@ TAGS = [
     *NUMBERS,
     *TEXTS,
     *FUNCTIONAL_GROUPS,
-    "ImageType",
     "NumberOfFrames",
     "SpecificCharacterSet",
     "ModalityLUTSequence",
@@ -98,6 +113,8 @@ LOSSY_SYNTAXES = frozenset(
         "1.2.840.10008.1.2.4.81",  # JPEG-LS near-lossless
     }
 )
+# Defined terms of LossyImageCompressionMethod (PS3.3 C.7.6.1.1.5.1) for still images.
+LOSSY_METHODS = frozenset({"ISO_10918_1", "ISO_14495_1", "ISO_15444_1", "ISO_15444_15"})
 # Files that systems leave in folders; an empty one of them is no slice that was lost.
 LITTER = ("thumbs.db", "desktop.ini", "dicomdir", "lockfile", "version")
 EMPTY = "empty"
@@ -105,6 +122,8 @@ UNOPENED = "cannot be opened"
 DAMAGED = "cut short or damaged"
 NO_DICOM = "no DICOM"
 NO_IMAGE = "DICOM without an image"
+PACKED = "packed (zip, gzip, 7z or rar)"
+PACKS = (b"PK\3\4", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")
 # Reasons for which a slice may have been lost.
 LOST = (EMPTY, UNOPENED, DAMAGED)
 
@@ -142,7 +161,9 @@ class Slice:
     @property
     def is_lossy(self) -> bool:
         """Whether the values have once been compressed with a loss."""
-        return self.text("LossyImageCompression") == "01" or self.syntax in LOSSY_SYNTAXES
+        told = self.text("LossyImageCompression")
+        by_method = not told and self.text("LossyImageCompressionMethod") in LOSSY_METHODS
+        return told == "01" or by_method or self.syntax in LOSSY_SYNTAXES
 
 
 @dataclass
@@ -187,13 +208,13 @@ def _named_as_slices(found: Found, files: Sequence[Path]) -> None:
     A page of a portal that was stored for a slice, or a packed slice, is named so.
     """
     names = {_pattern(s.path) for s in found.slices} - {""}
-    others = found.passed_over.get(NO_DICOM, [])
-    if damaged := [n for n in others if _pattern(files[n - 1]) in names]:
-        found.passed_over[DAMAGED] = sorted(found.passed_over.get(DAMAGED, []) + damaged)
+    for reason in (NO_DICOM, PACKED):
+        others = found.passed_over.pop(reason, [])
+        damaged = [n for n in others if _pattern(files[n - 1]) in names]
+        if damaged:
+            found.passed_over[DAMAGED] = sorted(found.passed_over.get(DAMAGED, []) + damaged)
         if left := [n for n in others if n not in damaged]:
-            found.passed_over[NO_DICOM] = left
-        else:
-            del found.passed_over[NO_DICOM]
+            found.passed_over[reason] = left
 
 
 def _pattern(path: Path) -> str:
@@ -216,9 +237,9 @@ def _slices_of(path: Path, number: int) -> tuple[list[Slice], str]:
         return [], NO_DICOM if litter else EMPTY
     if not start.strip(b"\0"):
         # As copies that broke off leave them: the room was taken, and nothing was written.
-        return [], DAMAGED
+        return [], NO_DICOM if litter else DAMAGED
     if not may_be_dicom(start):
-        return [], NO_DICOM
+        return [], PACKED if start.startswith(PACKS) else NO_DICOM
     header = read_dataset(path, [*TAGS, *identities.FIELDS])
     if header is None:
         return [], NO_DICOM if litter else DAMAGED
@@ -281,7 +302,11 @@ def frames_of(header: Dataset, path: Path, number: int) -> Iterator[Slice]:
         return
     shared = _item(header, "SharedFunctionalGroupsSequence")
     common = _flat(shared[:1])
-    for frame, group in enumerate(groups):
+    told = _number_of_frames(header)
+    if told < len(groups):
+        raise ValueError
+    # A frame without a group has no position either.
+    for frame, group in enumerate([*groups, *[Dataset()] * (told - len(groups))]):
         flat = Dataset()
         flat.file_meta = header.file_meta
         for part in (header, common, _flat([group])):
@@ -339,7 +364,7 @@ def _parsed(
                 texts[tag] = text
             elif text is None:
                 malformed.add(tag)
-        kinds = _text(header, "ImageType") or ""
+        kinds = kinds_in(texts)
         # What a person typed into a machine's field.
         persons = words_of([t for tag in identities.FIELDS if (t := _text(header, tag))])
         for tag in RECORDED_TEXTS:
@@ -355,11 +380,25 @@ def _parsed(
         frame,
         numbers,
         texts,
-        frozenset(kinds.upper().split("\\")) - {""},
+        kinds,
         str(header.file_meta.TransferSyntaxUID),
         frozenset(malformed),
         "ModalityLUTSequence" in header,
     )
+
+
+def kinds_in(texts: dict[str, str]) -> frozenset[str]:
+    """Return the words of ImageType, and leave of the text what tells two acquisitions apart.
+
+    Slices of one scan may be original and derived by turns. Of a patient's name its letters and
+    digits are left, since systems write them with other marks between.
+    """
+    kinds = frozenset(texts.pop("ImageType", "").upper().split("\\")) - {""}
+    if told := "\\".join(sorted(kinds - {"ORIGINAL", "DERIVED"})):
+        texts["ImageType"] = told
+    if "PatientName" in texts:
+        texts["PatientName"] = bare(texts["PatientName"])
+    return kinds
 
 
 def _numbers(header: Dataset, tag: str, count: int) -> tuple[tuple[float, ...], bool]:
@@ -419,8 +458,3 @@ def _median(slices: Sequence[Slice], tag: str) -> float | None:
         return None
     middle = len(values) // 2
     return round((values[middle] + values[~middle]) / 2, 4)
-
-
-def digest(text: str) -> str:
-    """Return what tells two texts apart without telling them."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

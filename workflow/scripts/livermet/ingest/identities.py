@@ -40,7 +40,7 @@ LEAST_LETTERS, LEAST_OF_A_NUMBER = 3, 4
 def words_of(texts: Collection[str]) -> frozenset[str]:
     """Return the words and numbers of identities that would tell a person again."""
     words = {word for text in texts for word in re.findall(r"[^\W_]+", text.casefold())}
-    whole = {_bare(text) for text in texts}
+    whole = {bare(text) for text in texts}
     return frozenset(
         word
         for word in words | whole
@@ -52,9 +52,10 @@ def words_of(texts: Collection[str]) -> frozenset[str]:
 def names_a_person(text: str, words: Collection[str]) -> bool:
     """Tell whether a text holds one of the words, as a word or, where it is long, within one."""
     own = set(re.findall(r"[^\W_]+", text.casefold()))
-    bare = _bare(text)
-    return any(word in own or (len(word) > LEAST_OF_A_NUMBER and word in bare) for word in words)
+    plain = bare(text)
+    return any(word in own or (len(word) > LEAST_OF_A_NUMBER and word in plain) for word in words)
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """Return the letters and digits of a text, in small letters."""
     return re.sub(r"[\W_]+", "", text.casefold())

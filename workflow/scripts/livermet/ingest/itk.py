@@ -12,7 +12,7 @@ import os
 import re
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,7 @@ NRRD_CODINGS: dict[str, Callable[[bytes], bytes]] = {
     "raw": bytes,
     **dict.fromkeys(("gzip", "gz"), gzip.decompress),
 }
+ORIGINS = ("offset", "position", "origin")
 META_SIZES = {"CHAR": 1, "SHORT": 2, "INT": 4, "FLOAT": 4, "DOUBLE": 8, "LONG": 4, "LONG_LONG": 8}
 # mm of the units of length that a NRRD header may name.
 NRRD_UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001}
@@ -71,6 +72,7 @@ def read_itk(path: Path, what: str) -> Volume | Segments:
             head = stream.read(LONGEST_HEADER)
         fields, start = _nrrd_fields(head) if is_nrrd else _meta_fields(head)
         told = (_nrrd_orientation if is_nrrd else _meta_orientation)(fields)
+        factor, more = _unit(fields) if is_nrrd else (1.0, [])
         data = _data_file(path, fields)
         (_check_nrrd_data if is_nrrd else _check_meta_data)(data or path, fields, start)
         image = _read(path, head, data, is_nrrd)
@@ -81,10 +83,10 @@ def read_itk(path: Path, what: str) -> Volume | Segments:
     except (*DAMAGE, RuntimeError, KeyError, IndexError, MemoryError) as error:
         raise InputError(
             f"{what} cannot be read as a volume ({'NRRD' if is_nrrd else 'MetaImage'}): it is "
-            "damaged or cut short, or its data file is not beside it; copy it again with all its "
-            "files."
+            "damaged or cut short, its header is malformed, or its data file is not beside it; "
+            "copy it again with all its files, or export it again as one volume."
         ) from error
-    if is_nrrd and "segment0_id" in fields:
+    if is_nrrd and any(re.match(r"segment\d+_id$", field) for field in fields):
         return _slicer_segments(image, fields, what)
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise InputError(
@@ -93,7 +95,6 @@ def read_itk(path: Path, what: str) -> Volume | Segments:
     values = three_dimensional(sitk.GetArrayFromImage(image).transpose(2, 1, 0), what)
     affine = affine_of(image)
     if is_nrrd:
-        factor, more = _unit(fields)
         affine[:3] *= factor
         told += more
     return Volume(values, affine, warnings=tuple(told))
@@ -137,6 +138,11 @@ def _nrrd_orientation(fields: dict[str, str]) -> list[str]:
             "gives no direction of one of its axes (NRRD field space directions), so its spacing is"
             " unknown; export it again."
         )
+    if {"old min", "oldmin", "old max", "oldmax"} & fields.keys():
+        raise _Plain(
+            "gives its values as steps of a range (NRRD field old min), which are not read; export "
+            "it in Hounsfield units, or a mask with its labels."
+        )
     if "space origin" not in fields:
         return ["Its header gives no origin; it was taken to be 0, 0, 0 mm."]
     return []
@@ -144,8 +150,10 @@ def _nrrd_orientation(fields: dict[str, str]) -> list[str]:
 
 def _unit(fields: dict[str, str]) -> tuple[float, list[str]]:
     """Return the mm of a NRRD header's unit of length, and say so where it is not mm."""
-    named = set(re.findall(r'"([^"]*)"', fields.get("space units", ""))) - {"", "mm"}
-    if not named:
+    named = set(re.findall(r'"([^"]*)"', fields.get("space units", ""))) - {""}
+    if len(named) > 1:
+        raise _Plain("names several units of length (NRRD field space units); export it in mm.")
+    if named <= {"mm"}:
         return 1.0, []
     if len(named) == 1 and (unit := named.pop()) in NRRD_UNITS:
         return NRRD_UNITS[unit], [f"Its header gives lengths in {unit}, which were turned to mm."]
@@ -163,7 +171,7 @@ def _meta_orientation(fields: dict[str, str]) -> list[str]:
         )
     _check_meta_numbers(fields, matrix)
     told = []
-    if not any(key in fields for key in ("offset", "position", "origin")):
+    if not any(key in fields for key in ORIGINS):
         told.append("Its header gives no origin; it was taken to be 0, 0, 0 mm.")
     said = fields.get("anatomicalorientation", "").upper()
     if re.fullmatch("[RLAPIS]{3}", said) and said != (true := _letters(matrix)):
@@ -176,10 +184,18 @@ def _meta_orientation(fields: dict[str, str]) -> list[str]:
 
 def _check_meta_numbers(fields: dict[str, str], matrix: str) -> None:
     """Refuse what ITK would take for something else in silence."""
-    spacing = fields.get("elementspacing", fields.get("elementsize", ""))
-    if not spacing or min(float(part) for part in spacing.split()) <= 0:
-        raise _Plain("gives no positive spacing (MetaImage field ElementSpacing); export it again.")
     count = int(fields["ndims"])
+    spacing = _numbers_of(fields, ("elementspacing", "elementsize"))
+    if not spacing or min(spacing) <= 0:
+        raise _Plain("gives no positive spacing (MetaImage field ElementSpacing); export it again.")
+    origin = _numbers_of(fields, ORIGINS)
+    if {len(spacing), len(origin or spacing), len(fields["dimsize"].split())} != {count}:
+        raise _Plain(
+            "does not give one number an axis (MetaImage fields DimSize, ElementSpacing, Offset); "
+            "export it again."
+        )
+    if not np.isfinite([*spacing, *origin]).all():
+        raise _Plain("gives an origin or a spacing that is no number; export it again.")
     axes = np.array([float(part) for part in matrix.split()]).reshape(count, count)
     if not np.allclose(np.linalg.norm(axes, axis=1), 1, atol=1e-2):
         raise _Plain(
@@ -196,6 +212,12 @@ def _check_meta_numbers(fields: dict[str, str], matrix: str) -> None:
         raise _Plain("holds its values as text; export it again, binary.")
     if int(fields.get("headersize", 0) or 0) not in (0, -1):
         raise _Plain("has other data before its values (MetaImage field HeaderSize); export it.")
+
+
+def _numbers_of(fields: dict[str, str], names: Sequence[str]) -> list[float]:
+    """Return the numbers of the first of some fields that is there, [] if none is."""
+    text = next((fields[name] for name in names if name in fields), "")
+    return [float(part) for part in text.split()]
 
 
 def _letters(matrix: str) -> str:
@@ -291,15 +313,31 @@ def _slicer_segments(image: sitk.Image, fields: dict[str, str], what: str) -> Se
     if layers.ndim != 4:
         raise InputError(f"{what} is no three-dimensional segmentation; export it again.")
     affine = affine_of(image)
-    segments = []
-    for number in range(len(fields)):
-        if f"segment{number}_id" not in fields:
-            break
-        value = int(fields.get(f"segment{number}_labelvalue", "1"))
-        layer = int(fields.get(f"segment{number}_layer", "0"))
+    segments, placed = [], set()
+    rest = layers != 0
+    # Numbers may have gaps, where a segment was deleted.
+    for begin in [found[1] for field in fields if (found := re.match(r"(segment\d+_)id$", field))]:
+        try:
+            value = int(fields.get(f"{begin}labelvalue", "1"))
+            layer = int(fields.get(f"{begin}layer", "0"))
+        except ValueError:
+            raise InputError(
+                f"{what} gives a segment a layer or a value that is no number; export it again."
+            ) from None
         if not 0 <= layer < layers.shape[3]:
             raise InputError(f"{what} lacks a layer that its header names; export it again.")
-        inside = (layers[..., layer] == value).transpose(2, 1, 0)
-        frames: tuple[Frame, ...] = tuple(frames_of(inside, affine))
-        segments.append(Segment(value, fields.get(f"segment{number}_name", ""), frames))
+        if (layer, value) in placed:
+            raise InputError(
+                f"{what} gives two segments the value {value}, so that nobody can tell which of "
+                "them its voxels are; export it again."
+            )
+        placed.add((layer, value))
+        inside = layers[..., layer] == value
+        rest[..., layer] &= ~inside
+        frames: tuple[Frame, ...] = tuple(frames_of(inside.transpose(2, 1, 0), affine))
+        segments.append(Segment(value, fields.get(f"{begin}name", ""), frames))
+    if rest.any():
+        # Voxels of values that no segment has: reference_labels has to say what they are.
+        unnamed = rest.any(axis=3).transpose(2, 1, 0)
+        segments.append(Segment(0, "", tuple(frames_of(unnamed, affine))))
     return Segments(tuple(segments))

@@ -112,6 +112,19 @@ class Planes:
         )
 
 
+def numbered(items: Iterable[tuple[int, str]], what: str) -> dict[int, str]:
+    """Return the names of segments by their numbers; raise InputError for a number of two."""
+    names: dict[int, str] = {}
+    for number, name in items:
+        if number in names:
+            raise InputError(
+                f"{what} gives several segments the number {number}, so that nobody can tell which "
+                "of them its mask is; export it again."
+            )
+        names[number] = name
+    return names
+
+
 def frames_of(inside: np.ndarray, affine: np.ndarray, axis: int = 2) -> Iterator[Frame]:
     """Cut a mask (x, y, z) into planes across an axis, without those that hold nothing."""
     first, second = (a for a in range(3) if a != axis)
@@ -175,9 +188,16 @@ def _normal_of(segment: Segment) -> np.ndarray:
 
 def _on_planes(segment: Segment, planes: Planes, what: str) -> tuple[np.ndarray, list[str]]:
     laid = np.zeros((planes.columns, planes.rows, len(planes.origins)), dtype=bool)
+    told = []
     lost = sum(_lay_frame(frame, planes, laid, what) for frame in segment.frames)
     if segment.contours:
-        lost += _draw_contours(segment.contours, planes, laid, what)
+        beyond, missed = _draw_contours(segment.contours, planes, laid, what)
+        lost += beyond
+        if missed:
+            told.append(
+                "Contours that hold the centre of no voxel, so that nothing is left of them: "
+                f"{missed}."
+            )
     if lost:
         raise InputError(
             f"{what} reaches beyond its CT: {lost} voxels of it lie outside. It belongs to another "
@@ -185,11 +205,11 @@ def _on_planes(segment: Segment, planes: Planes, what: str) -> tuple[np.ndarray,
         )
     used = np.flatnonzero(laid.any(axis=(0, 1)))
     holes = int(used[-1] - used[0] + 1 - len(used)) if len(used) else 0
-    if not holes or not segment.contours:
-        return laid, []
-    return laid, [
-        f"Its contours leave out {holes} slices between its first and last; these hold no mask."
-    ]
+    if holes and segment.contours:
+        told.append(
+            f"Its contours leave out {holes} slices between its first and last; these hold no mask."
+        )
+    return laid, told
 
 
 def _slice_at(points: np.ndarray, planes: Planes, what: str) -> int:
@@ -241,18 +261,23 @@ def _lay_frame(frame: Frame, planes: Planes, laid: np.ndarray, what: str) -> int
 
 def _draw_contours(
     contours: Iterable[np.ndarray], planes: Planes, laid: np.ndarray, what: str
-) -> int:
+) -> tuple[int, int]:
     """Fill closed contours (n x 3 points), each on its slice; a contour within another is a hole.
 
     A voxel is inside if its centre is. Contours that overlap otherwise count together, and a
-    contour that is given twice counts once. Return how many voxels lie beyond the slices.
+    contour that is given twice counts once. Return how many voxels lie beyond the slices, and how
+    many contours hold no voxel.
     """
     to_index = np.linalg.pinv(planes.steps)
     drawn: dict[tuple[int, bytes], np.ndarray] = {}
+    missed = 0
     for points in contours:
         k = _slice_at(points, planes, what)
-        columns, rows = to_index @ (points - planes.origins[k]).T
-        inside = np.array(polygon(columns, rows))
+        places = to_index @ (points - planes.origins[k]).T
+        # scikit-image draws nothing at negative places, which would hide that they are outside.
+        first = np.floor(places.min(axis=1, keepdims=True))
+        inside = np.array(polygon(*(places - first))) + first.astype(int)
+        missed += not inside.size
         drawn[k, inside.tobytes()] = inside
     lost = 0
     # The outer ones first, whatever their order in the file.
@@ -262,7 +287,7 @@ def _draw_contours(
         columns, rows = inside[:, held]
         is_hole = laid[columns, rows, k].mean() > HOLE_SHARE if len(columns) else False
         laid[columns, rows, k] = not is_hole
-    return lost
+    return lost, missed
 
 
 def carried(

@@ -189,7 +189,7 @@ def _orientation_warnings(header: Any, shape: Sequence[int], what: str) -> list[
             "and right are unknown; export it again with an orientation."
         )
     if qform is None:
-        return []
+        return _zoom_warnings(header, sform)
     if not np.isfinite(qform).all():
         return ["Its qform cannot be read; the sform was used."]
     long = np.linalg.norm([float(header[f"quatern_{letter}"]) for letter in "bcd"]) ** 2 - 1
@@ -206,6 +206,18 @@ def _orientation_warnings(header: Any, shape: Sequence[int], what: str) -> list[
     if apart > CORNER_TOLERANCE_MM:
         told.append(f"qform and sform differ by up to {apart:.3g} mm; the sform was used.")
     return told
+
+
+def _zoom_warnings(header: Any, sform: np.ndarray) -> list[str]:
+    """Say where the spacing that stands beside a lone sform is another one."""
+    spacing = np.linalg.norm(sform[:3, :3], axis=0)
+    zooms = np.abs(np.array(header.get_zooms()[:3], dtype=float))
+    if not np.isfinite(zooms).all() or not zooms.all() or np.allclose(zooms, spacing, rtol=0.01):
+        return []
+    told = (" x ".join(f"{value:.4g}" for value in one) for one in (zooms, spacing))
+    return [
+        f"pixdim says a spacing of {' mm and the sform of '.join(told)} mm; the sform was used."
+    ]
 
 
 def _unit(header: Any, affine: np.ndarray) -> tuple[float, list[str]]:

@@ -20,6 +20,8 @@ LOWEST_HU, BONE_HU = -200, 300
 # Shares of a mask: told from the first on, and certainly wrong from the second on.
 AIR, BONE, OUTSIDE = (0.05, 0.5), (0.1, 0.5), (0.05, 0.5)
 LEFT = (0.5, 0.65)
+# No CT is that close around a liver.
+FILLED = 0.9
 # What is smaller may be anything.
 LEAST_MASK_ML, LEAST_LIVER_ML, LEAST_LUNGS_ML = 1.0, 100.0, 500.0
 ABOVE_LUNGS_MM = 20.0
@@ -53,6 +55,8 @@ def doubts(
     if np.count_nonzero(inside) * ml >= LEAST_MASK_ML:
         found += _by_values(ct[inside], ct[mask == LIVER] if has_liver else None)
         found += _by_place(ct, mask, spacing, has_liver)
+    if has_liver:
+        found += _liver_in_parts(inside)
     if has_liver and has_lesions:
         found += _lesions_outside(mask)
     return found
@@ -100,6 +104,21 @@ def _against_sheet(mask: np.ndarray, has_lesions: bool, lesions_read: str) -> It
         yield Doubt(
             f"The sheet says that lesions are absent, and the reference holds {lesions} voxels of "
             "them."
+        )
+
+
+def _liver_in_parts(inside: np.ndarray) -> Iterator[Doubt]:
+    """Tell of a liver, lesions included, that is not there, everywhere, or cut by empty slices."""
+    used = np.flatnonzero(inside.any(axis=(0, 1)))
+    if not len(used):
+        yield Doubt("The liver was segmented, and its mask holds no voxel.")
+        return
+    if (share := float(inside.mean())) > FILLED:
+        yield Doubt(f"{share:.0%} of the CT lie in the mask of the liver.", True)
+    if empty := int(used[-1] - used[0] + 1 - len(used)):
+        yield Doubt(
+            f"{empty} slices between the first and the last one of the liver hold none of it; a "
+            "part of the mask may be lost."
         )
 
 

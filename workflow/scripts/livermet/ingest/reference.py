@@ -100,6 +100,8 @@ TOLD_WORDS = frozenset(
     }
 )
 MOST_TOLD = 12
+# Beyond it a number of 32 bits would turn over into another label.
+MOST_LABEL = 2**31 - 1
 CARRIED = (
     "It was drawn on slices that ingest resampled (tilted or uneven); it went with them, each "
     "voxel to the nearest."
@@ -121,15 +123,22 @@ def numbers_of(labels: Mapping[str, Any], role: str) -> list[int]:
 
 def whole_labels(volume: Volume, what: str) -> np.ndarray:
     """Return a label map's values as whole numbers (x, y, z); raise InputError if they are not."""
-    if np.issubdtype(volume.values.dtype, np.integer) and volume.slope == 1:
-        return volume.values.astype(np.int32) + np.int32(volume.intercept)
-    exact = volume.values * np.float64(volume.slope) + volume.intercept
-    if not np.isfinite(exact).all() or np.abs(exact - np.rint(exact)).max() > 1e-4:
+    exact = volume.values
+    if exact.dtype.kind == "f" or (volume.slope, volume.intercept) != (1, 0):
+        exact = exact * np.float64(volume.slope) + volume.intercept
+        if not np.isfinite(exact).all() or np.abs(exact - np.rint(exact)).max() > 1e-4:
+            raise InputError(
+                f"{what} holds values that are not whole numbers, so it is no label map; export it "
+                "without interpolation."
+            )
+        exact = np.rint(exact)
+    low, high = int(exact.min()), int(exact.max())
+    if low < -MOST_LABEL or high > MOST_LABEL:
         raise InputError(
-            f"{what} holds values that are not whole numbers, so it is no label map; export it "
-            "without interpolation."
+            f"{what} holds values from {low} to {high}, so it is no label map; export it with "
+            "small whole numbers."
         )
-    return np.rint(exact).astype(np.int32)
+    return exact.astype(np.int32)
 
 
 def map_labels(values: np.ndarray, labels: Mapping[str, Any], what: str) -> np.ndarray:
@@ -307,19 +316,14 @@ def _mapped(
         )
     mapped = np.zeros(ct.GetSize(), dtype=np.uint8)
     told = list(reference.warnings)
-    if not numbers_or_names_found(roles, labels):
-        told.append("It has no segment for the liver, or none for lesions, that is not empty.")
     for role in ("liver", "lesion"):
         held = [s for place, s in enumerate(reference.segments) if roles.get(place) == role]
         inside, more_told = _segments_on_grid(ct, held, reference.planes, source, what)
         mapped[inside] = ROLES[role]
         told += more_told
+        if wanted(labels, role) and not inside.any():
+            told.append(f"It has no segment of {role} that holds a voxel.")
     return mapped, told
-
-
-def numbers_or_names_found(roles: Mapping[int, str], labels: Mapping[str, Any]) -> bool:
-    """Tell whether every role that reference_labels names has a segment."""
-    return {role for role in ("liver", "lesion") if wanted(labels, role)} <= set(roles.values())
 
 
 def _liver(

@@ -4,7 +4,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from livermet.errors import InputError
-from livermet.ingest.masks import Segment, Segments
+from livermet.ingest.masks import Segment, Segments, numbered
 from livermet.ingest.seg import LPS_TO_RAS
 
 RTSTRUCT_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
@@ -16,10 +16,13 @@ def read_rtstruct(dataset: Dataset, what: str) -> Segments:
 
     Raises InputError for a contour whose points cannot be read.
     """
-    names = {
-        int(item.ROINumber): str(item.get("ROIName", ""))
-        for item in dataset.get("StructureSetROISequence", [])
-    }
+    names = numbered(
+        (
+            (int(item.ROINumber), str(item.get("ROIName", "")))
+            for item in dataset.get("StructureSetROISequence", [])
+        ),
+        what,
+    )
     contours: dict[int, list[np.ndarray]] = {number: [] for number in names}
     others = 0
     for region in dataset.get("ROIContourSequence", []):

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import iter_pixels
 
 from livermet.errors import InputError
-from livermet.ingest.masks import Frame, Planes, Segment, Segments, cropped
+from livermet.ingest.masks import Frame, Planes, Segment, Segments, cropped, numbered
 
 # Segmentation, and the newer Label Map Segmentation.
 SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
@@ -25,10 +25,13 @@ def read_seg(dataset: Dataset, what: str) -> Segments:
     Fractional segments are taken from half of their largest value on. Raises InputError for a frame
     without a position, orientation, spacing or known segment.
     """
-    names = {
-        int(item.SegmentNumber): str(item.get("SegmentLabel", ""))
-        for item in dataset.get("SegmentSequence", [])
-    }
+    names = numbered(
+        (
+            (int(item.SegmentNumber), str(item.get("SegmentLabel", "")))
+            for item in dataset.get("SegmentSequence", [])
+        ),
+        what,
+    )
     kind = str(dataset.get("SegmentationType", "BINARY")).upper()
     frames: dict[int, list[Frame]] = {number: [] for number in names}
     fractions = 0

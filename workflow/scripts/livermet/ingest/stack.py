@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from livermet.errors import InputError
-from livermet.ingest.headers import CT_IMAGE, MONOCHROME1, SECONDARY_CAPTURE, Slice, digest
+from livermet.ingest.headers import CT_IMAGE, MONOCHROME1, SECONDARY_CAPTURE, Slice
 from livermet.ingest.volume import RAS_FROM_LPS
 from livermet.vocabulary import Accepted
 
@@ -24,6 +24,8 @@ EVEN_SPACING_FRACTION = 0.05
 EVEN_SPACING_MM = 0.1
 SIDEWAYS_MM = 0.1
 TILT_DEGREES = 0.1
+# Of less than this a header that contradicts its positions moves no organ.
+LEAST_TOLD_TILT = 1.0
 SHARED_MM = 0.01
 # Of a stack that is told apart by itself: fewer slices would be evenly spaced by chance.
 LEAST_OF_A_STACK = 3
@@ -35,19 +37,37 @@ ACQUISITIONS = (
     "IrradiationEventUID",
     "TemporalPositionIndex",
     "TemporalPositionIdentifier",
+    "TemporalPositionTimeOffset",
     "AcquisitionDateTime",
     "AcquisitionDate",
     "AcquisitionTime",
     "ContentTime",
+    "FrameReferenceDateTime",
+    "TriggerTime",
+    "NominalPercentageOfCardiacPhase",
+    "ContrastBolusStartTime",
     "ConvolutionKernel",
+    "FilterType",
     "ContrastBolusAgent",
     "KVP",
+    "SliceThickness",
+    "ReconstructionDiameter",
+    "ImageType",
+    "StackID",
+    "SeriesNumber",
+    "SeriesTime",
+    "SeriesDescription",
+    "ProtocolName",
+    "StudyInstanceUID",
     "FrameOfReferenceUID",
 )
+# Of these the order tells passes through the body, where every slice has a time of its own.
+TIMES = ("AcquisitionDateTime", "AcquisitionTime", "ContentTime", "TriggerTime")
 # Means over slabs stay Hounsfield units; extremes and renderings do not.
 PROJECTION = re.compile(
     r"(^|[ _-])(MIP|MAXIP|MINIP|MIN[ _]I?P|MAX[ _]I?P|VRT|SSD|PROJECTION)($|[ _-])"
 )
+PERSONS = ("PatientID", "PatientName")
 LOCALIZERS = frozenset({"LOCALIZER", "SCOUT", "TOPOGRAM"})
 SCREENS = frozenset({"SCREEN SAVE", "SCREENSAVE", "SCREEN_SAVE", "DISPLAY", "CSA REPORT"})
 COLOURS = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
@@ -119,16 +139,26 @@ def files(numbers: Iterable[int], total: int) -> str:
 
 
 def select_slices(
-    what: str, slices: Sequence[Slice], total: int, accept: Iterable[str]
+    what: str,
+    slices: Sequence[Slice],
+    total: int,
+    accept: Iterable[str],
+    packed: bool = False,
 ) -> tuple[list[Slice], list[str]]:
     """Return the slices that make the CT, and sentences about those that are left out.
 
     Images of other modalities, localizers and secondary captures are left out where others remain.
     `what` names the series, `total` is the number of its files, `accept` what the study accepts
-    (`vocabulary.Accepted`). Raises InputError for a folder without a CT slice, more than one
-    series, slices of two patients, and images that are no CT in Hounsfield units.
+    (`vocabulary.Accepted`), `packed` whether packed files lie among them. Raises InputError for a
+    folder without a CT slice, more than one series, slices of two patients, and images that are no
+    CT in Hounsfield units.
     """
     accept = set(accept)
+    if not slices and packed:
+        raise InputError(
+            f"{what}: what the column image names holds packed files (zip, gzip, 7z or rar) and no "
+            "DICOM image; unpack them."
+        )
     if not slices:
         raise InputError(
             f"{what}: there is no readable DICOM image in what the column image names; check the "
@@ -220,13 +250,13 @@ def _is_projection(one: Slice) -> bool:
 
 
 def _one_series(what: str, slices: Sequence[Slice]) -> list[str]:
-    patients = {digest(s.text("PatientID")) for s in slices if s.text("PatientID")}
+    patients, field = patients_of(slices)
     series = {s.text("SeriesInstanceUID") for s in slices}
     if len(series) == 1:
-        if len(patients) > 1:
+        if patients > 1:
             raise InputError(
-                f"{what}: its slices name {len(patients)} patients in PatientID; keep the slices "
-                "of one patient."
+                f"{what}: its slices name {patients} patients in {field}; keep the slices of one "
+                "patient."
             )
         return []
     if len(series) < len(slices) or len(slices) == 2:
@@ -234,15 +264,27 @@ def _one_series(what: str, slices: Sequence[Slice]) -> list[str]:
             f"{what}: its folder holds {len(series)} DICOM series (CT); give each series a folder "
             "of its own and name that folder in the column image."
         )
-    if 1 < len(patients) < len(slices):
+    if 1 < patients < len(slices):
         raise InputError(
-            f"{what}: its slices name {len(patients)} patients in PatientID, and each has a series "
+            f"{what}: its slices name {patients} patients in {field}, and each has a series "
             "of its own; keep the slices of one patient."
         )
     return [
         f"Each of the {len(slices)} slices has a SeriesInstanceUID of its own, as some anonymisers "
         "write; they were read as one series, since their positions make one stack."
     ]
+
+
+def patients_of(slices: Sequence[Slice]) -> tuple[int, str]:
+    """Count the patients that slices name, and say by which field; 0 for none.
+
+    Names of which each slice has one of its own are an anonymiser's.
+    """
+    counts = {tag: len({s.text(tag) for s in slices} - {""}) for tag in PERSONS}
+    if counts["PatientName"] == len(slices) > 2:
+        counts["PatientName"] = 0
+    field = max(PERSONS, key=lambda tag: counts[tag])
+    return counts[field], field
 
 
 def _values(what: str, slices: Sequence[Slice], total: int, accept: set[str]) -> list[str]:
@@ -293,6 +335,12 @@ def _rescale(what: str, slices: Sequence[Slice], total: int, accept: set[str]) -
         )
     if any((s.value("RescaleSlope") or 0) < 0 for s in slices):
         told.append("RescaleSlope is negative, as no CT's is; look whether air is the darkest.")
+    lines = Counter((s.value("RescaleSlope"), s.value("RescaleIntercept")) for s in slices)
+    if len(lines) > 1:
+        told.append(
+            f"{len(slices) - max(lines.values())} of {len(slices)} slices have another rescale than"
+            " the rest; each was read by its own: look whether they are brighter or darker."
+        )
     if any(s.text("RescaleType").upper() == "US" for s in slices):
         told.append("RescaleType is US (unspecified); the values were taken as Hounsfield units.")
     bare = [s for s in slices if not s.value("RescaleSlope") or s.value("RescaleIntercept") is None]
@@ -424,14 +472,46 @@ def acquisitions(ordered: Sequence[Slice], depths: np.ndarray) -> tuple[int, str
     for tag in ACQUISITIONS:
         if len({(s.texts.get(tag), s.numbers.get(tag)) for s in ordered}) == 1:
             continue
-        labels = [s.text(tag) or str(s.numbers.get(tag, "")) for s in ordered]
-        if count := _mixed(labels, depths):
+        if count := _mixed(labels_by(tag, ordered, depths), depths):
             return count, tag
+    for tag in TIMES:
+        if labels := _passes_in_time(tag, ordered, depths):
+            return _mixed(labels, depths), in_order_of(tag)
     numbers = [s.value("InstanceNumber") for s in ordered]
     if None not in numbers and len(set(numbers)) == len(numbers):
-        order = np.array(numbers, dtype=float)
-        return _mixed(passes(order, depths), depths), "the order of InstanceNumber"
+        tag = in_order_of("InstanceNumber")
+        return _mixed(labels_by(tag, ordered, depths), depths), tag
     return 0, ""
+
+
+def in_order_of(tag: str) -> str:
+    """Say that passes are told apart by the order of a field."""
+    return f"the order of {tag}"
+
+
+def labels_by(tag: str, ordered: Sequence[Slice], depths: np.ndarray) -> list[str]:
+    """Return what tells the acquisition of each slice by a field, or by the order of one."""
+    field = tag.removeprefix(in_order_of(""))
+    if field == tag:
+        return [s.text(tag) or str(s.numbers.get(tag, "")) for s in ordered]
+    order = [s.value(field) if field in s.numbers else _time(s.text(field)) for s in ordered]
+    return [str(one) for one in passes(np.array(order, dtype=float), depths)]
+
+
+def _passes_in_time(tag: str, ordered: Sequence[Slice], depths: np.ndarray) -> list[str]:
+    """Return the passes that a field's times tell, if each is an even stack that overlaps another.
+
+    Times of slices that were made at once, in any order, tell nothing.
+    """
+    times = {s.text(tag) for s in ordered}
+    if len(times) < len(ordered) / 2 or not all(_time(one) is not None for one in times):
+        return []
+    labels = labels_by(in_order_of(tag), ordered, depths)
+    return labels if _mixed(labels, depths) == len(set(labels)) else []
+
+
+def _time(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else None
 
 
 def check_acquisitions(what: str, ordered: Sequence[Slice], depths: np.ndarray) -> None:
@@ -533,6 +613,18 @@ def stack_slices(what: str, slices: Sequence[Slice], told: Iterable[str] = ()) -
     offset, mean = float(offsets.max()), float(depths[-1] - depths[0]) / steps
     uneven = offset > max(EVEN_SPACING_MM, EVEN_SPACING_FRACTION * mean)
     told = [*told, *_placed(spacings, offset if uneven else 0.0, tilt, moved)]
+    frames = {s.text("FrameOfReferenceUID") for s in ordered}
+    if 1 < len(frames) < len(ordered):
+        told.append(
+            f"Its slices name {len(frames)} frames of reference (FrameOfReferenceUID), whose "
+            "positions need not fit together; look whether the body is whole."
+        )
+    said = max((abs(s.value("GantryDetectorTilt") or 0.0) for s in ordered), default=0.0)
+    if said > LEAST_TOLD_TILT and not tilt and abs(normal[2]) > np.cos(np.radians(1.0)):
+        told.append(
+            f"Its header tells a gantry tilt of {said:g} degrees and its positions none; look "
+            "whether the body stands upright in it."
+        )
     lps = np.eye(4)
     lps[:3, 0] = row * column_spacing
     lps[:3, 1] = column * row_spacing
@@ -553,10 +645,12 @@ def stack_slices(what: str, slices: Sequence[Slice], told: Iterable[str] = ()) -
 
 def _spacings(what: str, ordered: Sequence[Slice], gaps: np.ndarray) -> list[float]:
     """Return the spacing of the slices (mm), or the several ones that were planned in a row."""
-    spacing = float(np.median(gaps))
+    skips = _skips_numbers(ordered, gaps)
+    narrow = gaps[gaps <= MISSING_SLICE_GAP * gaps.min()]
+    spacing = float(np.median(narrow if skips else gaps))
     wide = gaps[gaps > MISSING_SLICE_GAP * spacing]
     runs = _runs(gaps)
-    if len(runs) > 1 and all(len(run) >= LEAST_OF_A_STACK for run in runs):
+    if not skips and len(runs) > 1 and all(len(run) >= LEAST_OF_A_STACK for run in runs):
         return [float(np.median(run)) for run in runs]
     if len(wide):
         numbers = [s.value("InstanceNumber") for s in ordered]
@@ -575,6 +669,16 @@ def _spacings(what: str, ordered: Sequence[Slice], gaps: np.ndarray) -> list[flo
             f"mm), {why}."
         )
     return [spacing]
+
+
+def _skips_numbers(ordered: Sequence[Slice], gaps: np.ndarray) -> bool:
+    """Tell whether InstanceNumber skips one in wide gaps and in no other: slices are lost there."""
+    numbers = [s.value("InstanceNumber") for s in ordered]
+    if None in numbers:
+        return False
+    steps = np.abs(np.diff(np.array(numbers, dtype=float)))
+    wide = gaps > MISSING_SLICE_GAP * gaps.min()
+    return bool(wide.any() and (steps[wide] > 1).all() and (steps[~wide] == 1).all())
 
 
 def _runs(gaps: np.ndarray) -> list[list[float]]:

@@ -4,6 +4,7 @@ Values are in NIfTI's order (x, y, z) and an affine leads from voxels to mm in R
 patient's right, y to the front, z to the head. Images that leave this module are SimpleITK's.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 AIR_HU = -1024
 # Beside the one, nothing of a body and no padding is below the other.
 DENSE_HU, TURNED_HU = 700, -1500
+# Noise of air ends here; a scaled or moved scan has a share of its values below it.
+LOWEST_NOISE_HU, MOST_BELOW_AIR = -1200, 0.01
+# Above it a volume has no air: a picture's window was cut out of it, or it is moved.
+HIGHEST_AIR_HU = -500
+# A label map has fewer values.
+MOST_LABELS = 50
 # Most scanners cut values off at 3071 HU; those of an extended range write more for metal.
 METAL_HU = 8000
 # Headers that round the spacing to 1e-4 mm or so move the far corner of a scan by less than this.
@@ -95,7 +102,12 @@ def three_dimensional(values: np.ndarray, what: str) -> np.ndarray:
 
 def _check_grid(shape: Sequence[int], affine: np.ndarray, what: str) -> None:
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or (spacing <= 0).any():
+    if not np.isfinite(affine).all():
+        raise InputError(
+            f"{what} has an origin or axes that are no numbers (NaN or infinite), so that nobody "
+            "knows where it lies; export it again."
+        )
+    if (spacing <= 0).any():
         raise InputError(
             f"{what} has a voxel spacing of {_mm(spacing)} mm; a spacing must be positive: export "
             "it again."
@@ -139,6 +151,11 @@ def _check_ct(volume: "Volume | Segments", what: str) -> Volume:
 
 def _spacing_warnings(volume: Volume) -> list[str]:
     low, high = USUAL_SPACING_MM
+    if np.array_equal(np.abs(volume.affine), np.eye(4)):
+        return [
+            "Its header tells voxels of 1 mm that begin at 0, 0, 0 mm, as programs write that know "
+            "neither; look whether its spacing and its sides are right."
+        ]
     if ((volume.spacing >= low) & (volume.spacing <= high)).all():
         return []
     return [f"A spacing of {_mm(volume.spacing)} mm is unusual for CT."]
@@ -190,6 +207,7 @@ def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict, list[str]]:
     """
     units = np.empty(volume.values.shape, dtype=np.int16)
     rounded = padding = turned = 0
+    low: Counter[float] = Counter()
     for z in range(volume.values.shape[2]):
         exact = volume.values[:, :, z] * np.float64(volume.slope) + volume.intercept
         if not np.isfinite(exact).all():
@@ -202,6 +220,7 @@ def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict, list[str]]:
         rounded += int(np.count_nonzero(np.abs(exact - whole) > 1e-4))
         padding += int(np.count_nonzero(whole < AIR_HU))
         turned += _turned_over(whole)
+        low.update(whole[whole < LOWEST_NOISE_HU].tolist())
         if whole.max() > np.iinfo(np.int16).max:
             raise InputError(
                 f"{what} holds a value of {whole.max():g}, far above any Hounsfield unit: its "
@@ -217,6 +236,13 @@ def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict, list[str]]:
     }
     _refuse_mask(units, what)
     told = hounsfield_warnings(record["minimum_hu"], record["maximum_hu"])
+    # Padding has one value, or two.
+    below = low.total() - sum(count for _, count in low.most_common(2))
+    if below > MOST_BELOW_AIR * units.size:
+        told.append(
+            f"{below} voxels of many values lie below {LOWEST_NOISE_HU} HU, where no padding is: "
+            "these may be no HU, or scaled or moved."
+        )
     if turned:
         told.append(
             f"{turned} voxels far below -1024 HU touch bone or metal; the header may tell a wrong "
@@ -227,6 +253,11 @@ def hounsfield(volume: Volume, what: str) -> tuple[np.ndarray, dict, list[str]]:
 
 def _refuse_mask(units: np.ndarray, what: str) -> None:
     if units.max() > units.min() >= 0 and np.count_nonzero(units == 0) > units.size / 2:
+        if len(np.unique(units)) > MOST_LABELS:
+            raise InputError(
+                f"{what} is 0 in most voxels and never below, as no CT in Hounsfield units is: its "
+                "values were windowed, scaled or moved; export it in Hounsfield units."
+            )
         raise InputError(
             f"{what} is 0 in most voxels and never below, as a mask is and no CT in Hounsfield "
             "units; name the CT in the column image."
@@ -249,7 +280,7 @@ def hounsfield_warnings(minimum: int, maximum: int) -> list[str]:
     """Say where the range of values is not that of a body in Hounsfield units."""
     if minimum == maximum:
         return [f"All values are {minimum} HU; values are lost, or these are no HU."]
-    if minimum >= -200:
+    if minimum >= HIGHEST_AIR_HU:
         return [f"No value lies below {minimum} HU: there is no air, or these are no HU."]
     if maximum <= 100:
         return [f"No value lies above {maximum} HU: there is no bone, or these are no HU."]
