@@ -92,6 +92,8 @@ rule write_patient:
         components=COMPONENTS,
         told=by_wildcards(STUDY.told_of_study, version=__version__, model=FINAL_LABEL),
         texts=TEXTS_OF_PATIENTS,
+        # The page names the classifier.
+        labels=LABELS,
         versions=pins("viewer"),
     script:
         "../workflow/scripts/write_patient.py"
