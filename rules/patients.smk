@@ -53,6 +53,8 @@ rule judge_study:
         runtime=minutes(10),
     params:
         by_series=by_wildcards(STUDY.series_of_study),
+        # A batch has lost nothing where a series leaves; a study is judged by all that it has.
+        series=by_wildcards(STUDY.names_of_study),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/judge_study.py"
@@ -88,6 +90,8 @@ rule write_patient:
         runtime=minutes(30),
     params:
         by_series=by_wildcards(STUDY.series_of_study),
+        # A batch has lost nothing where a series leaves; a study is judged by all that it has.
+        series=by_wildcards(STUDY.names_of_study),
         patient=by_wildcards(STUDY.patient_of_study),
         components=COMPONENTS,
         told=by_wildcards(STUDY.told_of_study, version=__version__, model=FINAL_LABEL),

@@ -719,6 +719,10 @@ class Study:
         """Return the patient of a study."""
         return self.patients[self.studies[study][0]]
 
+    def names_of_study(self, study: str) -> list[str]:
+        """List the series of a study."""
+        return self.studies[study]
+
     def series_of_study(self, study: str) -> dict[str, dict]:
         """Say of each series of a study what it is, and which inputs have a file of it."""
         has = dict.fromkeys(("acquisition", "cts", "predictions", "qualities"), True)

@@ -81,7 +81,15 @@ def profile_of(name: str | None) -> Path:
 
 def results_told(out: Path) -> str:
     """Say of each study what was found, and where its page lies; and how many have no result."""
-    files = sorted((out / RESULTS / "studies").glob("*/prediction.tsv"))
+    texts = {"patient": str, "series": str}
+    sheet = read_table(out / SHEET, dtype=texts, parse_dates=["study_date"])
+    series = sheet.groupby(study_names(sheet))["series"].agg(set)
+    folders = {name: out / RESULTS / "studies" / name for name in series.index}
+    files = [
+        folder / "prediction.tsv"
+        for name, folder in folders.items()
+        if _series_of_page(folder) == series[name]
+    ]
     tables = [read_table(path, dtype={"study": str, "phenotype": str}) for path in files]
     table = pd.concat([pd.DataFrame(columns=PREDICTIONS.names), *tables], ignore_index=True)
     lines = []
@@ -100,10 +108,15 @@ def results_told(out: Path) -> str:
         lines.append(f"{len(table) - MOST_TOLD} studies more")
     if len(table) > 1:
         lines.append(f"All studies: {out / RESULTS / 'index.html'}")
-    series = read_table(out / SHEET, dtype={"patient": str}, parse_dates=["study_date"])
-    if lacking := set(study_names(series)) - set(table["study"]):
+    if lacking := set(folders) - set(table["study"]):
         lines.append(
             f"Without a result: {', '.join(sorted(lacking)[:MOST_TOLD])}; the log of the failed "
             "job says why. The same command goes on; --leave-out leaves a series out."
         )
     return "\n".join([*lines, "Research software, not a medical device."])
+
+
+def _series_of_page(folder: Path) -> set[str]:
+    """Name the series that a study's page is of; an earlier page may be of others, or left over."""
+    path = folder / "series.tsv"
+    return set(read_table(path, dtype={"series": str})["series"]) if path.exists() else set()
