@@ -47,3 +47,4 @@ rule patients:
         pages=[f"{PATIENTS}/{study}.html" for study in NEW_STUDIES],
         features=STUDY.features_by_batch(PHENOTYPE_MASK, "lesions") if STUDY.is_packed else [],
         viewer=VIEWER if STUDY.is_packed else [],
+        settings=f"{RUN}/provenance/settings.json" if STUDY.is_packed else [],

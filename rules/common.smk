@@ -249,5 +249,6 @@ def pins(environment):
 
 
 def made_for_readers(wildcards):
-    """List what the run makes for readers, from its folder on: the inputs of rule `all`."""
-    return [path.removeprefix(f"{RUN}/") for path in rules.all.input]
+    """List what the run makes for readers, from its folder on: the inputs of its target."""
+    target = rules.patients if STUDY.is_packed else rules.all
+    return [path.removeprefix(f"{RUN}/") for path in target.input]

@@ -67,6 +67,7 @@ def test_new_patients_are_predicted_and_judged_and_nothing_is_trained(tmp_path):
         "judge_study": 4,
         "write_patient": 4,
         "collect_patients": 1,
+        "write_settings": 1,
         "patients": 1,
     }
 

@@ -17,6 +17,7 @@ from livermet.cohort.assays import scores_of
 from livermet.errors import InputError, stop_on
 from livermet.files import whole_file
 from livermet.ledger.tables import Ledger, read_ledger
+from livermet.provenance.records import BY_SERIES, read_record
 from livermet.sheets import check_molecular, check_series
 from livermet.sources import LINKS
 from livermet.spreadsheets import Sheet, did_you_mean, rows_in_words
@@ -27,6 +28,8 @@ CHANNEL = "_0000"
 TEXTS = (".tsv", ".csv", ".json", ".log", ".html", ".svg", ".txt")
 # What tells how results came about; it names series, and holds nothing of them.
 KEPT = ("records", "journal")
+# The jobs that judge a new patient's study as a whole.
+BY_STUDY = ("judge_study", "write_patient")
 MOST_NAMED = 5
 
 
@@ -172,12 +175,13 @@ def files_of(
 
 def _files_of_studies(run: Path, series: Collection[str]) -> Iterator[Path]:
     """List the files of new patients' studies that some series are of."""
-    for folder in (run / "patients" / "studies").glob("*"):
-        if any(_names(path, series) for path in folder.glob("*.tsv")):
-            yield folder
-            yield from run.glob(f"patients/{folder.name}.html")
-            for kind in (*KEPT, "logs", "benchmarks"):
-                yield from run.glob(f"{kind}/*/{folder.name}.*")
+    for place in run.glob("records/*/*.json"):
+        record = read_record(place) if place.parent.name in BY_STUDY else None
+        if record and not set(series).isdisjoint(record.params[BY_SERIES]):
+            patterns = ("patients/studies/{}", "patients/{}.html")
+            patterns += tuple(f"{kind}/*/{{}}.*" for kind in (*KEPT, "logs", "benchmarks"))
+            for pattern in patterns:
+                yield from run.glob(pattern.format(place.stem))
 
 
 def owner_of(name: str, known: Collection[str]) -> str | None:
