@@ -178,10 +178,11 @@ def _files_of_studies(run: Path, series: Collection[str]) -> Iterator[Path]:
     for place in run.glob("records/*/*.json"):
         record = read_record(place) if place.parent.name in BY_STUDY else None
         if record and not set(series).isdisjoint(record.params[BY_SERIES]):
-            patterns = ("patients/studies/{}", "patients/{}.html")
-            patterns += tuple(f"{kind}/*/{{}}.*" for kind in (*KEPT, "logs", "benchmarks"))
+            study = place.stem
+            patterns = [f"patients/studies/{study}", f"patients/{study}.html"]
+            patterns += [f"{kind}/*/{study}.*" for kind in (*KEPT, "logs", "benchmarks")]
             for pattern in patterns:
-                yield from run.glob(pattern.format(place.stem))
+                yield from run.glob(pattern)
 
 
 def owner_of(name: str, known: Collection[str]) -> str | None:
