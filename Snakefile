@@ -48,3 +48,4 @@ rule patients:
         features=STUDY.features_by_batch(PHENOTYPE_MASK, "lesions") if STUDY.is_packed else [],
         viewer=VIEWER if STUDY.is_packed else [],
         exported=EXPORTED if STUDY.is_packed else [],
+        settings=f"{RUN}/provenance/settings.json" if STUDY.is_packed else [],

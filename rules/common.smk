@@ -186,3 +186,9 @@ def exhibit(key):
 def pins(environment):
     """Return the versions that a rule's results depend on, as its conda environment pins them."""
     return decisive_versions(environment)
+
+
+def made_for_readers(wildcards):
+    """List what the run makes for readers, from its folder on: the inputs of its target."""
+    target = rules.patients if STUDY.is_packed else rules.all
+    return [path.removeprefix(f"{RUN}/") for path in target.input]

@@ -55,6 +55,8 @@ rule judge_study:
         runtime=minutes(10),
     params:
         by_series=by_wildcards(STUDY.new_patients.series),
+        # A batch has lost nothing where a series leaves; a study is judged by all that it has.
+        series=by_wildcards(STUDY.new_patients.names),
         versions=pins("phenotype"),
     script:
         "../workflow/scripts/judge_study.py"
@@ -90,10 +92,14 @@ rule write_patient:
         runtime=minutes(30),
     params:
         by_series=by_wildcards(STUDY.new_patients.series),
+        # A batch has lost nothing where a series leaves; a study is judged by all that it has.
+        series=by_wildcards(STUDY.new_patients.names),
         patient=by_wildcards(STUDY.new_patients.patient),
         components=COMPONENTS,
         told=by_wildcards(STUDY.new_patients.told, version=__version__, model=FINAL_LABEL),
         texts=TEXTS_OF_PATIENTS,
+        # The page names the classifier.
+        labels=LABELS,
         versions=pins("viewer"),
     script:
         "../workflow/scripts/write_patient.py"

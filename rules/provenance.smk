@@ -5,7 +5,7 @@ after a run that made something, every record and journal of its jobs.
 Goes out: `results/<run>/provenance/leakage_audit.tsv` (patient by fold by task by model; the run stops
 where a patient is on both sides), `results/<run>/provenance/stale_models.tsv` (cases that have changed
 or been withdrawn since a model was trained on them), `results/<run>/provenance/settings.json` (what
-the run was told to do, and of which series), and the audit: manifest.json, ro-crate-metadata.json,
+the run was told to do, of which series, and what it makes for readers), and the audit: manifest.json, ro-crate-metadata.json,
 audit.html and run.html beside them. The audit is no rule, since it would be stale whenever a job was
 repeated with equal results; `livermet audit results/<run>` makes it at any time.
 """
@@ -61,6 +61,7 @@ rule write_settings:
         run=config["run"],
         settings=STUDY.settings(),
         series=list(STUDY.series.index),
+        targets=made_for_readers,
     script:
         "../workflow/scripts/write_settings.py"
 

@@ -2,6 +2,7 @@
 
 import re
 
+from finished import finish
 from study import Study, make_study, planned_in
 
 from livermet.patients.preparing import COHORT, assign_new
@@ -66,8 +67,23 @@ def test_new_patients_are_predicted_and_judged_and_nothing_is_trained(tmp_path):
         "judge_study": 4,
         "write_patient": 4,
         "collect_patients": 1,
+        "write_settings": 1,
         "patients": 1,
     }
+
+
+def test_a_study_is_judged_again_where_one_of_its_series_leaves(tmp_path):
+    """As by --leave-out: its page and its probability are of all series that are left."""
+    study = packed_study(tmp_path, FILES + CLASSIFIER)
+    finish(study)
+    plan = study.plan()
+    assert "Nothing to be done" in plan.stdout + plan.stderr
+    series = study.series()
+    study.write_series(series[series["series"] != "msclc_0_thick"])
+    planned = jobs(study.plan())
+    again = ("judge_study", "write_patient", "collect_patients", "write_viewer")
+    assert [planned.pop(name) for name in again] == [1, 1, 1, 1]
+    assert not {"ingest_series", "measure_detection", "extract_radiomics"} & planned.keys()
 
 
 def test_a_model_without_a_classifier_judges_nothing(tmp_path):

@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -99,6 +100,14 @@ def touched_files(study: Study) -> None:
         (study.inputs / f"{name}.tsv").touch()
 
 
+def times_to_come(study: Study) -> None:
+    """A clock that is ahead has stamped the data and the results."""
+    ahead = time.time() + 30 * 24 * 3600
+    for folder in (study.data, study.results):
+        for path in folder.rglob("*"):
+            os.utime(path, (ahead, ahead))
+
+
 def moved_data(study: Study) -> None:
     """The data lie elsewhere."""
     place = study.data.with_name("archive")
@@ -151,12 +160,12 @@ INPUTS: dict[str, Change] = {
 }
 RESULTS: dict[str, Change] = {
     change.__name__: change
-    for change in (deleted_outputs, edited_output, lost_metadata, copied_results)
+    for change in (deleted_outputs, edited_output, lost_metadata, copied_results, times_to_come)
 }
 CHANGES = INPUTS | RESULTS
 # After these every file holds what it held.
 STEPS = 2
-HARMLESS = ("touched_files", "moved_data", "lost_metadata", "copied_results")
+HARMLESS = ("touched_files", "moved_data", "lost_metadata", "copied_results", "times_to_come")
 
 
 def drawn_steps(seed: int) -> list[tuple[str, ...]]:

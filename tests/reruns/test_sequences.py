@@ -21,6 +21,13 @@ def test_what_leaves_every_content_as_it_was_makes_nothing_again(study):
         assert study.is_done(), name
 
 
+def test_a_clock_that_was_ahead_stops_no_job(study):
+    CHANGES["times_to_come"](study)
+    (study.results / "quality.html").unlink()
+    study.run()
+    assert study.is_done()
+
+
 def test_a_study_elsewhere_has_the_same_results(finished, study):
     """The results that come with a copy are known by what they hold."""
     assert study.is_done()

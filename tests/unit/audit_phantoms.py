@@ -97,10 +97,15 @@ def make_run(settings: bool = True) -> None:
     run_job("tabulate_classification", predictions, {TABLE_4: table})
     run_job("write_report", [TABLE_4, "cohort/facts.tsv"], {"report.html": "<p>0.75</p>"})
     if settings:
-        told = {"run": "demo", "settings": {"seed": 1}, "series": list(SERIES)}
-        run_job("write_settings", [], {})
-        path = "provenance/settings.json"
-        write_json(told, RUN / path)
-        record = RUN / "records" / "write_settings.json"
-        sums = {path: Checksums().of(str(RUN / path))}
-        write_record(Record("c0de", {}, [], sums), record)
+        tell_settings(["report.html"])
+
+
+def tell_settings(targets: list[str]) -> None:
+    """Write what the run was told to do, and what it makes for readers."""
+    told = {"run": "demo", "settings": {"seed": 1}, "series": list(SERIES), "targets": targets}
+    path = "provenance/settings.json"
+    run_job("write_settings", [], {})
+    write_json(told, RUN / path)
+    record = RUN / "records" / "write_settings.json"
+    sums = {path: Checksums().of(str(RUN / path))}
+    write_record(Record("c0de", {}, [], sums), record)

@@ -12,6 +12,7 @@ from livermet.config.loading import study_config
 from livermet.errors import InputError
 from livermet.ledger.assign import assign_from_config
 from livermet.ledger.tables import Ledger, empty_ledger, read_ledger
+from livermet.provenance.records import Record, write_record
 from livermet.study import read_study
 from livermet.withdrawal import files_of, owner_of, withdraw
 
@@ -96,6 +97,28 @@ def test_a_patient_leaves_with_all_series_samples_and_files(study):
     assert "cohort/series.tsv: taken out: rows 14, 15." in result.output
     assert "The training sets lits_msclc hold them" in result.output
     assert "1 tables and pages of all series still name them" in result.output
+
+
+def test_a_new_patient_leaves_with_the_pages_of_all_studies(study):
+    """A packed model's study: no samples, and files that are named as the study of its series."""
+    keys = yaml.safe_load(study.read_text())
+    keys["sheets"]["molecular"] = None
+    keys["segmentation"] |= {"packed": "model", "models": ["nnunet"], "final_model": "nnunet"}
+    keys["phenotype"]["compare_with_reference"] = False
+    study.write_text(yaml.safe_dump(keys))
+    run, gone, stays = Path("results/mine"), "msclc_004_20201130", "msclc_003_20200323"
+    made = ("patients/{}.html", "patients/studies/{}/prediction.tsv", "logs/judge_study/{}.log")
+    made += ("records/write_patient/{}.json", "journal/write_patient/{}.json")
+    made += ("benchmarks/write_patient/{}.tsv",)
+    for name, series in ((gone, OF_004[0]), (stays, OTHER)):
+        for path in made:
+            put(run / path.format(name), f"study\n{name}\n")
+        record = Record("", {"by_series": {series: True}}, [], {})
+        write_record(record, run / f"records/write_patient/{name}.json")
+    result = command("--configfile", study, "--patient", "msclc_004")
+    assert result.exit_code == 0, result.output
+    assert [path for path in run.rglob("*") if gone in path.name] == []
+    assert all((run / path.format(stays)).exists() for path in made)
 
 
 def test_a_series_leaves_and_its_patient_stays(study):

@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 
 from livermet.errors import InputError
-from livermet.patients.preparing import SHEET
-from livermet.patients.results import prediction_table
+from livermet.patients.preparing import COHORT, SHEET
+from livermet.patients.results import prediction_table, series_table
 from livermet.patients.running import RESULTS, alone, results_told
-from livermet.patients.tables import PREDICTIONS
+from livermet.patients.tables import NEW_SERIES, PREDICTIONS
 from livermet.sheets import SERIES_COLUMNS, SERIES_SHEET
 from livermet.tables import write_table
 
-from ..patient_phantoms import measured, verdicts
+from ..patient_phantoms import PATIENT_NAME, STUDY, THICK, THIN, measured, verdicts
 
 # A run that takes a second to stop its jobs, and the command that waits for it.
 RUN = """
@@ -77,6 +77,7 @@ def out(tmp_path) -> Path:
         table = prediction_table(study, patient, measured(), verdicts("Why."))
         place = tmp_path / RESULTS / "studies" / study / "prediction.tsv"
         write_table(table, place, PREDICTIONS)
+        place.with_name("series.tsv").write_text(f"series\n{'abcd'[number]}\n")
     return tmp_path
 
 
@@ -91,9 +92,38 @@ def test_a_study_without_a_result_is_named_and_no_list_that_lacks_it(out):
 def test_all_studies_lead_to_their_list(out):
     patient, study = study_of(2)
     table = prediction_table(study, patient, measured(), verdicts("Why."))
-    write_table(table, out / RESULTS / "studies" / study / "prediction.tsv", PREDICTIONS)
+    place = out / RESULTS / "studies" / study / "prediction.tsv"
+    write_table(table, place, PREDICTIONS)
+    place.with_name("series.tsv").write_text("series\nc\n")
     told = results_told(out)
     assert "Without a result" not in told
     assert told.count("3 lesions, 3.5 ml; no validated prediction") == 3
     assert f"All studies: {out / RESULTS / 'index.html'}" in told
     assert "some of these results may be of an earlier run" in results_told(out, failed=True)
+
+
+def write_sheet(out, series, patient=PATIENT_NAME):
+    row = dict.fromkeys(SERIES_SHEET.names, "") | {"patient": patient, "cohort": COHORT}
+    row |= {"study_date": "2024-03-01", "lesions_read": "present"}
+    rows = [row | {"series": name, "image": f"{name}/dicom"} for name in series]
+    pd.DataFrame(rows, columns=SERIES_SHEET.names).to_csv(out / SHEET, sep="\t", index=False)
+
+
+def test_a_page_of_other_series_than_the_sheets_is_no_result(tmp_path):
+    folder = tmp_path / RESULTS / "studies" / STUDY
+    folder.mkdir(parents=True)
+    found = measured()
+    predicted = prediction_table(STUDY, PATIENT_NAME, found, verdicts())
+    write_table(predicted, folder / "prediction.tsv", PREDICTIONS)
+    write_table(series_table(STUDY, found, verdicts()), folder / "series.tsv", NEW_SERIES)
+    write_sheet(tmp_path, [THICK, THIN])
+    assert f"{STUDY}: " in results_told(tmp_path)
+    # A third series came, or one was left out, and the study's job failed.
+    for names in ([THICK, THIN, f"{STUDY}_1mm_cccccc"], [THIN]):
+        write_sheet(tmp_path, names)
+        said = results_told(tmp_path)
+        assert f"Without a result: {STUDY};" in said
+        assert f"{STUDY}: " not in said
+    # All of the study was left out, and another one is in the sheet.
+    write_sheet(tmp_path, ["other_20240301_5mm_dddddd"], "other")
+    assert STUDY not in results_told(tmp_path)

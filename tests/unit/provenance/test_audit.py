@@ -172,6 +172,17 @@ def test_what_no_page_shows_any_more_is_left_over():
     assert Kind.STALE not in found()
 
 
+def test_what_a_run_makes_for_readers_beside_its_pages_counts_as_they_do():
+    """A card lies in a folder of its own; once the config asks for it no more, it is left over."""
+    made.run_job("write_cards", [TABLE_4], {"cards/unet.md": "AUC 0.75"})
+    made.tell_settings(["report.html", "cards/unet.md"])
+    assert found() == {}
+    (RUN / "cards/unet.md").write_text("AUC 0.95")
+    assert found() == {Kind.ALTERED: ["cards/unet.md"]}
+    made.tell_settings(["report.html"])
+    assert found() == {Kind.LEFT: ["cards/unet.md"]}
+
+
 def test_no_file_is_read_twice_whose_checksum_is_known():
     origins = read_origins(RUN)
     sums = known_checksums(origins)

@@ -10,7 +10,7 @@ from livermet.contracts import check
 from livermet.detection.table3 import table3_of_given_masks
 from livermet.provenance.leakage import STALE
 from livermet.report import brief
-from livermet.report.checks import missing_results
+from livermet.report.checks import missing_results, rules
 from livermet.report.classification import content as classification
 from livermet.report.content import compose
 from livermet.report.exhibits import EXHIBITS
@@ -76,6 +76,20 @@ def changed(run: Run, **settings) -> Run:
 def with_tables(run: Run, **tables) -> Run:
     """The run with other tables in place of its own."""
     return replace(run, tables=run.tables | tables)
+
+
+@pytest.mark.parametrize(
+    ("models", "named"),
+    [
+        (["unet", "segresnet"], "U-Net (MONAI) and SegResNet (MONAI): one network each"),
+        (["unet"], "U-Net (MONAI): one network each"),
+    ],
+)
+def test_rules_name_the_networks_that_the_run_has(run, models, named):
+    (row,) = run.tables["table3_segmentation"].head(1).to_dict("records")
+    table = pd.DataFrame([row | {"model": model} for model in models])
+    said = rules(with_tables(run, table3_segmentation=table))
+    assert next(rule for rule in said if "one network each" in rule).startswith(named)
 
 
 def test_the_page_needs_nothing_else(page):

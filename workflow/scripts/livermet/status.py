@@ -20,8 +20,6 @@ from livermet.models import NETWORKS
 from livermet.provenance.records import record_path
 
 SECONDS_FOR_SQUEUE = 30
-# How much later than its record, which is its last file, a job may still write to its log.
-SECONDS_AFTER_RECORD = 5
 # How workflow/endings.py names the log of an attempt that failed.
 ATTEMPT = re.compile(r"\.slurm-(\d+)$")
 # What the SLURM executor writes as a job's comment.
@@ -108,21 +106,14 @@ def steps_of(
         if held:
             state = State.WAITING if held.state == "PENDING" else State.RUNNING
             steps.append(Step(log, state, (held.number,)))
-        elif _recorded_since(log):
+        # A job removes its record when it begins. No time is asked: a copy may have lost them.
+        elif record_path(log).exists():
             steps.append(Step(log, State.DONE))
         elif str(log) in failed or not controlled:
             steps.append(Step(log, State.FAILED, earlier))
         else:
             steps.append(Step(log, State.RUNNING, earlier))
     return steps
-
-
-def _recorded_since(log: Path) -> bool:
-    """Tell whether a job's record, which is its last file, is as new as its log."""
-    record = record_path(log)
-    return record.exists() and (
-        not log.exists() or record.stat().st_mtime >= log.stat().st_mtime - SECONDS_AFTER_RECORD
-    )
 
 
 def _flat(name: str) -> str:

@@ -6,7 +6,7 @@ series together is made again by its next run; until then `naming` finds what st
 
 import os
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from livermet.cohort.assays import scores_of
 from livermet.errors import InputError, stop_on
 from livermet.files import whole_file
 from livermet.ledger.tables import Ledger, read_ledger
+from livermet.provenance.records import BY_SERIES, read_record
 from livermet.sheets import check_molecular, check_series
 from livermet.sources import LINKS
 from livermet.spreadsheets import Sheet, did_you_mean, rows_in_words
@@ -27,6 +28,8 @@ CHANNEL = "_0000"
 TEXTS = (".tsv", ".csv", ".json", ".log", ".html", ".svg", ".txt")
 # What tells how results came about; it names series, and holds nothing of them.
 KEPT = ("records", "journal")
+# The jobs that judge a new patient's study as a whole.
+BY_STUDY = ("judge_study", "write_patient")
 MOST_NAMED = 5
 
 
@@ -58,7 +61,10 @@ def withdraw(
         )
     sheets, ledger = config["sheets"], read_ledger(config["ledger"])
     of_series = check_series(sheets["series"], config["cohorts"].values())
-    of_samples = check_molecular(sheets["molecular"], scores_of(config).computed_types)
+    # New patients of a packed model have no samples.
+    of_samples = Sheet("", pd.DataFrame(columns=["patient"]))
+    if sheets["molecular"]:
+        of_samples = check_molecular(sheets["molecular"], scores_of(config).computed_types)
     chosen = choose(of_series, of_samples, ledger, series, patients, left)
     names = [*chosen.series, *patients]
     texts = {path: _without_rows(Path(path), rows, names) for path, rows in chosen.rows.items()}
@@ -138,7 +144,9 @@ def _without_rows(path: Path, rows: Collection[int], names: Collection[str]) -> 
 def files_of(
     run: Path, series: Collection[str], known: Collection[str], ledger: Ledger
 ) -> list[Path]:
-    """List a run's files and folders of some series, and batches' tables and logs that name one.
+    """List a run's files and folders of some series, and what else of their batches names one.
+
+    Of a new patient's study, which is judged as a whole, all is listed.
 
     A file is of the series with the longest name that its own begins with: with the series p1 and
     p1.b, 'p1.b.nii.gz' is of the latter. `known` are all series.
@@ -161,7 +169,20 @@ def files_of(
             naming = wanted if is_log else by_batch.get(name.split(".")[0])
             if owner_of(name, known) in wanted or _names(path, naming):
                 found.append(path)
-    return sorted(path for path in found if not _is_kept(path, run) or path.stem in wanted)
+    found = [path for path in found if not _is_kept(path, run) or path.stem in wanted]
+    return sorted({*found, *_files_of_studies(run, wanted)})
+
+
+def _files_of_studies(run: Path, series: Collection[str]) -> Iterator[Path]:
+    """List the files of new patients' studies that some series are of."""
+    for place in run.glob("records/*/*.json"):
+        record = read_record(place) if place.parent.name in BY_STUDY else None
+        if record and not set(series).isdisjoint(record.params[BY_SERIES]):
+            study = place.stem
+            patterns = [f"patients/studies/{study}", f"patients/{study}.html"]
+            patterns += [f"{kind}/*/{study}.*" for kind in (*KEPT, "logs", "benchmarks")]
+            for pattern in patterns:
+                yield from run.glob(pattern)
 
 
 def owner_of(name: str, known: Collection[str]) -> str | None:

@@ -50,6 +50,10 @@ class NewPatients:
         """Return the patient of a study."""
         return self.study.patients[self.studies[study][0]]
 
+    def names(self, study: str) -> list[str]:
+        """List the series of a study."""
+        return self.studies[study]
+
     def series(self, study: str) -> dict[str, dict]:
         """Say of each series of a study what it is, and which inputs have a file of it."""
         has = dict.fromkeys(("acquisition", "cts", "predictions", "qualities"), True)

@@ -101,10 +101,15 @@ def results_told(out: Path, failed: bool = False) -> str:
 
     Of a run that `failed`, results may be those of an earlier one.
     """
-    series = read_table(out / SHEET, dtype={"patient": str}, parse_dates=["study_date"])
-    studies = sorted(set(study_names(series)))
-    places = [out / RESULTS / "studies" / study / "prediction.tsv" for study in studies]
-    files = [path for path in places if path.is_file()]
+    texts = {"patient": str, "series": str}
+    sheet = read_table(out / SHEET, dtype=texts, parse_dates=["study_date"])
+    series = sheet.groupby(study_names(sheet))["series"].agg(set)
+    folders = {name: out / RESULTS / "studies" / name for name in series.index}
+    files = [
+        folder / "prediction.tsv"
+        for name, folder in folders.items()
+        if _series_of_page(folder) == series[name]
+    ]
     tables = [read_table(path, dtype={"study": str, "phenotype": str}) for path in files]
     table = pd.concat([pd.DataFrame(columns=PREDICTIONS.names), *tables], ignore_index=True)
     lines = []
@@ -122,7 +127,7 @@ def results_told(out: Path, failed: bool = False) -> str:
         )
     if len(table) > MOST_TOLD:
         lines.append(f"{len(table) - MOST_TOLD} studies more")
-    if lacking := [study for study in studies if study not in set(table["study"])]:
+    if lacking := sorted(set(folders) - set(table["study"])):
         lines.append(
             f"Without a result: {', '.join(lacking[:MOST_TOLD])}; the log of the failed job says "
             "why. The same command goes on; --leave-out leaves a series out. The lists of all "
@@ -133,3 +138,9 @@ def results_told(out: Path, failed: bool = False) -> str:
     elif len(table) > 1:
         lines.append(f"All studies: {out / RESULTS / 'index.html'}")
     return "\n".join([*lines, "Research software, not a medical device."])
+
+
+def _series_of_page(folder: Path) -> set[str]:
+    """Name the series that a study's page is of; an earlier page may be of others, or left over."""
+    path = folder / "series.tsv"
+    return set(read_table(path, dtype={"series": str})["series"]) if path.exists() else set()

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from livermet.viewer.texts import SHARED
+
 # The second has the frame that all of livermet's pages share.
 FOLDERS = (Path(__file__).with_name("templates"), Path(__file__).parents[1] / "report/templates")
-SHARED = ("base.html", "style.css")
 
 
 def texts() -> list[Path]:

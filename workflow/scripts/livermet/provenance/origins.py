@@ -21,8 +21,6 @@ from livermet.provenance.records import (
 )
 
 SETTINGS = "provenance/settings.json"
-# Files at the top of a run's folder, and in this one, are what is made for readers.
-FOR_READERS = "export"
 A_PATH = "(a path of the machine)"
 # Where a path of the machine begins in a text: /x, ~/, ../, C:\, \\server or file:/, after nothing,
 # a blank or what stands before a value.
@@ -142,14 +140,10 @@ class Origins:
 
     @cached_property
     def shown(self) -> set[str]:
-        """The jobs behind what is made for readers; all where that is not there yet."""
-        waiting = {
-            name
-            for name, job in self.jobs.items()
-            for path in job.record.outputs
-            if "/" not in path or path.startswith(f"{FOR_READERS}/") or path == SETTINGS
-        }
-        if not any("/" not in path for name in waiting for path in self.jobs[name].record.outputs):
+        """The jobs behind what is made for readers; all where none of that is there yet."""
+        targets = {*self.settings.get("targets", []), SETTINGS}
+        waiting = {self.makers[path] for path in targets if path in self.makers}
+        if not waiting - {self.makers.get(SETTINGS)}:
             return set(self.jobs)
         found: set[str] = set()
         while waiting:

@@ -50,10 +50,10 @@ def _prediction_rules(segmentation: pd.DataFrame) -> list[str]:
             "together (ensemble), scans of its training patients by the network whose fold left "
             "them out."
         )
-    if models & set(MONAI_MODELS):
+    if single := [words.model(name) for name in MONAI_MODELS if name in models]:
         told.append(
-            "U-Net and SegResNet: one network each; scans of its training and validation patients "
-            "are not predicted."
+            f"{' and '.join(single)}: one network each; scans of its training and validation "
+            "patients are not predicted."
         )
     return told
 

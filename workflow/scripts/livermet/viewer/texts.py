@@ -4,6 +4,7 @@ from pathlib import Path
 
 # The second has the frame that all of livermet's pages share.
 FOLDERS = (Path(__file__).with_name("templates"), Path(__file__).parents[1] / "report/templates")
+# The frame itself, and what it includes.
 SHARED = ("base.html", "dark.css", "style.css", "theme.js")
 
 
