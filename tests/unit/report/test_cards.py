@@ -109,7 +109,7 @@ def test_a_network_has_its_own_scores_and_intervals_of_ten_patients_or_more(netw
         for row in rows_of(part(network, "Performance by size of the lesions"))
     }
     assert sizes["mSCLC", "test patients"] == "1.00 of 4"
-    assert sizes["mSCLC", "training, out of fold"] == "1.00 of 20 (1.00 to 1.00)"
+    assert sizes["mSCLC", "training, out of fold"] == "1.00 of 20"
     assert cards.FEWEST == FEWEST
 
 

@@ -250,7 +250,6 @@ def test_detection_is_evidence_of_an_evaluated_segmentation(checklists, run):
     assert "Dice of lesions 0.50 to 0.56" in told
     # All four livers have a Dice of 0.90, so that there is no interval.
     assert "of the liver 0.90 to" not in told
-    assert "– to" not in told
     assert "Holm's correction" in found(clear, run)["41"].what
     without = with_table(run, "detection_comparison", None)
     assert "Holm's correction" not in found(clear, without)["41"].what
