@@ -135,6 +135,8 @@ if FROM_TABLE:
             runtime=minutes(10),
         params:
             name=config["phenotype"]["name"],
+            positive_above=config["phenotype"]["positive_above"],
+            thresholds=STUDY.scores.thresholds,
             folds=config["split"]["folds"],
             seed=config["seed"],
             versions=pins("phenotype"),

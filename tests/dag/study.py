@@ -65,7 +65,7 @@ def planned_in(folder: Path, *options: str) -> subprocess.CompletedProcess:
     """Dry-run the project in a folder that knows what earlier plans found out about the code."""
     kept = folder / LOGIC
     if KNOWN and not kept.exists():
-        kept.parent.mkdir(parents=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(KNOWN["logic"])
     plan = planner().plan(["--snakefile", str(ROOT / "Snakefile"), *options], folder)
     if kept.exists():

@@ -15,6 +15,7 @@ from livermet.validation.segmentation_error import (
     SEGMENTATION_ERROR,
     SHIFT,
     Chosen,
+    read_single_fold,
     score_perturbed,
     score_single_folds,
     tabulate_error,
@@ -37,7 +38,7 @@ with job(snakemake) as log:
         masks = masks[masks["aggregation"].eq(params.aggregation)]
         parts.append(score_perturbed(table, masks, chosen))
     by_fold = {
-        fold: read_feature_table(path, params.name)
+        fold: read_single_fold(path, params.name)
         for fold, path in zip(params.folds, given.single_folds, strict=True)
     }
     if by_fold:

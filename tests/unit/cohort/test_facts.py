@@ -70,4 +70,9 @@ def test_facts_of_a_feature_table_keep_their_contract():
         }
         | {feature: [1.0, None] for feature in RADIOMIC_FEATURES}
     )
-    check(facts_of_features(features, "NE", "T"), FACTS, "cohort/facts.tsv")
+    facts = facts_of_features(features, "NE", "T")
+    check(facts, FACTS, "cohort/facts.tsv")
+    assert list(facts["lesions"]) == [2, 0]
+    # The mask's own count, where the table has one: in the authors' the feature is one higher.
+    counted = features.assign(**{"diagnostics_Mask-original_VolumeNum": [1.0, None]})
+    assert list(facts_of_features(counted, "NE", "T")["lesions"]) == [1, 0]

@@ -133,11 +133,17 @@ def test_no_value_at_all_is_no_number():
     assert np.isnan(draws.means([np.nan, np.nan])).all()
 
 
-def test_an_interval_of_one_patient_has_no_width():
+def test_one_patient_and_scores_without_an_error_have_no_interval():
+    """Draws of one patient are that patient, and draws of scans without an error have none."""
     scans = pd.concat([scan("a", "m", label_map(LEFT), label_map(LEFT, RIGHT))] * 2)
     row = summarise(scans.assign(patient="p"), "LiTS", draws=100).iloc[0]
-    assert row["lesion_sensitivity"] == row["lesion_sensitivity_low"] == 0.5
-    assert row["median_dice_high"] == row["median_dice"]
+    assert row["lesion_sensitivity"] == 0.5
+    found = pd.concat([scan(name, "m", label_map(LEFT), label_map(LEFT)) for name in "abc"])
+    perfect = summarise(found.assign(patient=list("pqr")), "LiTS", draws=100).iloc[0]
+    assert perfect["lesion_sensitivity"] == 1.0
+    for scores in (row, perfect):
+        assert scores[["lesion_sensitivity_low", "lesion_sensitivity_high"]].isna().all()
+        assert scores[["median_dice_low", "median_dice_high"]].isna().all()
 
 
 # The tables of a cohort
@@ -230,10 +236,9 @@ def test_scores_of_a_cohort_by_hand(sets, cohort):
     assert table.loc[("any_overlap", "median_matched_dice"), "number"] == 2
     assert value["iou_0.5", "median_matched_dice"] == 1
     assert table.loc[("any_overlap", "sensitivity"), ["unit", "number"]].tolist() == ["lesion", 3]
-    # Draws of patient 2 alone have no lesion to detect and do not count.
-    assert table.loc[("any_overlap", "sensitivity"), ["low", "high"]].tolist() == pytest.approx(
-        [2 / 3, 2 / 3]
-    )
+    # Draws of patient 2 alone have no lesion to detect and do not count; all others have 2 / 3.
+    assert value["any_overlap", "sensitivity"] == pytest.approx(2 / 3)
+    assert table.loc[("any_overlap", "sensitivity"), ["low", "high"]].isna().all()
     assert table.loc[("any_overlap", "false_positives_per_scan"), "low"] == 0.5
 
 

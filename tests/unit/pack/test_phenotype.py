@@ -145,12 +145,14 @@ def test_every_kind_of_model_comes_back(tmp_path, classifier, transform, feature
     rows = phenotype_phantoms.feature_table(patients=12, test_patients=0, folds=2)
     settings = corrected.Settings("score", 5, 0, corrected.Preparation(transform))
     (pipeline,) = corrected.fit_models(rows, features, classifier, [None], settings)
-    model = FrozenModel.of(corrected.FoldModel(pipeline, 0.4, 1.0))
+    fitted = corrected.FoldModel(pipeline, 0.4, 1.0)
+    model = FrozenModel.of(fitted)
     assert model.features == features
     save_steps(model, tmp_path / "fold_0.skops")
     opened = replace(model, steps=load_steps(tmp_path / "fold_0.skops"))
+    np.testing.assert_array_equal(opened.probability(rows), fitted.probability(rows))
     expected = pipeline.predict_proba(rows)[:, 1]
-    np.testing.assert_array_equal(opened.probability(rows), expected)
+    np.testing.assert_allclose(opened.probability(rows), expected, rtol=0, atol=5e-13)
 
 
 def test_an_object_that_is_no_classifier_is_not_built(tmp_path):

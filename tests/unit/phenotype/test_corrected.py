@@ -135,6 +135,16 @@ def test_the_ensemble_is_the_mean_of_the_fold_models(table, selection):
     assert np.ptp(by_fold, axis=0).max() > 0.01
 
 
+def test_equal_rows_have_equal_probabilities(table):
+    """Scans without lesions tie. A sum over features ends by its row's place, in the last digit."""
+    settings = Settings("score", 20, SEED)
+    (pipeline,) = corrected.fit_models(table, list(FEATURES[20:36]), "LR", [None], settings)
+    model = corrected.FoldModel(pipeline, 0.5, 1.0)
+    for number in range(2, 60):
+        equal = pd.concat([table.iloc[[3]]] * number, ignore_index=True)
+        assert len(set(model.probability(equal))) == 1
+
+
 def test_an_empty_selection_is_a_result(table, selection):
     empty = pd.DataFrame(
         {

@@ -15,6 +15,7 @@ from livermet.phenotype.table import (
     FEATURES,
     RADIOMIC_FEATURES,
     as_published_columns,
+    contradicted_classes,
     import_table,
     imported_table,
     measured,
@@ -162,6 +163,33 @@ def test_study_of_two_patients(tmp_path, raw):
     raw.loc[raw.index[-1], "unique_scandate"] = raw["unique_scandate"].iloc[-3]
     raw.loc[raw.index[-1], "unique_pt"] = "P99"
     assert any("belongs to patients" in sentence for sentence in sentences(tmp_path, raw))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [("NE_Score", 3.25, "NE_Score of study"), ("NE_Class", None, "NE_Class of study")],
+)
+def test_a_study_has_one_score_and_one_class(tmp_path, raw, column, value, words):
+    several = raw.index[raw["unique_scandate"].duplicated()][0]
+    raw.loc[several, column] = 1 - raw.loc[several, column] if value is None else value
+    (sentence,) = sentences(tmp_path, raw)
+    assert words in sentence
+    assert f"'{raw.loc[several, 'unique_scandate']}'" in sentence
+    assert sentence.endswith("give all series of a study the one of its sample.")
+
+
+def test_classes_that_the_threshold_contradicts():
+    table = made.feature_table()
+    at_zero = pd.Series(0.0, index=table.index)
+    assert contradicted_classes(table, at_zero, "t.csv") == []
+    # Classes cut at 0, and a config that says 0.1: as many as have a score between.
+    between = table[table["score"].gt(0.0) & table["score"].le(0.1)]
+    (sentence,) = contradicted_classes(table, at_zero + 0.1, "t.csv")
+    assert sentence.startswith(f"t.csv: {len(between)} series have another class")
+    assert f"series '{between['series'].iloc[0]}' has class 1" in sentence
+    # A score at the threshold is negative.
+    on_it = table.assign(score=0.0, label=0)
+    assert contradicted_classes(on_it, at_zero, "t.csv") == []
 
 
 def test_without_test_patients(tmp_path, raw):

@@ -68,3 +68,12 @@ def test_what_has_no_answer_is_missing():
     assert math.isnan(of_benefit)
     assert of_oe > 0
     assert of_auc > 0
+
+
+@pytest.mark.parametrize(("sensitivity", "specificity"), [(1.0, 1.0), (0.0, 1.0)])
+def test_calls_without_variance_do_not_ask_for_no_patients(sensitivity, specificity):
+    found = required_for_validation(0.75, 0.7, 0.6, sensitivity, specificity)
+    assert math.isnan(found[3])
+    # By hand, of specificity 0.5 alone: odds 0.5, 0.25 * (0.25 + 0.25 / 0.75) / 0.25 = 0.58333,
+    # of which 0.58333 / (0.1 / 1.96)^2 are 224.1.
+    assert required_for_validation(0.75, 0.7, 0.6, 1.0, 0.5)[3] == 225

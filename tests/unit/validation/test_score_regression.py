@@ -75,3 +75,22 @@ def test_a_study_counts_once_however_many_series_and_deals_it_has():
     assert (table.loc[table["distance"].eq("all"), "studies"] == training["study"].nunique()).all()
     quarters = table[table["distance"].ne("all")].groupby("model")["studies"].sum()
     assert (quarters == training["study"].nunique()).all()
+
+
+def test_studies_of_one_sample_fall_into_the_same_quarters_whoever_scores_them():
+    """The mean of three distances of 0.1 is a little more than 0.1; a study has one distance."""
+    studies = [("a", 3, 0.1), ("b", 1, 0.1), ("c", 1, 0.2), ("d", 1, 0.3)]
+    rows = pd.DataFrame(
+        [
+            (f"{study}{number}", study, study, 1, score, "LR", int(study != "a"), 0)
+            for study, series, score in studies
+            for number in range(series)
+        ],
+        columns=["series", "study", "patient", "label", "score", "model", "predicted", "fold"],
+    )
+    limits = pd.Series(0.0, index=rows["series"])
+    table = tabulate_errors(rows.assign(deal=1).head(0), rows, limits)
+    # 'a', the first by name of two as near, is the nearest, and the one that is called wrong.
+    assert at(table, "LR", "nearest quarter")["wrong_side"] == 1.0
+    assert at(table, "LR", "second quarter")["wrong_side"] == 0.0
+    assert at(table, "LR", "nearest quarter")["distance_high"] == 0.1

@@ -7,17 +7,21 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from livermet.contracts import check
-from livermet.phenotype.table import RADIOMIC_FEATURES
+from livermet.phenotype import corrected
+from livermet.phenotype.table import RADIOMIC_FEATURES, as_published_columns
 from livermet.validation.segmentation_error import (
     SCORED_MASKS,
     SEGMENTATION_ERROR,
     SHIFT,
+    Chosen,
+    read_single_fold,
     score_perturbed,
     score_single_folds,
     tabulate_error,
     tabulate_shift,
 )
 
+from .. import phenotype_phantoms
 from .. import segmentation_error_phantoms as made
 from ..segmentation_error_phantoms import probability
 
@@ -169,3 +173,19 @@ def test_auc_of_single_folds_is_the_mean_over_their_models():
     assert row["auc"] == 1.0
     # One of twelve negatives rises above all twelve positives in one of the two folds.
     assert row["changed_auc"] == pytest.approx(np.mean(expected)) == pytest.approx(23 / 24)
+
+
+def test_tables_of_test_series_alone_are_read_and_the_same_masks_change_nothing(tmp_path):
+    """A single fold's table has no training series, which a protocol's own table must have."""
+    table = phenotype_phantoms.feature_table(patients=16, test_patients=4, folds=3)
+    tested = table[table["group"].eq("test")]
+    path = tmp_path / "features.csv"
+    as_published_columns(tested, "NE").to_csv(path, index=False)
+    settings = corrected.Settings("score", 5, 0)
+    models = corrected.fit_untuned(table, "LR", settings).models["none"]
+    by_fold = {fold: read_single_fold(path, "NE") for fold in range(3)}
+    scored = score_single_folds(table, by_fold, Chosen.of("LR", models, table))
+    check(scored, SCORED_MASKS, "phenotype/reference/corrected/segmentation_error.tsv")
+    assert len(scored) == len(tested) * (3 + 1)
+    assert not scored["flipped"].any()
+    np.testing.assert_allclose(scored["changed_probability"], scored["probability"], atol=1e-9)

@@ -18,7 +18,7 @@ from livermet.contracts import (
     Column,
     Contract,
 )
-from livermet.phenotype.table import LESION_COUNT, measured
+from livermet.phenotype.table import LESION_COUNT, NAME, file_columns, measured
 from livermet.vocabulary import Aggregation, Protocol
 
 # Features of these are not aggregated over lesions: the union, and a finished table's own.
@@ -145,11 +145,17 @@ def facts_of_features(features: pd.DataFrame, name: str, cohort: str) -> pd.Data
             "score": features[f"{name}_Score"],
             "sample_type": texts(features["Sample_Type"]),
             "burden_ml": features["Burden_ml"],
-            "lesions": features[LESION_COUNT],
+            "lesions": lesions_of_masks(features),
             "measured": measured(features),
         }
     )
     return facts.reindex(columns=FACTS.names)
+
+
+def lesions_of_masks(features: pd.DataFrame) -> pd.Series:
+    """Count the lesions of each mask: PyRadiomics' own count where the table has it."""
+    counted = features.get(file_columns(NAME)["mask_lesions"].name)
+    return features[LESION_COUNT] if counted is None else counted.fillna(features[LESION_COUNT])
 
 
 def measured_by_lesion(facts: pd.DataFrame, features: pd.DataFrame) -> pd.Series:

@@ -865,7 +865,8 @@ class Phenotype(Keys):
     )
     positive_above: float = key(
         0.0,
-        "the class is positive above this score; a finished table has its own classes",
+        "the class is positive above this score; a finished table has its own classes, which have "
+        "to begin above it",
         "the article's",
     )
     aggregation: AggregationName = key(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from livermet.contracts import COHORT, COUNT, NUMBER, PATIENT, SHARE, TEXT, Column, Contract
-from livermet.detection.intervals import Draws, estimate, quotients
+from livermet.detection.intervals import NO_WIDTH, Draws, estimate, quotients
 from livermet.detection.measured import MODEL, SCANS
 from livermet.detection.scores import OVERLAP_SCORES, SURFACE_SCORES
 from livermet.vocabulary import ScoredSet
@@ -68,13 +68,13 @@ INTERVAL = (
         "low",
         NUMBER,
         "lower end of its interval: 2.5 % of the draws of patients lie below",
-        missing="where the number is undefined, by itself or in every draw",
+        missing=f"where the number is undefined, by itself or in every draw, and {NO_WIDTH}",
     ),
     Column(
         "high",
         NUMBER,
         "upper end of its interval: 2.5 % of the draws of patients lie above",
-        missing="where the number is undefined, by itself or in every draw",
+        missing=f"where the number is undefined, by itself or in every draw, and {NO_WIDTH}",
     ),
 )
 

@@ -11,12 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+# When a table has a score and no interval.
+NO_WIDTH = "where its ends would be the same"
+
 
 @dataclass(frozen=True)
 class Estimate:
     """A score with the 2.5th and 97.5th percentile of its draws; NaN where it is undefined.
 
-    Draws in which the score is undefined (0 / 0) do not count.
+    Draws in which the score is undefined (0 / 0) do not count. Where both percentiles are the same
+    there is no interval: draws of scans without an error are all without one too, and one patient
+    is drawn again and again, which tells nothing of others.
     """
 
     value: float
@@ -97,4 +102,6 @@ def estimate(values: np.ndarray) -> Estimate:
     if np.isnan(values[0]) or not len(drawn):
         return Estimate(float(values[0]), np.nan, np.nan)
     low, high = np.percentile(drawn, [2.5, 97.5])
+    if np.isclose(low, high, rtol=1e-9, atol=1e-12):
+        return Estimate(float(values[0]), np.nan, np.nan)
     return Estimate(float(values[0]), float(low), float(high))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from livermet.contracts import COUNT, NUMBER, TEXT, Column, Contract
 from livermet.detection.cohort import INTERVAL, SET, ScanSet, flags_of
-from livermet.detection.intervals import Draws, estimate
+from livermet.detection.intervals import NO_WIDTH, Draws, estimate
 from livermet.detection.measured import PREDICTION, REFERENCE, RULE
 
 # Up to 5 mm, from 5 to below 10 mm, and so on: the diameter of the sphere of equal volume.
@@ -96,7 +96,7 @@ DISTRIBUTION = Contract(
             "lower end of its interval: 2.5 % of the draws of patients lie below",
             unit="ml",
             low=0,
-            missing=NO_LESION,
+            missing=f"{NO_LESION}, and {NO_WIDTH}",
         ),
         Column(
             "volume_high_ml",
@@ -104,7 +104,7 @@ DISTRIBUTION = Contract(
             "upper end of its interval: 2.5 % of the draws of patients lie above",
             unit="ml",
             low=0,
-            missing=NO_LESION,
+            missing=f"{NO_LESION}, and {NO_WIDTH}",
         ),
     ),
     key=("model", "cohort", "test_set", "rule", "kind"),

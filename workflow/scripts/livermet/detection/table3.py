@@ -11,6 +11,7 @@ from livermet.detection.cohort import (
     summarise,
     with_reference,
 )
+from livermet.detection.intervals import NO_WIDTH
 from livermet.detection.measured import REFERENCE
 
 NOT_SCORED = "none: the masks were given, so no model was scored"
@@ -29,7 +30,7 @@ TABLE3 = Contract(
                 score.kind,
                 f"{side} end of the interval over patients of {score.name}",
                 low=score.low,
-                missing=score.missing,
+                missing=", and ".join(filter(None, (score.missing, NO_WIDTH))),
             )
             for score in SUMMARY
             for end, side in (("low", "lower"), ("high", "upper"))

@@ -19,7 +19,7 @@ from skops import io
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from livermet.errors import InputError
-from livermet.phenotype.classifiers import positive_probability
+from livermet.phenotype.classifiers import settled_probability
 from livermet.phenotype.corrected import FoldModel
 from livermet.phenotype.filling import LesionFreeFiller
 from livermet.phenotype.table import FEATURES
@@ -68,7 +68,7 @@ class FrozenModel:
     def probability(self, rows: pd.DataFrame) -> np.ndarray:
         """Return the probability of the positive class of some rows, which have FEATURES."""
         complete = filler_of(self.filled).transform(rows)
-        return positive_probability(self.steps, complete)
+        return settled_probability(self.steps, complete)
 
 
 def filler_of(values: Sequence[float]) -> LesionFreeFiller:

@@ -21,6 +21,10 @@ ONE_THREAD: Mapping = {"n_jobs": 1}
 # Of a classifier that the article does not have, where the ladder takes it as published.
 OWN_SEED = 0
 
+# Digits of the corrected protocol's probabilities. A sum over eight features or more ends by its
+# row's place in the 16th, and rows that are equal, as scans without lesions are, have to tie.
+DIGITS = 12
+
 Weight = float | str | None
 
 
@@ -180,3 +184,9 @@ def positive_probability(model: ClassifierMixin, rows: pd.DataFrame) -> np.ndarr
     probability = model.predict_proba(rows)
     columns = np.flatnonzero(model.classes_ == 1)
     return probability[:, columns[0]] if len(columns) else np.zeros(len(rows))
+
+
+def settled_probability(model: ClassifierMixin, rows: pd.DataFrame) -> np.ndarray:
+    """Return the positive class's probability to DIGITS, so that equal rows have equal ones."""
+    # XGBoost's are of 32 bits, in which so many digits cannot be written.
+    return positive_probability(model, rows).astype(float).round(DIGITS)

@@ -45,9 +45,9 @@ from livermet.phenotype.classifiers import (
     THRESHOLD,
     Weight,
     corrected_classifier,
-    positive_probability,
     positive_weight,
     sample_weights,
+    settled_probability,
 )
 from livermet.phenotype.combat import BATCH, ComBat
 from livermet.phenotype.filling import CANDIDATES, LesionFreeFiller
@@ -114,7 +114,7 @@ class FoldModel:
 
     def probability(self, rows: pd.DataFrame) -> np.ndarray:
         """Return the probability of the positive class of some rows."""
-        return positive_probability(self.pipeline, rows)
+        return settled_probability(self.pipeline, rows)
 
 
 # How some rows become models. They share all steps but the last, the classifier.
@@ -384,7 +384,7 @@ def _probabilities(models: list[Pipeline], rows: pd.DataFrame) -> list[np.ndarra
     prepared = rows
     for _, step in models[0].steps[:-1]:
         prepared = step.transform(prepared)
-    return [positive_probability(model.steps[-1][1], prepared) for model in models]
+    return [settled_probability(model.steps[-1][1], prepared) for model in models]
 
 
 def youden_threshold(labels: np.ndarray, probability: np.ndarray) -> float:

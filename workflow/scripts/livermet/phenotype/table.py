@@ -338,7 +338,35 @@ def _odd_values(path: str | Path, table: pd.DataFrame, name: str) -> list[str]:
                 f"{path}: study '{study}' belongs to patients {_some(sorted(owners))}; give each "
                 "patient's study a name of its own."
             )
+    for study, rows in table.groupby("study"):
+        for column in ("score", "label"):
+            values = sorted(rows[column].dropna().unique())
+            if len(values) > 1:
+                named = _some([f"{value:g}" for value in values])
+                problems.append(
+                    f"{path}: {_file_names(name)[column]} of study '{study}' is {named}; give all "
+                    "series of a study the one of its sample."
+                )
     return problems
+
+
+def contradicted_classes(table: pd.DataFrame, limits: pd.Series, path: str | Path) -> list[str]:
+    """Say which series of a finished table have a class that their score contradicts.
+
+    `limits` has the score of each row above which a series is positive. Distances from it, and the
+    side that a predicted score falls on, would be told of another class than the table's.
+    """
+    wrong = table[table["score"].gt(limits).astype(int).ne(table["label"])]
+    if wrong.empty:
+        return []
+    first, limit = wrong.iloc[0], limits[wrong.index[0]]
+    return [
+        f"{path}: {len(wrong)} series have another class than their score and phenotype."
+        f"positive_above say: series '{first['series']}' has class {first['label']} and score "
+        f"{first['score']:g}, and above {limit:g} a score is positive. Set positive_above to the "
+        "score that the table's classes begin above; where they come of no score, write the class "
+        "as the score and set it to 0.5."
+    ]
 
 
 def _odd_groups(path: str | Path, table: pd.DataFrame) -> list[str]:

@@ -101,4 +101,5 @@ def _for_benefit(
     variance = sensitivity * (1 - sensitivity) / prevalence
     variance += odds**2 * specificity * (1 - specificity) / (1 - prevalence)
     variance += odds**2 * (1 - specificity) ** 2 / (prevalence * (1 - prevalence))
-    return math.ceil(variance / (BENEFIT_WIDTH / 2 / Z) ** 2)
+    # Calls without an error, or none at all, in so few patients do not tell of no variance.
+    return math.ceil(variance / (BENEFIT_WIDTH / 2 / Z) ** 2) if variance > 0 else math.nan

@@ -152,8 +152,10 @@ def _called(rows: pd.DataFrame, limits: pd.Series) -> pd.Series:
 def _by_study(errors: pd.DataFrame, limits: pd.Series) -> pd.DataFrame:
     distance = (errors["score"] - errors["series"].map(limits)).abs()
     rows = errors.assign(distance=distance, wrong_side=errors["wrong_side"].astype(float))
-    means = rows.groupby("study")[["distance", "absolute_error", "wrong_side"]].mean()
-    return means.assign(patient=rows.groupby("study")["patient"].first())
+    # A study has one score. The mean of equal distances would differ from them by rounding, and so
+    # would the quarters of studies of one sample.
+    how = {"distance": "first", "absolute_error": "mean", "wrong_side": "mean", "patient": "first"}
+    return rows.groupby("study").agg(how)
 
 
 def _errors(studies: pd.DataFrame) -> list:

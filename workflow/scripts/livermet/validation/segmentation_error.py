@@ -17,6 +17,7 @@ not tell, nor whether a lesion is found at all.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ from livermet.phenotype.corrected import FoldModel, training_rows
 from livermet.phenotype.fits import SET, TEST, VALIDATION, called, selected
 from livermet.phenotype.folds import folds_of
 from livermet.phenotype.intervals import Support, interval_of_mean, interval_of_share
-from livermet.phenotype.table import FEATURES, RADIOMIC_FEATURES
+from livermet.phenotype.table import FEATURES, RADIOMIC_FEATURES, read_feature_table
 from livermet.validation.subgroups import FEWEST, TOO_FEW
 
 PERTURBED, SINGLE, TOGETHER = "perturbed contour", "single fold", "single folds together"
@@ -173,6 +174,11 @@ def score_perturbed(table: pd.DataFrame, perturbed: pd.DataFrame, chosen: Chosen
             rows = own[own["series"].isin(other["series"])]
             parts.append(_scored(rows, other, model, PERTURBED, VALIDATION, fold, number))
     return _joined(parts)
+
+
+def read_single_fold(path: str | Path, name: str) -> pd.DataFrame:
+    """Read the features of test series in a single fold's masks; no training series has any."""
+    return read_feature_table(path, name, divided=False)
 
 
 def score_single_folds(

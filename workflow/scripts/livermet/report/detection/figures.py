@@ -190,7 +190,8 @@ def _curves(ax: Axes, points: pd.DataFrame) -> None:
 
 
 def _whiskers(ax: Axes, points: pd.DataFrame, color: str, alpha: float) -> None:
-    ax.vlines(points["value_fp"], points["low"], points["high"], color=color, alpha=alpha, lw=1)
+    known = points.dropna(subset=["low", "high"])
+    ax.vlines(known["value_fp"], known["low"], known["high"], color=color, alpha=alpha, lw=1)
 
 
 def _limits(ax: Axes, limits: pd.DataFrame) -> None:

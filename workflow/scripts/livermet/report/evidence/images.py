@@ -68,6 +68,7 @@ def segmentation_evaluation(run: Run) -> Evidence:
     intervals = [
         f"{name} {words.spread(row[f'{score}_low'], row[f'{score}_high'])}"
         for name, score in scores.items()
+        if pd.notna(row[f"{score}_low"])
     ]
     more = {
         "detection_scores": "by rule of matching, with surface distances",
@@ -80,7 +81,7 @@ def segmentation_evaluation(run: Run) -> Evidence:
         DONE,
         sentences(
             told,
-            f"Intervals over draws of patients: {', '.join(intervals)}.",
+            f"Intervals over draws of patients: {', '.join(intervals)}." if intervals else "",
             f"Scored also {words.listed(more[name] for name in made)}." if made else "",
         ),
         ("report.html#segmentation", csv("table3_segmentation"), *map(csv, made)),
