@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
-from matplotlib import rc_context, rcParams
+from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from livermet.errors import InputError
@@ -77,6 +77,8 @@ def test_the_labels_of_neighbouring_places_do_not_meet(name):
         "figure5_failures": made.figures()["figure5_failures"],
     }[name]
     with rc_context():
+        # A library that an earlier test imported may have set others.
+        rcdefaults()
         rcParams.update(STYLE)
         figure = draw()
         canvas = FigureCanvasAgg(figure)
