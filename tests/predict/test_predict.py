@@ -140,7 +140,7 @@ def test_a_patient_who_comes_later_changes_no_other_result(predict):
     again = {path for path in before if after[path] != before[path]}
     of_all = ("collect_", "write_viewer", "viewer/index", f"detection/{MODEL}/", "patients/")
     # What a run says of itself when it ends.
-    of_all += ("provenance/",)
+    of_all += ("provenance/", "write_settings")
     assert {path for path in again if not any(one in path for one in of_all)} == set()
     assert not any("studies" in path or "batches" in path for path in again)
     (study,) = first["study"]

@@ -20,9 +20,11 @@ from livermet.tables import write_table
 
 from ..patient_phantoms import PATIENT_NAME, STUDY, THICK, THIN, measured, verdicts
 
-# A run that takes a second to stop its jobs, and the command that waits for it.
+# A run that takes a second to stop its jobs, and the command that waits for it. Both hear Ctrl-C
+# as in a terminal, also where a shell has started the tests in the background.
 RUN = """
-import pathlib, sys, time
+import pathlib, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 pathlib.Path(sys.argv[1], "begun").touch()
 try:
     time.sleep(60)
@@ -32,8 +34,9 @@ except KeyboardInterrupt:
     sys.exit(3)
 """
 WAITS = """
-import subprocess, sys
+import signal, subprocess, sys
 from livermet.patients.running import _ended
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(_ended(subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2]])))
 """
 
