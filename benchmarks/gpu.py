@@ -6,7 +6,8 @@ Steps, in their order: `guards` hides the GPU from a job that was given one, and
 one GPU; `phantoms` makes four CT phantoms of 512 x 512; `preprocess` and `cases` prepare them for
 nnU-Net and for MONAI; `unet`, `segresnet` and `nnunet` train, are asked to leave in the middle and
 go on; `epochs` times nnU-Net's own trainer and ours in turn; `devices` compares a GPU's labels with
-a CPU's. Seconds a scan are `benchmarks/predict.py`'s.
+a CPU's, and `rounding` those of several patches at once with those of nnU-Net's own loop and with
+those of 32 bits, all by the network of `nnunet`. Seconds a scan are `benchmarks/predict.py`'s.
 
 The first line says on what. `wait` is the share of a step in which the GPU has no batch yet.
 """
@@ -41,7 +42,7 @@ from livermet.demo.phantoms import phantom
 from livermet.device import can_compile, choose_device
 from livermet.errors import InputError
 from livermet.files import read_json, write_json
-from livermet.images import LESION, LIVER, read_image, write_image
+from livermet.images import LESION, LIVER, array_of, read_image, write_image
 from livermet.interruption import Clock, InterruptionError
 
 MODEL, TRAINING_SET = "nnunet", "phantoms"
@@ -365,8 +366,6 @@ def epochs(given: argparse.Namespace) -> None:
         hours_for_five_folds_of_1000_epochs=round(5 * 1000 * medians["ours"] / 3600, 1),
         processes_that_load=threads,
     )
-    checkpoint = Path(root, "checkpoint_final.pth")
-    trainers["ours"].save_checkpoint(str(checkpoint))
 
 
 def run_own_epoch(trainer) -> None:
@@ -502,15 +501,24 @@ def segresnet(given: argparse.Namespace) -> None:
     train_monai(given, "segresnet")
 
 
-def devices(given: argparse.Namespace) -> None:
-    """Compare the labels of one checkpoint by GPU and by CPU, on a part of a phantom."""
+def predictor_of(given: argparse.Namespace, device: str):
+    """Return the network that `nnunet` has trained, on a device."""
+    from livermet.nnunet.layout import fold_folder
     from livermet.nnunet.prediction import FoldPredictor
 
     root, plan, description = prepared(given.folder)
-    ct = read_image(ct_of(given.folder, VALIDATED))
-    reference = read_image(reference_of(given.folder, VALIDATED))
+    checkpoint = Path(fold_folder(root, dataset(), 0), "checkpoint_final.pth")
+    return FoldPredictor(
+        plan, description, {0: checkpoint}, torch.device(device), step_size=0.5, mirroring=False
+    )
+
+
+def devices(given: argparse.Namespace) -> None:
+    """Compare the labels of one checkpoint by GPU and by CPU, on a part of a phantom."""
     import SimpleITK as sitk
 
+    ct = read_image(ct_of(given.folder, VALIDATED))
+    reference = read_image(reference_of(given.folder, VALIDATED))
     where = np.argwhere(sitk.GetArrayViewFromImage(reference) == LESION)
     size = np.array([64, 160, 160])
     first = np.clip(where.mean(axis=0).astype(int) - size // 2, 0, None)
@@ -520,14 +528,7 @@ def devices(given: argparse.Namespace) -> None:
     labels = {}
     for name in (given.device, "cpu"):
         torch.set_num_threads(os.cpu_count() or 1)
-        predictor = FoldPredictor(
-            plan,
-            description,
-            {0: Path(root, "checkpoint_final.pth")},
-            torch.device(name),
-            step_size=0.5,
-            mirroring=False,
-        )
+        predictor = predictor_of(given, name)
         labels[name] = predictor.segment(part, [0])
     say(
         "nnU-Net: Dice of a GPU's labels to a CPU's",
@@ -540,6 +541,52 @@ def devices(given: argparse.Namespace) -> None:
             for name, label in (("liver", LIVER), ("lesions", LESION))
         },
         equal=float((labels[given.device] == labels["cpu"]).mean()),
+    )
+
+
+@torch.inference_mode()
+def rounding(given: argparse.Namespace) -> None:
+    """Compare the labels of a whole phantom: of ours, of nnU-Net's own loop, and of 32 bits."""
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    predictor = predictor_of(given, given.device)
+    scan = predictor.prepare(ct_of(given.folder, VALIDATED))
+    tiled = predictor.networks
+    theirs = nnUNetPredictor(use_mirroring=False, device=torch.device(given.device))
+    theirs.manual_initialization(
+        tiled.networks[0],
+        predictor.plans,
+        predictor.configuration,
+        None,
+        predictor.description,
+        "",
+        None,
+    )
+
+    def labels_of(logits: torch.Tensor) -> np.ndarray:
+        return logits.argmax(dim=0).cpu().numpy()
+
+    found = {"ours": labels_of(tiled.mean_logits(scan.image, [0]))}
+    at_once, tiled.batch = tiled.batch, 1
+    found["ours, one patch at a time"] = labels_of(tiled.mean_logits(scan.image, [0]))
+    found["nnU-Net's"] = labels_of(theirs.predict_sliding_window_return_logits(scan.image))
+    found["nnU-Net's again"] = labels_of(theirs.predict_sliding_window_return_logits(scan.image))
+    torch.backends.cudnn.allow_tf32 = False
+    tiled._logits = lambda batch, fold: tiled.networks[fold](batch)
+    exact = labels_of(tiled.mean_logits(scan.image, [0]))
+    torch.backends.cudnn.allow_tf32 = True
+
+    def dices(one: np.ndarray, other: np.ndarray) -> dict:
+        named = (("liver", LIVER), ("lesions", LESION))
+        return {name: dice(one >= label, other >= label) for name, label in named}
+
+    reference = predictor.segment_prepared(scan, [0], False)[0]
+    say(
+        "nnU-Net: Dice of labels by several patches at once",
+        patches=at_once,
+        to_32_bits={name: dices(labels, exact) for name, labels in found.items()},
+        ours_to_nnunet=dices(found["ours"], found["nnU-Net's"]),
+        to_reference=dices(reference, array_of(read_image(reference_of(given.folder, VALIDATED)))),
     )
 
 
@@ -587,7 +634,7 @@ def guards(given: argparse.Namespace) -> None:
 
 
 # `guards` before all that claim the GPU for this process.
-STEPS = (guards, phantoms, preprocess, cases, unet, segresnet, nnunet, epochs, devices)
+STEPS = (guards, phantoms, preprocess, cases, unet, segresnet, nnunet, epochs, devices, rounding)
 
 
 def main() -> None:

@@ -56,8 +56,9 @@ def main():
         ways = {
             "default": peer(folder, options),
             "ours": [sys.executable, __file__, "--ours", name, *sys.argv[1:]],
-            "equal": [*peer(folder, options, "equal"), *workers(options.threads)],
         }
+        if not options.default_alone:
+            ways["equal"] = [*peer(folder, options, "equal"), *workers(options.threads)]
         runs = {way: [] for way in ways}
         for _ in range(options.rounds):
             for way, command in ways.items():
@@ -74,6 +75,7 @@ def parsed():
     parser.add_argument("--scans", type=int, default=2)
     parser.add_argument("--folds", type=int, default=1)
     parser.add_argument("--mirroring", action="store_true")
+    parser.add_argument("--default-alone", action="store_true", help="not by equal threads")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=min(os.cpu_count() or 1, 16))
     parser.add_argument("--rounds", type=int, default=1)
@@ -331,7 +333,7 @@ def proportional_mb(pid):
 
 def summary(folder, runs, options):
     best = {way: {key: min(r[key] for r in some) for key in some[0]} for way, some in runs.items()}
-    ours, default, equal = (best[way] for way in ("ours", "default", "equal"))
+    ours, default = best["ours"], best["default"]
     x, y, z = options.size
     return {
         "name": "predict",
@@ -346,11 +348,9 @@ def summary(folder, runs, options):
         "peer_cpu_seconds": round(default["cpu_s"] / options.scans, 1),
         "ratio": round(default["s"] / ours["s"], 2),
         "cpu_ratio": round(default["cpu_s"] / ours["cpu_s"], 2),
-        "equal_threads_seconds": round(equal["s"] / options.scans, 1),
-        "equal_threads_cpu_seconds": round(equal["cpu_s"] / options.scans, 1),
-        "equal_threads_ratio": round(equal["s"] / ours["s"], 2),
+        **(by_equal_threads(best["equal"], ours, options) if "equal" in best else {}),
         "min_dice": {
-            name: min(dices(folder, label))
+            name: min(dices(folder, label, best))
             for name, label in (("liver", LIVER), ("lesion", LESION))
         },
         **{f"{way}_peak_mb": round(best[way]["mb"]) for way in best},
@@ -360,12 +360,20 @@ def summary(folder, runs, options):
     }
 
 
-def dices(folder, label):
-    """Yield the Dice of a class between our labels and both of nnU-Net's, for every scan."""
+def by_equal_threads(equal, ours, options):
+    return {
+        "equal_threads_seconds": round(equal["s"] / options.scans, 1),
+        "equal_threads_cpu_seconds": round(equal["cpu_s"] / options.scans, 1),
+        "equal_threads_ratio": round(equal["s"] / ours["s"], 2),
+    }
+
+
+def dices(folder, label, ways):
+    """Yield the Dice of a class between our labels and each of nnU-Net's, for every scan."""
     for path in sorted((folder / "ours").glob("*.nii.gz")):
         ours, *others = (
             array_of(read_image(folder / way / path.name)) == label
-            for way in ("ours", "default", "equal")
+            for way in ("ours", *(way for way in ways if way != "ours"))
         )
         for other in others:
             if not other.any():
