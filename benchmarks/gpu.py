@@ -7,7 +7,8 @@ one GPU; `phantoms` makes four CT phantoms of 512 x 512; `preprocess` and `cases
 nnU-Net and for MONAI; `unet`, `segresnet` and `nnunet` train, are asked to leave in the middle and
 go on; `epochs` times nnU-Net's own trainer and ours in turn; `devices` compares a GPU's labels with
 a CPU's, and `rounding` those of several patches at once with those of nnU-Net's own loop and with
-those of 32 bits, all by the network of `nnunet`. Seconds a scan are `benchmarks/predict.py`'s.
+those of 32 bits, by the network of `epochs`, or of `nnunet` where that was not asked for. Seconds a
+scan are `benchmarks/predict.py`'s.
 
 The first line says on what. `wait` is the share of a step in which the GPU has no batch yet.
 """
@@ -366,6 +367,7 @@ def epochs(given: argparse.Namespace) -> None:
         hours_for_five_folds_of_1000_epochs=round(5 * 1000 * medians["ours"] / 3600, 1),
         processes_that_load=threads,
     )
+    trainers["ours"].save_checkpoint(str(longer_trained(root)))
 
 
 def run_own_epoch(trainer) -> None:
@@ -501,16 +503,25 @@ def segresnet(given: argparse.Namespace) -> None:
     train_monai(given, "segresnet")
 
 
+def longer_trained(root: str) -> Path:
+    """Return the file of the network that `epochs` has trained."""
+    return Path(root, "checkpoint_final.pth")
+
+
 def predictor_of(given: argparse.Namespace, device: str):
-    """Return the network that `nnunet` has trained, on a device."""
+    """Return a trained network of the phantoms on a device, and the step that trained it."""
     from livermet.nnunet.layout import fold_folder
     from livermet.nnunet.prediction import FoldPredictor
 
     root, plan, description = prepared(given.folder)
-    checkpoint = Path(fold_folder(root, dataset(), 0), "checkpoint_final.pth")
-    return FoldPredictor(
+    checkpoint, step = longer_trained(root), "epochs"
+    if not checkpoint.exists():
+        checkpoint = Path(fold_folder(root, dataset(), 0), "checkpoint_final.pth")
+        step = "nnunet"
+    predictor = FoldPredictor(
         plan, description, {0: checkpoint}, torch.device(device), step_size=0.5, mirroring=False
     )
+    return predictor, step
 
 
 def devices(given: argparse.Namespace) -> None:
@@ -528,14 +539,12 @@ def devices(given: argparse.Namespace) -> None:
     labels = {}
     for name in (given.device, "cpu"):
         torch.set_num_threads(os.cpu_count() or 1)
-        predictor = predictor_of(given, name)
+        predictor, network = predictor_of(given, name)
         labels[name] = predictor.segment(part, [0])
     say(
         "nnU-Net: Dice of a GPU's labels to a CPU's",
-        **{
-            name: dice(labels[given.device] >= label, labels["cpu"] >= label)
-            for name, label in (("liver", LIVER), ("lesions", LESION))
-        },
+        network=network,
+        **dices(labels[given.device], labels["cpu"]),
         voxels={
             name: int((labels["cpu"] >= label).sum())
             for name, label in (("liver", LIVER), ("lesions", LESION))
@@ -549,7 +558,7 @@ def rounding(given: argparse.Namespace) -> None:
     """Compare the labels of a whole phantom: of ours, of nnU-Net's own loop, and of 32 bits."""
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
-    predictor = predictor_of(given, given.device)
+    predictor, network = predictor_of(given, given.device)
     scan = predictor.prepare(ct_of(given.folder, VALIDATED))
     tiled = predictor.networks
     theirs = nnUNetPredictor(use_mirroring=False, device=torch.device(given.device))
@@ -566,6 +575,7 @@ def rounding(given: argparse.Namespace) -> None:
     def labels_of(logits: torch.Tensor) -> np.ndarray:
         return logits.argmax(dim=0).cpu().numpy()
 
+    on_ct = predictor.segment_prepared(scan, [0], False)[0]
     found = {"ours": labels_of(tiled.mean_logits(scan.image, [0]))}
     at_once, tiled.batch = tiled.batch, 1
     found["ours, one patch at a time"] = labels_of(tiled.mean_logits(scan.image, [0]))
@@ -575,19 +585,20 @@ def rounding(given: argparse.Namespace) -> None:
     tiled._logits = lambda batch, fold: tiled.networks[fold](batch)
     exact = labels_of(tiled.mean_logits(scan.image, [0]))
     torch.backends.cudnn.allow_tf32 = True
-
-    def dices(one: np.ndarray, other: np.ndarray) -> dict:
-        named = (("liver", LIVER), ("lesions", LESION))
-        return {name: dice(one >= label, other >= label) for name, label in named}
-
-    reference = predictor.segment_prepared(scan, [0], False)[0]
     say(
         "nnU-Net: Dice of labels by several patches at once",
+        network=network,
         patches=at_once,
         to_32_bits={name: dices(labels, exact) for name, labels in found.items()},
         ours_to_nnunet=dices(found["ours"], found["nnU-Net's"]),
-        to_reference=dices(reference, array_of(read_image(reference_of(given.folder, VALIDATED)))),
+        to_reference=dices(on_ct, array_of(read_image(reference_of(given.folder, VALIDATED)))),
     )
+
+
+def dices(one: np.ndarray, other: np.ndarray) -> dict:
+    """Return the Dice of two label images, of the liver with its lesions and of lesions."""
+    named = (("liver", LIVER), ("lesions", LESION))
+    return {name: dice(one >= label, other >= label) for name, label in named}
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float | None:

@@ -334,6 +334,7 @@ def proportional_mb(pid):
 def summary(folder, runs, options):
     best = {way: {key: min(r[key] for r in some) for key in some[0]} for way, some in runs.items()}
     ours, default = best["ours"], best["default"]
+    peers = [way for way in best if way != "ours"]
     x, y, z = options.size
     return {
         "name": "predict",
@@ -341,16 +342,14 @@ def summary(folder, runs, options):
         f"{8 if options.mirroring else 1} mirrored inputs, {options.device}, "
         f"features {'-'.join(map(str, options.features))}",
         "threads": options.threads,
-        "seconds": round(ours["s"] / options.scans, 1),
-        "cpu_seconds": round(ours["cpu_s"] / options.scans, 1),
+        **a_scan("", ours, options),
         "peer": f"nnUNetv2_predict {metadata.version('nnunetv2')}, default workers",
-        "peer_seconds": round(default["s"] / options.scans, 1),
-        "peer_cpu_seconds": round(default["cpu_s"] / options.scans, 1),
+        **a_scan("peer_", default, options),
         "ratio": round(default["s"] / ours["s"], 2),
         "cpu_ratio": round(default["cpu_s"] / ours["cpu_s"], 2),
         **(by_equal_threads(best["equal"], ours, options) if "equal" in best else {}),
         "min_dice": {
-            name: min(dices(folder, label, best))
+            name: min(dices(folder, label, peers))
             for name, label in (("liver", LIVER), ("lesion", LESION))
         },
         **{f"{way}_peak_mb": round(best[way]["mb"]) for way in best},
@@ -361,19 +360,23 @@ def summary(folder, runs, options):
 
 
 def by_equal_threads(equal, ours, options):
+    ratio = round(equal["s"] / ours["s"], 2)
+    return {**a_scan("equal_threads_", equal, options), "equal_threads_ratio": ratio}
+
+
+def a_scan(way, run, options):
+    """Give a run's wall and CPU seconds a scan, under names that begin with its way's."""
     return {
-        "equal_threads_seconds": round(equal["s"] / options.scans, 1),
-        "equal_threads_cpu_seconds": round(equal["cpu_s"] / options.scans, 1),
-        "equal_threads_ratio": round(equal["s"] / ours["s"], 2),
+        f"{way}seconds": round(run["s"] / options.scans, 1),
+        f"{way}cpu_seconds": round(run["cpu_s"] / options.scans, 1),
     }
 
 
-def dices(folder, label, ways):
+def dices(folder, label, peers):
     """Yield the Dice of a class between our labels and each of nnU-Net's, for every scan."""
     for path in sorted((folder / "ours").glob("*.nii.gz")):
         ours, *others = (
-            array_of(read_image(folder / way / path.name)) == label
-            for way in ("ours", *(way for way in ways if way != "ours"))
+            array_of(read_image(folder / way / path.name)) == label for way in ("ours", *peers)
         )
         for other in others:
             if not other.any():
