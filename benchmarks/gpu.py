@@ -512,6 +512,7 @@ def predictor_of(given: argparse.Namespace, device: str):
     """Return a trained network of the phantoms on a device, and the step that trained it."""
     from livermet.nnunet.layout import fold_folder
     from livermet.nnunet.prediction import FoldPredictor
+    from livermet.vocabulary import Engine
 
     root, plan, description = prepared(given.folder)
     checkpoint, step = longer_trained(root), "epochs"
@@ -519,7 +520,13 @@ def predictor_of(given: argparse.Namespace, device: str):
         checkpoint = Path(fold_folder(root, dataset(), 0), "checkpoint_final.pth")
         step = "nnunet"
     predictor = FoldPredictor(
-        plan, description, {0: checkpoint}, torch.device(device), step_size=0.5, mirroring=False
+        plan,
+        description,
+        {0: checkpoint},
+        torch.device(device),
+        Engine.TORCH,
+        step_size=0.5,
+        mirroring=False,
     )
     return predictor, step
 

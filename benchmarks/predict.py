@@ -30,6 +30,7 @@ from livermet.images import LESION, LIVER, array_of, read_image
 from livermet.nnunet.prediction import FoldPredictor
 from livermet.pipeline import in_three_steps
 from livermet.predicted import write_on_grid
+from livermet.vocabulary import Engine
 
 DATASET, TRAINER, PLANS = "Dataset501_phantoms", "nnUNetTrainer", "nnUNetPlans"
 CT_SPACING_MM = (0.8, 0.8, 2.0)  # x, y, z
@@ -77,6 +78,7 @@ def parsed():
     parser.add_argument("--mirroring", action="store_true")
     parser.add_argument("--default-alone", action="store_true", help="not by equal threads")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--engine", choices=[*Engine], default=Engine.OPENVINO, help="on a CPU")
     parser.add_argument("--threads", type=int, default=min(os.cpu_count() or 1, 16))
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--step", type=float, default=0.5, help="tiles' distance, of a patch")
@@ -251,6 +253,7 @@ def predict(options):
         read_json(model / "dataset.json"),
         {fold: model / f"fold_{fold}" / "checkpoint_final.pth" for fold in folds},
         torch.device(options.device),
+        options.engine,
         options.step,
         options.mirroring,
     )

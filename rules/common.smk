@@ -24,7 +24,11 @@ from livermet.errors import InputError, stop_on
 from livermet.kernels import pin_kernel
 from livermet.ledger.batches import parts_of
 from livermet.models import classifiers_of
-from livermet.provenance.environments import ENVIRONMENTS, decisive_versions
+from livermet.provenance.environments import (
+    ENVIRONMENTS,
+    decisive_versions,
+    prediction_versions,
+)
 from livermet.report.exhibits import EXHIBITS
 from livermet.sheets import NAME_PATTERN
 from livermet.study import read_study
@@ -186,6 +190,11 @@ def exhibit(key):
 def pins(environment):
     """Return the versions that a rule's results depend on, as its conda environment pins them."""
     return decisive_versions(environment)
+
+
+def prediction_pins(environment):
+    """Return the same of a rule that predicts, which other packages may compute than train."""
+    return prediction_versions(environment)
 
 
 def made_for_readers(wildcards):

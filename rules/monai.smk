@@ -75,9 +75,10 @@ for model in [model for model in MODELS if model in networks_of("monai")]:
                     mem_mb=memory(MONAI_JOBS["predict"]["mem_mb"], ON_GPU),
                     runtime=minutes(MONAI_JOBS["predict"]["minutes"], ON_GPU),
                     device=config["segmentation"]["device"],
+                    cpu_engine=config["segmentation"]["cpu_engine"],
                 params:
                     by_series=dict.fromkeys(series_of_job, True),
                     overlap=settings_of(config["segmentation"]["monai"], model)["overlap"],
-                    versions=pins("monai"),
+                    versions=prediction_pins("monai"),
                 script:
                     "../workflow/scripts/predict_monai.py"

@@ -261,9 +261,10 @@ for nnunet_model in [model for model in MODELS if model in networks_of("nnunet")
                     mem_mb=memory(NNUNET_JOBS["predict"]["mem_mb"], ON_GPU),
                     runtime=minutes(NNUNET_JOBS["predict"]["minutes"], ON_GPU),
                     device=config["segmentation"]["device"],
+                    cpu_engine=config["segmentation"]["cpu_engine"],
                 params:
                     by_series=nnunet_folds,
                     settings=NNUNET_CONFIG["prediction"],
-                    versions=pins("nnunet"),
+                    versions=prediction_pins("nnunet"),
                 script:
                     "../workflow/scripts/predict_nnunet.py"

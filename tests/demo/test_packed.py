@@ -26,6 +26,7 @@ from livermet.phenotype.corrected import prepared
 from livermet.phenotype.table import read_feature_table
 from livermet.radiomics.aggregation import features_file
 from livermet.sheets import read_series
+from livermet.vocabulary import Engine
 
 FINAL, OTHER = "nnunet_finetuned", "unet"
 CPU = torch.device("cpu")
@@ -56,6 +57,7 @@ def test_the_copy_of_nnunet_segments_as_the_run(demo_run, packed):
         read_json(opened.description),
         dict(enumerate(opened.networks)),
         CPU,
+        Engine.OPENVINO,
         **opened.settings["segmentation"]["nnunet"]["prediction"],
     )
     found = predictor.segment(demo_run.results / "series" / series / "ct.nii.gz", range(5))

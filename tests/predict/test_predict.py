@@ -26,6 +26,7 @@ from livermet.nnunet.layout import PLANS, dataset_name, fold_folder, preprocesse
 from livermet.nnunet.prediction import FoldPredictor
 from livermet.pack.making import pack_run
 from livermet.patients.running import BEGUN, alone
+from livermet.vocabulary import Engine
 
 from ..unit.nnunet.test_prediction import FOLDS
 from ..unit.pack_phantoms import MODEL, make_run
@@ -100,7 +101,8 @@ def test_masks_are_those_of_the_run_that_was_packed(predict, trained):
     plan, description = (
         json.loads((prepared / file).read_text()) for file in (f"{PLANS}.json", "dataset.json")
     )
-    of_run = FoldPredictor(plan, description, checkpoints, torch.device("cpu"), 0.5, False)
+    cpu, engine = torch.device("cpu"), Engine.OPENVINO
+    of_run = FoldPredictor(plan, description, checkpoints, cpu, engine, 0.5, False)
     (series,) = predict.table("series")["series"]
     ct = predict.out / RESULTS / "series" / series / "ct.nii.gz"
     found = predict.out / RESULTS / "predictions" / MODEL / "ensemble" / f"{series}.nii.gz"

@@ -7,6 +7,7 @@ import SimpleITK as sitk
 import torch
 
 from livermet.checkpoints import forget_checkpoints
+from livermet.cpu_networks import on_device
 from livermet.device import choose_device
 from livermet.faults import plain_faults
 from livermet.images import write_image
@@ -22,7 +23,8 @@ with job(snakemake), plain_faults("a smaller segmentation.monai.batch_size"):
     torch.set_num_threads(snakemake.threads)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(snakemake.threads)
     device = choose_device(snakemake.resources.device)
-    network, trained_with = load_network(snakemake.input.model, device)
+    loaded, trained_with = load_network(snakemake.input.model, device)
+    network = on_device(loaded, device, snakemake.resources.cpu_engine)
     settings = replace(trained_with, overlap=snakemake.params.overlap)
     batch = Batch(
         snakemake.rule,

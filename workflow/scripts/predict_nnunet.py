@@ -24,6 +24,7 @@ with job(snakemake), plain_faults("segmentation.device: cpu"):
         read_json(inputs.description),
         checkpoints,
         choose_device(snakemake.resources.device),
+        snakemake.resources.cpu_engine,
         **params.settings,
     )
     sums = {fold: file_checksum(path) for fold, path in checkpoints.items()}

@@ -54,6 +54,7 @@ from livermet.nnunet.training import (
     train_fold,
 )
 from livermet.nnunet.weights import Pretrained, read_pretrained
+from livermet.vocabulary import Engine
 
 CPU = torch.device("cpu")
 PLACES = {"a1": "0", "a2": "0", "b1": "1", "c1": "2"}  # patient a has two series
@@ -705,6 +706,7 @@ def test_ensemble_is_the_argmax_of_the_folds_mean_logits(run, trained):
         fold.description,
         {0: checkpoint, 1: checkpoint},
         torch.device("cpu"),
+        Engine.OPENVINO,
         step_size=1.0,
         mirroring=False,
     )

@@ -17,6 +17,7 @@ from livermet.images import LESION, LIVER, probability_bytes
 from livermet.nnunet.layout import CONFIGURATION
 from livermet.nnunet.prediction import FoldPredictor
 from livermet.nnunet.resampling import cubic, first_largest, labels_on_grid, slices_apart
+from livermet.vocabulary import Engine
 
 CPU = torch.device("cpu")
 PATCH = (16, 24, 24)
@@ -114,7 +115,7 @@ def ct(tmp_path_factory):
     return path
 
 
-def made(folder, plan, mirror_axes=(0, 1, 2), mirroring=False, step_size=0.5):
+def made(folder, plan, mirror_axes=(0, 1, 2), mirroring=False, step_size=0.5, engine=Engine.TORCH):
     """Make a predictor of two networks with random weights, each in its checkpoint."""
     paths = {}
     blank = FoldPredictor.__new__(FoldPredictor)
@@ -130,7 +131,7 @@ def made(folder, plan, mirror_axes=(0, 1, 2), mirroring=False, step_size=0.5):
             {"network_weights": weights, "inference_allowed_mirroring_axes": mirror_axes},
             paths[fold],
         )
-    return FoldPredictor(plan, DESCRIPTION, paths, CPU, step_size, mirroring)
+    return FoldPredictor(plan, DESCRIPTION, paths, CPU, engine, step_size, mirroring)
 
 
 def predictor_of(blank, plan):

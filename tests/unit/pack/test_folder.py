@@ -22,6 +22,7 @@ from livermet.pack.folder import FORMAT, installed, open_pack
 from livermet.pack.making import pack_run
 from livermet.phenotype.corrected import prepared
 from livermet.phenotype.table import read_feature_table
+from livermet.vocabulary import Engine
 
 from .. import pack_phantoms as made
 from ..nnunet.test_prediction import CPU, ct  # noqa: F401, a fixture
@@ -81,7 +82,7 @@ def test_a_copys_networks_segment_as_the_runs(run, copied, ct):  # noqa: F811
     settings = opened.settings["segmentation"]["nnunet"]["prediction"] | {"mirroring": True}
     plan, description = read_json(opened.plan), read_json(opened.description)
     found, expected = (
-        FoldPredictor(plan, description, paths, CPU, **settings).segment(ct, made.FOLDS)
+        FoldPredictor(plan, description, paths, CPU, Engine.OPENVINO, **settings).segment(ct, made.FOLDS)
         for paths in (ours, theirs)
     )
     assert len(np.unique(expected)) > 1

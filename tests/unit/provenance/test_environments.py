@@ -71,8 +71,7 @@ def test_extras_and_markers_count_and_other_systems_do_not(locked, monkeypatch):
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_what_its_scripts_import_is_named(scripts, name):
     assert scripts[name]
-    named = {*ENVIRONMENTS[name].decisive, *ENVIRONMENTS[name].besides}
-    assert imported(scripts[name]) - NOT_CALLED.get(name, set()) <= named
+    assert imported(scripts[name]) - NOT_CALLED.get(name, set()) <= ENVIRONMENTS[name].named
 
 
 def imported(scripts):

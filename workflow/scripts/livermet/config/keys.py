@@ -29,6 +29,7 @@ from livermet.vocabulary import (
     WEIGHTINGS,
     Accepted,
     Aggregation,
+    Engine,
     ExportedAs,
     Grid,
     OneSlice,
@@ -167,6 +168,7 @@ ScoringName = Annotated[str, *_words(Scoring)]
 UnitsName = Annotated[str, *_words(Units)]
 TransformName = Annotated[str, *_words(Transform)]
 RedundancyName = Annotated[str, *_words(Redundancy)]
+EngineName = Annotated[str, *_words(Engine)]
 ExportedAsName = Annotated[str, *_words(ExportedAs)]
 GridName = Annotated[str, *_words(Grid)]
 OneSliceName = Annotated[str, *_words(OneSlice)]
@@ -620,6 +622,12 @@ class Segmentation(Keys):
     )
     device: Literal["auto", "cpu", "cuda"] = key(
         "auto", "`auto` (a GPU where there is one), `cpu`, `cuda`"
+    )
+    cpu_engine: EngineName = key(
+        Engine.OPENVINO.value,
+        "what computes networks in predictions on a CPU: `openvino`, in a half to a third of the "
+        "time, or `torch`, to the last bit as nnU-Net; not part of any result",
+        "they differ by rounding (docs/decisions/networks-on-a-cpu.md)",
     )
     lesion_probability: bool = key(
         True,

@@ -26,6 +26,7 @@ from livermet.images import LESION, probability_bytes
 from livermet.nnunet.layout import CONFIGURATION
 from livermet.nnunet.resampling import cubic, is_known, labels_on_grid, slices_apart
 from livermet.nnunet.tiles import CPU, LOG, TiledNetworks
+from livermet.vocabulary import Engine
 
 Answer = TypeVar("Answer")
 
@@ -42,8 +43,9 @@ class FoldPredictor:
     """The networks of one model's folds, each loaded once.
 
     `checkpoints` maps folds to files; plan and description are the contents of the plans and of
-    dataset.json that the model was trained with. `step_size` is the tiles' distance as a share of
-    the patch; `mirroring` averages over mirrored input where training mirrored too.
+    dataset.json that the model was trained with. On a CPU the engine computes the networks.
+    `step_size` is the tiles' distance as a share of the patch; `mirroring` averages over mirrored
+    input where training mirrored too.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class FoldPredictor:
         description: dict,
         checkpoints: dict[int, str | Path],
         device: torch.device,
+        engine: Engine,
         step_size: float,
         mirroring: bool,
     ):
@@ -73,6 +76,7 @@ class FoldPredictor:
             step_size,
             mirror_axes or (),
             device,
+            engine,
         )
 
     def prepare(self, ct: str | Path) -> Prepared:

@@ -1,9 +1,10 @@
 """Networks over a whole volume: nnU-Net's sliding window, several tiles in one forward pass.
 
 Tiles, their order, their Gaussian weights and the 16 bits of the sums are nnU-Net's own
-(`nnunetv2.inference`), fold by fold, so that logits on a CPU are nnU-Net's to the last bit. A GPU
-computes a batch by other kernels than one patch, and mirrored copies are added in 32 bits here and
-in 16 there: the difference is one of rounding.
+(`nnunetv2.inference`), fold by fold, so that logits on a CPU are nnU-Net's to the last bit where
+PyTorch computes the networks, and to rounding where OpenVINO does. A GPU computes a batch by other
+kernels than one patch, and mirrored copies are added in 32 bits here and in 16 there: the
+difference is one of rounding.
 """
 
 import logging
@@ -17,6 +18,9 @@ from nnunetv2.inference.sliding_window_prediction import (
     compute_steps_for_sliding_window,
 )
 
+from livermet.cpu_networks import on_device
+from livermet.vocabulary import Engine
+
 LOG = logging.getLogger("livermet")
 CPU = torch.device("cpu")
 # More patches in a forward pass keep no GPU busier.
@@ -27,6 +31,8 @@ SHARE_OF_FREE_MEMORY = 0.5
 
 class TiledNetworks:
     """Networks of one plan, by fold, on a device, and how they are moved over a volume.
+
+    On a CPU the engine computes them (`livermet.cpu_networks`).
 
     `patch` is a tile's shape and `step_size` the tiles' distance as a share of it; over
     `mirror_axes` (0 is the first axis of a volume) the mean of all mirrored copies is taken. Lacks
@@ -42,8 +48,9 @@ class TiledNetworks:
         step_size: float,
         mirror_axes: Sequence[int],
         device: torch.device,
+        engine: Engine,
     ):
-        self.networks = {fold: one.to(device).eval() for fold, one in networks.items()}
+        self.networks = {fold: on_device(one, device, engine) for fold, one in networks.items()}
         self.classes, self.patch, self.step_size = classes, tuple(patch), step_size
         self.device = device
         # Axes of a batch: two come before the volume's.

@@ -41,12 +41,19 @@ class Environment:
     """What the rules of an environment need of the lock.
 
     Results depend on the versions of `decisive`: they are params of its rules, and another version
-    makes the results anew, or asks for leave to train. `besides` are imported too, but no result
-    depends on them. What both need in turn is installed in the lock's versions and is no param.
+    makes the results anew, or asks for leave to train. On those of `predicting` predictions depend
+    too, and no training does. `besides` are imported too, but no result depends on them. What all
+    these need in turn is installed in the lock's versions and is no param.
     """
 
     decisive: tuple[str, ...]
     besides: tuple[str, ...] = ()
+    predicting: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> set[str]:
+        """All that the environment's scripts import."""
+        return {*self.decisive, *self.besides, *self.predicting}
 
 
 ENVIRONMENTS = {
@@ -86,7 +93,7 @@ ENVIRONMENTS = {
             "surface-distance",
         )
     ),
-    "monai": Environment(("monai", "numpy", "simpleitk", "torch"), ("pandas",)),
+    "monai": Environment(("monai", "numpy", "simpleitk", "torch"), ("pandas",), ("openvino",)),
     # Beside nnU-Net itself: its networks (dynamic-network-architectures), its augmentation
     # (batchgenerators, batchgeneratorsv2 and, for filters, scipy), its crops and padding
     # (acvl-utils), its resampling (scikit-image, scipy). blosc2 keeps the cases without loss,
@@ -106,6 +113,7 @@ ENVIRONMENTS = {
             "torch",
         ),
         ("pandas", "pyyaml"),
+        ("openvino",),
     ),
     "phenotype": Environment(
         (
@@ -168,9 +176,19 @@ ENVIRONMENTS = {
 
 def decisive_versions(environment: str, folder: Path = FOLDER) -> dict[str, str]:
     """Return the versions that an environment's results depend on, as its file pins them."""
-    decisive = {"python", *ENVIRONMENTS[environment].decisive}
+    return _pinned(environment, ENVIRONMENTS[environment].decisive, folder)
+
+
+def prediction_versions(environment: str, folder: Path = FOLDER) -> dict[str, str]:
+    """Return the versions that predictions of an environment's networks depend on."""
+    kind = ENVIRONMENTS[environment]
+    return _pinned(environment, (*kind.decisive, *kind.predicting), folder)
+
+
+def _pinned(environment: str, names: Iterable[str], folder: Path) -> dict[str, str]:
+    wanted = {"python", *names}
     pinned = pinned_versions(folder / f"{environment}.yaml")
-    return {name: version for name, version in pinned.items() if name in decisive}
+    return {name: version for name, version in pinned.items() if name in wanted}
 
 
 def locked_packages(lock: str) -> dict[str, Requirement]:
@@ -205,15 +223,15 @@ def _requirements(name: str, extra: str) -> Iterator[tuple[str, str]]:
 
 def environment_file(environment: Environment, locked: Mapping[str, Requirement]) -> str:
     """Write an environment's file: every package that pip installs, in the lock's version."""
-    named = {*environment.decisive, *environment.besides}
-    rest = needed(named, locked) - set(environment.decisive)
+    first = {*environment.decisive, *environment.predicting}
+    rest = needed(environment.named, locked) - first
     return "\n".join(
         [
             f"{HEAD}  - python ={PYTHON}",
             "  - pip",
             "  - pip:",
             "      # Params of its rules: results depend on these.",
-            *_pins(environment.decisive, locked),
+            *_pins(first, locked),
             "      # Everything else that it needs.",
             *_pins(rest, locked),
             "",
