@@ -82,7 +82,9 @@ def test_a_copys_networks_segment_as_the_runs(run, copied, ct):  # noqa: F811
     settings = opened.settings["segmentation"]["nnunet"]["prediction"] | {"mirroring": True}
     plan, description = read_json(opened.plan), read_json(opened.description)
     found, expected = (
-        FoldPredictor(plan, description, paths, CPU, Engine.OPENVINO, **settings).segment(ct, made.FOLDS)
+        FoldPredictor(plan, description, paths, CPU, Engine.OPENVINO, **settings).segment(
+            ct, made.FOLDS
+        )
         for paths in (ours, theirs)
     )
     assert len(np.unique(expected)) > 1

@@ -17,6 +17,12 @@ from livermet.vocabulary import Engine
 
 LOG = logging.getLogger("livermet")
 Network = Callable[[torch.Tensor], torch.Tensor]
+HINTS = {
+    # Else 16 bits where a CPU has them, and so other results on another machine.
+    "INFERENCE_PRECISION_HINT": "f32",
+    # Else two jobs of one machine would share the cores of the first.
+    "ENABLE_CPU_PINNING": False,
+}
 
 
 class NotConvertedError(Exception):
@@ -44,6 +50,8 @@ class CompiledNetwork:
         """Return the logits of patches (patch, class, z, y, x; float32)."""
         if self.compute is None:
             self.compute = self._compiled(patches[:1])
+        if len(patches) == 1:
+            return self.compute(patches)
         return torch.cat([self.compute(one[None]) for one in patches])
 
     def _compiled(self, patch: torch.Tensor) -> Network:
@@ -67,23 +75,13 @@ def compiled(network: torch.nn.Module, patch: torch.Tensor) -> Network:
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     import openvino
 
-    compiled_model = openvino.Core().compile_model(
-        _converted(network, patch),
-        "CPU",
-        {
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-            # Else 16 bits where a CPU has them, and so other results on another machine.
-            "INFERENCE_PRECISION_HINT": "f32",
-            # Else two jobs of one machine would share the cores of the first.
-            "ENABLE_CPU_PINNING": False,
-        },
-    )
-    request = compiled_model.create_infer_request()
+    hints = {**HINTS, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    model = openvino.Core().compile_model(_converted(network, patch), "CPU", hints)
+    request = model.create_infer_request()
 
     def logits(one: torch.Tensor) -> torch.Tensor:
-        # A copy, since the next patch is written to the same memory.
-        answer = request.infer([one.contiguous().numpy()])[0]
-        return torch.from_numpy(answer.copy())
+        # The answer is a copy: the next patch's does not overwrite it.
+        return torch.from_numpy(request.infer([one.contiguous().numpy()])[0])
 
     return logits
 

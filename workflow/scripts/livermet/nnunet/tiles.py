@@ -148,7 +148,8 @@ class TiledNetworks:
             for some, part in zip(axes, logits.split(len(patches)), strict=True):
                 part = _flipped(part, some)
                 total = part.float() if total is None else total.add_(part)
-        return total / len(self.copies)  # type: ignore[operator]
+        assert total is not None
+        return total / len(self.copies) if len(self.copies) > 1 else total
 
     def _together(self, tiles: int) -> Iterator[list[tuple[int, ...]]]:
         """Yield the mirrored copies that go through in one forward pass."""
