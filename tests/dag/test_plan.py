@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from finished import finish
+from finished import finish, plan_twice
 from study import feature_table
 
 from livermet.ledger.tables import read_ledger
@@ -115,6 +115,18 @@ def test_results_are_written_as_dicom_where_the_config_asks_for_it(study, monkey
     assert why in plan.stdout + plan.stderr
     (note,) = read_plan(study.folder / "plan.json").notes
     assert note.startswith(why)
+
+
+def test_a_process_that_plans_twice_tells_each_note_and_reason_once(study, monkeypatch):
+    study.configure(export={"dicom": "as_given"}, segmentation={"source": "reference"})
+    monkeypatch.setenv("LIVERMET_PLAN", str(study.folder / "plan.json"))
+    plan_twice(study)
+    plan = read_plan(study.folder / "plan.json")
+    (note,) = plan.notes
+    assert note.startswith("No DICOM SEG or report is written")
+    told = [tuple(job.reasons) for job in plan.jobs if job.reasons]
+    assert told
+    assert all(len(set(reasons)) == len(reasons) for reasons in told)
 
 
 def perturbed(study) -> set[str]:
