@@ -21,9 +21,7 @@ with job(snakemake) as log:
     for number in range(first, last + 1):
         one = range(number, number + 1)
         aucs.append(
-            permutation_aucs(
-                table, params.classifiers, params.folds, params.deals, one, settings
-            )
+            permutation_aucs(table, params.classifiers, params.folds, params.deals, one, settings)
         )
         log.info("permutation %d of %d to %d", number, first, last)
     write_table(pd.concat(aucs, ignore_index=True), snakemake.output.aucs, AUCS)

@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from livermet.models import networks_of, published_networks
 from livermet.models import NETWORKS as LISTED
+from livermet.models import networks_of, published_networks
 from livermet.monai.architectures import ARCHITECTURES, SPLEEN
 from livermet.vocabulary import (
     AGGREGATIONS,
@@ -818,9 +818,7 @@ class Radiomics(Keys):
 class Permutations(Keys):
     """Permutation test of the whole corrected procedure."""
 
-    count: int = key(
-        200, "permutations, each with every classifier, 1 to 1000", ge=1, le=1000
-    )
+    count: int = key(200, "permutations, each with every classifier, 1 to 1000", ge=1, le=1000)
     deals: Count = key(
         3,
         "deals of folds whose mean AUC is the tested statistic, from 1",
@@ -945,11 +943,12 @@ class Phenotype(Keys):
         "most studies have references of few scans; the demo compares",
     )
     single_fold_masks: bool = key(
-        False,
+        True,
         "whether each fold of a final model in folds segments the test series alone too, so that "
         "the report tells what it changes that training series are measured in one network's masks "
         "and test series in five's",
-        "it takes the predictions of these series once more, and their features once a fold",
+        "docs/decisions/single-fold-masks.md; it takes the predictions of these series once more, "
+        "and their features once a fold",
     )
     null_cohorts: int = key(
         0,

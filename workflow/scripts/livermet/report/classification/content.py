@@ -444,8 +444,8 @@ def permutation_sentences(run: Run) -> list[str]:
         return []
     times, deals = rows["permutations"].iloc[0], rows["deals"].iloc[0]
     each = "; ".join(
-        f"{words.model(row.model)} {words.estimate(row.null_mean, row.null_low, row.null_high)} and "
-        f"{words.number(row.observed)}, {words.p_text(row.p)}"
+        f"{words.model(row.model)} {words.estimate(row.null_mean, row.null_low, row.null_high)} "
+        f"and {words.number(row.observed)}, {words.p_text(row.p)}"
         for row in rows.itertuples()
     )
     told = [
