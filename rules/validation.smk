@@ -158,11 +158,11 @@ rule permute_labels:
         features=CORRECTED_FEATURES,
         batches=HARMONISED,
     output:
-        aucs=f"{CORRECTED}/permutations/{{classifier}}/{{part}}.tsv",
+        aucs=f"{CORRECTED}/permutations/{{part}}.tsv",
     log:
-        f"{RUN}/logs/permute_labels/{{classifier}}/{{part}}.log",
+        f"{RUN}/logs/permute_labels/{{part}}.log",
     benchmark:
-        f"{RUN}/benchmarks/permute_labels/{{classifier}}/{{part}}.tsv"
+        f"{RUN}/benchmarks/permute_labels/{{part}}.tsv"
     conda:
         "../envs/phenotype.yaml"
     threads: 1
@@ -171,6 +171,7 @@ rule permute_labels:
         runtime=minutes(240),
     params:
         name=config["phenotype"]["name"],
+        classifiers=CLASSIFIERS["corrected"],
         numbers=lambda wildcards: PERMUTATIONS[wildcards.part],
         folds=len(FOLDS),
         deals=config["phenotype"]["permutations"]["deals"],
@@ -185,11 +186,7 @@ rule permute_labels:
 
 rule summarise_permutations:
     input:
-        aucs=expand(
-            f"{CORRECTED}/permutations/{{classifier}}/{{part}}.tsv",
-            classifier=config["phenotype"]["permutations"]["classifiers"],
-            part=PERMUTATIONS,
-        ),
+        aucs=expand(f"{CORRECTED}/permutations/{{part}}.tsv", part=PERMUTATIONS),
     output:
         summary=exhibit("permutation"),
     log:

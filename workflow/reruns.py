@@ -55,20 +55,25 @@ REASONS: dict[str, list[str]] = {}
 NOTES: list[str] = []
 # The results whose content is not what their job recorded.
 ALTERED: set[str] = set()
+# As Snakemake has it, whatever an earlier plan of this process has put in its place.
+UPDATE_NEEDRUN = DAG.update_needrun
 
 
 def decide_by_records(workflow, allow_training: bool) -> None:
     """Let records decide what this run makes again; without leave no network is trained again.
 
-    Called once, when the workflow is parsed. Processes that run one job have nothing to decide.
+    Called once, when the workflow is parsed. Processes that run one job have nothing to decide, and
+    one that plans again begins anew.
     """
+    for told in (REASONS, NOTES, ALTERED):
+        told.clear()
     _IOFile.is_newer = _never_newer
     DAG.check_output_mtime = _whatever_its_time
     # Snakemake tells of jobs without its metadata, as after a copy; here nothing hangs on them.
     workflow.log_metadata_info = lambda *about: None
     if workflow.is_main_process:
         DAG.check_incomplete = _give_reasons
-        DAG.update_needrun = _refusing_training(DAG.update_needrun, allow_training)
+        DAG.update_needrun = _refusing_training(UPDATE_NEEDRUN, allow_training)
 
 
 async def _never_newer(file, time) -> bool:

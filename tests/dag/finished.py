@@ -29,9 +29,18 @@ from livermet.sheets import MOLECULAR_SHEET, SERIES_SHEET
 
 def finish(study: Study) -> None:
     """Finish a study in a process of its own: Snakemake is changed, and keeps all that it plans."""
+    _in_own_process("finish", study)
+
+
+def plan_twice(study: Study) -> None:
+    """Plan a study two times in one process."""
+    _in_own_process("plan_twice", study)
+
+
+def _in_own_process(what: str, study: Study) -> None:
     paths = [str(ROOT / folder) for folder in ("workflow/scripts", "tests")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-    subprocess.run([sys.executable, __file__, study.folder], check=True, env=environment)
+    subprocess.run([sys.executable, __file__, what, study.folder], check=True, env=environment)
 
 
 def add_series(study: Study, name: str) -> str:
@@ -100,5 +109,12 @@ def _record(wanted) -> None:
     write_record(Record(wanted.code, wanted.params, inputs, outputs), wanted.record)
 
 
+def _plan_twice(study: Study) -> None:
+    for _ in range(2):
+        with _planned(study):
+            pass
+
+
 if __name__ == "__main__":
-    _finish(Study(Path(sys.argv[1])))
+    does = {"finish": _finish, "plan_twice": _plan_twice}
+    does[sys.argv[1]](Study(Path(sys.argv[2])))

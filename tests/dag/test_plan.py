@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from finished import finish
+from finished import finish, plan_twice
 from study import feature_table
 
 from livermet.ledger.tables import read_ledger
@@ -117,6 +117,18 @@ def test_results_are_written_as_dicom_where_the_config_asks_for_it(study, monkey
     assert note.startswith(why)
 
 
+def test_a_process_that_plans_twice_tells_each_note_and_reason_once(study, monkeypatch):
+    study.configure(export={"dicom": "as_given"}, segmentation={"source": "reference"})
+    monkeypatch.setenv("LIVERMET_PLAN", str(study.folder / "plan.json"))
+    plan_twice(study)
+    plan = read_plan(study.folder / "plan.json")
+    (note,) = plan.notes
+    assert note.startswith("No DICOM SEG or report is written")
+    told = [tuple(job.reasons) for job in plan.jobs if job.reasons]
+    assert told
+    assert all(len(set(reasons)) == len(reasons) for reasons in told)
+
+
 def perturbed(study) -> set[str]:
     """Name the series whose CTs the plan's jobs of perturbed masks read."""
     jobs = re.findall(r"rule perturb_lesions:\n    input: (.*)", study.plan().stdout)
@@ -137,18 +149,18 @@ def test_only_series_that_classifiers_learn_from_are_perturbed(study):
     assert "perturb_lesions" not in planned(study.plan())
 
 
-def test_single_folds_segment_the_test_series_of_the_final_model_where_asked(study):
+def test_single_folds_segment_the_test_series_of_the_final_model_unless_switched_off(study):
     """Four test patients of mSCLC with two series each; a job a fold and batch."""
     places = read_ledger(study.config["ledger"]).places
     batches = batches_of(study, lambda row: row.cohort == "mSCLC" and places[row.patient] == "test")
-    before = planned(study.plan())
-    study.configure(phenotype={"single_fold_masks": True})
     after = planned(study.plan())
+    study.configure(phenotype={"single_fold_masks": False})
+    before = planned(study.plan())
     added = {name: number - before.get(name, 0) for name, number in after.items()}
     added = {name: number for name, number in added.items() if number}
     predicting = {f"predict_nnunet_finetuned_fold_{k}_{b}": 1 for k in range(5) for b in batches}
     assert added == predicting | {"extract_radiomics": 5 * len(batches), "collect_radiomics": 5}
-    assert after["measure_segmentation_error"] == 1
+    assert before["measure_segmentation_error"] == after["measure_segmentation_error"] == 1
 
 
 def test_segmentation_error_is_measured_where_there_are_other_masks(study):

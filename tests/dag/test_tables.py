@@ -27,7 +27,7 @@ def tables_in(plan) -> set[str]:
 def written(study, root, tmp_path) -> set[str]:
     """Return the tables of a study with all that it can have, the published one, new patients."""
     asked = {"harmonisation": {"by": "scanner"}, "compare_with_reference": True}
-    study.configure(phenotype=asked | {"single_fold_masks": True})
+    study.configure(phenotype=asked)
     (tmp_path / "theirs.pth").touch()
     study.configure(segmentation={"nnunet": {"pretrained": str(tmp_path / "theirs.pth")}})
     study.configure(export={"dicom": "as_given"})

@@ -2,8 +2,10 @@
 
 import json
 import re
+from itertools import product
 from pathlib import Path
 
+import cc3d
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,7 +24,7 @@ from livermet.tables import read_table
 from livermet.vocabulary import AGGREGATIONS
 
 # Of what exhibits are made under, the smallest demo has all but these.
-ABSENT = ("fold masks", "harmonised", "null cohorts", "reproduced", "scored", "searched")
+ABSENT = ("harmonised", "null cohorts", "reproduced", "scored", "searched")
 CONDITIONS = {one.when: one.when not in ABSENT for one in EXHIBITS.values()}
 TABLES = {Path(path).stem for path in files_of("tables", CONDITIONS)} | {"checklists"}
 FIGURES = {Path(path).stem for path in files_of("figures", CONDITIONS)}
@@ -128,6 +130,76 @@ def test_features_of_training_series_are_compared_between_perturbed_masks(demo_r
     page = (demo_run.results / "report.html").read_text()
     assert "standard deviation of 3 mm" in page
     assert "matched lesions from the reference" in page
+
+
+def test_the_masks_of_each_fold_alone_are_measured(demo_run):
+    """Burden and number of lesions of every test series, counted in the mask of each network."""
+    tables = of_each_fold(demo_run, "features")
+    union = demo_run.table("radiomics/nnunet_finetuned/features.csv")
+    tested = set(union.loc[union["Group"].eq("test"), "File"])
+    assert tested
+    masks = demo_run.results / "predictions" / "nnunet_finetuned"
+    for fold, table in tables.items():
+        assert set(table.index) == tested
+        for series, row in table.iterrows():
+            mask = read_image(masks / f"fold_{fold}" / f"{series}.nii.gz")
+            lesions = sitk.GetArrayFromImage(mask) == 2
+            count = cc3d.connected_components(lesions, connectivity=26).max()
+            assert row["Num_Lesions"] == count, (fold, series)
+            volume = lesions.sum() * np.prod(mask.GetSpacing()) / 1000
+            assert row["Burden_ml"] == pytest.approx(volume, rel=1e-6)
+    burdens = pd.DataFrame({fold: table["Burden_ml"] for fold, table in tables.items()})
+    assert burdens.nunique(axis=1).max() > 1  # five networks, and not one of them five times
+
+
+def test_one_networks_masks_against_fives_are_scored_and_told(demo_run):
+    own = demo_run.table("radiomics/nnunet_finetuned/features_volume_weighted_mean.csv")
+    own = own.set_index("File")
+    tested = own.index[own["Group"].eq("test")]
+    corrected = "phenotype/nnunet_finetuned/corrected"
+    scored = demo_run.table(f"{corrected}/segmentation_error.tsv")
+    single = scored[scored["source"].eq("single fold")]
+    # A row a test series and fold, and one a series for all folds together.
+    assert sorted(zip(single["series"], single["mask"], strict=True)) == sorted(
+        product(tested, range(5))
+    )
+    together = scored[scored["source"].eq("single folds together")].set_index("series")
+    assert sorted(together.index) == sorted(tested)
+    # On the ensemble's masks the folds together are the test score itself.
+    test = demo_run.table(f"{corrected}/test_predictions.tsv").set_index("series")["probability"]
+    assert together["probability"].to_numpy() == pytest.approx(test[together.index].to_numpy())
+    error = demo_run.table("tables/segmentation_error.csv").set_index("source")
+    for source, masks in scored.groupby("source"):
+        above = masks[["probability", "changed_probability"]].gt(masks["threshold"], axis=0)
+        assert error.loc[source, "masks"] == len(masks)
+        assert error.loc[source, "flips"] == (above.iloc[:, 0] != above.iloc[:, 1]).sum()
+    shift = demo_run.table("tables/segmentation_shift.csv").set_index("feature")
+    selection = demo_run.table(f"{corrected}/selection.tsv")
+    kept = selection[selection["coefficient"].ne(0) & selection["feature"].isin(own.columns)]
+    assert set(shift.index) == set(kept["feature"])
+    folds = of_each_fold(demo_run, "features_volume_weighted_mean")
+    for feature, row in shift.iterrows():
+        apart = np.stack(
+            [table.loc[tested, feature] - own.loc[tested, feature] for table in folds.values()]
+        )
+        apart = apart[:, ~np.isnan(apart).any(axis=0)]
+        assert row["series"] == apart.shape[1]
+        spread = np.nanstd(own.loc[own["Group"].eq("train"), feature], ddof=1)
+        known = apart.size and spread > 0
+        expected = [apart.mean(), np.abs(apart).mean()] / spread if known else [np.nan] * 2
+        assert row[["shift", "absolute_shift"]].tolist() == pytest.approx(expected, nan_ok=True)
+    assert shift["shift"].notna().any()
+    page = (demo_run.results / "report.html").read_text()
+    assert f"of {5 * len(tested)} masks of test series by a single fold" in page
+    assert 'id="segmentation_shift"' in page
+
+
+def of_each_fold(demo_run, name):
+    """Read a feature table of the test series in each single fold's masks, by fold."""
+    folder = "radiomics/nnunet_finetuned_fold_"
+    return {
+        fold: demo_run.table(f"{folder}{fold}/{name}.csv").set_index("File") for fold in range(5)
+    }
 
 
 @pytest.mark.parametrize("mask", ["nnunet_finetuned", "reference"])

@@ -13,7 +13,7 @@ WANTED = (
     "tables/stability.csv",
     f"{CORRECTED}/test_predictions.tsv",
     f"{CORRECTED}/repeats/LR.tsv",
-    f"{CORRECTED}/permutations/LR/0.tsv",
+    f"{CORRECTED}/permutations/0.tsv",
 )
 
 

@@ -85,7 +85,7 @@ SETTINGS = {
     },
     "seed": 7,
     "deals": 20,
-    "permutations": {"count": 200, "deals": 3, "classifiers": ["LR"]},
+    "permutations": {"count": 200, "deals": 3},
     "feature_transform": "none",
     "redundancy": "least_alike",
     "monai": {

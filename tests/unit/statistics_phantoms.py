@@ -119,9 +119,19 @@ def repeated() -> pd.DataFrame:
 
 
 def permutation() -> pd.DataFrame:
-    """62 of 200 permutations reach the observed AUC: p = (1 + 62) / (1 + 200)."""
-    aucs = [0.54, *[0.6] * 62, *[0.44] * 138]
-    rows = [(OBSERVED + number, auc, "LR") for number, auc in enumerate(aucs)]
+    """Of 200 permutations 62 reach LR's AUC, and 20 RF's: p = 63 / 201 and 21 / 201.
+
+    The best of each reaches LR's in 82 of them, and RF's in 20.
+    """
+    aucs = {
+        "LR": [0.54, *[0.6] * 62, *[0.44] * 138],
+        "RF": [0.63, *[0.5] * 180, *[0.7] * 20],
+    }
+    rows = [
+        (OBSERVED + number, auc, model)
+        for model, values in aucs.items()
+        for number, auc in enumerate(values)
+    ]
     return read_back(summarise_permutations(pd.DataFrame(rows, columns=AUCS.names), deals=3))
 
 

@@ -264,7 +264,7 @@ def test_paths_follow_the_kind_of_prediction():
     assert study(segmentation__lesion_probability=False).probabilities("unet", ["p1_a"]) == []
 
 
-def test_each_fold_segments_the_classified_test_series_alone_where_it_is_asked_to():
+def test_each_fold_segments_the_classified_test_series_alone():
     # p3 is classified; p4 is a test patient without a sample.
     mine = study(phenotype__single_fold_masks=True)
     assert mine.fold_masked_series == ["p3_a"]
@@ -287,13 +287,13 @@ def test_each_fold_segments_the_classified_test_series_alone_where_it_is_asked_t
 @pytest.mark.parametrize(
     "keys",
     [
-        {},
+        {"phenotype__single_fold_masks": False},
         {"phenotype__single_fold_masks": True, "segmentation__final_model": "unet"},
         {"phenotype__single_fold_masks": True, "segmentation__source": "reference"},
         {"phenotype__single_fold_masks": True, "phenotype__protocols": ["published"]},
     ],
 )
-def test_without_folds_or_without_being_asked_no_fold_segments_alone(keys):
+def test_without_folds_or_switched_off_no_fold_segments_alone(keys):
     mine = study(**keys)
     assert (mine.single_folds, mine.fold_masks, mine.fold_masked_series) == ({}, {}, [])
 

@@ -1,5 +1,7 @@
 """Rule permute_labels: cross-validate the whole procedure under exchanged labels."""
 
+import pandas as pd
+
 from livermet.jobs import job
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import Preparation, Settings
@@ -8,14 +10,18 @@ from livermet.tables import write_table
 from livermet.validation.permutation import AUCS, permutation_aucs
 
 with job(snakemake) as log:
-    params, classifier = snakemake.params, snakemake.wildcards.classifier
+    params = snakemake.params
     table = read_feature_table(snakemake.input.features, params.name)
     table = with_batches(table, snakemake.input.batches)
     settings = Settings(
         params.lasso_target, params.trees, params.seed, Preparation(**params.preparation)
     )
     first, last = params.numbers
-    log.info("%s: permutations %d to %d", classifier, first, last)
-    numbers = range(first, last + 1)
-    aucs = permutation_aucs(table, classifier, params.folds, params.deals, numbers, settings)
-    write_table(aucs, snakemake.output.aucs, AUCS)
+    aucs = []
+    for number in range(first, last + 1):
+        one = range(number, number + 1)
+        aucs.append(
+            permutation_aucs(table, params.classifiers, params.folds, params.deals, one, settings)
+        )
+        log.info("permutation %d of %d to %d", number, first, last)
+    write_table(pd.concat(aucs, ignore_index=True), snakemake.output.aucs, AUCS)

@@ -10,5 +10,6 @@ with job(snakemake) as log:
     aucs = pd.concat([read_table(path) for path in snakemake.input.aucs], ignore_index=True)
     summary = summarise_permutations(aucs, snakemake.params.deals)
     for row in summary.itertuples():
-        log.info("%s: AUC %.3f, p %.3f", row.model, row.observed, row.p)
+        found = (row.model, row.observed, row.p, row.p_of_choice)
+        log.info("%s: AUC %.3f, p %.3f, %.3f of the best of all classifiers", *found)
     write_table(summary, snakemake.output.summary, PERMUTATION)

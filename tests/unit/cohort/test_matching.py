@@ -11,6 +11,7 @@ from livermet.cohort.matching import (
     patient_strata,
     split_report,
     unusable_for_classes,
+    wrong_treatments,
 )
 from livermet.contracts import check
 
@@ -27,6 +28,20 @@ def samples(*rows):
     table = pd.DataFrame(rows, columns=["patient", "sample_date", "sample_type", "score"])
     table["sample_date"] = pd.to_datetime(table["sample_date"])
     return table
+
+
+def lines_of_treatment(series_lines, sample_lines):
+    """Three studies and two samples of a patient, each of a line of treatment."""
+    series = series_table(
+        *(
+            (f"s{n}", "a", date, "")
+            for n, date in enumerate(["2020-01-01", "2020-02-20", "2020-06-01"])
+        )
+    ).assign(treatment_line=series_lines)
+    molecular = samples(
+        ("a", "2020-01-10", "biopsy", 0.2), ("a", "2020-03-01", "biopsy", -0.2)
+    ).assign(treatment_line=sample_lines)
+    return series, molecular
 
 
 def test_the_nearest_sample_within_an_inclusive_window_of_92_days():
@@ -67,6 +82,48 @@ def test_a_score_at_the_threshold_is_negative():
         0.0,
     )
     assert list(matched["class"]) == [0]
+
+
+def test_a_sample_type_has_its_own_threshold():
+    series = series_table(("a1", "a", "2020-01-01", ""), ("b1", "b", "2020-01-01", ""))
+    molecular = samples(("a", "2020-01-01", "cfdna", 0.1), ("b", "2020-01-01", "biopsy", 0.1))
+    matched = match_samples(series, molecular, 92, 0.0, {"cfdna": 0.15})
+    assert list(matched["class"]) == [0, 1]
+
+
+def test_no_match_spans_a_change_of_treatment():
+    # The second CT lies 10 days before the second sample and 41 days after the first one, whose
+    # line it is of. The third lies within the window of the second sample alone, of its own line.
+    series, molecular = lines_of_treatment(["1", "1", "2"], ["1", "2"])
+    matched = match_samples(series, molecular, 92, 0.0)
+    assert list(matched["days_apart"]) == [9, -41, -92]
+    assert list(matched["class"]) == [1, 1, 0]
+
+
+def test_a_series_without_a_sample_of_its_line_is_excluded_with_the_reason():
+    series, molecular = lines_of_treatment(["1", "3", "2"], ["1", "2"])
+    matched = match_samples(series, molecular, 92, 0.0)
+    assert list(matched["excluded_by"]) == ["", "other_treatment", ""]
+    assert matched.loc[1, ["score", "sample_type", "class"]].isna().all()
+    flow = exclusion_flow(matched).set_index("step")
+    assert flow.at["other_treatment", "removed_series"] == 1
+    # The step stands in the flow only where it removes something.
+    kept = match_samples(*lines_of_treatment(["1", "1", "2"], ["1", "2"]), 92, 0.0)
+    assert "other_treatment" not in set(exclusion_flow(kept)["step"])
+
+
+def test_lines_are_marked_in_both_sheets_and_in_every_row_of_a_patient():
+    series, molecular = lines_of_treatment(["1", "", "2"], ["1", "2"])
+    (told,) = wrong_treatments(series, molecular, "series.tsv", "molecular.tsv")
+    assert told.startswith("series.tsv, row 3: the column 'treatment_line' is empty")
+    bare = molecular.drop(columns="treatment_line")
+    (told,) = wrong_treatments(series, bare, "series.tsv", "molecular.tsv")
+    assert told.startswith("molecular.tsv lacks the column 'treatment_line'")
+    assert wrong_treatments(series.drop(columns="treatment_line"), bare, "s", "m") == []
+    # Nobody has marked this patient: all is one line.
+    empty = lines_of_treatment([""] * 3, [""] * 2)
+    assert wrong_treatments(*empty, "s", "m") == []
+    assert match_samples(*empty, 92, 0.0)["included"].all()
 
 
 def test_exclusions_one_by_one():

@@ -2,11 +2,10 @@
 
 import pandas as pd
 
-from livermet.cohort.matching import exclusion_flow, match_samples, wrong_treatments
 from livermet.cohort.notes import NOTE_COUNTS, SAMPLE_NOTES, note_counts, sample_notes
 from livermet.contracts import check
 
-from .test_matching import samples, series_table
+from .test_matching import lines_of_treatment, samples, series_table
 
 
 def noted(series, molecular, thresholds=None):
@@ -72,68 +71,22 @@ def test_a_study_without_anything_to_know_has_no_note():
     assert noted(series, molecular).empty
 
 
-def test_a_sample_type_has_its_own_threshold():
-    series = series_table(("a1", "a", "2020-01-01", ""), ("b1", "b", "2020-01-01", ""))
-    molecular = samples(("a", "2020-01-01", "cfdna", 0.1), ("b", "2020-01-01", "biopsy", 0.1))
-    matched = match_samples(series, molecular, 92, 0.0, {"cfdna": 0.15})
-    assert list(matched["class"]) == [0, 1]
-    # By their own thresholds both are positive: no conflict.
+def test_samples_of_one_day_are_compared_by_the_thresholds_of_their_types():
+    series = series_table(("a1", "a", "2020-01-01", ""))
     both = samples(("a", "2020-01-01", "cfdna", 0.2), ("a", "2020-01-01", "biopsy", 0.1))
+    # Both are positive: no conflict.
     assert list(noted(series, both, {"cfdna": 0.15})["note"]) == ["tie"]
+    assert list(noted(series, both, {"cfdna": 0.25})["note"]) == ["tie", "conflict"]
 
 
-def lines(series_lines, sample_lines):
-    series = series_table(
-        *(
-            (f"s{n}", "a", date, "")
-            for n, date in enumerate(["2020-01-01", "2020-02-20", "2020-06-01"])
-        )
-    ).assign(treatment_line=series_lines)
-    molecular = samples(
-        ("a", "2020-01-10", "biopsy", 0.2), ("a", "2020-03-01", "biopsy", -0.2)
-    ).assign(treatment_line=sample_lines)
-    return series, molecular
-
-
-def test_no_match_spans_a_change_of_treatment():
-    # The second CT lies 10 days before the second sample and 41 days after the first one, whose
-    # line it is of. The third lies within the window of the second sample alone, of its own line.
-    series, molecular = lines(["1", "1", "2"], ["1", "2"])
-    matched = match_samples(series, molecular, 92, 0.0)
-    assert list(matched["days_apart"]) == [9, -41, -92]
-    assert list(matched["class"]) == [1, 1, 0]
+def test_a_nearer_sample_of_another_line_of_treatment_is_noted():
+    series, molecular = lines_of_treatment(["1", "1", "2"], ["1", "2"])
     notes = noted(series, molecular)
     assert list(notes["note"]) == ["shared", "treatment"]
     last = notes.iloc[-1]
     assert last["studies"] == "a_20200220"
     assert last["passed_over"] == "2020-03-01 biopsy -0.200"
     assert last["changes_class"]
-
-
-def test_a_series_without_a_sample_of_its_line_is_excluded_with_the_reason():
-    series, molecular = lines(["1", "3", "2"], ["1", "2"])
-    matched = match_samples(series, molecular, 92, 0.0)
-    assert list(matched["excluded_by"]) == ["", "other_treatment", ""]
-    assert matched.loc[1, ["score", "sample_type", "class"]].isna().all()
-    flow = exclusion_flow(matched).set_index("step")
-    assert flow.at["other_treatment", "removed_series"] == 1
-    # The step stands in the flow only where it removes something.
-    kept = match_samples(*lines(["1", "1", "2"], ["1", "2"]), 92, 0.0)
-    assert "other_treatment" not in set(exclusion_flow(kept)["step"])
-
-
-def test_lines_are_marked_in_both_sheets_and_in_every_row_of_a_patient():
-    series, molecular = lines(["1", "", "2"], ["1", "2"])
-    (told,) = wrong_treatments(series, molecular, "series.tsv", "molecular.tsv")
-    assert told.startswith("series.tsv, row 3: the column 'treatment_line' is empty")
-    bare = molecular.drop(columns="treatment_line")
-    (told,) = wrong_treatments(series, bare, "series.tsv", "molecular.tsv")
-    assert told.startswith("molecular.tsv lacks the column 'treatment_line'")
-    assert wrong_treatments(series.drop(columns="treatment_line"), bare, "s", "m") == []
-    # Nobody has marked this patient: all is one line.
-    empty = lines([""] * 3, [""] * 2)
-    assert wrong_treatments(*empty, "s", "m") == []
-    assert match_samples(*empty, 92, 0.0)["included"].all()
 
 
 def test_a_sheet_without_series_or_samples_has_no_notes():

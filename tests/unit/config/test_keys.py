@@ -166,5 +166,5 @@ def test_no_other_module_or_rule_names_a_network_or_a_classifier(root):
     of_kind |= {"provenance/environments.py", "status.py", "config/loading.py"}
     of_kind |= {"pack/folder.py", "pack/segmentation.py", "report/cards.py", "rules/report.smk"}
     of_kind |= {"report/methods.py"}
-    # A forest takes as long as 30 other models: its search has parts, and permuted it is smaller.
-    assert naming - NAMED - of_kind == {"rules/common.smk", "report/classification/content.py"}
+    # A forest takes as long as 30 other models: its search has parts.
+    assert naming - NAMED - of_kind == {"rules/common.smk"}

@@ -105,7 +105,7 @@ def test_repeats_permutations_and_halves_harmonise_too(table):
     bare = small.drop(columns=BATCH)
     runs = [
         lambda rows: repeat_cross_validation(rows, "LR", 3, 1, SETTINGS)["probability"],
-        lambda rows: permutation_aucs(rows, "LR", 3, 1, range(2), SETTINGS)["auc"],
+        lambda rows: permutation_aucs(rows, ["LR"], 3, 1, range(2), SETTINGS)["auc"],
         lambda rows: resample_selections(rows, "score", SEED, 3).stack(),
     ]
     for run in runs:

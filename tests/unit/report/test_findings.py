@@ -116,18 +116,26 @@ def test_two_aucs_of_one_model_are_explained_where_they_stand(tables):
     deals = pd.DataFrame(
         {"model": ["LR", "LR", "volume"], "deal": [1, 2, 1], "auc": [0.5, 0.7, 0.4]}
     )
-    (told,) = classification.permutation_sentences(run_of(tables | {"choice": choose(deals)}))
-    # The test's own is 0.54 over 3 deals.
-    assert "the true labels give 0.54, p = 0.313. As a candidate logistic regression has" in told
-    assert told.endswith(
-        "has 0.60: the same procedure and labels, but the mean over 2 deals of the folds."
+    # The test's own is 0.54 over 3 deals, and the best classifier reaches it 82 times in 200.
+    assert chosen_test(tables, deals) == (
+        "The chosen model, logistic regression, has p = 0.413 corrected for the choice among 2 "
+        "classifiers: the share of exchanges in which the best of them has at least its AUC. As a "
+        "candidate it has 0.60: the same procedure and labels, but the mean over 2 deals of the "
+        "folds."
     )
     more = pd.concat([deals, pd.DataFrame({"model": "LR", "deal": range(3, 7), "auc": 0.6})])
-    (told,) = classification.permutation_sentences(run_of(tables | {"choice": choose(more)}))
-    assert "over 6 deals of the folds, of which the test takes the first" in told
+    assert "over 6 deals of the folds, of which the test takes the first" in chosen_test(
+        tables, more
+    )
     deals["auc"] = 0.54
-    (told,) = classification.permutation_sentences(run_of(tables | {"choice": choose(deals)}))
-    assert "As a candidate" not in told
+    assert "As a candidate" not in chosen_test(tables, deals)
+
+
+def chosen_test(tables, deals):
+    """Tell of the permutation test where a model was chosen by these deals."""
+    told = classification.permutation_sentences(run_of(tables | {"choice": choose(deals)}))
+    assert len(told) == 2
+    return told[1]
 
 
 def with_scores(run):
@@ -138,9 +146,13 @@ def with_scores(run):
 
 
 def test_p_needed_patients_and_empty_selections_are_told(run):
-    assert "p = 0.313" in classification.permutation_sentences(run)[0]
-    assert "each the mean over 3 deals" in classification.permutation_sentences(run)[0]
-    assert "As a candidate" not in classification.permutation_sentences(run)[0]
+    every, chosen = classification.permutation_sentences(run)
+    assert "200 times the labels were exchanged between patients" in every
+    assert "each the mean over 3 deals" in every
+    # The mean of 62 times 0.6 and 138 times 0.44, and their percentiles.
+    assert "logistic regression 0.49 (0.44 to 0.60) and 0.54, p = 0.313; random forest" in every
+    assert "p = 0.104." in every
+    assert "random forest, has p = 0.104 corrected for the choice among 2 classifiers" in chosen
     (needed,) = features.sample_size_sentences(run)
     # Riley's first criterion; the most features that a fold has selected are two.
     assert "15,146 patients for 108 candidates and 281 patients for 2 selected" in needed
@@ -250,5 +262,5 @@ def test_headlines_are_few_and_computed(tables):
     untested = made.tables()["table4_classification"][:0]
     run = run_of(tables | {"table4_classification": untested, "facts": made.facts()})
     told = classification.headlines(run) + reproduction.headlines(run)
-    assert [headline.number for headline in told] == ["0.60", "0.313", "3 of 4"]
+    assert [headline.number for headline in told] == ["0.60", "0.104", "3 of 4"]
     assert classification.headlines(run_of({})) == reproduction.headlines(run_of({})) == []

@@ -48,8 +48,8 @@ def test_methods_tell_the_configs_numbers(run):
         "like all others, and texture was taken from 64 resampled voxels on.",
         "alpha 0.35",
         "by the mean AUC over 20 deals",
-        "labels of whole patients 200 times and repeated the whole procedure with logistic "
-        "regression, with the mean AUC over 3 deals",
+        "labels of whole patients 200 times and repeated the whole procedure with every "
+        "classifier, with the mean AUC over 3 deals",
         "with class weights: none, balanced.",
         "after resampling to 1 x 1 x 1 mm",
         "bins of 25 HU",

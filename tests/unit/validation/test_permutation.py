@@ -67,7 +67,7 @@ def test_unequal_pools_lose_no_label_and_series_of_a_study_stay_alike():
 
 def test_the_observed_permutation_is_the_mean_over_deals_that_the_choice_has():
     table = made.feature_table(seed=1, patients=24, test_patients=4)
-    aucs = permutation_aucs(table, "LR", 5, 2, range(0, 1), SETTINGS)
+    aucs = permutation_aucs(table, ["LR"], 5, 2, range(0, 1), SETTINGS)
     dealt = [dealt_anew(corrected.training_rows(table), 5, SETTINGS.seed + deal) for deal in (1, 2)]
     expected = []
     for rows in dealt:
@@ -80,15 +80,17 @@ def test_the_observed_permutation_is_the_mean_over_deals_that_the_choice_has():
 
 def test_a_signal_stands_out_and_parts_do_not_matter():
     table = made.feature_table(seed=1, patients=24, test_patients=4)
-    whole = permutation_aucs(table, "LR", 5, 1, range(0, 12), SETTINGS)
-    check(whole, AUCS, "phenotype/reference/corrected/permutations/LR/0.tsv")
+    whole = permutation_aucs(table, ["LR", "XGB"], 5, 1, range(0, 12), SETTINGS)
+    check(whole, AUCS, "phenotype/reference/corrected/permutations/0.tsv")
     # Computed again, and not remembered.
     corrected._SELECTED.clear()
-    part = permutation_aucs(table, "LR", 5, 1, range(5, 8), SETTINGS)
-    pd.testing.assert_frame_equal(whole.iloc[5:8].reset_index(drop=True), part, check_exact=True)
+    part = permutation_aucs(table, ["XGB"], 5, 1, range(5, 8), SETTINGS)
+    # With another classifier or without, and in any part, the same labels are exchanged.
+    same = whole[whole["model"].eq("XGB") & whole["permutation"].between(5, 7)]
+    pd.testing.assert_frame_equal(same.reset_index(drop=True), part, check_exact=True)
     summary = summarise_permutations(whole, 1).iloc[0]
     assert summary["observed"] > summary["null_high"]
-    assert summary["p"] == pytest.approx(1 / 12)
+    assert summary["p"] == summary["p_of_choice"] == pytest.approx(1 / 12)
 
 
 def test_p_counts_the_observed_among_the_permutations():
@@ -102,3 +104,23 @@ def test_p_counts_the_observed_among_the_permutations():
     nothing = empty.iloc[0]
     assert np.isnan(nothing["p"])
     assert nothing["permutations"] == 0
+
+
+def test_p_of_choice_counts_the_best_classifier_of_each_permutation():
+    lr, rf = [0.6, 0.7, 0.5, 0.5, 0.4], [0.55, 0.3, 0.65, 0.5, 0.58]
+    aucs = pd.DataFrame(
+        {"permutation": [*range(5)] * 2, "auc": [*lr, *rf], "model": ["LR"] * 5 + ["RF"] * 5}
+    )
+    found = summarise_permutations(aucs, 1).set_index("model")
+    # The best of each permutation: 0.7, 0.65, 0.5, 0.58. Of the four, two reach LR's 0.6 and three
+    # RF's 0.55; alone LR reaches its own once and RF twice.
+    assert found.loc["LR", ["p", "p_of_choice"]].tolist() == [2 / 5, 3 / 5]
+    assert found.loc["RF", ["p", "p_of_choice"]].tolist() == [3 / 5, 4 / 5]
+
+
+def test_a_forest_is_as_small_as_where_a_model_is_chosen(monkeypatch):
+    table = made.feature_table(seed=1, patients=24, test_patients=4)
+    monkeypatch.setattr("livermet.validation.permutation.TREES_DEALT", 3)
+    few = permutation_aucs(table, ["RF"], 3, 1, range(1), Settings("score", 3, 5))
+    many = permutation_aucs(table, ["RF"], 3, 1, range(1), Settings("score", 30, 5))
+    pd.testing.assert_frame_equal(few, many)

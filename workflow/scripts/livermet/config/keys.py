@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from livermet.models import CLASSIFIERS, networks_of, published_networks
 from livermet.models import NETWORKS as LISTED
+from livermet.models import networks_of, published_networks
 from livermet.monai.architectures import ARCHITECTURES, SPLEEN
 from livermet.vocabulary import (
     AGGREGATIONS,
@@ -81,7 +81,7 @@ def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def _words(words: Iterable[str]) -> tuple[AfterValidator, WithJsonSchema]:
-    """Let a key take some words: of the vocabulary, or the names of networks or classifiers."""
+    """Let a key take some words: of the vocabulary, or the names of networks."""
     names = tuple(map(str, words))
     schema = WithJsonSchema({"enum": list(names), "type": "string"})
     return AfterValidator(_one_of(names)), schema
@@ -159,7 +159,6 @@ Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
 Weights = Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=3, max_length=3)]
 Patch = Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=3, max_length=3)]
 NetworkName = Annotated[str, *_words(LISTED)]
-ClassifierName = Annotated[str, *_words(CLASSIFIERS)]
 ProtocolName = Annotated[str, *_words(Protocol)]
 WeightingName = Annotated[str, *_words(WEIGHTINGS)]
 AggregationName = Annotated[str, *_words(AGGREGATIONS)]
@@ -827,16 +826,11 @@ class Radiomics(Keys):
 class Permutations(Keys):
     """Permutation test of the whole corrected procedure."""
 
-    count: int = key(200, "permutations, 1 to 1000", ge=1, le=1000)
+    count: int = key(200, "permutations, each with every classifier, 1 to 1000", ge=1, le=1000)
     deals: Count = key(
         3,
         "deals of folds whose mean AUC is the tested statistic, from 1",
         "one deal decides much; each costs as much again",
-    )
-    classifiers: Annotated[list[ClassifierName], *UNIQUE] = key(
-        ["LR"],
-        f"classifiers that are tested: any of {', '.join(f'`{name}`' for name in CLASSIFIERS)}",
-        "a forest takes minutes a permutation",
     )
 
 
@@ -957,11 +951,12 @@ class Phenotype(Keys):
         "most studies have references of few scans; the demo compares",
     )
     single_fold_masks: bool = key(
-        False,
+        True,
         "whether each fold of a final model in folds segments the test series alone too, so that "
         "the report tells what it changes that training series are measured in one network's masks "
         "and test series in five's",
-        "it takes the predictions of these series once more, and their features once a fold",
+        "docs/decisions/single-fold-masks.md; it takes the predictions of these series once more, "
+        "and their features once a fold",
     )
     null_cohorts: int = key(
         0,

@@ -118,19 +118,16 @@ def beside_volume(run: Run) -> list[str]:
         ]
     return [
         f"In cross-validation of the training patients {words.model(chosen.model)} is above "
-        f"{classification.beaten_rivals(chosen)} ({aucs}{permuted(run, chosen.model)})."
+        f"{classification.beaten_rivals(chosen)} ({aucs}{permuted(run)})."
     ]
 
 
-def permuted(run: Run, model: str) -> str:
-    """Give the permutation test's p of a model; of another one, where only that was tested."""
-    rows = run.rows("permutation", "p")
-    if rows.empty:
+def permuted(run: Run) -> str:
+    """Give the permutation test's p of the chosen model."""
+    tested = classification.permuted(run)
+    if tested is None:
         return ""
-    own = rows[rows["model"].eq(model)]
-    row = (rows if own.empty else own).iloc[0]
-    whose = f", of {words.model(row['model'])}," if own.empty else ""
-    return f"; permutation test{whose} {words.p_text(row['p'])}"
+    return f"; permutation test, corrected for the choice, {words.p_text(tested['p_of_choice'])}"
 
 
 def verdict(run: Run) -> list[str]:

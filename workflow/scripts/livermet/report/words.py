@@ -97,6 +97,7 @@ COLUMNS = {
     "positive_samples": "Positive",
     "reason": "Reason",
     "p": "p",
+    "p_of_choice": "p, corrected for the choice",
     "permutations": "Permutations",
     "deals": "Deals of folds",
     "fits": "Fits",

@@ -4,7 +4,14 @@ A patient's studies are alike, so labels are not exchanged one by one: whole seq
 from patient to patient. Folds are dealt anew for each permutation in the same way as for the
 observed labels, several times, and scaling, filter, LASSO and classifier are fitted anew in each
 fold of each deal. The statistic is the mean over the deals.
+
+To take the best of several classifiers is a part of the procedure too. Each exchange of labels is
+therefore made for all of them, so that the AUC of one can be set against the best of all in each
+exchange: the single-step maximum statistic of Westfall and Young (Westfall and Troendle, Biom J
+2008).
 """
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,14 +19,14 @@ import pandas as pd
 from livermet.contracts import COUNT, SHARE, Column, Contract
 from livermet.phenotype.columns import MODEL
 from livermet.phenotype.corrected import Settings, fit_untuned, prepared, training_rows
-from livermet.phenotype.deals import score_deals
+from livermet.phenotype.deals import TREES_DEALT, score_deals
 from livermet.phenotype.exchange import permuted
 from livermet.phenotype.fits import Fit
 
 OBSERVED = 0
 AUCS = Contract(
-    files=("phenotype/*/corrected/permutations/*/*.tsv",),
-    row="a permutation of the labels",
+    files=("phenotype/*/corrected/permutations/*.tsv",),
+    row="a permutation of the labels, for a classifier",
     columns=(
         Column("permutation", COUNT, "number of the permutation; 0 keeps the labels as they are"),
         Column(
@@ -34,7 +41,7 @@ AUCS = Contract(
 )
 PERMUTATION = Contract(
     files=("tables/permutation.csv",),
-    row="a classifier whose labels were exchanged",
+    row="a classifier under exchanged labels",
     columns=(
         MODEL,
         Column(
@@ -49,6 +56,14 @@ PERMUTATION = Contract(
             SHARE,
             "share of permutations with at least that AUC, the labels as they are among them",
             missing="no AUC observed, or none under exchanged labels",
+        ),
+        Column(
+            "p_of_choice",
+            SHARE,
+            "share of permutations in which the best of all classifiers has at least that AUC, the "
+            "labels as they are among them: p of this classifier where it is the best of all, "
+            "corrected for the choice",
+            missing="as p",
         ),
         Column("permutations", COUNT, "permutations with an AUC"),
         Column("null_mean", SHARE, "mean AUC under exchanged labels", missing="as p"),
@@ -68,7 +83,7 @@ PERMUTATION = Contract(
 
 def permutation_aucs(
     table: pd.DataFrame,
-    classifier: str,
+    classifiers: list[str],
     folds: int,
     deals: int,
     numbers: range,
@@ -77,21 +92,24 @@ def permutation_aucs(
     """Cross-validate under permuted labels; permutation OBSERVED keeps them as they are.
 
     `table` is the whole table as it was read, of which the training rows count. A permutation's
-    number seeds it, so that parts of them can be computed anywhere (`AUCS`). The folds are dealt as
-    `deals.score_deals` deals them.
+    number seeds it, so that all classifiers see the same labels, and parts of the permutations can
+    be computed anywhere (`AUCS`). The folds are dealt as `deals.score_deals` deals them, and
+    forests have as many trees at most as where a model is chosen.
     """
     training = training_rows(prepared(table))
+    settings = replace(settings, trees=min(settings.trees, TREES_DEALT))
 
     def fit(dealt: pd.DataFrame) -> list[Fit]:
-        return [fit_untuned(dealt, classifier, settings)]
+        return [fit_untuned(dealt, classifier, settings) for classifier in classifiers]
 
-    rows = []
+    parts = []
     for number in numbers:
         generator = np.random.default_rng([settings.seed, number])
         labelled = training if number == OBSERVED else permuted(training, generator)
-        aucs = score_deals(labelled, fit, folds, deals, settings.seed)["auc"]
-        rows.append((number, aucs.mean(), classifier))
-    return pd.DataFrame(rows, columns=AUCS.names)
+        scored = score_deals(labelled, fit, folds, deals, settings.seed)
+        means = scored.groupby("model", sort=False)["auc"].mean()
+        parts.append(means.reset_index().assign(permutation=number))
+    return pd.concat(parts, ignore_index=True)[AUCS.names]
 
 
 def summarise_permutations(aucs: pd.DataFrame, deals: int) -> pd.DataFrame:
@@ -100,16 +118,25 @@ def summarise_permutations(aucs: pd.DataFrame, deals: int) -> pd.DataFrame:
     Each AUC is the mean over so many `deals` of folds.
 
     p is (1 + permutations with at least the observed AUC) / (1 + permutations), Phipson and Smyth
-    (Stat Appl Genet Mol Biol 2010).
+    (Stat Appl Genet Mol Biol 2010). `p_of_choice` counts a permutation where any model's AUC is at
+    least the observed one.
     """
+    by_model = aucs.pivot(index="permutation", columns="model", values="auc")
+    permutations = by_model.drop(index=OBSERVED)
+    best = permutations.max(axis=1).dropna()
     rows = []
-    for model, values in aucs.groupby("model", sort=False):
-        observed = values.loc[values["permutation"] == OBSERVED, "auc"].iloc[0]
-        null = values.loc[values["permutation"] != OBSERVED, "auc"].dropna()
+    for model in aucs["model"].unique():
+        observed, null = by_model.loc[OBSERVED, model], permutations[model].dropna()
+        facts = [model, observed, deals]
         if np.isnan(observed) or null.empty:
-            rows.append([model, observed, deals, np.nan, len(null), np.nan, np.nan, np.nan])
+            rows.append([*facts, np.nan, np.nan, len(null), np.nan, np.nan, np.nan])
             continue
-        p = (1 + (null >= observed).sum()) / (1 + len(null))
+        p, p_of_choice = share_reaching(observed, null), share_reaching(observed, best)
         low, high = np.percentile(null, [2.5, 97.5])
-        rows.append([model, observed, deals, p, len(null), null.mean(), low, high])
+        rows.append([*facts, p, p_of_choice, len(null), null.mean(), low, high])
     return pd.DataFrame(rows, columns=PERMUTATION.names)
+
+
+def share_reaching(observed: float, null: pd.Series) -> float:
+    """Return the share of values, the observed one among them, that are at least as high."""
+    return (1 + int((null >= observed).sum())) / (1 + len(null))

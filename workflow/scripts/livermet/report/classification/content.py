@@ -108,7 +108,7 @@ def permutation(table: pd.DataFrame) -> pd.DataFrame:
     shown = table[["model"]].copy()
     shown["Cross-validated AUC"] = numbers(table["observed"])
     shown["With permuted labels"] = estimates(table, "null_mean", "null_low", "null_high")
-    return shown.join(table[["permutations", "deals", "p"]])
+    return shown.join(table[["permutations", "deals", "p", "p_of_choice"]])
 
 
 def model_choice(table: pd.DataFrame) -> pd.DataFrame:
@@ -242,9 +242,12 @@ def headlines(run: Run) -> list[Headline]:
         beats = f", which does not beat {lacking}" if lacking else ""
         label = f"cross-validated AUC, corrected protocol: {words.model(corrected.model)}{beats}"
         headlines.append(Headline(words.number(corrected.auc), label, warning))
-    for row in run.rows("permutation", "p")[:1].itertuples():
-        label = f"p of the permutation test, {words.model(row.model)}"
-        p = words.p_text(row.p).removeprefix("p").lstrip(" =")
+    tested = permuted(run)
+    if tested is not None:
+        label = (
+            f"p of the permutation test, corrected for the choice: {words.model(tested['model'])}"
+        )
+        p = words.p_text(tested["p_of_choice"]).removeprefix("p").lstrip(" =")
         headlines.append(Headline(p, label, warning))
     return headlines
 
@@ -425,36 +428,63 @@ def optimism_sentences(run: Run) -> list[str]:
     ]
 
 
+def permuted(run: Run) -> pd.Series | None:
+    """Find the permutation test of the corrected protocol's chosen model; None without its p."""
+    rows, chosen = run.rows("permutation", "p_of_choice"), run.chosen.get(Protocol.CORRECTED)
+    if rows.empty or chosen is None:
+        return None
+    own = rows[rows["model"].eq(chosen.model)]
+    return None if own.empty else own.iloc[0]
+
+
 def permutation_sentences(run: Run) -> list[str]:
-    """Return the permutation test's p for each classifier that it was made for."""
-    return [
-        f"Permutation test of the whole procedure with {words.model(row.model)}: "
-        f"{row.permutations:.0f} times the labels were exchanged between patients, which gives a "
-        f"cross-validated AUC of {words.estimate(row.null_mean, row.null_low, row.null_high)}, "
-        f"each the mean over {words.counted(row.deals, 'deal')} of the folds; "
-        f"the true labels give {words.number(row.observed)}, {words.p_text(row.p)}."
-        f"{_beside_choice(run, row)}"
-        for row in run.rows("permutation", "p").itertuples()
+    """Return each classifier's p by permutation, and that of the chosen one for the choice too."""
+    rows = run.rows("permutation", "p")
+    if rows.empty:
+        return []
+    times, deals = rows["permutations"].iloc[0], rows["deals"].iloc[0]
+    each = "; ".join(
+        f"{words.model(row.model)} {words.estimate(row.null_mean, row.null_low, row.null_high)} "
+        f"and {words.number(row.observed)}, {words.p_text(row.p)}"
+        for row in rows.itertuples()
+    )
+    told = [
+        f"Permutation test of the whole procedure: {times:.0f} times the labels were exchanged "
+        "between patients, for each classifier in the same way. Its cross-validated AUC under "
+        f"exchanged labels and under the true ones, each the mean over "
+        f"{words.counted(deals, 'deal')} of the folds, and its p alone: {each}."
     ]
+    tested = permuted(run)
+    return told if tested is None else [*told, _of_choice(tested, len(rows)) + _deals(run, tested)]
 
 
-def _beside_choice(run: Run, row) -> str:
+def _of_choice(tested: pd.Series, classifiers: int) -> str:
+    """Give the chosen model's p, which knows that it was chosen."""
+    return (
+        f"The chosen model, {words.model(tested['model'])}, has "
+        f"{words.p_text(tested['p_of_choice'])} corrected for the choice among "
+        f"{words.counted(classifiers, 'classifier')}: the share of exchanges in which the best of "
+        "them has at least its AUC."
+    )
+
+
+def _deals(run: Run, tested: pd.Series) -> str:
     """Say why the test's AUC is not that by which the same model stands for choice."""
     choice = run.table("choice")
     if choice is None:
         return ""
-    same = choice[choice["model"].eq(row.model) & choice["auc"].notna()]
-    if same.empty or words.number(same["auc"].iloc[0]) == words.number(row.observed):
+    same = choice[choice["model"].eq(tested["model"]) & choice["auc"].notna()]
+    if same.empty or words.number(same["auc"].iloc[0]) == words.number(tested["observed"]):
         return ""
     auc, deals = same["auc"].iloc[0], same["deals"].iloc[0]
     first = (
-        "" if row.deals >= deals else ", of which the test takes the first, as it has more to fit"
+        ""
+        if tested["deals"] >= deals
+        else ", of which the test takes the first, as it has more to fit"
     )
-    # Only forests are made smaller where many are fitted.
-    trees = " (with fewer trees)" if row.model == "RF" else ""
     return (
-        f" As a candidate {words.model(row.model)} has {words.number(auc)}: the same procedure"
-        f"{trees} and labels, but the mean over {words.counted(deals, 'deal')} of the folds{first}."
+        f" As a candidate it has {words.number(auc)}: the same procedure and labels, but the mean "
+        f"over {words.counted(deals, 'deal')} of the folds{first}."
     )
 
 
