@@ -53,7 +53,7 @@ def packed(table, models, tmp_path_factory):
     training = corrected.training_rows(corrected.prepared(table))
 
     def fit(dealt):
-        return [corrected.fit_untuned(dealt, "LR", SETTINGS), *fit_baselines(dealt, 0)]
+        return [*corrected.fit_untuned(dealt, ["LR"], SETTINGS), *fit_baselines(dealt, 0)]
 
     write_table(choose(score_deals(training, fit, 5, 2, 0)), folder / "choice.tsv", CHOICE)
     (run / "cards").mkdir()

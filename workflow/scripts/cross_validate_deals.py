@@ -29,7 +29,7 @@ with job(snakemake) as log:
         """Fit the model, or all baselines, in the folds that were dealt."""
         if model == "baselines":
             return fit_baselines(dealt, settings.seed)
-        return [fit_untuned(dealt, model, settings)]
+        return fit_untuned(dealt, [model], settings)
 
     aucs = score_deals(training, fit, params.folds, params.deals, settings.seed)
     for name, rows in aucs.groupby("model", sort=False):

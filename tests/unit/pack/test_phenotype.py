@@ -144,7 +144,7 @@ def test_a_table_that_lacks_features_is_refused(phenotype, rows):
 def test_every_kind_of_model_comes_back(tmp_path, classifier, transform, features):
     rows = phenotype_phantoms.feature_table(patients=12, test_patients=0, folds=2)
     settings = corrected.Settings("score", 5, 0, corrected.Preparation(transform))
-    (pipeline,) = corrected.fit_models(rows, features, classifier, [None], settings)
+    (pipeline,) = corrected.fit_models(rows, features, [(classifier, None)], settings)
     fitted = corrected.FoldModel(pipeline, 0.4, 1.0)
     model = FrozenModel.of(fitted)
     assert model.features == features

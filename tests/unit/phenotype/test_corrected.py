@@ -138,7 +138,7 @@ def test_the_ensemble_is_the_mean_of_the_fold_models(table, selection):
 def test_equal_rows_have_equal_probabilities(table):
     """Scans without lesions tie. A sum over features ends by its row's place, in the last digit."""
     settings = Settings("score", 20, SEED)
-    (pipeline,) = corrected.fit_models(table, list(FEATURES[20:36]), "LR", [None], settings)
+    (pipeline,) = corrected.fit_models(table, list(FEATURES[20:36]), [("LR", None)], settings)
     model = corrected.FoldModel(pipeline, 0.5, 1.0)
     for number in range(2, 60):
         equal = pd.concat([table.iloc[[3]]] * number, ignore_index=True)
@@ -350,7 +350,7 @@ def test_a_transform_takes_the_skewness_and_is_learnt_inside(kind):
 def test_the_protocol_runs_on_transformed_features(table, kind):
     preparation = corrected.Preparation(kind, "most_reproducible")
     settings = Settings("score", 10, SEED, preparation)
-    fitted = corrected.fit_untuned(table, "LR", settings)
+    (fitted,) = corrected.fit_untuned(table, ["LR"], settings)
     assert np.isfinite(fitted.prediction_table()["probability"]).all()
     steps = dict(fitted.models["none"][0].pipeline.steps)
     assert steps["transform"].kind == kind

@@ -16,7 +16,7 @@ def test_each_deal_is_a_cross_validation_of_its_own_and_all_models_share_it():
 
     def fit(dealt):
         seen.append(dealt)
-        return [fit_untuned(dealt, name, Settings("score", 5, 3)) for name in ("LR", "XGB")]
+        return fit_untuned(dealt, ["LR", "XGB"], Settings("score", 5, 3))
 
     aucs = score_deals(training, fit, folds=4, deals=2, seed=7)
     assert list(aucs["model"]) == ["LR", "XGB"] * 2

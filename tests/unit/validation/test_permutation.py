@@ -71,7 +71,8 @@ def test_the_observed_permutation_is_the_mean_over_deals_that_the_choice_has():
     dealt = [dealt_anew(corrected.training_rows(table), 5, SETTINGS.seed + deal) for deal in (1, 2)]
     expected = []
     for rows in dealt:
-        facts = Predictions.of(corrected.fit_untuned(rows, "LR", SETTINGS).prediction_table())
+        (fitted,) = corrected.fit_untuned(rows, ["LR"], SETTINGS)
+        facts = Predictions.of(fitted.prediction_table())
         once = np.ones((1, len(facts.label)), dtype=int)
         expected.append(metrics_of_draws(once, facts)[WITHIN_FOLDS][0])
     assert expected[0] != expected[1]

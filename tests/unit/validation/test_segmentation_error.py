@@ -182,7 +182,8 @@ def test_tables_of_test_series_alone_are_read_and_the_same_masks_change_nothing(
     path = tmp_path / "features.csv"
     as_published_columns(tested, "NE").to_csv(path, index=False)
     settings = corrected.Settings("score", 5, 0)
-    models = corrected.fit_untuned(table, "LR", settings).models["none"]
+    (fitted,) = corrected.fit_untuned(table, ["LR"], settings)
+    models = fitted.models["none"]
     by_fold = {fold: read_single_fold(path, "NE") for fold in range(3)}
     scored = score_single_folds(table, by_fold, Chosen.of("LR", models, table))
     check(scored, SCORED_MASKS, "phenotype/reference/corrected/segmentation_error.tsv")

@@ -55,6 +55,7 @@ from livermet.phenotype.fits import (
     ALL_FOLDS,
     CORRECTED,
     ENSEMBLE,
+    VALIDATION,
     Fit,
     called,
     selected,
@@ -283,17 +284,22 @@ def fit(
     return fit_folds(table, classifier, weightings, models_of)
 
 
-def fit_untuned(table: pd.DataFrame, classifier: str, settings: Settings) -> Fit:
-    """Select and fit in each fold without class weights and with the threshold 0.5.
+def fit_untuned(table: pd.DataFrame, classifiers: list[str], settings: Settings) -> list[Fit]:
+    """Select in each fold and fit some classifiers, unweighted and with the threshold 0.5.
 
-    Its probabilities are those of `fit`, without the cost of tuning calls.
+    Their probabilities are those of `fit`, without the cost of tuning calls; folds are not scored.
     """
-
-    def models_of(rows: pd.DataFrame, fold: int) -> dict[str, FoldModel]:
-        (pipeline,) = recipe_of(classifier, [None], settings)(rows)
-        return {UNWEIGHTED: FoldModel(pipeline, THRESHOLD, 1.0)}
-
-    return fit_folds(table, classifier, [UNWEIGHTED], models_of)
+    training = training_rows(table)
+    fits = [Fit(CORRECTED, name, models={UNWEIGHTED: []}) for name in classifiers]
+    for fold, (inside, outside) in folds_of(training):
+        rows, held_out = training.iloc[inside], training.iloc[outside]
+        features = selected_in(rows, settings)
+        pipelines = fit_models(rows, features, [(name, None) for name in classifiers], settings)
+        probabilities = _probabilities(pipelines, held_out)
+        for fit, pipeline, probability in zip(fits, pipelines, probabilities, strict=True):
+            fit.models[UNWEIGHTED].append(FoldModel(pipeline, THRESHOLD, 1.0))
+            fit.add_predictions(UNWEIGHTED, VALIDATION, fold, held_out, probability)
+    return fits
 
 
 def fit_folds(
@@ -338,7 +344,8 @@ def tuned(
         chosen.append(
             _best(weighting, labels, pooled, thresholds, places) if several else places[0]
         )
-    pipelines = fit_models(rows, features, classifier, [weights[best] for best in chosen], settings)
+    asked = [(classifier, weights[best]) for best in chosen]
+    pipelines = fit_models(rows, features, asked, settings)
     return {
         weighting: FoldModel(
             pipeline,
@@ -360,11 +367,16 @@ def recipe_of(classifier: str, weights: list[Weight], settings: Settings) -> Rec
     """Say how some rows become a model for each weight, selection of features included."""
 
     def fit_rows(rows: pd.DataFrame) -> list[Pipeline]:
-        chosen = select_in(rows, settings.target, settings.seed, ALL_FOLDS, settings.preparation)
-        features = selected(chosen, ALL_FOLDS)
-        return fit_models(rows, features, classifier, weights, settings)
+        asked = [(classifier, weight) for weight in weights]
+        return fit_models(rows, selected_in(rows, settings), asked, settings)
 
     return fit_rows
+
+
+def selected_in(rows: pd.DataFrame, settings: Settings) -> list[str]:
+    """Name the features that are selected from some rows."""
+    chosen = select_in(rows, settings.target, settings.seed, ALL_FOLDS, settings.preparation)
+    return selected(chosen, ALL_FOLDS)
 
 
 def held_out_probabilities(rows: pd.DataFrame, recipe: Recipe, seed: int) -> np.ndarray:
@@ -408,11 +420,12 @@ def youden_threshold(labels: np.ndarray, probability: np.ndarray) -> float:
 def fit_models(
     rows: pd.DataFrame,
     features: list[str],
-    classifier: str,
-    weights: list[Weight],
+    asked: list[tuple[str, Weight]],
     settings: Settings,
 ) -> list[Pipeline]:
-    """Fit ComBat (where rows have batches), filler and scaler on some rows, and a model a weight.
+    """Fit ComBat (where rows have batches), filler and scaler on some rows, and all models.
+
+    `asked` has the classifier and the weight of each model.
 
     Without features, or with rows of one class, the model is the prevalence among the rows,
     whatever the weights: weighted to balance it would be 0.5, and each call a matter of rounding.
@@ -422,13 +435,13 @@ def fit_models(
     preparing = Pipeline([*completing_steps(settings.preparation), ("scale", columns)])
     prepared = preparing.fit_transform(rows, labels)
 
-    def fitted(weight: Weight) -> ClassifierMixin:
+    def fitted(classifier: str, weight: Weight) -> ClassifierMixin:
         if not features or len(set(labels)) < 2:
             return DummyClassifier(strategy="prior").fit(prepared, labels)
         model = corrected_classifier(classifier, settings.trees, settings.seed)
         return model.fit(prepared, labels, sample_weight=sample_weights(weight, labels))
 
-    return [Pipeline([*preparing.steps, ("classify", fitted(weight))]) for weight in weights]
+    return [Pipeline([*preparing.steps, ("classify", fitted(*one))]) for one in asked]
 
 
 def score_test(

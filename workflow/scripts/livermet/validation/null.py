@@ -196,7 +196,8 @@ def _of_cohort(
     """
     selection = published.select(table, asked.lasso_alpha)
     rows = []
-    for name in SIMULATED:
+    untuned = corrected.fit_untuned(corrected_table, list(SIMULATED), asked.settings)
+    for name, learnt in zip(SIMULATED, untuned, strict=True):
         fitted = published.fit(table, selection, name, [UNWEIGHTED], TREES)
         aucs = fitted.cross_validation_table()["auc"]
         facts = [seed, features.value, PUBLISHED, name]
@@ -204,12 +205,11 @@ def _of_cohort(
         predictions = fitted.prediction_table()
         tested = predictions[predictions["set"] == TEST]
         rows.append([*facts, TEST, *_auc_interval(tested, "series", asked.draws, seed)])
-        fitted = corrected.fit_untuned(corrected_table, name, asked.settings)
         facts = [seed, features.value, CORRECTED, name]
-        held_out = fitted.prediction_table()
+        held_out = learnt.prediction_table()
         found = _auc_interval(held_out, "patient", asked.draws, seed)
         rows.append([*facts, CROSS_VALIDATED, *found])
-        tested = score_test(corrected_table, fitted.models[UNWEIGHTED], name, UNWEIGHTED)
+        tested = score_test(corrected_table, learnt.models[UNWEIGHTED], name, UNWEIGHTED)
         rows.append([*facts, TEST, *_auc_interval(tested, "patient", asked.draws, seed)])
     return pd.DataFrame(rows, columns=COHORTS.names)
 

@@ -100,7 +100,7 @@ def permutation_aucs(
     settings = replace(settings, trees=min(settings.trees, TREES_DEALT))
 
     def fit(dealt: pd.DataFrame) -> list[Fit]:
-        return [fit_untuned(dealt, classifier, settings) for classifier in classifiers]
+        return fit_untuned(dealt, classifiers, settings)
 
     parts = []
     for number in numbers:

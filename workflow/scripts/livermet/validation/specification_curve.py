@@ -233,7 +233,7 @@ def predict(
 
     Predictions are `fits.PREDICTIONS`; an empty fold's LASSO selected nothing.
     """
-    fitted = fit_untuned(table, one.learner, settings)
+    (fitted,) = fit_untuned(table, [one.learner], settings)
     models = fitted.models[UNWEIGHTED]
     empty = [isinstance(model.pipeline.steps[-1][1], DummyClassifier) for model in models]
     tested = score_test(table, models, one.learner, UNWEIGHTED)
