@@ -49,7 +49,9 @@ def first_prediction(demo_run, model, kind):
     return path.name.removesuffix(".nii.gz"), sitk.GetArrayFromImage(read_image(path))
 
 
-def test_the_copy_of_nnunet_segments_as_the_run(demo_run, packed):
+@pytest.mark.parametrize("engine", Engine)
+def test_the_copy_of_nnunet_segments_as_the_run(engine, demo_run, packed):
+    """By the run's own engine each voxel, and by PyTorch all but one in a thousand."""
     series, expected = first_prediction(demo_run, FINAL, "ensemble")
     opened = packed[FINAL]
     predictor = FoldPredictor(
@@ -57,11 +59,13 @@ def test_the_copy_of_nnunet_segments_as_the_run(demo_run, packed):
         read_json(opened.description),
         dict(enumerate(opened.networks)),
         CPU,
-        Engine.OPENVINO,
+        engine,
         **opened.settings["segmentation"]["nnunet"]["prediction"],
     )
     found = predictor.segment(demo_run.results / "series" / series / "ct.nii.gz", range(5))
-    np.testing.assert_array_equal(found, expected)
+    assert len(np.unique(expected)) > 1
+    different = np.count_nonzero(found != expected)
+    assert different <= (found.size / 1000 if engine == Engine.TORCH else 0)
 
 
 def test_the_copy_of_a_monai_network_segments_as_the_run(demo_run, packed):
