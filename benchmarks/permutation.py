@@ -31,7 +31,7 @@ from livermet.vocabulary import Protocol
 COHORTS, BEGIN = int(os.environ.get("COHORTS", "10")), int(os.environ.get("BEGIN", "1"))
 # So that one p in twenty can be as low as LEVEL, and no test is spared by its steps.
 PERMUTATIONS, LEVEL = 19, 0.05
-FOLDS, DEALS, TREES, VARYING = 3, 1, 20, 20
+FOLDS, DEALS, TREES, VARYING = 3, 1, 20, 8
 CLASSIFIERS = list(classifiers_of(Protocol.CORRECTED))
 
 
