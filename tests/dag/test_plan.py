@@ -53,7 +53,8 @@ def test_the_full_study_is_planned_whole(study, root, profile):
     assert jobs["train_nnunet_finetuned"] == 5
     # 10 of 12 LiTS patients train the MONAI networks, which therefore never score them.
     assert jobs["measure_detection"] == 2 * (1 + 8) + 2 * (3 + 8)
-    assert jobs["extract_radiomics"] == 8
+    # The 8 batches of mSCLC, and the two of test series in each fold's own masks.
+    assert jobs["extract_radiomics"] == 8 + 5 * 2
     # Of the 20 target patients four are for test.
     assert jobs["perturb_lesions"] == 6
     assert jobs["write_report"] == 1
@@ -175,8 +176,8 @@ def test_segmentation_error_is_measured_where_there_are_other_masks(study):
 def test_features_by_other_aggregations_are_of_single_lesions(study, per_lesion):
     study.configure(radiomics={"per_lesion": per_lesion}, phenotype={"aggregation": "union"})
     plan = study.plan().stdout
-    collected = re.search(r"rule collect_radiomics:.*?\n\n", plan, re.S).group()
-    assert "features.csv" in collected
+    blocks = re.findall(r"rule collect_radiomics:.*?\n\n", plan, re.S)
+    (collected,) = [one for one in blocks if "radiomics/nnunet_finetuned/features.csv" in one]
     assert ("features_sum.csv" in collected) == per_lesion
     # A predicted mask's lesions are matched by detection.
     assert "detection/nnunet_finetuned/groups.tsv" in collected

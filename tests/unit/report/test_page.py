@@ -178,8 +178,8 @@ def test_results_in_brief_are_five_sentences_that_name_what_they_rest_on(run):
         "excluded; fewer than 10 patients of a class settle nothing.",
         # The best classifier of 20 in 200 exchanges reaches the forest's AUC.
         "In cross-validation of the training patients random forest is above chance and above "
-        "volume alone (AUC 0.66, tumour volume alone 0.61; permutation test, corrected for "
-        "the choice, p = 0.104).",
+        "volume alone (AUC 0.66, tumour volume alone 0.61; against chance, by permutation and "
+        "corrected for the choice, p = 0.104).",
         "Phantoms stand behind these numbers, which show that each stage runs and say nothing of "
         "patients.",
     ]
@@ -212,10 +212,10 @@ def test_without_test_studies_none_is_told(run):
 def test_the_permutation_test_of_the_chosen_model_knows_that_it_was_chosen(run):
     tested = run.tables["permutation"].assign(p=0.02, p_of_choice=0.04)
     told = compose(with_tables(run, permutation=tested))["sentences"]
-    assert "; permutation test, corrected for the choice, p = 0.040)" in told[3]
+    assert "; against chance, by permutation and corrected for the choice, p = 0.040)" in told[3]
     alone = tested[tested["model"].ne("RF")]
     told = compose(with_tables(run, permutation=alone))["sentences"]
-    assert "permutation test" not in told[3]
+    assert "permutation" not in told[3]
 
 
 def test_a_volume_without_an_auc_is_not_said_to_be_unbeaten(run):

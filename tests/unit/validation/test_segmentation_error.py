@@ -129,7 +129,7 @@ def test_the_shift_of_a_feature_is_in_training_deviations():
     table = made.shift()
     check(table, SHIFT, "tables/segmentation_shift.csv")
     row = table.set_index("feature").loc[made.LOOKED_AT]
-    assert (row["folds"], row["series"], row["patients"]) == (2, 4, 4)
+    assert (row["folds"], row["series"], row["patients"], row["masks"]) == (2, 4, 4, 8)
     # Twelve training series at 1 and twelve at -1.
     deviation = np.std([1.0, -1.0] * 12, ddof=1)
     # Moved by 0.5 and -0.5 (mean 0), v0 by 0.5 and -2 (mean -0.75).
@@ -140,14 +140,19 @@ def test_the_shift_of_a_feature_is_in_training_deviations():
     assert np.isnan(constant["shift"])
 
 
-def test_a_series_that_a_fold_has_not_measured_counts_neither_together_nor_for_the_shift():
+def test_a_series_that_a_fold_has_not_measured_counts_for_the_shift_by_the_others_alone():
     by_fold = made.by_fold()
     by_fold[1] = by_fold[1][by_fold[1]["series"].ne("v3")]
     scored = score_single_folds(made.table(), by_fold, made.chosen())
     assert len(of(scored, "single fold")) == 7
     assert set(of(scored, "single folds together")["series"]) == {"v0", "v1", "v2"}
     table = tabulate_shift(made.table(), by_fold, made.selection(), **made.DRAWS)
-    assert table.set_index("feature").loc[made.LOOKED_AT, "series"] == 3
+    row = table.set_index("feature").loc[made.LOOKED_AT]
+    assert (row["series"], row["masks"]) == (4, 7)
+    # v1 and v2 have 0 as before, v0 -0.75, and v3 the 0.5 of the fold that has measured it.
+    deviation = np.std([1.0, -1.0] * 12, ddof=1)
+    assert row["shift"] == pytest.approx((-0.75 + 0.5) / 4 / deviation)
+    assert row["absolute_shift"] == pytest.approx((0.5 + 0.5 + 1.25 + 0.5) / 4 / deviation)
 
 
 def test_no_other_mask_is_an_empty_table():

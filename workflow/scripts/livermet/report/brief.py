@@ -127,7 +127,8 @@ def permuted(run: Run) -> str:
     tested = classification.permuted(run)
     if tested is None:
         return ""
-    return f"; permutation test, corrected for the choice, {words.p_text(tested['p_of_choice'])}"
+    p = words.p_text(tested["p_of_choice"])
+    return f"; against chance, by permutation and corrected for the choice, {p}"
 
 
 def verdict(run: Run) -> list[str]:

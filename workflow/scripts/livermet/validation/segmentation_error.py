@@ -121,13 +121,14 @@ SHIFT = Contract(
     columns=(
         Column("feature", TEXT, "name of the feature"),
         Column("folds", COUNT, "folds that select it", low=1),
-        Column("series", COUNT, "test series that have it in the ensemble's and in single masks"),
+        Column("series", COUNT, "test series that have it in the ensemble's and in a single mask"),
         Column("patients", COUNT, "patients of these series"),
+        Column("masks", COUNT, "single masks of these series that have it"),
         Column(
             "shift",
             NUMBER,
-            "mean over series of the single folds' value less the ensemble's, in standard "
-            "deviations of the feature over the training series",
+            "mean over series of the single folds' value less the ensemble's, a mean over the "
+            "masks that have it, in standard deviations of the feature over the training series",
             missing="without such a series, or where the feature does not vary",
         ),
         Column("low", NUMBER, f"lower end of {INTERVAL}", missing=NO_CHANGE),
@@ -135,7 +136,7 @@ SHIFT = Contract(
         Column(
             "absolute_shift",
             NUMBER,
-            "mean over series and folds of the size of the difference",
+            "mean over series of the size of the difference, a mean over the masks too",
             low=0,
             missing="as shift",
         ),
@@ -328,8 +329,9 @@ def tabulate_shift(
 ) -> pd.DataFrame:
     """Measure how far selected features lie from the ensemble's in single folds' masks: `SHIFT`.
 
-    `selection` is the corrected protocol's (`fits.SELECTION`). A series without a feature in the
-    ensemble's mask, or in any single one, does not count for it.
+    `selection` is the corrected protocol's (`fits.SELECTION`). A series counts for a feature that
+    it has in the ensemble's mask by those single masks that have it too: one fold that finds no
+    lesion takes nothing from what the others say.
     """
     folds = sorted(set(selection["fold"].astype(str)))
     chosen = [name for fold in folds for name in selected(selection, fold)]
@@ -340,16 +342,17 @@ def tabulate_shift(
         single = pd.DataFrame(
             {fold: masks.set_index("series")[feature] for fold, masks in by_fold.items()}
         ).astype(float)
-        apart = single.sub(own[feature].reindex(single.index), axis=0).dropna()
+        apart = single.sub(own[feature].reindex(single.index), axis=0).dropna(how="all")
         patients = own["patient"].reindex(apart.index)
-        facts = [feature, chosen.count(feature), len(apart), patients.nunique()]
+        masks = int(apart.notna().to_numpy().sum())
+        facts = [feature, chosen.count(feature), len(apart), patients.nunique(), masks]
         if apart.empty or not spread[feature] > 0:
             rows.append([*facts, *[np.nan] * 4])
             continue
         apart = apart / spread[feature]
         drawn = Draws.of(patients, draws, seed).means(apart.mean(axis=1))
         ends = interval_of_mean(drawn[0], drawn[1:], _support(patients))
-        rows.append([*facts, drawn[0], *ends, float(apart.abs().to_numpy().mean())])
+        rows.append([*facts, drawn[0], *ends, float(apart.abs().mean(axis=1).mean())])
     return pd.DataFrame(rows, columns=SHIFT.names)
 
 

@@ -37,7 +37,7 @@ def segmentation_shift(table: pd.DataFrame) -> pd.DataFrame:
     """Show the shift of each selected feature, the largest first."""
     rows = table.loc[table["shift"].abs().sort_values(ascending=False, kind="stable").index]
     shown = rows[["feature"]].assign(**{"Folds that select it": rows["folds"]})
-    shown = shown.join(rows[["series", "patients"]])
+    shown = shown.join(rows[["series", "patients"]]).assign(Masks=rows["masks"])
     shown["Shift, SD"] = estimates(rows, "shift", "low", "high", NO_INTERVAL)
     return shown.assign(**{"Mean size, SD": numbers(rows["absolute_shift"])})
 
