@@ -81,7 +81,9 @@ PREDICTIONS = rules(
     "predict_nnunet_out_of_fold_b0001 predict_nnunet_ensemble_b0002 predict_nnunet_ensemble_b0003"
     " predict_nnunet_ensemble_b0004 predict_nnunet_finetuned_out_of_fold_b0001"
     " predict_nnunet_finetuned_ensemble_b0002 predict_nnunet_finetuned_out_of_fold_b0003"
-    " predict_nnunet_finetuned_ensemble_b0004"
+    " predict_nnunet_finetuned_ensemble_b0004 predict_nnunet_finetuned_fold_0_b0004"
+    " predict_nnunet_finetuned_fold_1_b0004 predict_nnunet_finetuned_fold_2_b0004"
+    " predict_nnunet_finetuned_fold_3_b0004 predict_nnunet_finetuned_fold_4_b0004"
 )
 MONAI_PREDICTIONS = rules(
     "predict_unet_b0002 predict_unet_b0003 predict_unet_b0004"
