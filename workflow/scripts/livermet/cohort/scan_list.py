@@ -120,16 +120,29 @@ def _predicted(scan: pd.Series) -> dict:
     }
 
 
+def reference_liver_ml(record: pd.Series) -> float:
+    """Return the volume of a reference's liver, lesions included, by its record of ingestion.
+
+    NaN where nobody has segmented the liver.
+    """
+    lesion = record["reference_voxels_lesion"]
+    voxels = record["reference_voxels_liver"] + (0 if pd.isna(lesion) else lesion)
+    return float(voxels * _voxel_ml(record))
+
+
+def _voxel_ml(record: pd.Series) -> float:
+    return float(np.prod([float(step) for step in str(record["spacing_mm"]).split(";")]) / 1000)
+
+
 def _of_reference(record: pd.Series, lesions: float) -> dict:
     """Measure a reference by its record of ingestion; `lesions` is their number, if known."""
-    voxel_ml = np.prod([float(step) for step in str(record["spacing_mm"]).split(";")]) / 1000
     liver, lesion = record["reference_voxels_liver"], record["reference_voxels_lesion"]
     neither = pd.isna(liver) and pd.isna(lesion)
     return {
         "mask": "" if neither else REFERENCE,
-        "liver_ml": (liver + (0 if pd.isna(lesion) else lesion)) * voxel_ml,
+        "liver_ml": reference_liver_ml(record),
         "lesions": np.nan if pd.isna(lesion) else lesions,
-        "burden_ml": lesion * voxel_ml,
+        "burden_ml": lesion * _voxel_ml(record),
         "lesion_dice": np.nan,
     }
 
