@@ -104,6 +104,21 @@ def test_results_are_written_as_dicom_where_that_is_asked_for(asked, tmp_path, m
     }
 
 
+def test_dicom_that_was_asked_for_once_is_written_until_it_is_ended(asked, tmp_path):
+    def written() -> str:
+        return yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())["export"]["dicom"]
+
+    asked(dicom="as_given")
+    told = asked()
+    assert written() == "as_given"
+    assert "DICOM is written as the last time (--dicom as_given); --dicom none ends it." in told
+    assert not any("as the last time" in sentence for sentence in asked(dicom="pseudonyms"))
+    assert written() == "pseudonyms"
+    asked(dicom="none")
+    assert not any("DICOM" in sentence for sentence in asked())
+    assert written() == "none"
+
+
 def test_no_file_of_the_study_names_a_patient_or_a_path(asked, tmp_path, archive):
     told = asked()
     out = tmp_path / "out"

@@ -37,9 +37,8 @@ from livermet.vocabulary import ExportedAs
 @click.option(
     "--dicom",
     type=click.Choice([str(word) for word in ExportedAs]),
-    default=str(ExportedAs.NONE),
-    show_default=True,
-    help="Write SEG and a report of each DICOM series too, under these identifiers.",
+    help="Write SEG and a report of each DICOM series too, under these identifiers.  [default: as "
+    "the last time in OUT; none in a new one]",
 )
 @accept(
     help="Take such DICOM series all the same; may be given several times.",
