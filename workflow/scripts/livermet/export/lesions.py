@@ -11,7 +11,7 @@ import SimpleITK as sitk
 
 from livermet.detection.axes import AxialAxes
 from livermet.detection.readings import read_scan
-from livermet.export.exported import NotExportedError
+from livermet.export.exported import refuse
 from livermet.images import LIVER
 
 # Segment 1 is the liver, and lesion n is segment n + 1.
@@ -65,7 +65,7 @@ def findings_of(prediction: sitk.Image, ct: sitk.Image, components: Mapping[str,
         for row in reading.lesions.itertuples(index=False)
     ]
     if len(lesions) > MOST_LESIONS:
-        raise NotExportedError(f"a SEG has numbers for {MOST_LESIONS} lesions, and it has more")
+        refuse(f"a SEG has numbers for {MOST_LESIONS} lesions, and it has more")
     numbers = reading.numbers
     segments = np.where(numbers, numbers + LIVER_SEGMENT, reading.labels == LIVER)
     return Findings(
