@@ -14,6 +14,7 @@ import pytest
 import SimpleITK as sitk
 import yaml
 from packed_networks import pack_monai
+from pydicom import dcmread
 from small_study import SIZE
 
 from livermet.archive.progress import Counter
@@ -158,6 +159,31 @@ def test_a_series_can_be_left_out(asked, tmp_path):
         asked(leave_out=series)
     with pytest.raises(InputError, match="--leave-out names nobody, which"):
         asked(leave_out=["nobody"])
+
+
+def test_undated_series_are_one_study_by_their_uid_alone(asked, tmp_path):
+    """Two scans of one patient, the first as two reconstructions; no header has a date."""
+    images = tmp_path / "images"
+    for number, row in enumerate(demo_cohort(SIZE).phantoms.to_dict("records")[:3]):
+        told = row | {"patient": NAMES[0], "study_date": "2021-05-04"}
+        write_dicom_series(phantom_images(row)[0], told, images / f"{number}")
+        for path in (images / f"{number}").iterdir():
+            header = dcmread(path)
+            for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"):
+                setattr(header, keyword, "")
+            header.StudyInstanceUID = f"1.2.3.{number // 2}"
+            header.save_as(path)
+    told = asked(images=images)
+    sheet = sheet_in(tmp_path / "out")
+    assert sheet["patient"].nunique() == 1
+    assert sorted(sheet.groupby("study_date")["series"].size()) == [1, 2]
+    assert pd.to_datetime(sheet["study_date"]).dt.year.between(1900, 1969).all()
+    assert any("3 series have no date in their headers" in sentence for sentence in told)
+    # As many studies as are found together are found one after another.
+    for number in range(3):
+        asked(images=images / f"{number}", out=tmp_path / "again")
+    again = sheet_in(tmp_path / "again").set_index("series")["study_date"]
+    assert again.to_dict() == sheet.set_index("series")["study_date"].to_dict()
 
 
 def test_a_file_alone_is_a_study_known_by_its_content(asked, tmp_path, archive):
