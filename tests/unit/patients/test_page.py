@@ -101,6 +101,7 @@ def test_lesions_are_listed_by_their_long_axis_and_targets_are_marked():
         ["2 *", "0.3", "10", "10", "60", "19"],
         ["3", "0.01", "2.0", "2.0", "60", "9"],
     ]
+    assert "Axes lie in one axial slice, from edge to edge." in page()
 
 
 def test_what_has_no_room_on_a_sheet_is_counted():

@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from livermet.detection.axes import AxialAxes
+from livermet.detection.obliquity import tilt_degrees
 from livermet.detection.readings import read_scan
 from livermet.export.exported import refuse
 from livermet.images import LIVER
@@ -39,13 +40,15 @@ class Lesion:
 class Findings:
     """A scan's segments (0: none, 1: liver, n + 1: lesion n), its lesions, and its volumes.
 
-    liver_ml: of the liver with its lesions. burden_ml: of all lesions.
+    liver_ml: of the liver with its lesions. burden_ml: of all lesions. tilt_degrees: of the slices,
+    which the lesions' axes lie in, to the body's axial plane.
     """
 
     segments: np.ndarray
     lesions: list[Lesion]
     liver_ml: float
     burden_ml: float
+    tilt_degrees: float
 
 
 def findings_of(prediction: sitk.Image, ct: sitk.Image, components: Mapping[str, int]) -> Findings:
@@ -73,4 +76,5 @@ def findings_of(prediction: sitk.Image, ct: sitk.Image, components: Mapping[str,
         lesions,
         reading.liver_ml,
         sum(lesion.volume_ml for lesion in lesions),
+        tilt_degrees(ct),
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from livermet.detection.obliquity import plane_told
 from livermet.images import BACKGROUND
 from livermet.models import CLASSIFIERS
 from livermet.pack.judged import PREDICTED, WITHHELD
@@ -47,6 +48,7 @@ def compose(
         "lesions": [_lesion(row) for row in lesions.head(MOST_LESIONS).itertuples()],
         "more": _more(lesions.iloc[MOST_LESIONS:]),
         "shown": _short(shown.series, study),
+        "plane": plane_told(shown.tilt_degrees),
         "series": _series(study, measured, verdicts) if len(measured) > 1 else [],
         "apart": _disagreement(measured, verdicts) if len(measured) > 1 else "",
         "warnings": _warnings(
