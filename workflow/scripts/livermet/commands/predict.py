@@ -73,7 +73,7 @@ def command(context: click.Context, **options) -> None:
     from livermet.archive.progress import Counter
     from livermet.errors import InputError
     from livermet.patients.preparing import Request, prepare
-    from livermet.patients.running import alone, results_told, run_workflow
+    from livermet.patients.running import Run, alone, results_told, run_workflow
     from livermet.untold import untold
 
     given = {field.name: options[field.name] for field in fields(Request)}
@@ -89,8 +89,9 @@ def command(context: click.Context, **options) -> None:
                 raise InputError(
                     "Stopped. What was read is kept: the same command goes on from there."
                 ) from None
-        status = run_workflow(request.out, lock, options["profile"], options["cores"], further)
-    if not {"-n", "--dry-run", "--dryrun"} & {*further}:
+        run = Run(request.out, lock, options["profile"], options["cores"], further)
+        ended = run_workflow(run)
+    if not run.is_dry:
         # Again, below all that snakemake said: what is not used is easily overlooked.
-        click.echo("\n".join([*told, results_told(request.out, status != 0)]))
-    context.exit(status)
+        click.echo("\n".join([*told, results_told(request.out, ended)]))
+    context.exit(ended.status)

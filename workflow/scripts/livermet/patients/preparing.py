@@ -81,7 +81,7 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
         counter,
     )
     phase = scans.rows["phase"].where(scans.rows["phase"] != "", request.phase)
-    sheet = grown(_sheet_of(out), scans.rows.assign(phase=phase))
+    sheet = grown(sheet_of(out), scans.rows.assign(phase=phase))
     there = sheet["image"].map(lambda image: is_there(out / DATA / image))
     told = [*scans.told, *_gone(sheet.loc[~there, "series"].tolist())]
     told += _still_written(dicom) if request.dicom is None else []
@@ -178,7 +178,8 @@ def _pseudonyms(request: Request, tell: Callable[[str], None]) -> Pseudonyms:
     return Pseudonyms(read_secret(request.secret, beside))
 
 
-def _sheet_of(out: Path) -> pd.DataFrame:
+def sheet_of(out: Path) -> pd.DataFrame:
+    """Read the sheet of a folder of results, as text but for the age; empty before the first."""
     if not (out / SHEET).is_file():
         return pd.DataFrame(columns=SERIES_COLUMNS)
     sheet = read_table(out / SHEET, dtype=str, keep_default_na=False)
