@@ -313,6 +313,16 @@ def test_what_was_accepted_once_stays_accepted(asked, tmp_path):
     assert config["ingest"] == {"accept": ["lossy", "other_units"]}
 
 
+def test_another_secret_does_not_bring_the_same_patients_again(asked, tmp_path):
+    asked()
+    before = sheet_in(tmp_path / "out")
+    with pytest.raises(InputError, match="come from another secret, so that its patients would"):
+        asked(secret=tmp_path / "other")
+    shutil.copy(tmp_path / "secret", tmp_path / "moved")
+    asked(secret=tmp_path / "moved")
+    assert sheet_in(tmp_path / "out").equals(before)
+
+
 def test_another_model_does_not_mix_its_results_in(asked, tmp_path):
     asked()
     other = pack_monai(tmp_path / "other", seed=1)

@@ -28,6 +28,8 @@ from livermet.vocabulary import Accepted, ExportedAs
 
 RUN, COHORT = "predict", "patients"
 CONFIG, SHEET, LEDGER, DATA = "config.yaml", "series.tsv", "ledger", "data"
+# By it a secret is known again, and nothing is told of it.
+SECRET_MARK = "secret_mark"
 HEAD = "# Written by livermet predict, by what the packed model says; written anew each time.\n"
 
 
@@ -70,12 +72,14 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
     config = study_of(packed, replace(request, accept=tuple(accept), dicom=dicom))
     # The first: by it the folder is known as ours, whatever comes of the rest.
     _write_text((packed.folder / MANIFEST).read_text(), out / MANIFEST)
+    pseudonyms = _pseudonyms(request, tell)
+    _refuse_another_secret(pseudonyms, out)
     scans = find_scans(
         request.images,
         out,
         out / DATA,
         COHORT,
-        _pseudonyms(request, tell),
+        pseudonyms,
         request.accept,
         request.processes,
         counter,
@@ -176,6 +180,19 @@ def _pseudonyms(request: Request, tell: Callable[[str], None]) -> Pseudonyms:
             "patients' names are kept."
         )
     return Pseudonyms(read_secret(request.secret, beside))
+
+
+def _refuse_another_secret(pseudonyms: Pseudonyms, out: Path) -> None:
+    """Raise InputError where the series of a folder have pseudonyms of another secret."""
+    mark, place = pseudonyms.key(SECRET_MARK).hex(), out / DATA / SECRET_MARK
+    if (out / SHEET).is_file() and place.is_file() and place.read_text().strip() != mark:
+        raise InputError(
+            f"The pseudonyms in {out} come from another secret, so that its patients would be "
+            "there twice. Name the secret that it was begun with (--secret or LIVERMET_SECRET), or "
+            "another folder with --out."
+        )
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _write_text(f"{mark}\n", place)
 
 
 def sheet_of(out: Path) -> pd.DataFrame:
