@@ -161,6 +161,19 @@ def test_a_series_can_be_left_out(asked, tmp_path):
         asked(leave_out=["nobody"])
 
 
+def test_a_name_that_is_no_unicode_is_read(asked, tmp_path, archive):
+    """As an old disc has it: umlauts in Latin-1, by which ITK would end the process."""
+    images = tmp_path / os.fsdecode("Müller".encode("latin-1"))
+    images.mkdir()
+    shutil.copy(archive / "MUSTERMANN_ERIKA.nii.gz", images)
+    sitk.WriteImage(volumes()[1], tmp_path / "labels.nii.gz")
+    shutil.move(tmp_path / "labels.nii.gz", images)
+    shutil.copytree(archive / f"{NAMES[0]} CT", images / "CT")
+    told = asked(images=images)
+    assert len(sheet_in(tmp_path / "out")) == 2
+    assert "Volumes passed over: 1, since it has 8 bits a voxel: a mask and no CT." in told
+
+
 def test_undated_series_are_one_study_by_their_uid_alone(asked, tmp_path):
     """Two scans of one patient, the first as two reconstructions; no header has a date."""
     images = tmp_path / "images"
@@ -286,10 +299,12 @@ def test_what_cannot_be_read_is_told_beside_what_is(asked, tmp_path, archive):
     images.mkdir()
     shutil.copy(archive / "MUSTERMANN_ERIKA.nii.gz", images / "a.nii.gz")
     (images / "b.nii.gz").symlink_to(tmp_path / "unplugged" / "b.nii.gz")
+    (images / "d.nii.gz").touch()
     sitk.WriteImage(volumes()[0], images / "c.mhd")
     told = "\n".join(asked(images=images))
     assert len(sheet_in(tmp_path / "out")) == 1
-    assert "Files passed over: cannot be opened 1." in told
+    assert "cannot be opened 1" in told
+    assert "Volumes passed over: 1, since it is empty." in told
     assert "Volumes passed over: 1, since it ends in .mhd" in told
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import SimpleITK as sitk
@@ -174,13 +175,19 @@ def _fault_of(path: Path) -> str:
         )
     if fault := fault_of(str(path), "image"):
         return f"it {fault}"
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:
-        return ""
-    return MASK if reader.GetPixelID() in (sitk.sitkUInt8, sitk.sitkInt8) else ""
+    if path.stat().st_size == 0:
+        return "it is empty"
+    with TemporaryDirectory() as folder:
+        # ITK ends the process by a name that is no Unicode.
+        plain = Path(folder) / f"volume{suffix}"
+        plain.symlink_to(path.absolute())
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(str(plain))
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError:
+            return ""
+        return MASK if reader.GetPixelID() in (sitk.sitkUInt8, sitk.sitkInt8) else ""
 
 
 def _row(path: Path, read_from: Path, data: Path, cohort: str, pseudonyms: Pseudonyms) -> dict:
