@@ -12,9 +12,10 @@ import pytest
 
 from livermet.errors import InputError
 from livermet.ledger.tables import BATCHES
+from livermet.patients.ended import RESULTS, Ended, results_told, unfinished
 from livermet.patients.preparing import COHORT, LEDGER, SHEET
 from livermet.patients.results import prediction_table, series_table
-from livermet.patients.running import RESULTS, STOPPED, Ended, alone, results_told, unfinished
+from livermet.patients.running import STOPPED, alone
 from livermet.patients.tables import NEW_SERIES, PREDICTIONS
 from livermet.sheets import SERIES_COLUMNS, SERIES_SHEET
 from livermet.tables import write_table

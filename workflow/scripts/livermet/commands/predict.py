@@ -72,8 +72,9 @@ def command(context: click.Context, **options) -> None:
     """
     from livermet.archive.progress import Counter
     from livermet.errors import InputError
+    from livermet.patients.ended import results_told
     from livermet.patients.preparing import Request, prepare
-    from livermet.patients.running import Run, alone, results_told, run_workflow
+    from livermet.patients.running import Run, alone, run_workflow
     from livermet.untold import untold
 
     given = {field.name: options[field.name] for field in fields(Request)}

@@ -1,4 +1,4 @@
-"""The workflow, run on a study of new patients, and what it has made of them in few words."""
+"""The workflow, run on a study of new patients, by one at a time in a folder of results."""
 
 import fcntl
 import shutil
@@ -7,24 +7,19 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import yaml
 
-from livermet.cohort.matching import study_names
 from livermet.config.loading import PROJECT
 from livermet.errors import InputError
 from livermet.files import whole_file
-from livermet.ledger.tables import read_ledger
-from livermet.pack.judged import PREDICTED
-from livermet.patients.preparing import CONFIG, LEDGER, RUN, SHEET, sheet_of
-from livermet.patients.tables import PREDICTIONS
-from livermet.provenance.records import HINTS, record_path
+from livermet.patients.ended import Ended, studies_of, unfinished
+from livermet.patients.preparing import CONFIG, SHEET, sheet_of
+from livermet.provenance.records import HINTS
 from livermet.sheets import SERIES_SHEET
-from livermet.tables import read_table, write_table
+from livermet.tables import write_table
 
 LOCK, SNAKEMAKES_LOCKS = ".livermet-predict.lock", ".snakemake/locks"
 # It is there while a run is at work, and after one that was killed.
@@ -35,9 +30,6 @@ OTHERS = HINTS / "others"
 STOPPED = 128 + signal.SIGINT
 # Options of snakemake by which a second run would make all results again.
 FORCING = {"-f", "--force", "-F", "--forceall", "-R", "--forcerun"}
-# Beyond so many the list of all is told alone.
-MOST_TOLD = 20
-RESULTS = Path("results", RUN, "patients")
 PROFILES = PROJECT / "profiles"
 
 
@@ -99,18 +91,6 @@ class Run:
         return [*command, *self.options]
 
 
-@dataclass(frozen=True)
-class Ended:
-    """The end of a run: its exit status, and the logs of failed jobs of studies without a result.
-
-    others_listed: whether the lists hold all studies but these.
-    """
-
-    status: int = 0
-    lacking: dict[str, list[Path]] = field(default_factory=dict)
-    others_listed: bool = False
-
-
 def run_workflow(run: Run) -> Ended:
     """Run snakemake, and once more for the lists of all other studies where some have failed.
 
@@ -129,7 +109,7 @@ def run_workflow(run: Run) -> Ended:
 def _list_others(run: Run, studies: Sequence[str]) -> bool:
     """Make what is left to be made without some studies, and tell whether all of it was made."""
     sheet = sheet_of(run.out)
-    others = sheet[~_studies(sheet).isin(studies)]
+    others = sheet[~studies_of(sheet).isin(studies)]
     if others.empty:
         return False
     sheet_of_others, config = OTHERS / SHEET, run.out / OTHERS / CONFIG
@@ -176,90 +156,8 @@ def profile_of(name: str | None) -> Path:
     return found[0]
 
 
-def unfinished(out: Path, since: float) -> dict[str, list[Path]]:
-    """Find the studies without a result by a run, each with the logs of its jobs that failed.
-
-    since: when the run began (`_now`). An earlier run's page is no result where a job of its study
-    has failed, or where it is of other series.
-    """
-    sheet = sheet_of(out)
-    study_of = dict(zip(sheet["series"], _studies(sheet), strict=True))
-    found: dict[str, list[Path]] = {
-        study: []
-        for study, series in sheet.groupby(_studies(sheet))["series"].agg(set).items()
-        if _series_of_page(out / RESULTS / "studies" / study) != series
-    }
-    # A job is of a series, of its batch or of its study.
-    batches = read_ledger(out / LEDGER).batches
-    whose = {study: study for study in study_of.values()} | study_of
-    whose |= {
-        row.batch: study_of[row.series] for row in batches.itertuples() if row.series in study_of
-    }
-    for log in sorted((out / "results" / RUN / "logs").rglob("*.log")):
-        is_new = log.stat().st_mtime >= since
-        if is_new and log.stem in whose and not (out / record_path(log.relative_to(out))).exists():
-            found.setdefault(whose[log.stem], []).append(log)
-    return found
-
-
 def _now(out: Path) -> float:
     """Return the time by the clock of the files of a folder, which may lie on another machine."""
     place = out / LOCK
     place.touch()
     return place.stat().st_mtime
-
-
-def _studies(sheet: pd.DataFrame) -> pd.Series:
-    return study_names(sheet.assign(study_date=pd.to_datetime(sheet["study_date"])))
-
-
-def results_told(out: Path, ended: Ended) -> str:
-    """Say of each study what was found, and where its page lies; and which have no result, why."""
-    studies = [study for study in _studies(sheet_of(out)).unique() if study not in ended.lacking]
-    files = [out / RESULTS / "studies" / study / "prediction.tsv" for study in sorted(studies)]
-    tables = [read_table(path, dtype={"study": str, "phenotype": str}) for path in files]
-    table = pd.concat([pd.DataFrame(columns=PREDICTIONS.names), *tables], ignore_index=True)
-    lines = [_told_of(row, out) for row in table.head(MOST_TOLD).itertuples()]
-    if len(table) > MOST_TOLD:
-        lines.append(f"{len(table) - MOST_TOLD} studies more")
-    lines += _lacking_told(out, ended)
-    if ended.lacking and ended.others_listed:
-        lines.append(f"All others: {out / RESULTS / 'index.html'}")
-    elif ended.lacking:
-        lines.append("The lists of all studies are written when each is finished.")
-    elif ended.status:
-        lines.append("The run ended with an error: some of these results may be of an earlier run.")
-    elif len(table) > 1:
-        lines.append(f"All studies: {out / RESULTS / 'index.html'}")
-    return "\n".join([*lines, "Research software, not a medical device."])
-
-
-def _told_of(row: Any, out: Path) -> str:
-    said = row.verdict
-    if row.verdict == PREDICTED:
-        said = (
-            f"{row.phenotype} positive with probability {row.probability:.2f} (range of the "
-            f"folds {row.lowest:.2f} to {row.highest:.2f})"
-        )
-    return (
-        f"{row.study}: {row.lesions} lesion{'' if row.lesions == 1 else 's'}, "
-        f"{row.burden_ml:.1f} ml; {said}; {out / RESULTS / f'{row.study}.html'}"
-    )
-
-
-def _lacking_told(out: Path, ended: Ended) -> list[str]:
-    if not ended.lacking:
-        return []
-    told = [
-        f"Not finished: {study}" + (f"; {logs[0]} says why" if logs else "")
-        for study, logs in sorted(ended.lacking.items())[:MOST_TOLD]
-    ]
-    if len(ended.lacking) > MOST_TOLD:
-        told.append(f"{len(ended.lacking) - MOST_TOLD} studies more are not finished")
-    return [*told, "The same command goes on; --leave-out leaves a series out."]
-
-
-def _series_of_page(folder: Path) -> set[str]:
-    """Name the series that a study's page is of; an earlier page may be of others, or left over."""
-    path = folder / "series.tsv"
-    return set(read_table(path, dtype={"series": str})["series"]) if path.exists() else set()
