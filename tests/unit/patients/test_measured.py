@@ -67,7 +67,9 @@ def test_small_components_are_liver_as_in_detection():
     assert (found.labels == 2).sum() == 352
 
 
-@pytest.mark.parametrize(("apart_mm", "from_mm"), [(1, 10), (5, 10), (5.5, 11), (10, 20)])
+@pytest.mark.parametrize(
+    ("apart_mm", "from_mm"), [(1, 10), (5, 10), (5.0000002, 10), (5.5, 11), (10, 20)]
+)
 def test_thick_slices_ask_for_longer_lesions(apart_mm, from_mm):
     assert measurable_from_mm(apart_mm) == from_mm
 

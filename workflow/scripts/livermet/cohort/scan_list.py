@@ -147,6 +147,11 @@ def _of_reference(record: pd.Series, lesions: float) -> dict:
     }
 
 
+def implausible(measured: Mapping) -> list[str]:
+    """List what is implausible of a mask by itself: liver_ml, lesions and burden_ml."""
+    return [*_flags(measured, _share(measured["burden_ml"], measured["liver_ml"]), "")]
+
+
 def _share(burden_ml: float, liver_ml: float) -> float:
     return burden_ml / liver_ml if liver_ml > 0 else np.nan
 

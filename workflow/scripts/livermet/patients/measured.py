@@ -90,7 +90,8 @@ def measure(
 
 def measurable_from_mm(slice_spacing_mm: float) -> float:
     """Return the long axis (mm) from which on a lesion is measurable, by the slices' distance."""
-    return 2 * slice_spacing_mm if slice_spacing_mm > THICK_MM else MEASURABLE_MM
+    # NIfTI's spacing has 32 bits: 5 mm may be a little more.
+    return round(2 * slice_spacing_mm, 4) if slice_spacing_mm > THICK_MM else MEASURABLE_MM
 
 
 def targets(long_mm: pd.Series, slice_spacing_mm: float) -> pd.Series:
