@@ -193,6 +193,7 @@ def test_a_scan_that_fails_costs_the_others_nothing(predict):
     assert f"All others: {predict.out / RESULTS / 'patients' / 'index.html'}" in done.stdout
     assert failed not in index
     assert all(study in index for study in predict.table("predictions")["study"])
+    assert not list((predict.out / ".snakemake" / "livermet").rglob("series.tsv"))
     # The sheet keeps it, so that the next call tries it once more.
     sheet = pd.read_csv(predict.out / "series.tsv", sep="\t")
     assert len(sheet) == 4

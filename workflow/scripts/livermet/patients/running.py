@@ -116,8 +116,12 @@ def _list_others(run: Run, studies: Sequence[str]) -> bool:
     write_table(others, run.out / sheet_of_others, SERIES_SHEET)
     with whole_file(config) as beside:
         beside.write_text(yaml.safe_dump({"sheets": {"series": str(sheet_of_others)}}))
-    # What has failed is told above, and would be told once more.
-    return _run(run, [*run.command(config), "--quiet", "all"]) == 0
+    try:
+        # What has failed is told above, and would be told once more.
+        return _run(run, [*run.command(config), "--quiet", "all"]) == 0
+    finally:
+        # A patient who is withdrawn later is not to stay in it.
+        shutil.rmtree(run.out / OTHERS)
 
 
 def _run(run: Run, command: Sequence[str]) -> int:
