@@ -96,6 +96,8 @@ def run_workflow(run: Run) -> Ended:
 
     One scan that cannot be read would else keep the results of all others out of the lists.
     """
+    # A run that was killed may have left it.
+    shutil.rmtree(run.out / OTHERS, ignore_errors=True)
     since = _now(run.out)
     status = _run(run, run.command())
     if run.is_dry:
