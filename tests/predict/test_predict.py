@@ -209,6 +209,15 @@ def test_no_result_names_a_patient_or_a_place(predict):
                 assert name not in text, path
 
 
+def test_each_page_leads_to_what_is_there(predict):
+    pages = sorted((predict.out / RESULTS).rglob("*.html"))
+    # Of three studies, of their series, and the two lists.
+    assert len(pages) == 8
+    for page in pages:
+        for link in re.findall(r'<a [^>]*href="([^"#]+)', page.read_text()):
+            assert (page.parent / link).is_file(), (page, link)
+
+
 def test_two_do_not_work_in_one_folder(predict):
     with alone(predict.out):
         done = subprocess.run(predict.command(), capture_output=True, text=True, check=False)

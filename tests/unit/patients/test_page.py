@@ -122,7 +122,7 @@ def test_what_has_no_room_on_a_sheet_is_counted():
     # The first one is of the mask.
     assert shown["warnings"][1:] == [
         "2.5mm_aaaaaa: warning 0.",
-        "4 warnings more are in quality.json.",
+        "4 warnings more in quality.json.",
     ]
 
 

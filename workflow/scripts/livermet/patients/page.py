@@ -219,7 +219,7 @@ def _warnings(study: str, warnings: Mapping[str, Sequence[str]]) -> list[str]:
     ]
     more = len(told) - MOST_WARNINGS
     return told[:MOST_WARNINGS] + (
-        [f"{more} warnings more are in quality.json."] if more > 0 else []
+        [f"{more} warning{'s' if more > 1 else ''} more in quality.json."] if more > 0 else []
     )
 
 
