@@ -113,6 +113,7 @@ if JUDGED_HERE:
         input:
             unions=STUDY.new_patients.features_of_unsampled("union"),
             lesions=STUDY.new_patients.features_of_unsampled("lesions"),
+            scans=STUDY.new_patients.scans_of_unsampled(),
             acquisition=f"{RUN}/cohort/acquisition.tsv",
             features=STUDY.feature_table(PHENOTYPE_MASK, "corrected"),
             choice=f"{RUN}/phenotype/{PHENOTYPE_MASK}/corrected/choice.tsv",

@@ -18,6 +18,8 @@ TOLD_BY_VIEWS = {
     "run": config["run"],
     "version": __version__,
     "final_model": FINAL_MODEL or "",
+    # A run of new patients has their pages, and no report.
+    "patients": STUDY.is_packed,
     "models": {model: words.model(model) for model in MODELS},
     "rules": {rule: words.rule(rule) for rule in config["detection"]["matching"]} if MODELS else {},
 }

@@ -69,7 +69,11 @@ def test_the_probability_is_that_of_the_run_and_withheld_where_it_is_not_validat
         for table in ("union", "lesions")
     )
     studies = {row["shown_series"]: row["study"]}
-    rows = rows_to_judge(unions, lesions, studies, packed.aggregation)
+    scans = results / "detection" / MODEL / "batches" / "b0001.scans.tsv"
+    recorded = pd.DataFrame({"series": [row["shown_series"]], "minimum_hu": np.nan})
+    rows = rows_to_judge(
+        unions, lesions, studies, packed.aggregation, recorded, read_batches([scans], [*studies])
+    )
     found = packed.probabilities(rows).mean()
     assert found == pytest.approx(sent["probability"], abs=1e-12)
     if packed.validation.failures or row["reasons"] == row["reasons"]:
@@ -91,3 +95,8 @@ def test_scans_of_the_run_without_a_sample_are_judged(demo_run):
     given = judged["verdict"].eq("predicted")
     assert judged["probability"].notna().equals(given)
     assert judged["reasons"].notna()[~given].all()
+    # As of new patients: where no liver is marked there is nothing to judge.
+    scans = demo_run.table(f"detection/{MODEL}/scans.tsv").set_index("series")
+    liverless = of_series["series"].map(scans["predicted_liver_ml"]).eq(0)
+    told = of_series["reasons"].fillna("").str.contains("No liver is marked in it.", regex=False)
+    assert told.equals(liverless)

@@ -6,6 +6,7 @@ packed, that nothing is made twice, and that a patient who comes later changes n
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -172,12 +173,51 @@ def test_a_dicom_series_has_seg_and_report_where_they_are_asked_for(predict):
     assert algorithm.parameters["records_sha256"] == digest
 
 
+def test_a_scan_that_fails_costs_the_others_nothing(predict):
+    """A truncated volume is taken for a scan by its header, and refused by ingestion."""
+    whole = predict.images / "DOE_JOHN.nii.gz"
+    sitk.WriteImage(body(3), whole)
+    (predict.images / "DOE_BROKEN.nii.gz").write_bytes(whole.read_bytes()[:5000])
+    done = subprocess.run(predict.command(), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "DICOM is written as the last time (--dicom pseudonyms)" in done.stdout
+    (line,) = re.findall(r"^Not finished: .*", done.stdout, re.M)
+    failed, log = re.fullmatch(r"Not finished: (\S+); (\S+) says why", line).groups()
+    assert "ingest_series" in log
+    assert Path(log).exists()
+    for name in ("predictions", "series"):
+        assert len(predict.table(name)) == 3
+        assert failed not in set(predict.table(name)["study"])
+    exported = pd.read_csv(predict.out / RESULTS / "dicom" / "exported.tsv", sep="\t")
+    assert set(exported["series"]) == set(predict.table("series")["series"])
+    assert exported["exported"].sum() == 1
+    index = (predict.out / RESULTS / "patients" / "index.html").read_text()
+    assert f"All others: {predict.out / RESULTS / 'patients' / 'index.html'}" in done.stdout
+    assert failed not in index
+    assert all(study in index for study in predict.table("predictions")["study"])
+    assert not list((predict.out / ".snakemake" / "livermet").rglob("series.tsv"))
+    # The sheet keeps it, so that the next call tries it once more.
+    sheet = pd.read_csv(predict.out / "series.tsv", sep="\t")
+    assert len(sheet) == 4
+    again = predict.run("--leave-out", sheet.loc[sheet["patient"].eq(failed[:-9]), "series"].item())
+    assert "Not finished" not in again
+
+
 def test_no_result_names_a_patient_or_a_place(predict):
     for path in (predict.out / "results").rglob("*"):
         if path.is_file():
             text = path.read_bytes()
             for name in (b"DOE", b"ROE", str(predict.images).encode()):
                 assert name not in text, path
+
+
+def test_each_page_leads_to_what_is_there(predict):
+    pages = sorted((predict.out / RESULTS).rglob("*.html"))
+    # Of three studies, of their series, the two lists, and two of the audit.
+    assert len(pages) == 10
+    for page in pages:
+        for link in re.findall(r'<a [^>]*href="([^"#]+)', page.read_text()):
+            assert (page.parent / link).is_file(), (page, link)
 
 
 def test_two_do_not_work_in_one_folder(predict):

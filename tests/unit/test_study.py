@@ -406,8 +406,12 @@ def test_a_study_is_made_of_its_patients_series_of_one_day():
 def test_scans_without_a_sample_of_their_time_are_judged():
     # p2's sample came 244 days later, p4 has none.
     assert study().new_patients.unsampled == {"p2_a": "p2_20200101", "p4_a": "p4_20200101"}
-    # Of given masks only series that have one.
-    assert study(segmentation__source="reference").new_patients.unsampled == {}
+    scans = "results/mine/detection/nnunet_finetuned/batches/{}.scans.tsv".format
+    assert study().new_patients.scans_of_unsampled() == [scans("b2"), scans("b3")]
+    # Of given masks only series that have one, and nothing is detected.
+    given = study(segmentation__source="reference").new_patients
+    assert given.unsampled == {}
+    assert given.scans_of_unsampled() == []
     assert study(segmentation__packed="/models/mine").new_patients.unsampled == {}
 
 

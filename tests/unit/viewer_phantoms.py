@@ -27,6 +27,7 @@ TOLD = {
     "version": "0",
     "phantoms": True,
     "final_model": MODEL,
+    "patients": False,
     "models": {MODEL: "U-Net", OTHER: "SegResNet"},
     "rules": {"any_overlap": "any overlap", "iou_0.5": "IoU 0.5"},
 }

@@ -19,17 +19,12 @@ with job(snakemake) as log:
     phenotype = Phenotype.load(Path(given.phenotype[0]).parent)
     studies = dict.fromkeys(rows, snakemake.wildcards.study)
     records: dict[str, dict] = {series: {} for series in rows}
-    for series, path in zip(rows, given.acquisition, strict=True):
-        records[series] |= read_json(path)
-    minimum_hu = {
-        series: read_json(path)["minimum_hu"]
-        for series, path in zip(rows, given.qualities, strict=True)
-    }
-    features = rows_to_judge(unions, lesions, studies, phenotype.aggregation, scans)
-    judged = phenotype.judge(
-        features.assign(minimum_hu=features["series"].map(minimum_hu)),
-        acquisition_table(rows, records),
-    )
+    for paths in (given.acquisition, given.qualities):
+        for series, path in zip(rows, paths, strict=True):
+            records[series] |= read_json(path)
+    acquisition = acquisition_table(rows, records)
+    features = rows_to_judge(unions, lesions, studies, phenotype.aggregation, acquisition, scans)
+    judged = phenotype.judge(features, acquisition)
     for row in judged.itertuples():
         log.info("%s %s: %s %s", row.level, row.series or row.study, row.verdict, row.reasons)
     write_table(judged, snakemake.output.judged, JUDGED)

@@ -14,13 +14,15 @@ with job(snakemake) as log:
     # results/<run>, as inputs name it.
     run = Path(given.choice).parents[3]
     phenotype = freeze(run, params.settings, params.mask)
+    studies = params.studies
     unions, lesions = (
-        read_batches(paths, list(params.studies)) for paths in (given.unions, given.lesions)
+        read_batches(paths, list(studies)) for paths in (given.unions, given.lesions)
     )
-    judged = phenotype.judge(
-        rows_to_judge(unions, lesions, params.studies, phenotype.aggregation),
-        read_table(given.acquisition, dtype={"series": str}),
-    )
+    # Where masks are given nothing was detected.
+    scans = read_batches(given.scans, list(studies)) if given.scans else None
+    acquisition = read_table(given.acquisition, dtype={"series": str})
+    features = rows_to_judge(unions, lesions, studies, phenotype.aggregation, acquisition, scans)
+    judged = phenotype.judge(features, acquisition)
     write_table(judged, snakemake.output.judged, JUDGED)
     of_series = judged[judged["level"].eq("series")]
     log.info("%d series, %d with a probability", len(of_series), of_series["probability"].count())

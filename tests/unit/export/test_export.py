@@ -1,6 +1,7 @@
 """Results as DICOM: read back by pydicom and highdicom, held to the prediction voxel by voxel."""
 
 import logging
+import re
 import subprocess
 from collections import Counter
 from dataclasses import replace
@@ -11,7 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from unit.dicom_phantoms import NAME, PATIENT_ID, make_enhanced, make_slices
+from unit.dicom_phantoms import NAME, PATIENT_ID, SLICES, make_enhanced, make_slices
 from unit.export_phantoms import (
     ALGORITHM,
     AXIAL,
@@ -241,6 +242,29 @@ def test_the_report_tells_what_was_counted_by_hand(axial, tmp_path):
         assert reference.ReferencedSegmentNumber == number
         assert group.tracking_uid == segment.TrackingUID
         assert group.tracking_identifier == segment.TrackingID
+
+
+def test_the_report_says_how_far_the_slices_of_an_oblique_ct_are_tilted(axial, tmp_path):
+    """Slices that are turned by 30 degrees about the patient's left-right axis."""
+    cosine, sine = np.cos(np.pi / 6), np.sin(np.pi / 6)
+    corners = np.array([-10, -20, 30]) + np.outer(5.0 * np.arange(SLICES), [0, -sine, cosine])
+    tags = {"ImageOrientationPatient": [1, 0, 0, 0, cosine, sine]} | WHOLE
+    oblique = make_slices(each={"ImagePositionPatient": corners.tolist()}, **tags)
+    for name, scan, plane in (
+        ("axial", axial, "any axial slice,"),
+        (
+            "oblique",
+            make_scan(oblique, tmp_path / "slices"),
+            "any slice of the scan, tilted by 30 degrees to the axial plane,",
+        ),
+    ):
+        export(scan, tmp_path / name)
+        # Of each of both lesions.
+        told = re.findall(rb"axes=[^\0]+", (tmp_path / name / REPORT).read_bytes())
+        assert [one.startswith(f"axes=longest diameter on {plane}".encode()) for one in told] == [
+            True,
+            True,
+        ]
 
 
 def test_small_lesions_are_liver_as_detection_counts(axial, tmp_path):

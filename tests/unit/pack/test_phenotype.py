@@ -126,6 +126,17 @@ def test_a_scan_without_a_liver_is_not_judged(phenotype, pair):
     assert table.loc["study", "probability"] == abdomen.probability
 
 
+@pytest.mark.parametrize(
+    ("liver_ml", "reasons"),
+    [(2.4, "Only 2 ml of liver are marked in it, no whole one."), (100.0, ""), (np.nan, "")],
+)
+def test_a_few_voxels_are_no_liver(phenotype, pair, liver_ml, reasons):
+    table = phenotype.judge(pair.assign(liver_ml=[liver_ml, 1500.0]), made.acquisition(pair))
+    first = table[table["level"].eq("series")].iloc[0]
+    assert first["reasons"] == reasons
+    assert pd.isna(first["probability"]) == bool(reasons)
+
+
 def test_an_mr_is_not_judged(phenotype, pair):
     table = phenotype.judge(pair.assign(minimum_hu=[0.0, -1024.0]), made.acquisition(pair))
     mr, ct = table[table["level"].eq("series")].itertuples()

@@ -1,10 +1,14 @@
 """What is measured of a new patient's scan: counted by hand from boxes (patient_phantoms)."""
 
+import math
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK as sitk
 
+from livermet.detection.obliquity import plane_told
 from livermet.errors import InputError
 from livermet.patients.measured import measurable_from_mm, measure, shown_of, study_lesions, targets
 from livermet.patients.tables import NEW_LESIONS
@@ -35,6 +39,27 @@ def test_the_sum_of_diameters_is_of_the_two_largest_measurable_lesions():
     assert row["liver_ml"] == pytest.approx(240)
 
 
+@pytest.mark.parametrize(
+    ("degrees", "plane"),
+    [
+        (0, "axial slice"),
+        (5, "axial slice"),
+        (23, "slice of the scan, tilted by 23 degrees to the axial plane"),
+    ],
+)
+def test_axes_of_an_oblique_ct_lie_in_its_own_slices(degrees, plane):
+    images = volumes()
+    upright = measure(THIN, *images, COMPONENTS)
+    for image in images:
+        turn = sitk.VersorTransform((1, 0, 0), math.radians(degrees)).GetMatrix()
+        image.SetDirection((np.reshape(turn, (3, 3)) @ np.diag([-1, -1, 1])).ravel().tolist())
+    found = measure(THIN, *images, COMPONENTS)
+    assert found.tilt_degrees == pytest.approx(degrees, abs=1e-5)
+    assert plane_told(found.tilt_degrees) == plane
+    for axis in ("long_mm", "short_mm"):
+        assert found.lesions[axis].tolist() == pytest.approx(upright.lesions[axis].tolist())
+
+
 def test_small_components_are_liver_as_in_detection():
     found = measure(THIN, *volumes(), COMPONENTS | {"minimum_lesion_voxels": 2})
     assert len(found.lesions) == 2
@@ -42,7 +67,9 @@ def test_small_components_are_liver_as_in_detection():
     assert (found.labels == 2).sum() == 352
 
 
-@pytest.mark.parametrize(("apart_mm", "from_mm"), [(1, 10), (5, 10), (5.5, 11), (10, 20)])
+@pytest.mark.parametrize(
+    ("apart_mm", "from_mm"), [(1, 10), (5, 10), (5.0000002, 10), (5.5, 11), (10, 20)]
+)
 def test_thick_slices_ask_for_longer_lesions(apart_mm, from_mm):
     assert measurable_from_mm(apart_mm) == from_mm
 

@@ -17,11 +17,14 @@ from livermet.patients.page import (
     MOST_LETTERS,
     MOST_WARNINGS,
     _cut,
+    _doubts,
+    _from_to,
+    _lesion,
     _listed,
     compose,
 )
 from livermet.patients.pictures import key_images
-from livermet.patients.rendering import INDEX, render
+from livermet.patients.rendering import INDEX, PATIENT, render
 from livermet.patients.results import Verdicts, prediction_table, series_table
 from livermet.patients.tables import NEW_LESIONS, NEW_SERIES, PREDICTIONS
 
@@ -101,6 +104,7 @@ def test_lesions_are_listed_by_their_long_axis_and_targets_are_marked():
         ["2 *", "0.3", "10", "10", "60", "19"],
         ["3", "0.01", "2.0", "2.0", "60", "9"],
     ]
+    assert "Axes lie in one axial slice, from edge to edge." in page()
 
 
 def test_what_has_no_room_on_a_sheet_is_counted():
@@ -115,7 +119,11 @@ def test_what_has_no_room_on_a_sheet_is_counted():
     assert len(shown["lesions"]) == MOST_LESIONS
     # Of 15 lesions the two largest kinds, five each, are not all shown.
     assert shown["more"].startswith("7 smaller lesions more, ")
-    assert shown["warnings"][-1] == "3 warnings more are in quality.json."
+    # The first one is of the mask.
+    assert shown["warnings"][1:] == [
+        "2.5mm_aaaaaa: warning 0.",
+        "4 warnings more in quality.json.",
+    ]
 
 
 def test_a_liver_that_the_scan_cuts_is_told():
@@ -124,8 +132,36 @@ def test_a_liver_that_the_scan_cuts_is_told():
     assert _cut(one) == []
     for first, last in ((5, None), (0, 25)):
         assert _cut(replace(one, labels=one.labels[first:last])) == [CUT]
-    seen = content(both=False)["warnings"]
-    assert seen == ["2.5mm_aaaaaa: a warning."]
+
+
+def test_an_implausible_mask_is_told_before_what_ingest_has_a_record_of():
+    # The phantom's liver has 240 ml.
+    assert content(both=False)["warnings"] == [
+        "2.5mm_aaaaaa: the mask is implausible (liver of 0.2 l): look at it first.",
+        "2.5mm_aaaaaa: a warning.",
+    ]
+    (one,) = measured(both=False)
+    assert _doubts(replace(one, liver_ml=1500.0)) == []
+
+
+def test_a_date_that_is_not_known_is_no_date():
+    known = content(both=False)
+    assert known["is_dated"]
+    assert "not known" not in render(known, PATIENT)
+    told = "The date of the scan is not known."
+    assert told in render(known | {"is_dated": False}, PATIENT)
+
+
+def test_numbers_that_agree_are_written_once():
+    assert _from_to([1, 1], "{}") == "1"
+    assert _from_to([16.91, 16.94, 16.9], "{:.1f}") == "16.9"
+    assert _from_to([3.5, 3.2], "{:.1f}") == "3.2 to 3.5"
+
+
+def test_a_mean_just_below_0_hu_is_0():
+    (one,) = measured(both=False)
+    (row, *_) = one.lesions.assign(mean_hu=-0.3).itertuples()
+    assert _lesion(row)[4] == "0"
 
 
 def test_pictures_show_the_largest_lesions_each_on_its_slice():

@@ -14,6 +14,7 @@ import pytest
 import SimpleITK as sitk
 import yaml
 from packed_networks import pack_monai
+from pydicom import dcmread
 from small_study import SIZE
 
 from livermet.archive.progress import Counter
@@ -104,6 +105,21 @@ def test_results_are_written_as_dicom_where_that_is_asked_for(asked, tmp_path, m
     }
 
 
+def test_dicom_that_was_asked_for_once_is_written_until_it_is_ended(asked, tmp_path):
+    def written() -> str:
+        return yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())["export"]["dicom"]
+
+    asked(dicom="as_given")
+    told = asked()
+    assert written() == "as_given"
+    assert "DICOM is written as the last time (--dicom as_given); --dicom none ends it." in told
+    assert not any("as the last time" in sentence for sentence in asked(dicom="pseudonyms"))
+    assert written() == "pseudonyms"
+    asked(dicom="none")
+    assert not any("DICOM" in sentence for sentence in asked())
+    assert written() == "none"
+
+
 def test_no_file_of_the_study_names_a_patient_or_a_path(asked, tmp_path, archive):
     told = asked()
     out = tmp_path / "out"
@@ -143,6 +159,44 @@ def test_a_series_can_be_left_out(asked, tmp_path):
         asked(leave_out=series)
     with pytest.raises(InputError, match="--leave-out names nobody, which"):
         asked(leave_out=["nobody"])
+
+
+def test_a_name_that_is_no_unicode_is_read(asked, tmp_path, archive):
+    """As an old disc has it: umlauts in Latin-1, by which ITK would end the process."""
+    images = tmp_path / os.fsdecode("Müller".encode("latin-1"))
+    images.mkdir()
+    shutil.copy(archive / "MUSTERMANN_ERIKA.nii.gz", images)
+    sitk.WriteImage(volumes()[1], tmp_path / "labels.nii.gz")
+    shutil.move(tmp_path / "labels.nii.gz", images)
+    shutil.copytree(archive / f"{NAMES[0]} CT", images / "CT")
+    told = asked(images=images)
+    assert len(sheet_in(tmp_path / "out")) == 2
+    assert "Volumes passed over: 1, since it has 8 bits a voxel: a mask and no CT." in told
+
+
+def test_undated_series_are_one_study_by_their_uid_alone(asked, tmp_path):
+    """Two scans of one patient, the first as two reconstructions; no header has a date."""
+    images = tmp_path / "images"
+    for number, row in enumerate(demo_cohort(SIZE).phantoms.to_dict("records")[:3]):
+        told = row | {"patient": NAMES[0], "study_date": "2021-05-04"}
+        write_dicom_series(phantom_images(row)[0], told, images / f"{number}")
+        for path in (images / f"{number}").iterdir():
+            header = dcmread(path)
+            for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"):
+                setattr(header, keyword, "")
+            header.StudyInstanceUID = f"1.2.3.{number // 2}"
+            header.save_as(path)
+    told = asked(images=images)
+    sheet = sheet_in(tmp_path / "out")
+    assert sheet["patient"].nunique() == 1
+    assert sorted(sheet.groupby("study_date")["series"].size()) == [1, 2]
+    assert pd.to_datetime(sheet["study_date"]).dt.year.between(1900, 1969).all()
+    assert any("3 series have no date in their headers" in sentence for sentence in told)
+    # As many studies as are found together are found one after another.
+    for number in range(3):
+        asked(images=images / f"{number}", out=tmp_path / "again")
+    again = sheet_in(tmp_path / "again").set_index("series")["study_date"]
+    assert again.to_dict() == sheet.set_index("series")["study_date"].to_dict()
 
 
 def test_a_file_alone_is_a_study_known_by_its_content(asked, tmp_path, archive):
@@ -245,10 +299,12 @@ def test_what_cannot_be_read_is_told_beside_what_is(asked, tmp_path, archive):
     images.mkdir()
     shutil.copy(archive / "MUSTERMANN_ERIKA.nii.gz", images / "a.nii.gz")
     (images / "b.nii.gz").symlink_to(tmp_path / "unplugged" / "b.nii.gz")
+    (images / "d.nii.gz").touch()
     sitk.WriteImage(volumes()[0], images / "c.mhd")
     told = "\n".join(asked(images=images))
     assert len(sheet_in(tmp_path / "out")) == 1
-    assert "Files passed over: cannot be opened 1." in told
+    assert "cannot be opened 1" in told
+    assert "Volumes passed over: 1, since it is empty." in told
     assert "Volumes passed over: 1, since it ends in .mhd" in told
 
 
@@ -270,6 +326,16 @@ def test_what_was_accepted_once_stays_accepted(asked, tmp_path):
     asked()
     config = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
     assert config["ingest"] == {"accept": ["lossy", "other_units"]}
+
+
+def test_another_secret_does_not_bring_the_same_patients_again(asked, tmp_path):
+    asked()
+    before = sheet_in(tmp_path / "out")
+    with pytest.raises(InputError, match="come from another secret, so that its patients would"):
+        asked(secret=tmp_path / "other")
+    shutil.copy(tmp_path / "secret", tmp_path / "moved")
+    asked(secret=tmp_path / "moved")
+    assert sheet_in(tmp_path / "out").equals(before)
 
 
 def test_another_model_does_not_mix_its_results_in(asked, tmp_path):

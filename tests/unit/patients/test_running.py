@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from livermet.errors import InputError
-from livermet.patients.preparing import COHORT, SHEET
+from livermet.ledger.tables import BATCHES
+from livermet.patients.ended import RESULTS, Ended, results_told, unfinished
+from livermet.patients.preparing import COHORT, LEDGER, SHEET
 from livermet.patients.results import prediction_table, series_table
-from livermet.patients.running import RESULTS, alone, results_told
+from livermet.patients.running import STOPPED, alone
 from livermet.patients.tables import NEW_SERIES, PREDICTIONS
 from livermet.sheets import SERIES_COLUMNS, SERIES_SHEET
 from livermet.tables import write_table
@@ -49,7 +51,7 @@ def test_ctrl_c_leaves_a_run_the_time_to_stop_its_jobs(tmp_path):
             time.sleep(0.05)
         # A terminal tells all processes of its group.
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(30) == 3
+        assert process.wait(30) == STOPPED
     assert (tmp_path / "stopped").exists()
 
 
@@ -84,12 +86,50 @@ def out(tmp_path) -> Path:
     return tmp_path
 
 
+def ended(out: Path, since: float = 0.0, **changes) -> str:
+    return results_told(out, Ended(lacking=unfinished(out, since), **changes))
+
+
+def write_job(out: Path, name: str, has_record: bool) -> Path:
+    """Write what a job leaves: its log, and its record where it ended well."""
+    run = out / "results" / "predict"
+    log, record = run / "logs" / f"{name}.log", run / "records" / f"{name}.json"
+    for path in (log, record):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    if not has_record:
+        record.unlink()
+    return log
+
+
+@pytest.mark.parametrize("name", ["ingest_series/a", "measure_detection/m/b0001", "judge_study/p0"])
+def test_an_earlier_page_is_no_result_where_a_job_of_its_study_failed(out, name):
+    name = name.replace("p0", study_of(0)[1])
+    write_table(
+        pd.DataFrame({"series": list("abc"), "batch": ["b0001", "b0002", "b0003"]}),
+        out / LEDGER / "batches.tsv",
+        BATCHES,
+    )
+    (out / LEDGER / "splits.tsv").write_text("patient\tcohort\tplace\n")
+    write_job(out, "ingest_series/b", has_record=True)
+    log = write_job(out, name, has_record=False)
+    # Of a series that has left, and of an earlier run.
+    write_job(out, "ingest_series/d", has_record=False)
+    os.utime(write_job(out, "view_series/b0002", has_record=False), (1e9, 1e9))
+    assert unfinished(out, since=1e9 + 1) == {study_of(0)[1]: [log], study_of(2)[1]: []}
+    told = ended(out, since=1e9 + 1)
+    assert f"Not finished: {study_of(0)[1]}; {log} says why" in told
+    assert f"{study_of(0)[1]}: " not in told
+
+
 def test_a_study_without_a_result_is_named_and_no_list_that_lacks_it(out):
-    told = results_told(out)
-    assert f"Without a result: {study_of(2)[1]};" in told
-    assert "The lists of all studies are written when each has a result." in told
+    told = ended(out)
+    assert f"Not finished: {study_of(2)[1]}\n" in told
+    assert "The lists of all studies are written when each is finished." in told
     assert "index.html" not in told
     assert study_of(3)[1] not in told
+    told = ended(out, status=1, others_listed=True)
+    assert f"All others: {out / RESULTS / 'index.html'}" in told
 
 
 def test_all_studies_lead_to_their_list(out):
@@ -98,11 +138,11 @@ def test_all_studies_lead_to_their_list(out):
     place = out / RESULTS / "studies" / study / "prediction.tsv"
     write_table(table, place, PREDICTIONS)
     place.with_name("series.tsv").write_text("series\nc\n")
-    told = results_told(out)
-    assert "Without a result" not in told
+    told = ended(out)
+    assert "Not finished" not in told
     assert told.count("3 lesions, 3.5 ml; no validated prediction") == 3
     assert f"All studies: {out / RESULTS / 'index.html'}" in told
-    assert "some of these results may be of an earlier run" in results_told(out, failed=True)
+    assert "some of these results may be of an earlier run" in ended(out, status=1)
 
 
 def write_sheet(out, series, patient=PATIENT_NAME):
@@ -120,13 +160,13 @@ def test_a_page_of_other_series_than_the_sheets_is_no_result(tmp_path):
     write_table(predicted, folder / "prediction.tsv", PREDICTIONS)
     write_table(series_table(STUDY, found, verdicts()), folder / "series.tsv", NEW_SERIES)
     write_sheet(tmp_path, [THICK, THIN])
-    assert f"{STUDY}: " in results_told(tmp_path)
+    assert f"{STUDY}: " in ended(tmp_path)
     # A third series came, or one was left out, and the study's job failed.
     for names in ([THICK, THIN, f"{STUDY}_1mm_cccccc"], [THIN]):
         write_sheet(tmp_path, names)
-        said = results_told(tmp_path)
-        assert f"Without a result: {STUDY};" in said
+        said = ended(tmp_path)
+        assert f"Not finished: {STUDY}\n" in said
         assert f"{STUDY}: " not in said
     # All of the study was left out, and another one is in the sheet.
     write_sheet(tmp_path, ["other_20240301_5mm_dddddd"], "other")
-    assert STUDY not in results_told(tmp_path)
+    assert STUDY not in ended(tmp_path)

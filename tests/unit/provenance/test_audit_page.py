@@ -70,6 +70,15 @@ def test_the_page_needs_nothing_else():
     assert set(re.findall(r'href="([^#"][^"]*)"', html)) == {"../report.html", "manifest.json"}
 
 
+def test_of_new_patients_it_leads_to_their_pages():
+    """Their run has no report, and no record of one."""
+    (RUN / "records" / "write_report.json").unlink()
+    (RUN / "report.html").unlink()
+    made.run_job("collect_patients", [TABLE_4], {"patients/index.html": "<p>none</p>"})
+    links = re.findall(r'href="([^#"][^"]*)"', page())
+    assert set(links) == {"../patients/index.html", "manifest.json"}
+
+
 def test_what_is_wrong_stands_first_and_at_its_file():
     path = RUN / PREDICTION
     path.write_text("another mask")

@@ -1,5 +1,7 @@
 """What a rule depends on: logic and not words, neither sentences nor contracts, and pins."""
 
+import shutil
+
 import pytest
 
 from livermet.provenance import code
@@ -154,6 +156,31 @@ def test_every_script_of_a_rule_has_a_hash_of_its_own(root):
     scripts = sorted((root / "workflow" / "scripts").glob("*.py"))
     hashes = {code.script_hash(script) for script in scripts}
     assert len(scripts) == len(hashes) > 50
+
+
+def test_a_reason_that_is_written_into_a_table_counts(root, tmp_path, monkeypatch):
+    """exported.tsv says why a series was not exported: other words are another result."""
+    scripts, copy = root / "workflow" / "scripts", tmp_path / "livermet"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(scripts / "livermet", copy, ignore=ignored)
+    monkeypatch.setattr(code, "PACKAGE", copy)
+    hashes = {hash_of(scripts / "export_dicom.py")}
+    for old, new in (("can no longer be read", "is unreadable"), ("a SEG has", "SEG has")):
+        for path in (copy / "export").glob("*.py"):
+            path.write_text(path.read_text().replace(old, new))
+        hashes.add(hash_of(scripts / "export_dicom.py"))
+    forget()
+    assert len(hashes) == 3
+
+
+def hash_of(script):
+    forget()
+    return code.script_hash(script)
+
+
+def forget():
+    for one in (code._logic, code._is_module):
+        one.cache_clear()
 
 
 def test_pins_of_conda_and_pip(tmp_path):

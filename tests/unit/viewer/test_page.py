@@ -150,3 +150,15 @@ def test_the_worst_series_come_first():
     assert "no reference" in page
     assert "<b>" not in page
     assert not re.search(r"""(src|href)=["']?(https?:|//)""", page)
+
+
+def test_of_new_patients_it_leads_to_their_pages_and_to_no_report():
+    told = phantoms.TOLD | {"patients": True}
+    none = phantoms.measured("a1")["scans"]
+    for page, place in (
+        (series_page(phantoms.view("a1"), told), "../../patients/index.html"),
+        (index_page({"a1": {"cohort": "", "phase": ""}}, none, told), "../patients/index.html"),
+    ):
+        assert f'<a href="{place}">All patients</a>' in page
+        assert "report.html" not in page
+        assert "quality.html" not in page

@@ -120,18 +120,36 @@ def _predicted(scan: pd.Series) -> dict:
     }
 
 
+def reference_liver_ml(record: pd.Series) -> float:
+    """Return the volume of a reference's liver, lesions included, by its record of ingestion.
+
+    NaN where nobody has segmented the liver.
+    """
+    lesion = record["reference_voxels_lesion"]
+    voxels = record["reference_voxels_liver"] + (0 if pd.isna(lesion) else lesion)
+    return float(voxels * _voxel_ml(record))
+
+
+def _voxel_ml(record: pd.Series) -> float:
+    return float(np.prod([float(step) for step in str(record["spacing_mm"]).split(";")]) / 1000)
+
+
 def _of_reference(record: pd.Series, lesions: float) -> dict:
     """Measure a reference by its record of ingestion; `lesions` is their number, if known."""
-    voxel_ml = np.prod([float(step) for step in str(record["spacing_mm"]).split(";")]) / 1000
     liver, lesion = record["reference_voxels_liver"], record["reference_voxels_lesion"]
     neither = pd.isna(liver) and pd.isna(lesion)
     return {
         "mask": "" if neither else REFERENCE,
-        "liver_ml": (liver + (0 if pd.isna(lesion) else lesion)) * voxel_ml,
+        "liver_ml": reference_liver_ml(record),
         "lesions": np.nan if pd.isna(lesion) else lesions,
-        "burden_ml": lesion * voxel_ml,
+        "burden_ml": lesion * _voxel_ml(record),
         "lesion_dice": np.nan,
     }
+
+
+def implausible(measured: Mapping) -> list[str]:
+    """List what is implausible of a mask by itself: liver_ml, lesions and burden_ml."""
+    return [*_flags(measured, _share(measured["burden_ml"], measured["liver_ml"]), "")]
 
 
 def _share(burden_ml: float, liver_ml: float) -> float:

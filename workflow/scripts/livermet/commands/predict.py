@@ -37,9 +37,8 @@ from livermet.vocabulary import ExportedAs
 @click.option(
     "--dicom",
     type=click.Choice([str(word) for word in ExportedAs]),
-    default=str(ExportedAs.NONE),
-    show_default=True,
-    help="Write SEG and a report of each DICOM series too, under these identifiers.",
+    help="Write SEG and a report of each DICOM series too, under these identifiers.  [default: as "
+    "the last time in OUT; none in a new one]",
 )
 @accept(
     help="Take such DICOM series all the same; may be given several times.",
@@ -73,8 +72,9 @@ def command(context: click.Context, **options) -> None:
     """
     from livermet.archive.progress import Counter
     from livermet.errors import InputError
+    from livermet.patients.ended import results_told
     from livermet.patients.preparing import Request, prepare
-    from livermet.patients.running import alone, results_told, run_workflow
+    from livermet.patients.running import Run, alone, run_workflow
     from livermet.untold import untold
 
     given = {field.name: options[field.name] for field in fields(Request)}
@@ -90,8 +90,9 @@ def command(context: click.Context, **options) -> None:
                 raise InputError(
                     "Stopped. What was read is kept: the same command goes on from there."
                 ) from None
-        status = run_workflow(request.out, lock, options["profile"], options["cores"], further)
-    if not {"-n", "--dry-run", "--dryrun"} & {*further}:
+        run = Run(request.out, lock, options["profile"], options["cores"], further)
+        ended = run_workflow(run)
+    if not run.is_dry:
         # Again, below all that snakemake said: what is not used is easily overlooked.
-        click.echo("\n".join([*told, results_told(request.out, status != 0)]))
-    context.exit(status)
+        click.echo("\n".join([*told, results_told(request.out, ended)]))
+    context.exit(ended.status)

@@ -1,6 +1,7 @@
 """Which series were written as DICOM, and why the others were not."""
 
 from collections.abc import Iterable, Mapping
+from typing import NoReturn
 
 import pandas as pd
 
@@ -9,6 +10,15 @@ from livermet.contracts import FLAG, SERIES, TEXT, Column, Contract
 
 class NotExportedError(Exception):
     """Why nothing is written for a series, in one sentence that holds no header's text."""
+
+
+def refuse(reason: str) -> NoReturn:
+    """Raise NotExportedError.
+
+    The reason is written into a table, and a job whose words change has to run again: what a call
+    is given counts for the code's hash, what a raised error is given does not.
+    """
+    raise NotExportedError(reason)
 
 
 EXPORTED = Contract(

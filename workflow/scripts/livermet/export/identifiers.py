@@ -20,7 +20,7 @@ from pydicom.multival import MultiValue
 from pydicom.valuerep import validate_value
 
 from livermet.archive.pseudonyms import Pseudonyms, read_secret
-from livermet.export.exported import NotExportedError
+from livermet.export.exported import refuse
 from livermet.vocabulary import ExportedAs
 
 PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
@@ -55,7 +55,7 @@ class AsGiven:
     def fields(self, header: Dataset, row: Mapping[str, str]) -> dict[str, str]:
         """Return patient and study as the header has them; a missing date is the sheet's."""
         if (identity := _usable(header, "PatientID")) is None:
-            raise NotExportedError(
+            refuse(
                 f"its PatientID is not as DICOM wants it (one text of {MOST_LETTERS} characters at "
                 "most), so that a PACS would file the results under another patient"
             )
@@ -81,7 +81,7 @@ class Pseudonymous:
         """Return the pseudonym as family name and identity, the sheet's date, and nothing else."""
         name = f"{row['patient']}^"
         if len(name) > MOST_LETTERS:
-            raise NotExportedError(
+            refuse(
                 f"the sheet's name of its patient is longer than DICOM's {MOST_LETTERS - 1}"
                 " characters and a mark"
             )

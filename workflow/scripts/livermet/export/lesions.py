@@ -10,8 +10,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from livermet.detection.axes import AxialAxes
+from livermet.detection.obliquity import tilt_degrees
 from livermet.detection.readings import read_scan
-from livermet.export.exported import NotExportedError
+from livermet.export.exported import refuse
 from livermet.images import LIVER
 
 # Segment 1 is the liver, and lesion n is segment n + 1.
@@ -39,13 +40,15 @@ class Lesion:
 class Findings:
     """A scan's segments (0: none, 1: liver, n + 1: lesion n), its lesions, and its volumes.
 
-    liver_ml: of the liver with its lesions. burden_ml: of all lesions.
+    liver_ml: of the liver with its lesions. burden_ml: of all lesions. tilt_degrees: of the slices,
+    which the lesions' axes lie in, to the body's axial plane.
     """
 
     segments: np.ndarray
     lesions: list[Lesion]
     liver_ml: float
     burden_ml: float
+    tilt_degrees: float
 
 
 def findings_of(prediction: sitk.Image, ct: sitk.Image, components: Mapping[str, int]) -> Findings:
@@ -65,7 +68,7 @@ def findings_of(prediction: sitk.Image, ct: sitk.Image, components: Mapping[str,
         for row in reading.lesions.itertuples(index=False)
     ]
     if len(lesions) > MOST_LESIONS:
-        raise NotExportedError(f"a SEG has numbers for {MOST_LESIONS} lesions, and it has more")
+        refuse(f"a SEG has numbers for {MOST_LESIONS} lesions, and it has more")
     numbers = reading.numbers
     segments = np.where(numbers, numbers + LIVER_SEGMENT, reading.labels == LIVER)
     return Findings(
@@ -73,4 +76,5 @@ def findings_of(prediction: sitk.Image, ct: sitk.Image, components: Mapping[str,
         lesions,
         reading.liver_ml,
         sum(lesion.volume_ml for lesion in lesions),
+        tilt_degrees(ct),
     )

@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pydicom.valuerep import format_number_as_ds
 
-from livermet.export.exported import NotExportedError
+from livermet.export.exported import refuse
 from livermet.export.identifiers import FIELDS, Identifiers
 from livermet.ingest.decoding import Decoder
 from livermet.ingest.dicom import without_copies
@@ -125,7 +125,7 @@ def planes_of(slices: Sequence[Slice], grid: sitk.Image) -> Planes:
     rows, columns = size_of(slices[0])
     size = grid.GetSize()
     if row_axis == column_axis or (size[row_axis], size[column_axis]) != (columns, rows):
-        raise NotExportedError("its slices have another size or direction than the CT's planes")
+        refuse("its slices have another size or direction than the CT's planes")
     off = np.abs(exact - places).max(axis=(1, 2)) > MOST_OFF_VOXELS
     flipped = bool(places[0, 0, column_axis]), bool(places[0, 0, row_axis])
     wanted = np.array([_expected(flipped, rows, columns)] * len(slices))
@@ -133,9 +133,9 @@ def planes_of(slices: Sequence[Slice], grid: sitk.Image) -> Planes:
     order = places[:, 0, across]
     off |= (places[:, :, across] != order[:, None]).any(axis=1)
     if off.any():
-        raise NotExportedError(f"{off.sum()} of its {len(slices)} slices lie on no plane of the CT")
+        refuse(f"{off.sum()} of its {len(slices)} slices lie on no plane of the CT")
     if sorted(order.tolist()) != list(range(size[across])):
-        raise NotExportedError(
+        refuse(
             f"its {len(slices)} slices and the {size[across]} planes of the CT are not one to one"
         )
     axes = 2 - across, 2 - column_axis, 2 - row_axis
@@ -163,7 +163,7 @@ def _corners(one: Slice) -> np.ndarray:
 
 def _uids(one: Slice, header: Dataset | None) -> dict[str, str]:
     if header is None:
-        raise NotExportedError("a slice can no longer be read")
+        refuse("a slice can no longer be read")
     found = {name: str(header.get(name) or "").strip() for name in UIDS}
     # Anonymised files may hold it in their meta header only.
     found["SOPInstanceUID"] = one.text("SOPInstanceUID")
@@ -174,24 +174,22 @@ def _refuse_unnamed(slices: Sequence[Slice], known: Sequence[Mapping[str, str]])
     for name in UIDS:
         lacking = sum(not UID(names[name]).is_valid for names in known)
         if lacking:
-            raise NotExportedError(f"{lacking} of its slices have no valid {name}")
+            refuse(f"{lacking} of its slices have no valid {name}")
     for name in OF_ALL_SLICES:
         if len({names[name] for names in known}) > 1:
-            raise NotExportedError(f"its slices have more than one {name}")
+            refuse(f"its slices have more than one {name}")
     files = {one.path: names["SOPInstanceUID"] for one, names in zip(slices, known, strict=True)}
     if len(set(files.values())) < len(files):
-        raise NotExportedError("several of its slices share a SOPInstanceUID")
+        refuse("several of its slices share a SOPInstanceUID")
 
 
 def _frames_in_order(slices: Sequence[Slice], header: Dataset | None) -> list[Slice]:
     if len({one.path for one in slices}) > 1:
-        raise NotExportedError("its frames lie in several files")
+        refuse("its frames lie in several files")
     ordered = sorted(slices, key=lambda one: one.frame or 0)
     total = int(header.get("NumberOfFrames") or 1) if header else 0
     if [one.frame for one in ordered] != list(range(total)):
-        raise NotExportedError(
-            f"{total - len(ordered)} of its {total} frames are no plane of the CT"
-        )
+        refuse(f"{total - len(ordered)} of its {total} frames are no plane of the CT")
     return ordered
 
 

@@ -10,6 +10,7 @@ import highdicom as hd
 from highdicom import sr
 from pydicom.sr.codedict import codes
 
+from livermet.detection.obliquity import plane_told
 from livermet.export import coding
 from livermet.export.algorithm import MAKER, Algorithm
 from livermet.export.lesions import Findings, Lesion
@@ -19,7 +20,7 @@ from livermet.export.tracking import Tracking
 from livermet.export.uids import name_by_content, uid
 
 SERIES_NUMBER = 9002
-IN_PLANE = "longest diameter on any axial slice, and the longest across it on that slice"
+IN_PLANE = "longest diameter on any {plane}, and the longest across it on that slice"
 # What a decimal string of DICOM holds without rounding it to fewer figures than anyone reads.
 DECIMALS = 4
 
@@ -33,6 +34,7 @@ def report(
 ) -> sr.ComprehensiveSR:
     """Make the report of a scan's SEG; equal content has equal UIDs."""
     series = source.images[0].SeriesInstanceUID
+    axes = IN_PLANE.format(plane=plane_told(findings.tilt_degrees))
     content = sr.MeasurementReport(
         observation_context=_observed_by(algorithm),
         procedure_reported=coding.CT,
@@ -40,7 +42,7 @@ def report(
             _scan(findings, algorithm, tracked),
             _liver(findings, algorithm, tracked),
             *(
-                _lesion(lesion, series, algorithm, tracked, segmentation)
+                _lesion(lesion, axes, series, algorithm, tracked, segmentation)
                 for lesion in findings.lesions
             ),
         ],
@@ -114,6 +116,7 @@ def _liver(
 
 def _lesion(
     lesion: Lesion,
+    axes: str,
     series: str,
     algorithm: Algorithm,
     tracked: Tracking,
@@ -132,7 +135,7 @@ def _lesion(
         finding_category=coding.ABNORMALITY,
         finding_type=coding.LESION,
         finding_sites=[sr.FindingSite(coding.LIVER)],
-        algorithm_id=algorithm.of_measurements(f"axes={IN_PLANE}"),
+        algorithm_id=algorithm.of_measurements(f"axes={axes}"),
         measurements=list(_measurements(lesion)),
     )
 

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 
 from livermet.errors import InputError
 from livermet.export.algorithm import Algorithm
-from livermet.export.exported import NotExportedError, resampled_reason
+from livermet.export.exported import NotExportedError, refuse, resampled_reason
 from livermet.export.identifiers import Identifiers
 from livermet.export.lesions import Findings, findings_of
 from livermet.export.seg import segmentation
@@ -63,7 +63,7 @@ def export_scan(
     with whole_folder(folder) as beside, _silent():
         try:
             if reason := resampled_reason(str(scan.quality["resampled"] or "")):
-                raise NotExportedError(reason)
+                refuse(reason)
             source = source_of(scan.series, scan.source, scan.ct, scan.row, identifiers, accept)
             findings = findings_of(scan.prediction, scan.ct, components)
         except NotExportedError as why:

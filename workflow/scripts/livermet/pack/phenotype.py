@@ -4,8 +4,8 @@ A series' probability is the mean of the folds' models, as the corrected protoco
 set; the lowest and highest of them are the range of the folds, which says how much the training
 patients decide and is no uncertainty. A study's probability is the mean over its series that have
 one. No probability is given where the classifier's own cross-validation beats neither chance nor
-volume alone, where no liver is marked, where values are no HU, or where the scan lies outside of
-what it was trained on (`livermet.pack.domain`).
+volume alone, where no liver is marked or hardly any, where values are no HU, or where the scan lies
+outside of what it was trained on (`livermet.pack.domain`).
 """
 
 from collections.abc import Mapping
@@ -30,6 +30,9 @@ PROBES = 16
 SAME = 1e-12
 # A scan of another part of the body would be judged as one of a liver without lesions.
 NO_LIVER = "No liver is marked in it."
+# No liver is so small, also after a resection: a few voxels of the stomach, or the liver's dome in
+# a scan of the chest.
+LEAST_LIVER_ML = 100.0
 # An MR, or a map of something else; without a lesion its features would not tell.
 NO_HU = "None of its values lies below 0 HU, as those of air and fat do: it is no CT in HU."
 
@@ -122,7 +125,7 @@ class Phenotype:
         reasons = [
             [
                 *self.validation.failures,
-                *([NO_LIVER] if liver_ml == 0 else []),
+                *_lacking_liver(liver_ml),
                 *([NO_HU] if minimum_hu >= 0 else []),
                 *(f"{why[:1].upper()}{why[1:]}." for why in found),
             ]
@@ -214,6 +217,15 @@ class Phenotype:
                 f"(by up to {np.abs(apart).max():.1e} on the rows of {PROBE}): install the "
                 "versions that pack.json names."
             )
+
+
+def _lacking_liver(liver_ml: float) -> list[str]:
+    """Say that no liver is marked, or hardly any; nothing where its volume is not known."""
+    if liver_ml == 0:
+        return [NO_LIVER]
+    if liver_ml < LEAST_LIVER_ML:
+        return [f"Only {liver_ml:.0f} ml of liver are marked in it, no whole one."]
+    return []
 
 
 def probe_rows(models: tuple[FrozenModel, ...]) -> pd.DataFrame:

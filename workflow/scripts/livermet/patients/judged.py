@@ -1,7 +1,8 @@
 """From the features of new scans to what a frozen classifier takes.
 
 Features are aggregated as those that the classifier learnt from were (`phenotype.aggregation`), so
-that a scan is judged by what it would have brought into the run that trained it.
+that a scan is judged by what it would have brought into the run that trained it. Beside them stands
+what may say that there is nothing to judge: how much liver is marked, and the scan's lowest value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from livermet.cohort.scan_list import reference_liver_ml
 from livermet.phenotype.table import LESION_COUNT, RADIOMIC_FEATURES
 from livermet.radiomics.aggregation import aggregate
 
@@ -18,13 +20,15 @@ def rows_to_judge(
     lesions: pd.DataFrame,
     studies: Mapping[str, str],
     aggregation: str,
-    scans: pd.DataFrame | None = None,
+    acquisition: pd.DataFrame,
+    scans: pd.DataFrame | None,
 ) -> pd.DataFrame:
     """Return the features of some series, one row each, as `pack.phenotype.Phenotype.judge` asks.
 
     unions, lesions: radiomics' tables of these series, as text (`ledger.batches.read_batches`).
-    studies: the study of each series. scans: detection's table of these series, if there is one,
-    which knows how much liver is marked.
+    studies: the study of each series. acquisition: `ingest.acquisition.ACQUISITION`. scans:
+    detection's table of these series, as text, which knows how much liver a model marks; None where
+    the masks are references, which ingest has counted.
     """
     numbers = [*RADIOMIC_FEATURES, LESION_COUNT, "burden_ml"]
     rows = aggregate(
@@ -33,11 +37,16 @@ def rows_to_judge(
         aggregation,
     )
     # In one piece again, after a column at a time.
-    rows = rows.copy().assign(study=rows["series"].map(studies))
-    if scans is not None:
-        liver_ml = scans.set_index("series")["predicted_liver_ml"].astype(float)
-        rows["liver_ml"] = rows["series"].map(liver_ml)
-    return rows
+    rows, recorded = rows.copy(), acquisition.set_index("series")
+    return rows.assign(
+        study=rows["series"].map(studies),
+        minimum_hu=rows["series"].map(recorded["minimum_hu"]),
+        liver_ml=rows["series"].map(
+            recorded.apply(reference_liver_ml, axis=1)
+            if scans is None
+            else scans.set_index("series")["predicted_liver_ml"].astype(float)
+        ),
+    )
 
 
 def _with_numbers(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

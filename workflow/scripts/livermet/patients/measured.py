@@ -1,7 +1,7 @@
 """What is measured of a new patient's scan: each lesion's size and axes, burden, liver, RECIST.
 
-Arrays are in SimpleITK's order (z, y, x) of a canonical CT, whose slices are axial and go from the
-feet to the head.
+Arrays are in SimpleITK's order (z, y, x) of a canonical CT, whose slices go from the feet to the
+head and are axial, or tilted where the CT is oblique.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
+from livermet.detection.obliquity import tilt_degrees
 from livermet.detection.readings import read_scan
 from livermet.errors import InputError
 from livermet.images import array_of, grid_difference
@@ -30,6 +31,7 @@ class Measured:
 
     hu and labels: (z, y, x), labels 0 background, 1 liver, 2 lesion, those too small left out as in
     detection. spacing_mm: (z, y, x). lesions: one row a lesion, `NEW_LESIONS` without the study.
+    tilt_degrees: of the slices to the body's axial plane.
     """
 
     series: str
@@ -38,6 +40,7 @@ class Measured:
     spacing_mm: tuple[float, float, float]
     lesions: pd.DataFrame
     liver_ml: float
+    tilt_degrees: float = 0.0
 
     @property
     def row(self) -> dict:
@@ -81,12 +84,14 @@ def measure(
         spacing_mm,
         lesions[[name for name in NEW_LESIONS.names if name != "study"]],
         reading.liver_ml,
+        tilt_degrees(ct),
     )
 
 
 def measurable_from_mm(slice_spacing_mm: float) -> float:
     """Return the long axis (mm) from which on a lesion is measurable, by the slices' distance."""
-    return 2 * slice_spacing_mm if slice_spacing_mm > THICK_MM else MEASURABLE_MM
+    # NIfTI's spacing has 32 bits: 5 mm may be a little more.
+    return round(2 * slice_spacing_mm, 4) if slice_spacing_mm > THICK_MM else MEASURABLE_MM
 
 
 def targets(long_mm: pd.Series, slice_spacing_mm: float) -> pd.Series:

@@ -46,6 +46,13 @@ class NewPatients:
         """List the tables of features of one kind, one a batch, of series without samples."""
         return self._features_of(self.unsampled, table)
 
+    def scans_of_unsampled(self) -> list[str]:
+        """List the final model's tables of scans, one a batch, of series without samples.
+
+        None where masks are given, in which nothing was detected.
+        """
+        return self._scans_of(self.unsampled) if self.study.final_model else []
+
     def patient(self, study: str) -> str:
         """Return the patient of a study."""
         return self.study.patients[self.studies[study][0]]
@@ -84,9 +91,11 @@ class NewPatients:
 
     def scans(self, study: str) -> list[str]:
         """List the final model's tables of scans, one a batch, that hold a study's series."""
+        return self._scans_of(self.studies[study])
+
+    def _scans_of(self, names: Iterable[str]) -> list[str]:
         folder = f"{self.study.run}/detection/{self.study.final_model}/batches"
-        batches = self.study.batches_of(self.studies[study])
-        return [f"{folder}/{batch}.scans.tsv" for batch in batches]
+        return [f"{folder}/{batch}.scans.tsv" for batch in self.study.batches_of(names)]
 
     def _features_of(self, names: Iterable[str], table: str) -> list[str]:
         folder = f"{self.study.run}/radiomics/{self.study.phenotype_mask}/batches"

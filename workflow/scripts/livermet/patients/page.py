@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from livermet.cohort.scan_list import implausible
+from livermet.detection.obliquity import plane_told
 from livermet.images import BACKGROUND
 from livermet.models import CLASSIFIERS
 from livermet.pack.judged import PREDICTED, WITHHELD
@@ -15,6 +17,8 @@ from livermet.patients.results import Verdicts
 # What fits on one sheet of A4; tables and the page of quality have all.
 MOST_LESIONS, MOST_SERIES, MOST_WARNINGS, MOST_LETTERS = 8, 5, 2, 700
 
+# There was no CT before: an earlier day stands for a date that the scan does not tell.
+FIRST_CT = "19700101"
 CUT = (
     "the liver reaches the first or the last slice of the scan; a part of it may lie outside, and "
     "volumes and axes there may be larger."
@@ -40,6 +44,7 @@ def compose(
     return {
         **{key: told[key] for key in ("run", "version", "phantoms")},
         "study": study,
+        "is_dated": study.rpartition("_")[2] >= FIRST_CT,
         "cards": _cards(prediction),
         "verdict": _verdict(prediction, classifier),
         "pictures": key_images(shown),
@@ -47,10 +52,11 @@ def compose(
         "lesions": [_lesion(row) for row in lesions.head(MOST_LESIONS).itertuples()],
         "more": _more(lesions.iloc[MOST_LESIONS:]),
         "shown": _short(shown.series, study),
+        "plane": plane_told(shown.tilt_degrees),
         "series": _series(study, measured, verdicts) if len(measured) > 1 else [],
         "apart": _disagreement(measured, verdicts) if len(measured) > 1 else "",
         "warnings": _warnings(
-            study, {one.series: [*warnings.get(one.series, ()), *_cut(one)] for one in measured}
+            study, {one.series: [*_doubts(one), *warnings.get(one.series, ())] for one in measured}
         ),
         "limits": _limits(prediction, told, classifier),
         "views": [(_short(one.series, study), told["views"][one.series]) for one in measured]
@@ -65,7 +71,10 @@ def _cards(prediction: Mapping[str, Any]) -> list[tuple[str, str]]:
     share = f", {burden_ml / liver_ml:.1%} of the liver" if liver_ml else ""
     from_mm = prediction["measurable_from_mm"]
     return [
-        (f"{prediction['lesions']}", "lesions marked in the liver"),
+        (
+            f"{prediction['lesions']}",
+            f"lesion{'' if prediction['lesions'] == 1 else 's'} marked in the liver",
+        ),
         (f"{burden_ml:.1f} ml", f"tumour burden{share}"),
         (f"{liver_ml:.0f} ml", "liver, its lesions included"),
         (
@@ -109,7 +118,8 @@ def _lesion(row: Any) -> list[str]:
         f"{row.volume_ml:.1f}" if row.volume_ml >= 0.1 else f"{row.volume_ml:.2f}",
         f"{row.long_mm:.0f}" if row.long_mm >= 10 else f"{row.long_mm:.1f}",
         f"{row.short_mm:.0f}" if row.short_mm >= 10 else f"{row.short_mm:.1f}",
-        f"{row.mean_hu:.0f}",
+        # Of a float just below 0 it would be -0.
+        f"{round(row.mean_hu)}",
         f"{row.slice}",
     ]
 
@@ -161,8 +171,8 @@ def _disagreement(measured: Sequence[Measured], verdicts: Verdicts) -> str:
     counts = [len(one.lesions) for one in measured]
     told = [
         "Lesions are told by the series with the thinnest slices of the whole liver; the "
-        f"{len(measured)} series count {min(counts)} to {max(counts)} lesions of "
-        f"{min(burdens):.1f} to {max(burdens):.1f} ml."
+        f"{len(measured)} series count {_from_to(counts, '{}')} "
+        f"lesion{'' if max(counts) == 1 else 's'} of {_from_to(burdens, '{:.1f}')} ml."
     ]
     if len(measured) > MOST_SERIES:
         told.append(f"{len(measured) - MOST_SERIES} series more are in series.tsv.")
@@ -174,6 +184,22 @@ def _disagreement(measured: Sequence[Measured], verdicts: Verdicts) -> str:
             f"{min(given):.2f} and {max(given):.2f}."
         )
     return " ".join(told)
+
+
+def _from_to(numbers: Sequence[float], form: str) -> str:
+    """Write the lowest and the highest number, or both as one where they are written alike."""
+    lowest, highest = form.format(min(numbers)), form.format(max(numbers))
+    return lowest if lowest == highest else f"{lowest} to {highest}"
+
+
+def _doubts(one: Measured) -> list[str]:
+    """Say what of a mask is implausible, and whether the scan cuts the liver.
+
+    They stand before what ingest warned of, which its record has too.
+    """
+    flags = implausible(one.row)
+    told = [f"the mask is implausible ({'; '.join(flags)}): look at it first."] if flags else []
+    return told + _cut(one)
 
 
 def _cut(one: Measured) -> list[str]:
@@ -193,7 +219,7 @@ def _warnings(study: str, warnings: Mapping[str, Sequence[str]]) -> list[str]:
     ]
     more = len(told) - MOST_WARNINGS
     return told[:MOST_WARNINGS] + (
-        [f"{more} warnings more are in quality.json."] if more > 0 else []
+        [f"{more} warning{'s' if more > 1 else ''} more in quality.json."] if more > 0 else []
     )
 
 

@@ -28,12 +28,17 @@ from livermet.vocabulary import Accepted, ExportedAs
 
 RUN, COHORT = "predict", "patients"
 CONFIG, SHEET, LEDGER, DATA = "config.yaml", "series.tsv", "ledger", "data"
+# By it a secret is known again, and nothing is told of it.
+SECRET_MARK = "secret_mark"
 HEAD = "# Written by livermet predict, by what the packed model says; written anew each time.\n"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for; the fields are options of `livermet predict`."""
+    """What a user asks for; the fields are options of `livermet predict`.
+
+    dicom: a word of `ExportedAs`; None for what the folder was made with.
+    """
 
     images: Path
     model: Path
@@ -42,7 +47,7 @@ class Request:
     accept: Sequence[str] = ()
     leave_out: Sequence[str] = ()
     phase: str = ""
-    dicom: str = ExportedAs.NONE
+    dicom: str | None = None
     device: str = "auto"
     processes: int = 1
 
@@ -59,25 +64,31 @@ def prepare(request: Request, counter: Counter, tell: Callable[[str], None]) -> 
         tell(warning)
     out = request.out
     _refuse_others(packed, out)
-    # What was accepted once stays so, or earlier patients' scans would be refused now.
-    accept = dict.fromkeys([*_accepted_in(out), *request.accept])
-    config = study_of(packed, replace(request, accept=tuple(accept)))
+    # What was accepted once stays so, or earlier patients' scans would be refused now; and DICOM
+    # that was asked for once is written of later patients too.
+    kept = _config_in(out)
+    accept = dict.fromkeys([*kept.get("ingest", {}).get("accept", ()), *request.accept])
+    dicom = request.dicom or kept.get("export", {}).get("dicom", str(ExportedAs.NONE))
+    config = study_of(packed, replace(request, accept=tuple(accept), dicom=dicom))
     # The first: by it the folder is known as ours, whatever comes of the rest.
     _write_text((packed.folder / MANIFEST).read_text(), out / MANIFEST)
+    pseudonyms = _pseudonyms(request, tell)
+    _refuse_another_secret(pseudonyms, out)
     scans = find_scans(
         request.images,
         out,
         out / DATA,
         COHORT,
-        _pseudonyms(request, tell),
+        pseudonyms,
         request.accept,
         request.processes,
         counter,
     )
     phase = scans.rows["phase"].where(scans.rows["phase"] != "", request.phase)
-    sheet = grown(_sheet_of(out), scans.rows.assign(phase=phase))
+    sheet = grown(sheet_of(out), scans.rows.assign(phase=phase))
     there = sheet["image"].map(lambda image: is_there(out / DATA / image))
     told = [*scans.told, *_gone(sheet.loc[~there, "series"].tolist())]
+    told += _still_written(dicom) if request.dicom is None else []
     for sentence in told:
         tell(sentence)
     sheet = sheet[there]
@@ -128,7 +139,7 @@ def study_of(packed: Packed, request: Request) -> dict[str, Any]:
     # A run of the workflow begins in another folder.
     pseudonymous = request.dicom == ExportedAs.PSEUDONYMS
     secret = str(request.secret.resolve()) if pseudonymous else None
-    config["export"] = {"dicom": str(request.dicom), "secret": secret}
+    config["export"] = {"dicom": str(request.dicom or ExportedAs.NONE), "secret": secret}
     check_config(laid_over(_defaults(), config))
     return config
 
@@ -171,7 +182,21 @@ def _pseudonyms(request: Request, tell: Callable[[str], None]) -> Pseudonyms:
     return Pseudonyms(read_secret(request.secret, beside))
 
 
-def _sheet_of(out: Path) -> pd.DataFrame:
+def _refuse_another_secret(pseudonyms: Pseudonyms, out: Path) -> None:
+    """Raise InputError where the series of a folder have pseudonyms of another secret."""
+    mark, place = pseudonyms.key(SECRET_MARK).hex(), out / DATA / SECRET_MARK
+    if (out / SHEET).is_file() and place.is_file() and place.read_text().strip() != mark:
+        raise InputError(
+            f"The pseudonyms in {out} come from another secret, so that its patients would be "
+            "there twice. Name the secret that it was begun with (--secret or LIVERMET_SECRET), or "
+            "another folder with --out."
+        )
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _write_text(f"{mark}\n", place)
+
+
+def sheet_of(out: Path) -> pd.DataFrame:
+    """Read the sheet of a folder of results, as text but for the age; empty before the first."""
     if not (out / SHEET).is_file():
         return pd.DataFrame(columns=SERIES_COLUMNS)
     sheet = read_table(out / SHEET, dtype=str, keep_default_na=False)
@@ -189,11 +214,18 @@ def _gone(series: Sequence[str]) -> list[str]:
     ]
 
 
-def _accepted_in(out: Path) -> list[str]:
-    """Return what earlier runs accepted."""
+def _config_in(out: Path) -> dict[str, Any]:
+    """Return the config of the last run, empty before the first."""
     if not (out / CONFIG).is_file():
+        return {}
+    return yaml.safe_load((out / CONFIG).read_text(encoding="utf-8"))
+
+
+def _still_written(dicom: str) -> list[str]:
+    """Say that DICOM is written though this time nobody has asked for it."""
+    if dicom == ExportedAs.NONE:
         return []
-    return yaml.safe_load((out / CONFIG).read_text(encoding="utf-8"))["ingest"]["accept"]
+    return [f"DICOM is written as the last time (--dicom {dicom}); --dicom none ends it."]
 
 
 def _refuse_unknown(names: Sequence[str], sheet: pd.DataFrame, out: Path) -> None:

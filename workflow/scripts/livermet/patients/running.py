@@ -1,29 +1,35 @@
-"""The workflow, run on a study of new patients, and what it has made of them in few words."""
+"""The workflow, run on a study of new patients, by one at a time in a folder of results."""
 
 import fcntl
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
+import yaml
 
-from livermet.cohort.matching import study_names
 from livermet.config.loading import PROJECT
 from livermet.errors import InputError
-from livermet.pack.judged import PREDICTED
-from livermet.patients.preparing import CONFIG, RUN, SHEET
-from livermet.patients.tables import PREDICTIONS
-from livermet.tables import read_table
+from livermet.files import whole_file
+from livermet.patients.ended import Ended, studies_of, unfinished
+from livermet.patients.preparing import CONFIG, SHEET, sheet_of
+from livermet.provenance.records import HINTS
+from livermet.sheets import SERIES_SHEET
+from livermet.tables import write_table
 
 LOCK, SNAKEMAKES_LOCKS = ".livermet-predict.lock", ".snakemake/locks"
 # It is there while a run is at work, and after one that was killed.
 BEGUN = ".snakemake/livermet/predicting"
-# Beyond so many the list of all is told alone.
-MOST_TOLD = 20
-RESULTS = Path("results", RUN, "patients")
+# The config and the sheet by which the lists are made where a study has failed.
+OTHERS = HINTS / "others"
+# What a shell says of a program that Ctrl-C ended.
+STOPPED = 128 + signal.SIGINT
+# Options of snakemake by which a second run would make all results again.
+FORCING = {"-f", "--force", "-F", "--forceall", "-R", "--forcerun"}
 PROFILES = PROJECT / "profiles"
 
 
@@ -53,37 +59,97 @@ def alone(out: Path) -> Iterator[int]:
         yield stream.fileno()
 
 
-def run_workflow(
-    out: Path, lock: int, profile: str | None, cores: int | None, options: Sequence[str] = ()
-) -> int:
-    """Run snakemake on a study that `preparing.prepare` has written; return its exit status.
+@dataclass(frozen=True)
+class Run:
+    """Snakemake on a study that `preparing.prepare` has written.
 
-    `lock` is what `alone` gives. `profile` is a path, or a name in the project's profiles/. What a
-    run that was killed has locked is unlocked. Raises InputError for a profile that is not there.
+    lock: what `alone` gives. profile: a path, or a name in the project's profiles/. options: those
+    of snakemake that a user has typed.
     """
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile")]
-    command += ["--directory", str(out), "--configfile", str(out / CONFIG)]
-    command += ["--profile", str(profile_of(profile))]
-    command += ["--cores", str(cores)] if cores else []
-    begun = out / BEGUN
+
+    out: Path
+    lock: int
+    profile: str | None = None
+    cores: int | None = None
+    options: Sequence[str] = ()
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether it only says which jobs would run."""
+        return bool({"-n", "--dry-run", "--dryrun"} & {*self.options})
+
+    def command(self, *configs: Path) -> list[str]:
+        """Return the command by the study's config and those that are laid over it.
+
+        Raises InputError for a profile that is not there.
+        """
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(PROJECT / "Snakefile")]
+        command += ["--directory", str(self.out)]
+        command += ["--configfile", str(self.out / CONFIG), *map(str, configs)]
+        command += ["--profile", str(profile_of(self.profile))]
+        command += ["--cores", str(self.cores)] if self.cores else []
+        return [*command, *self.options]
+
+
+def run_workflow(run: Run) -> Ended:
+    """Run snakemake, and once more for the lists of all other studies where some have failed.
+
+    One scan that cannot be read would else keep the results of all others out of the lists.
+    """
+    # A run that was killed may have left it.
+    shutil.rmtree(run.out / OTHERS, ignore_errors=True)
+    since = _now(run.out)
+    status = _run(run, run.command())
+    if run.is_dry:
+        return Ended(status)
+    lacking = unfinished(run.out, since)
+    if status in (0, STOPPED) or not lacking or FORCING & {*run.options}:
+        return Ended(status, lacking)
+    return Ended(status, lacking, _list_others(run, list(lacking)))
+
+
+def _list_others(run: Run, studies: Sequence[str]) -> bool:
+    """Make what is left to be made without some studies, and tell whether all of it was made."""
+    sheet = sheet_of(run.out)
+    others = sheet[~studies_of(sheet).isin(studies)]
+    if others.empty:
+        return False
+    sheet_of_others, config = OTHERS / SHEET, run.out / OTHERS / CONFIG
+    write_table(others, run.out / sheet_of_others, SERIES_SHEET)
+    with whole_file(config) as beside:
+        beside.write_text(yaml.safe_dump({"sheets": {"series": str(sheet_of_others)}}))
+    try:
+        # What has failed is told above, and would be told once more.
+        return _run(run, [*run.command(config), "--quiet", "all"]) == 0
+    finally:
+        # A patient who is withdrawn later is not to stay in it.
+        shutil.rmtree(run.out / OTHERS)
+
+
+def _run(run: Run, command: Sequence[str]) -> int:
+    """Run a command of snakemake; what a run that was killed has locked is unlocked."""
+    out, begun = run.out, run.out / BEGUN
     if begun.exists():
         # It was ours, and has ended, or this process would not be alone.
         shutil.rmtree(out / SNAKEMAKES_LOCKS, ignore_errors=True)
     begun.parent.mkdir(parents=True, exist_ok=True)
     begun.touch()
     # The run keeps the lock should this process be killed before it.
-    status = _ended(subprocess.Popen([*command, *options], pass_fds=[lock]))
+    status = _ended(subprocess.Popen(command, pass_fds=[run.lock]))
     begun.unlink()
     return status
 
 
-def _ended(run: subprocess.Popen) -> int:
+def _ended(process: subprocess.Popen) -> int:
     """Wait for a run's end. Ctrl-C reaches it too, and it is given the time to stop its jobs."""
+    is_stopped = False
     while True:
         try:
-            return run.wait()
+            status = process.wait()
         except KeyboardInterrupt:
+            is_stopped = True
             continue
+        return STOPPED if is_stopped and status else status
 
 
 def profile_of(name: str | None) -> Path:
@@ -96,51 +162,8 @@ def profile_of(name: str | None) -> Path:
     return found[0]
 
 
-def results_told(out: Path, failed: bool = False) -> str:
-    """Say of each study what was found, and where its page lies; and how many have no result.
-
-    Of a run that `failed`, results may be those of an earlier one.
-    """
-    texts = {"patient": str, "series": str}
-    sheet = read_table(out / SHEET, dtype=texts, parse_dates=["study_date"])
-    series = sheet.groupby(study_names(sheet))["series"].agg(set)
-    folders = {name: out / RESULTS / "studies" / name for name in series.index}
-    files = [
-        folder / "prediction.tsv"
-        for name, folder in folders.items()
-        if _series_of_page(folder) == series[name]
-    ]
-    tables = [read_table(path, dtype={"study": str, "phenotype": str}) for path in files]
-    table = pd.concat([pd.DataFrame(columns=PREDICTIONS.names), *tables], ignore_index=True)
-    lines = []
-    for row in table.head(MOST_TOLD).itertuples():
-        said = row.verdict
-        if row.verdict == PREDICTED:
-            said = (
-                f"{row.phenotype} positive with probability {row.probability:.2f} (range of the "
-                f"folds {row.lowest:.2f} to {row.highest:.2f})"
-            )
-        lines.append(
-            f"{row.study}: {row.lesions} lesion{'' if row.lesions == 1 else 's'}, "
-            f"{row.burden_ml:.1f} ml; {said}; "
-            f"{out / RESULTS / f'{row.study}.html'}"
-        )
-    if len(table) > MOST_TOLD:
-        lines.append(f"{len(table) - MOST_TOLD} studies more")
-    if lacking := sorted(set(folders) - set(table["study"])):
-        lines.append(
-            f"Without a result: {', '.join(lacking[:MOST_TOLD])}; the log of the failed job says "
-            "why. The same command goes on; --leave-out leaves a series out. The lists of all "
-            "studies are written when each has a result."
-        )
-    elif failed:
-        lines.append("The run ended with an error: some of these results may be of an earlier run.")
-    elif len(table) > 1:
-        lines.append(f"All studies: {out / RESULTS / 'index.html'}")
-    return "\n".join([*lines, "Research software, not a medical device."])
-
-
-def _series_of_page(folder: Path) -> set[str]:
-    """Name the series that a study's page is of; an earlier page may be of others, or left over."""
-    path = folder / "series.tsv"
-    return set(read_table(path, dtype={"series": str})["series"]) if path.exists() else set()
+def _now(out: Path) -> float:
+    """Return the time by the clock of the files of a folder, which may lie on another machine."""
+    place = out / LOCK
+    place.touch()
+    return place.stat().st_mtime

@@ -11,7 +11,9 @@ from collections import Counter as Counts
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import SimpleITK as sitk
@@ -35,8 +37,9 @@ from livermet.vocabulary import Verdict
 
 # Below the study's data: links to DICOM files, volumes, links to where these were read from.
 ARCHIVE, VOLUMES, READ_FROM, INDEX = "archive", "volumes", "volumes_read_from", "index.sqlite"
-# A study needs a date, and a volume tells none.
-NO_DATE = "1900-01-01"
+# A study needs a date, and a volume tells none. DICOM without one gets a day of its own study's:
+# before 1970 there was no CT.
+NO_DATE, UNDATED_DAYS = "1900-01-01", 25_000
 # Too few for a CT.
 MASK = "it has 8 bits a voxel: a mask and no CT"
 
@@ -90,9 +93,8 @@ def find_scans(
                 ]
             )
         )
-    # Lesions of others are not asked for, and a date stands in a study's name.
+    # Lesions of others are not asked for.
     found["reference"] = ""
-    found["study_date"] = found["study_date"].replace("", NO_DATE)
     patients = found["patient"].nunique()
     whose = f"{patients:,} patient{'' if patients == 1 else 's'}"
     return Scans(found, [f"{len(found):,} CT series of {whose}.", *told])
@@ -173,13 +175,19 @@ def _fault_of(path: Path) -> str:
         )
     if fault := fault_of(str(path), "image"):
         return f"it {fault}"
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:
-        return ""
-    return MASK if reader.GetPixelID() in (sitk.sitkUInt8, sitk.sitkInt8) else ""
+    if path.stat().st_size == 0:
+        return "it is empty"
+    with TemporaryDirectory() as folder:
+        # ITK ends the process by a name that is no Unicode.
+        plain = Path(folder) / f"volume{suffix}"
+        plain.symlink_to(path.absolute())
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(str(plain))
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError:
+            return ""
+        return MASK if reader.GetPixelID() in (sitk.sitkUInt8, sitk.sitkInt8) else ""
 
 
 def _row(path: Path, read_from: Path, data: Path, cohort: str, pseudonyms: Pseudonyms) -> dict:
@@ -218,7 +226,8 @@ def _dicom(
         counter.tell("files read", done, done - known)
 
     reading = read_archive(images, pseudonyms, folder / INDEX, processes, [out], progress)
-    draft = make_draft(find_series(reading, accept), pseudonyms, cohort, ARCHIVE)
+    found = find_series(reading, accept)
+    draft = make_draft(found, pseudonyms, cohort, ARCHIVE)
     lay_out(
         draft.placed,
         reading.entries,
@@ -233,4 +242,22 @@ def _dicom(
     if verdicts:
         named = ", ".join(f"{word} {count:,}" for word, count in verdicts.most_common())
         told.append(f"Series not used: {named}; {os.path.basename(out)}/archive.tsv says why.")
-    return draft.series, told
+    study_of = {one.numbers: one.fact.study or one.fact.series for one in found}
+    days = {one.name: _undated(study_of[one.numbers]) for one in draft.placed}
+    is_dated = draft.series["study_date"].ne("")
+    if undated := int((~is_dated).sum()):
+        told.append(
+            f"{undated} series have no date in their headers: a day before 1970 stands for it in "
+            "the names of their studies."
+        )
+    dates = draft.series["study_date"].where(is_dated, draft.series["series"].map(days))
+    return draft.series.assign(study_date=dates), told
+
+
+def _undated(study: str) -> str:
+    """Return the day that stands for a study without a date, by the digest of its UID.
+
+    Series of two such studies of a patient would else be combined as those of one.
+    """
+    day = date.fromisoformat(NO_DATE) + timedelta(1 + int(study, 16) % UNDATED_DAYS)
+    return day.isoformat()

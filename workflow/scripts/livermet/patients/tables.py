@@ -33,7 +33,8 @@ NEW_LESIONS = Contract(
         Column(
             "long_mm",
             NUMBER,
-            "long axis: the longest diameter on any axial slice, from edge to edge",
+            "long axis: the longest diameter on any axial slice (of an oblique CT on its own "
+            "slices), from edge to edge",
             unit="mm",
             low=0,
         ),

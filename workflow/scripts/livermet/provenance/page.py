@@ -28,6 +28,8 @@ TABLES = (".csv", ".tsv")
 MOST_OF_A_TABLE, MOST_OF_ALL = 300_000, 6_000_000
 MOST_LISTED = 200
 FACTS = "cohort/facts.tsv"
+# The page that the audit leads back to: a run of new patients has theirs, and no report.
+REPORT, PATIENTS = "report.html", "patients/index.html"
 # What a file's state is called on the page; all that is not listed is as its job left it.
 STATES = {kind: kind.name.lower() for kind in Kind}
 SOME_PHANTOMS = "Phantoms stand in the place of scans."
@@ -42,6 +44,8 @@ def audit_page(origins: Origins, found: list[Found], manifest: dict[str, Any]) -
     return PAGES.get_template("audit.html").render(
         run=manifest["run"],
         audited=manifest["audited"],
+        has_report=REPORT in origins.makers,
+        has_patients=PATIENTS in origins.makers,
         started=manifest["started"],
         commits=manifest["commits"],
         versions=manifest["livermet"],

@@ -89,7 +89,8 @@ def room_for_ct(overlays: Iterable[Mapping[str, Any]]) -> int:
 def series_page(view: View, told: Mapping[str, Any]) -> str:
     """Write the page of a series.
 
-    told: run, version, final_model, and the words of models and rules ({name: word}).
+    told: run, version, final_model, patients (whether the run has pages of new patients, and no
+    report), and the words of models and rules ({name: word}).
     Text is escaped, and the same view gives the same bytes.
     """
     models = [
@@ -125,7 +126,7 @@ def series_page(view: View, told: Mapping[str, Any]) -> str:
         "final": told["final_model"],
     }
     return TEMPLATES.get_template("series.html").render(
-        **{name: told[name] for name in ("run", "version")},
+        **{name: told[name] for name in ("run", "version", "patients")},
         phantoms=PHANTOM if view.phantom else "",
         series=view.series,
         facts=_facts(view),
@@ -153,7 +154,7 @@ def index_page(
     }
     shown = told["final_model"] if told["final_model"] in by_model else next(iter(by_model), "")
     return TEMPLATES.get_template("index.html").render(
-        **{name: told[name] for name in ("run", "version", "phantoms")},
+        **{name: told[name] for name in ("run", "version", "patients", "phantoms")},
         rows=rows,
         tables=[(model, told["models"][model], by_model[model]) for model in models],
         shown=shown,
