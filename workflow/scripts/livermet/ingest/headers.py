@@ -438,11 +438,11 @@ def acquisition_of(slices: Sequence[Slice]) -> dict:
     return {
         "manufacturer": _first(slices, "Manufacturer"),
         "model": _first(slices, "ManufacturerModelName"),
-        "kvp": _median(slices, "KVP"),
-        "tube_current_ma": _median(slices, "XRayTubeCurrent"),
-        "exposure_mas": _median(slices, "Exposure"),
+        "kvp": median_of(slices, "KVP"),
+        "tube_current_ma": median_of(slices, "XRayTubeCurrent"),
+        "exposure_mas": median_of(slices, "Exposure"),
         "kernel": _first(slices, "ConvolutionKernel"),
-        "slice_thickness_mm": _median(slices, "SliceThickness"),
+        "slice_thickness_mm": median_of(slices, "SliceThickness"),
         "contrast_agent": _first(slices, "ContrastBolusAgent"),
         "body_part": _first(slices, "BodyPartExamined"),
     }
@@ -452,7 +452,8 @@ def _first(slices: Sequence[Slice], tag: str) -> str | None:
     return slices[0].text(tag) or None if slices else None
 
 
-def _median(slices: Sequence[Slice], tag: str) -> float | None:
+def median_of(slices: Sequence[Slice], tag: str) -> float | None:
+    """Return the median of a field that holds one number, None where no slice has it."""
     values = sorted(v for s in slices if (v := s.value(tag)) is not None)
     if not values:
         return None

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from livermet.errors import InputError
-from livermet.ingest.headers import CT_IMAGE, MONOCHROME1, SECONDARY_CAPTURE, Slice
+from livermet.ingest.headers import CT_IMAGE, MONOCHROME1, NUMBERS, SECONDARY_CAPTURE, Slice
 from livermet.ingest.volume import RAS_FROM_LPS
 from livermet.vocabulary import Accepted
 
@@ -469,8 +469,10 @@ def acquisitions(ordered: Sequence[Slice], depths: np.ndarray) -> tuple[int, str
     makes an even stack by itself and their ranges overlap. Acquisitions one after the other, and
     fields that change without such a pattern, are usual.
     """
+    # Of an archive's hundreds of thousands of slices, asked of each by name.
+    texts, fields = [s.texts for s in ordered], [s.numbers for s in ordered]
     for tag in ACQUISITIONS:
-        if len({(s.texts.get(tag), s.numbers.get(tag)) for s in ordered}) == 1:
+        if len({one.get(tag) for one in (fields if tag in NUMBERS else texts)}) == 1:
             continue
         if count := _mixed(labels_by(tag, ordered, depths), depths):
             return count, tag
