@@ -17,6 +17,7 @@ from livermet.errors import InputError
 from livermet.ingest.decoding import Decoder, SecondReader, UndecodableError
 from livermet.ingest.headers import LOST, PACKED, RECORDED_NUMBERS, RECORDED_TEXTS, Found, Slice
 from livermet.ingest.losses import cut_slices, repeated_slices
+from livermet.ingest.neighbours import blocks_of, refuse_disturbed
 from livermet.ingest.proof import prove
 from livermet.ingest.stack import (
     ACQUISITIONS,
@@ -86,8 +87,19 @@ def convert(series: str, found: Found, accept: Iterable[str], log: logging.Logge
     log.info("%d slices were read again by GDCM and are the same", proven)
     lost = lost_values(what, stack.slices, volume.values, found.total, accept)
     padded = padding_of(stack.slices, volume, decoder)
+    mixed = mixed_slices(what, stack, volume, found.total, accept)
     volume, resampled = laid_out(volume, stack)
-    warnings = [*told, *left_out, *copies, *stack.warnings, *unproven, *lossy, *lost, *padded]
+    warnings = [
+        *told,
+        *left_out,
+        *copies,
+        *stack.warnings,
+        *unproven,
+        *lossy,
+        *lost,
+        *padded,
+        *mixed,
+    ]
     return Converted(
         volume,
         stack,
@@ -286,6 +298,18 @@ def lost_values(
             "that belong there may be lost."
         )
     return told
+
+
+def mixed_slices(
+    what: str, stack: Stack, volume: Volume, total: int, accept: set[str]
+) -> list[str]:
+    """Refuse, or say of, slices that do not belong where they lie (`neighbours`)."""
+    return refuse_disturbed(
+        what,
+        blocks_of((exact(volume, k) for k in range(len(stack.slices))), volume.spacing[:2].tolist()),
+        lambda places: files((stack.slices[k].number for k in places), total),
+        accept,
+    )
 
 
 def laid_out(volume: Volume, stack: Stack) -> tuple[Volume, str]:

@@ -126,6 +126,11 @@ def position(one: Slice) -> np.ndarray:
 
 def files(numbers: Iterable[int], total: int) -> str:
     """Name files by their numbers: 'file 7 of 20', 'files 3, 5, 7 to 9 of 20'."""
+    return numbered("file", numbers, total)
+
+
+def numbered(word: str, numbers: Iterable[int], total: int) -> str:
+    """Name things by their numbers, as `files` does files."""
     ordered = sorted(set(numbers))
     runs: list[list[int]] = []
     for number in ordered:
@@ -135,7 +140,7 @@ def files(numbers: Iterable[int], total: int) -> str:
             runs.append([number])
     names = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
     shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-    return f"{'file' if len(ordered) == 1 else 'files'} {shown} of {total}"
+    return f"{word if len(ordered) == 1 else f'{word}s'} {shown} of {total}"
 
 
 def select_slices(
