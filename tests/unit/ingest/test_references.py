@@ -705,7 +705,17 @@ def without_a_slice(ct, mask):
     return ct, cut
 
 
+def cut_above(ct, mask):
+    return ct[:, :, :30], mask[:, :, :30]
+
+
+def cut_at_both_ends(ct, mask):
+    return ct[:, :, 15:30], mask[:, :, 15:30]
+
+
 DOUBTS = {
+    "cut above": (cut_above, "The liver reaches the highest slice: it may go on", False),
+    "cut at both ends": (cut_at_both_ends, "reaches the lowest and the highest slice", False),
     "no liver": (without_liver, "its mask holds no voxel", False),
     "all liver": (everywhere, "100% of the CT lie in the mask of the liver", True),
     "a liver in parts": (without_a_slice, "2 slices between the first and the last one", False),

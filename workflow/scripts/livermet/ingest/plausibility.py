@@ -108,13 +108,19 @@ def _against_sheet(mask: np.ndarray, has_lesions: bool, lesions_read: str) -> It
 
 
 def _liver_in_parts(inside: np.ndarray) -> Iterator[Doubt]:
-    """Tell of a liver, lesions included, that is not there, everywhere, or cut by empty slices."""
+    """Tell of a liver, lesions included, that is not there, everywhere, cut, or in parts."""
     used = np.flatnonzero(inside.any(axis=(0, 1)))
     if not len(used):
         yield Doubt("The liver was segmented, and its mask holds no voxel.")
         return
     if (share := float(inside.mean())) > FILLED:
         yield Doubt(f"{share:.0%} of the CT lie in the mask of the liver.", True)
+    ends = [name for name, z in (("lowest", 0), ("highest", -1)) if inside[:, :, z].any()]
+    if ends:
+        yield Doubt(
+            f"The liver reaches the {' and the '.join(ends)} slice: it may go on beyond the scan, or "
+            "slices are missing there."
+        )
     if empty := int(used[-1] - used[0] + 1 - len(used)):
         yield Doubt(
             f"{empty} slices between the first and the last one of the liver hold none of it; a "
