@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
-from unit.dicom_phantoms import make_slices, write_slices
+from unit.dicom_phantoms import write_slices
 
 from livermet.errors import InputError
 from livermet.ingest.neighbours import blocks_of, disturbed, refuse_disturbed

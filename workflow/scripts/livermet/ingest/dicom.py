@@ -306,7 +306,9 @@ def mixed_slices(
     """Refuse, or say of, slices that do not belong where they lie (`neighbours`)."""
     return refuse_disturbed(
         what,
-        blocks_of((exact(volume, k) for k in range(len(stack.slices))), volume.spacing[:2].tolist()),
+        blocks_of(
+            (exact(volume, k) for k in range(len(stack.slices))), volume.spacing[:2].tolist()
+        ),
         lambda places: files((stack.slices[k].number for k in places), total),
         accept,
     )

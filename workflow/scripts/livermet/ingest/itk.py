@@ -6,19 +6,20 @@ scratch folder, so that its messages, which go past Python to the terminal, name
 archive, and so that a path of any letters can be read.
 """
 
-import gzip
 import math
 import os
 import re
 import tempfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import SimpleITK as sitk
 
 from livermet.errors import InputError
+from livermet.ingest.bounded import count_of, gunzipped, inflated, plain, refuse_too_many
 from livermet.ingest.masks import Frame, Segment, Segments, frames_of
 from livermet.ingest.volume import MORE_VALUES, Volume, affine_of, three_dimensional
 
@@ -45,9 +46,9 @@ NRRD_SIZES = {
     4: r"((un)?signed |u)?int|u?int32(_t)?|float",
     8: r"((un)?signed |u)?long ?long( int)?|u?int64(_t)?|double",
 }
-NRRD_CODINGS: dict[str, Callable[[bytes], bytes]] = {
-    "raw": bytes,
-    **dict.fromkeys(("gzip", "gz"), gzip.decompress),
+NRRD_CODINGS: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
+    "raw": plain,
+    **dict.fromkeys(("gzip", "gz"), gunzipped),
 }
 ORIGINS = ("offset", "position", "origin")
 META_SIZES = {"CHAR": 1, "SHORT": 2, "INT": 4, "FLOAT": 4, "DOUBLE": 8, "LONG": 4, "LONG_LONG": 8}
@@ -73,11 +74,15 @@ def read_itk(path: Path, what: str) -> Volume | Segments:
         fields, start = _nrrd_fields(head) if is_nrrd else _meta_fields(head)
         told = (_nrrd_orientation if is_nrrd else _meta_orientation)(fields)
         factor, more = _unit(fields) if is_nrrd else (1.0, [])
+        sizes = fields["sizes" if is_nrrd else "dimsize"]
+        refuse_too_many([int(n) for n in sizes.split()], what)
         data = _data_file(path, fields)
         (_check_nrrd_data if is_nrrd else _check_meta_data)(data or path, fields, start)
         image = _read(path, head, data, is_nrrd)
         if image.GetDimension() == 4 and image.GetSize()[3] == 1:
             image = image[:, :, :, 0]
+    except InputError:
+        raise
     except _Plain as problem:
         raise InputError(f"{what} {problem}") from None
     except (*DAMAGE, RuntimeError, KeyError, IndexError, MemoryError) as error:
@@ -253,34 +258,33 @@ def _check_nrrd_data(path: Path, fields: dict[str, str], start: int) -> None:
         raise _Plain("is packed by bzip2, which is not read; export it packed by gzip.")
     if coding not in NRRD_CODINGS:
         return
-    held = NRRD_CODINGS[coding](path.read_bytes()[0 if detached else start :])
     kind = fields.get("type", "").lower()
     size = next(n for n, names in NRRD_SIZES.items() if re.fullmatch(names, kind))
     skipped = {name: int(fields.get(f"{name} skip", 0) or 0) for name in ("byte", "line")}
     if any(skipped.values()):
         # Where the values begin is for ITK to find; it reads none that is not there.
         return
-    _check_length(held, size * _product(fields["sizes"]))
+    with path.open("rb") as stream:
+        stream.seek(0 if detached else start)
+        _check_length(NRRD_CODINGS[coding](stream), size * _product(fields["sizes"]))
 
 
 def _check_meta_data(path: Path, fields: dict[str, str], start: int) -> None:
     kind = fields.get("elementtype", "").upper().removeprefix("MET_")
     size = META_SIZES[kind.removeprefix("U")] * int(fields.get("elementnumberofchannels", 1))
-    held = path.read_bytes()[start if fields["elementdatafile"].upper() == "LOCAL" else 0 :]
-    if fields.get("compresseddata", "").lower() in TRUE:
-        # zlib or gzip, as the writer liked; both end with a checksum.
-        engine = zlib.decompressobj(47)
-        held = engine.decompress(held)
-        if not engine.eof:
-            raise EOFError
-    _check_length(held, size * _product(fields["dimsize"]))
+    # zlib or gzip, as the writer liked; both end with a checksum.
+    read = inflated if fields.get("compresseddata", "").lower() in TRUE else plain
+    with path.open("rb") as stream:
+        stream.seek(start if fields["elementdatafile"].upper() == "LOCAL" else 0)
+        _check_length(read(stream), size * _product(fields["dimsize"]))
 
 
-def _check_length(held: bytes, expected: int) -> None:
-    if len(held) < expected:
-        raise EOFError
-    if held[expected:].strip(b"\0"):
+def _check_length(pieces: Iterable[bytes], expected: int) -> None:
+    count, goes_on = count_of(pieces, expected)
+    if goes_on:
         raise _Plain(MORE_VALUES)
+    if count < expected:
+        raise EOFError
 
 
 def _product(sizes: str) -> int:

@@ -50,9 +50,7 @@ class Blocks:
     def is_enough(self) -> bool:
         """Tell whether there are slices and body enough to judge their order."""
         body = np.count_nonzero(self.means > BODY_HU)
-        return len(self.means) >= LEAST_SLICES and bool(
-            body >= LEAST_BODY_BLOCKS * len(self.means)
-        )
+        return len(self.means) >= LEAST_SLICES and bool(body >= LEAST_BODY_BLOCKS * len(self.means))
 
 
 def blocks_of(slices: Iterable[np.ndarray], spacing: Sequence[float]) -> Blocks:

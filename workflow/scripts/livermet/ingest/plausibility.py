@@ -118,8 +118,8 @@ def _liver_in_parts(inside: np.ndarray) -> Iterator[Doubt]:
     ends = [name for name, z in (("lowest", 0), ("highest", -1)) if inside[:, :, z].any()]
     if ends:
         yield Doubt(
-            f"The liver reaches the {' and the '.join(ends)} slice: it may go on beyond the scan, or "
-            "slices are missing there."
+            f"The liver reaches the {' and the '.join(ends)} slice: it may go on beyond the scan, "
+            "or slices are missing there."
         )
     if empty := int(used[-1] - used[0] + 1 - len(used)):
         yield Doubt(
