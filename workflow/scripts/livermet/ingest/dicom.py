@@ -113,6 +113,13 @@ def convert(series: str, found: Found, accept: Iterable[str], log: logging.Logge
 def passed_over(what: str, found: Found, accept: set[str]) -> list[str]:
     """Say which files are no slices; refuse what may be the rest of a copy that broke off."""
     lost = found.lost()
+    if found.lacking and Accepted.INCOMPLETE not in accept:
+        raise InputError(
+            f"{what}: {found.lacking} of the {found.lacking + found.total} files that its folder "
+            "had when `livermet sheet` laid it out are gone; put them back, or run the command "
+            f"again and look at the series' slices, or add {Accepted.INCOMPLETE} to the config key "
+            "ingest.accept to go on without."
+        )
     if (lost or found.blocked) and Accepted.INCOMPLETE not in accept:
         parts = [
             f"{files(found.passed_over[reason], found.total)} "
@@ -133,6 +140,8 @@ def passed_over(what: str, found: Found, accept: set[str]) -> list[str]:
         f"Passed over, {reason}: {files(numbers, found.total)}."
         for reason, numbers in found.passed_over.items()
     ]
+    if found.lacking:
+        told.append(f"{found.lacking} files are gone since the folder was laid out.")
     if found.blocked:
         told.append(f"Passed over: {found.blocked} folders that cannot be opened.")
     return told

@@ -124,6 +124,8 @@ NO_DICOM = "no DICOM"
 NO_IMAGE = "DICOM without an image"
 PACKED = "packed (zip, gzip, 7z or rar)"
 PACKS = (b"PK\3\4", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")
+# How `livermet sheet` names the files of a series' folder: which of how many.
+SLICE_NAME = re.compile(r"(\d{4,})_of_(\d{4,})\.dcm")
 # Reasons for which a slice may have been lost.
 LOST = (EMPTY, UNOPENED, DAMAGED)
 
@@ -170,13 +172,15 @@ class Slice:
 class Found:
     """The slices below a folder, and the other files: their numbers by the reason.
 
-    total: how many files there are. blocked: folders that cannot be opened.
+    total: how many files there are. blocked: folders that cannot be opened. lacking: how many files
+    are not there any more, by the names of the others.
     """
 
     slices: list[Slice] = field(default_factory=list)
     passed_over: dict[str, list[int]] = field(default_factory=dict)
     total: int = 0
     blocked: int = 0
+    lacking: int = 0
 
     def lost(self) -> list[int]:
         """List the numbers of the files that may have been slices."""
@@ -192,7 +196,8 @@ def read_headers(place: str | Path) -> Found:
     # A warning would quote the value that it complains about, which may be a name.
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     listing = list_files(place)
-    found = Found(total=len(listing.files), blocked=listing.blocked)
+    lacking = _lacking(listing.files)
+    found = Found(total=len(listing.files), blocked=listing.blocked, lacking=lacking)
     for number, path in enumerate(listing.files, 1):
         slices, reason = _slices_of(path, number)
         found.slices += slices
@@ -200,6 +205,19 @@ def read_headers(place: str | Path) -> Found:
             found.passed_over.setdefault(reason, []).append(number)
     _named_as_slices(found, listing.files)
     return found
+
+
+def slice_name(number: int, count: int) -> str:
+    """Name a file of a series' folder that livermet lays out; `number` is from 1."""
+    width = max(4, len(str(count)))
+    return f"{number:0{width}d}_of_{count:0{width}d}.dcm"
+
+
+def _lacking(files: Sequence[Path]) -> int:
+    named = [found for path in files if (found := SLICE_NAME.fullmatch(path.name))]
+    counts = {int(one[2]) for one in named}
+    # Folders of several series are refused for what they are.
+    return max(0, counts.pop() - len(named)) if len(counts) == 1 else 0
 
 
 def _named_as_slices(found: Found, files: Sequence[Path]) -> None:
