@@ -466,6 +466,27 @@ WRONG = {
         lambda f: text_of(nrrd(f, LPS), b"type: short", b"type: float"),
         DAMAGED,
     ),
+    "NRRD of an unknown type": (
+        lambda f: text_of(nrrd(f, LPS), b"type: short", b"type: shot"),
+        "names no type of number",
+    ),
+    "NRRD of an origin that is no place": (
+        lambda f: nrrd(f, LPS.replace("origin: (0,0,0)", "origin: none")),
+        "an origin that is not one place",
+    ),
+    "NRRD of two origins": (
+        lambda f: nrrd(f, LPS.replace("origin: (0,0,0)", "origin: (0,0,0) (1,0,0)")),
+        "an origin that is not one place",
+    ),
+    # ITK takes it for true, and gives back what lay in the memory.
+    "MetaImage that is packed by half": (
+        lambda f: meta(f, MATRIX + "CompressedData = 1 2\n"),
+        "says neither True nor False",
+    ),
+    "MetaImage of an odd byte order": (
+        lambda f: text_of(meta(f, MATRIX), b"OrderMSB = False", b"OrderMSB = Truly"),
+        "says neither True nor False",
+    ),
     "NRRD of no size": (lambda f: text_of(nrrd(f, LPS), b"12 10 8", b"12 x 8"), DAMAGED),
     "MetaImage of a negative spacing": (
         lambda f: text_of(meta(f, MATRIX), b"= 1.5 2", b"= -1.5 2"),

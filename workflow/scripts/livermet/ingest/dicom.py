@@ -353,7 +353,7 @@ def stack_warnings(stack: Stack, acquisition: dict) -> list[str]:
     spacing = stack.spacing
     told = []
     thickness = acquisition["slice_thickness_mm"]
-    if thickness and spacing > 1.05 * thickness:
+    if thickness and thickness > 0 and spacing > 1.05 * thickness:
         told.append(f"Slices of {thickness:g} mm every {spacing:g} mm leave gaps between them.")
     axes = stack.affine[:3, :3] / np.linalg.norm(stack.affine[:3, :3], axis=0)
     if abs(axes[2, 2]) < np.cos(np.radians(45)):

@@ -39,7 +39,9 @@ ANATOMICAL_SPACES = {
     "left-posterior-superior-time",
     "lpst",
 }
-TRUE = ("true", "1", "t")
+TRUE, FALSE = ("true", "1", "t"), ("false", "0", "f", "")
+# By which ITK reads the values, taking any word that begins as true does for true.
+META_FLAGS = ("binarydata", "binarydatabyteordermsb", "elementbyteordermsb", "compresseddata")
 NRRD_SIZES = {
     1: r"((un)?signed |u)?char|u?int8(_t)?",
     2: r"((un)?signed |u)?short( int)?|u?int16(_t)?",
@@ -148,9 +150,22 @@ def _nrrd_orientation(fields: dict[str, str]) -> list[str]:
             "gives its values as steps of a range (NRRD field old min), which are not read; export "
             "it in Hounsfield units, or a mask with its labels."
         )
-    if "space origin" not in fields:
+    origin = fields.get("space origin", "")
+    if origin and not _is_place(origin):
+        raise _Plain("gives an origin that is not one place (NRRD field space origin); export it.")
+    if not origin:
         return ["Its header gives no origin; it was taken to be 0, 0, 0 mm."]
     return []
+
+
+def _is_place(vector: str) -> bool:
+    """Tell whether a vector of NRRD is three finite numbers, or four of which the last is time."""
+    held = re.fullmatch(r"\(([^()]*)\)", vector)
+    try:
+        parts = [float(part) for part in held[1].split(",")] if held else []
+    except ValueError:
+        return False
+    return len(parts) in (3, 4) and all(map(math.isfinite, parts[:3]))
 
 
 def _unit(fields: dict[str, str]) -> tuple[float, list[str]]:
@@ -176,7 +191,7 @@ def _meta_orientation(fields: dict[str, str]) -> list[str]:
         )
     _check_meta_numbers(fields, matrix)
     told = []
-    if not any(key in fields for key in ORIGINS):
+    if not any(fields.get(key) for key in ORIGINS):
         told.append("Its header gives no origin; it was taken to be 0, 0, 0 mm.")
     said = fields.get("anatomicalorientation", "").upper()
     if re.fullmatch("[RLAPIS]{3}", said) and said != (true := _letters(matrix)):
@@ -189,6 +204,11 @@ def _meta_orientation(fields: dict[str, str]) -> list[str]:
 
 def _check_meta_numbers(fields: dict[str, str], matrix: str) -> None:
     """Refuse what ITK would take for something else in silence."""
+    if any(fields.get(flag, "").lower() not in TRUE + FALSE for flag in META_FLAGS):
+        raise _Plain(
+            "says neither True nor False in a field that tells how its values are stored (such as "
+            "CompressedData); export it again."
+        )
     count = int(fields["ndims"])
     spacing = _numbers_of(fields, ("elementspacing", "elementsize"))
     if not spacing or min(spacing) <= 0:
@@ -259,7 +279,9 @@ def _check_nrrd_data(path: Path, fields: dict[str, str], start: int) -> None:
     if coding not in NRRD_CODINGS:
         return
     kind = fields.get("type", "").lower()
-    size = next(n for n, names in NRRD_SIZES.items() if re.fullmatch(names, kind))
+    size = next((n for n, names in NRRD_SIZES.items() if re.fullmatch(names, kind)), None)
+    if size is None:
+        raise _Plain("names no type of number that is read (NRRD field type); export it again.")
     skipped = {name: int(fields.get(f"{name} skip", 0) or 0) for name in ("byte", "line")}
     if any(skipped.values()):
         # Where the values begin is for ITK to find; it reads none that is not there.

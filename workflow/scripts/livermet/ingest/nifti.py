@@ -79,6 +79,8 @@ def read_nifti(path: Path, what: str) -> Volume:
         kind = _kind_of(begin, image_path is not None)
         if kind is None:
             raise InputError(f"{what} is no NIfTI file by its header{_other_kind(begin)}")
+        # nibabel's own check, which mends what it can in a copy.
+        kind.header_class.from_fileobj(BytesIO(begin))
         given = kind.header_class.from_fileobj(BytesIO(begin), check=False)
         check_dimensions(given.get_data_shape(), what)
         refuse_too_many(given.get_data_shape(), what)
