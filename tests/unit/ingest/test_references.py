@@ -689,6 +689,8 @@ def body(z=60):
     mask = np.zeros(ct.shape, np.uint8)
     # The patient's right is where x is large.
     mask[65:100, 20:60, 10:35] = 1
+    # A liver is smaller at its ends.
+    mask[75:90, 30:50, 8:10] = mask[75:90, 30:50, 35:37] = 1
     mask[70:75, 30:35, 20:25] = 2
     return ct, mask
 
@@ -748,6 +750,18 @@ def without_a_slice(ct, mask):
     return ct, cut
 
 
+def without_a_liver_slice(ct, mask):
+    other = mask.copy()
+    other[:, :, 22] *= mask[:, :, 22] == 2
+    return ct, other
+
+
+def without_the_lowest_slices(ct, mask):
+    other = mask.copy()
+    other[:, :, :12] = 0
+    return ct, other
+
+
 def cut_above(ct, mask):
     return ct[:, :, :30], mask[:, :, :30]
 
@@ -757,6 +771,16 @@ def cut_at_both_ends(ct, mask):
 
 
 DOUBTS = {
+    "a slice of the liver lost, of its lesion kept": (
+        without_a_liver_slice,
+        "1 slices hold much less of the liver than those on both sides",
+        False,
+    ),
+    "the lowest slices of the mask lost": (
+        without_the_lowest_slices,
+        "The lowest slice of the liver's mask holds 100% of what its largest does",
+        False,
+    ),
     "cut above": (cut_above, "The liver reaches the highest slice: it may go on", False),
     "cut at both ends": (cut_at_both_ends, "reaches the lowest and the highest slice", False),
     "no liver": (without_liver, "its mask holds no voxel", False),
