@@ -39,6 +39,7 @@ from livermet.ingest.headers import (
     TEXTS,
     Slice,
     frames_of,
+    is_blank,
     is_other,
     kinds_in,
     may_be_dicom,
@@ -144,8 +145,7 @@ def read_header(
     litter = name.startswith(".") or name.lower() in LITTER
     if not data:
         return NO_DICOM if litter else EMPTY
-    if not data[:132].strip(b"\0"):
-        # As copies that broke off leave them.
+    if is_blank(data):
         return NO_DICOM if litter else DAMAGED
     if not may_be_dicom(data[:132]):
         return NO_DICOM

@@ -124,6 +124,8 @@ NO_DICOM = "no DICOM"
 NO_IMAGE = "DICOM without an image"
 PACKED = "packed (zip, gzip, 7z or rar)"
 PACKS = (b"PK\3\4", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")
+# What tells of a file whether it may be DICOM: preamble, mark and first element.
+BEGIN = 140
 # How `livermet sheet` names the files of a series' folder: which of how many.
 SLICE_NAME = re.compile(r"(\d{4,})_of_(\d{4,})\.dcm")
 # Reasons for which a slice may have been lost.
@@ -247,14 +249,13 @@ def _slices_of(path: Path, number: int) -> tuple[list[Slice], str]:
         if not path.is_file():
             return [], UNOPENED
         with path.open("rb") as stream:
-            start = stream.read(132)
+            start = stream.read(BEGIN)
     except OSError:
         return [], UNOPENED
     litter = path.name.startswith(".") or path.name.lower() in LITTER
     if not start:
         return [], NO_DICOM if litter else EMPTY
-    if not start.strip(b"\0"):
-        # As copies that broke off leave them: the room was taken, and nothing was written.
+    if is_blank(start):
         return [], NO_DICOM if litter else DAMAGED
     if not may_be_dicom(start):
         return [], PACKED if start.startswith(PACKS) else NO_DICOM
@@ -277,6 +278,16 @@ def is_other(header: Dataset) -> bool:
     # Other roots than DICOM's are makers' own kinds.
     known = kind.name != kind if kind.startswith(DICOM_ROOT) else kind.count(".") > 5
     return kind.is_valid and known and not kind.startswith(CT_IMAGE)
+
+
+def is_blank(start: bytes) -> bool:
+    """Tell whether a file begins with zeros alone, or goes on with them behind DICOM's mark.
+
+    As copies that broke off leave them: the room was taken, and little or nothing was written.
+    pydicom would read each 8 zeros as an element, to the end of the file.
+    """
+    blank = not start[:132].strip(b"\0")
+    return blank or (start[128:132] == b"DICM" and not start[132:BEGIN].strip(b"\0"))
 
 
 def may_be_dicom(start: bytes) -> bool:
