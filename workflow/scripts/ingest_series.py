@@ -13,7 +13,7 @@ with job(snakemake) as log, untold():
             series, image, log=log, accept=snakemake.params.accept
         )
     else:
-        ct, acquisition, quality = ingest_volume(series, image)
+        ct, acquisition, quality = ingest_volume(series, image, accept=snakemake.params.accept)
     for sentence in quality["warnings"]:
         log.info("%s", sentence)
     write_image(ct, snakemake.output.ct)

@@ -104,6 +104,7 @@ def test_frames_are_slices():
     [
         (b"", EMPTY),
         (bytes(4000), DAMAGED),
+        (bytes(128) + b"DICM" + bytes(10**6), DAMAGED),
         (b"<html>no image</html>" * 20, NO_DICOM),
         (b"PK", NO_DICOM),
         (content_of(make_slices()[0])[:300], DAMAGED),

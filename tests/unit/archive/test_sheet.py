@@ -20,6 +20,7 @@ from livermet.archive.pseudonyms import Pseudonyms
 from livermet.archive.reading import BATCH, read_archive
 from livermet.archive.series import ACCEPTED, find_series
 from livermet.cli import main
+from livermet.errors import InputError
 from livermet.images import array_of
 from livermet.ingest.series import ingest_dicom
 from livermet.options import ACCEPTED as OPTIONS
@@ -81,7 +82,7 @@ def test_a_series_becomes_a_row_and_a_folder_that_ingestion_reads(study):
     # Links lie in the order of the slices, whatever the files' names were.
     assert np.array_equal(np.sort(array_of(ct).ravel()), np.sort(stored_values().ravel() - 1024))
     links = sorted(os.listdir(Path("data") / row["image"]))
-    assert links == [f"000{n}.dcm" for n in range(1, 7)]
+    assert links == [f"000{n}_of_0006.dcm" for n in range(1, 7)]
     assert "Usable: 1 CT series of 1 patients." in result.stdout
     # What reads sheets reads the draft.
     assert list(read_series("config/study/series.tsv", ["mSCLC"]).index) == [row["series"]]
@@ -131,7 +132,7 @@ def test_a_segmentation_is_the_reference_of_the_series_that_it_names(study):
     (row,) = series[series["reference"] != ""].to_dict("records")
     link = Path("data") / row["reference"]
     assert link.resolve() == (study.archive / "c" / "000").resolve()
-    image = (Path("data") / row["image"] / "0001.dcm").resolve()
+    image = (Path("data") / row["image"] / "0001_of_0006.dcm").resolve()
     assert image.parent == (study.archive / "a").resolve()
     assert verdicts(table) == ["reference", "usable", "usable"]
 
@@ -471,6 +472,45 @@ def test_a_sheet_that_is_there_is_not_written_over(study):
     save_slices(make_slices(), study.archive / "a")
     study()
     assert "has a series.tsv and a archive.tsv already" in study(status=1)
+
+
+def test_files_that_are_gone_since_a_sheet_was_made_are_missed(study):
+    save_slices(make_slices(), study.archive / "a")
+    series, _, _ = study()
+    folder = Path("data") / series["image"][0]
+    # The last slices, which no gap and no count of a header tells.
+    for number in (5, 6):
+        (folder / f"000{number}_of_0006.dcm").unlink()
+    with pytest.raises(InputError, match="2 of the 6 files that its folder had when `livermet"):
+        ingest_dicom("a1", folder)
+    _, _, quality = ingest_dicom("a1", folder, accept=["incomplete"])
+    assert "2 files are gone since the folder was laid out." in quality["warnings"]
+    study("--replace")
+    assert ingest_dicom("a1", folder)[2]["slices"] == 6
+
+
+def test_an_archive_that_lost_files_is_told_beside_the_sheet_of_before(study):
+    save_slices(make_slices(), study.archive / "a")
+    save_slices(make_slices(), study.archive / "b")
+    study()
+    first, *_, last = sorted((study.archive / "a").iterdir())
+    last.unlink()
+    told = study("--replace")[2].stdout
+    assert "1 series have fewer files than in the archive.tsv that was there" in told
+    assert "fewer files" not in study("--replace")[2].stdout
+    first.unlink()
+    (study.archive / "a" / "none").touch()
+    assert "1 series have fewer files" in study("--replace")[2].stdout
+
+
+def test_folders_of_names_without_a_count_are_laid_anew(study):
+    save_slices(make_slices(), study.archive / "a")
+    series, _, _ = study()
+    folder = Path("data") / series["image"][0]
+    for place in folder.iterdir():
+        place.rename(place.with_name(f"{place.name[:4]}.dcm"))
+    study("--replace")
+    assert sorted(os.listdir(folder)) == [f"000{n}_of_0006.dcm" for n in range(1, 7)]
 
 
 def test_a_folder_with_other_files_is_not_touched(study):

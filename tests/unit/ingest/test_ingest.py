@@ -425,7 +425,10 @@ def test_reference_is_turned_onto_the_ct(ct_image, tmp_path):
         "liver_from": "reference",
         "reference_voxels_liver": 2,
         "reference_voxels_lesion": 1,
-        "reference_warnings": [],
+        "reference_warnings": [
+            "The liver reaches the highest slice: it may go on beyond the scan, or slices are "
+            "missing there."
+        ],
     }
 
 

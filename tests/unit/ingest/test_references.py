@@ -450,6 +450,40 @@ def regions_numbered_twice(folder):
     return path
 
 
+def changed_contours(change):
+    def write(folder):
+        path = rtstruct(folder / "m", rings())
+        made = pydicom.dcmread(path)
+        change(made)
+        made.save_as(path)
+        return path
+
+    return write
+
+
+def without_a_point(made):
+    contour = made.ROIContourSequence[0].ContourSequence[2]
+    contour.ContourData = contour.ContourData[3:]
+
+
+def without_contours(made):
+    del made.ROIContourSequence
+
+
+def a_contours_length(folder):
+    """Damage one bit of the length of the liver's seventh contour, of 8."""
+    path = rtstruct(folder / "m", rings())
+    content = bytearray(path.read_bytes())
+    at = 0
+    for _ in range(7):
+        # (3006,0042), ContourGeometricType, begins a contour.
+        at = content.index(b"\x06\x30\x42\x00", at + 1)
+    assert content[at - 8 : at - 4] == b"\xfe\xff\x00\xe0"
+    content[at - 1] ^= 1
+    path.write_bytes(content)
+    return path
+
+
 def slicer_with(old, new):
     def write(folder):
         path = as_slicer(folder / "m.seg.nrrd")
@@ -487,6 +521,15 @@ WRONG = {
     "contours beyond the CT": (beyond, "reaches beyond its CT"),
     "contours across slices": (across, "not parallel to the slices of its CT"),
     "a point of one number": (no_numbers, "does not hold three numbers a point"),
+    "a contour that lost a point": (
+        changed_contours(without_a_point),
+        "contour 3 of its region 1 tells of 4 points and holds 3",
+    ),
+    "regions without contours": (
+        changed_contours(without_contours),
+        "lists regions and holds no contours",
+    ),
+    "a contour's length": (a_contours_length, "holds 11 contours, of which 1 lie outside"),
     "a frame without a position": (lacks_a_position, "frame 4 of 11 lacks position, orientation"),
     "frames of an unlisted segment": (unlisted, "frames of a segment 2 that its header does not"),
     "a SEG cut short": (cut_seg, "cut short, damaged, or lacks a field"),
@@ -646,6 +689,8 @@ def body(z=60):
     mask = np.zeros(ct.shape, np.uint8)
     # The patient's right is where x is large.
     mask[65:100, 20:60, 10:35] = 1
+    # A liver is smaller at its ends.
+    mask[75:90, 30:50, 8:10] = mask[75:90, 30:50, 35:37] = 1
     mask[70:75, 30:35, 20:25] = 2
     return ct, mask
 
@@ -705,7 +750,39 @@ def without_a_slice(ct, mask):
     return ct, cut
 
 
+def without_a_liver_slice(ct, mask):
+    other = mask.copy()
+    other[:, :, 22] *= mask[:, :, 22] == 2
+    return ct, other
+
+
+def without_the_lowest_slices(ct, mask):
+    other = mask.copy()
+    other[:, :, :12] = 0
+    return ct, other
+
+
+def cut_above(ct, mask):
+    return ct[:, :, :30], mask[:, :, :30]
+
+
+def cut_at_both_ends(ct, mask):
+    return ct[:, :, 15:30], mask[:, :, 15:30]
+
+
 DOUBTS = {
+    "a slice of the liver lost, of its lesion kept": (
+        without_a_liver_slice,
+        "1 slices hold much less of the liver than those on both sides",
+        False,
+    ),
+    "the lowest slices of the mask lost": (
+        without_the_lowest_slices,
+        "The lowest slice of the liver's mask holds 100% of what its largest does",
+        False,
+    ),
+    "cut above": (cut_above, "The liver reaches the highest slice: it may go on", False),
+    "cut at both ends": (cut_at_both_ends, "reaches the lowest and the highest slice", False),
     "no liver": (without_liver, "its mask holds no voxel", False),
     "all liver": (everywhere, "100% of the CT lie in the mask of the liver", True),
     "a liver in parts": (without_a_slice, "2 slices between the first and the last one", False),

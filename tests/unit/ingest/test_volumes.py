@@ -4,6 +4,7 @@ import bz2
 import gzip
 import random
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -234,9 +235,32 @@ def meta(folder: Path, middle: str, data=None, name="a.mha", file="LOCAL") -> Pa
 MATRIX = "TransformMatrix = 1 0 0 0 1 0 0 0 1\nOffset = 0 0 0\n"
 RAW = values().transpose(2, 1, 0).tobytes()
 UNKNOWN = "left and right are unknown"
+TOO_MANY = "more than any CT has"
 DAMAGED = "damaged or cut short"
 MORE = "holds more values than its header tells"
 OTHER_KIND = "of another kind under this name"
+
+
+def zeros() -> bytes:
+    """Pack 134 MB of zeros into less than 1 MB."""
+    return gzip.compress(bytes(2**27), 1)
+
+
+WITHOUT_END = {
+    "behind the values": (
+        lambda f: longer(nifti(f / "a.nii.gz"), zeros()),
+        MORE,
+    ),
+    "no header": (lambda f: written(f / "a.nii.gz", zeros()), "is no NIfTI file by its header"),
+    "NRRD": (lambda f: nrrd(f, LPS, coding="gzip", data=zeros()), MORE),
+    "MetaImage": (lambda f: replaced_data(by_itk(f / "a.mha"), zeros()), MORE),
+}
+
+
+def replaced_data(path: Path, data: bytes) -> Path:
+    """Put other packed data behind the header of a MetaImage file."""
+    head, field, _ = path.read_bytes().partition(b"ElementDataFile = LOCAL\n")
+    return written(path, head + field + data)
 
 
 def with_voxel(folder: Path, value: float) -> Path:
@@ -310,7 +334,15 @@ WRONG = {
     ),
     "huge dimensions": (
         lambda f: changed(nifti(f / "a.nii.gz"), 40, "<4h", 3, 32000, 32000, 32000),
-        DAMAGED,
+        TOO_MANY,
+    ),
+    "NRRD of huge dimensions": (
+        lambda f: text_of(nrrd(f, LPS), b"12 10 8", b"30000 30000 30000"),
+        TOO_MANY,
+    ),
+    "MetaImage of huge dimensions": (
+        lambda f: text_of(by_itk(f / "a.mha"), b"12 10 8", b"30000 9000 90"),
+        TOO_MANY,
     ),
     "negative dimensions": (lambda f: changed(nifti(f / "a.nii"), 40, "<4h", 3, -12, 10, 8), "a1"),
     "an empty file": (lambda f: written(f / "a.nii.gz", b""), "no NIfTI file by its header"),
@@ -434,6 +466,27 @@ WRONG = {
         lambda f: text_of(nrrd(f, LPS), b"type: short", b"type: float"),
         DAMAGED,
     ),
+    "NRRD of an unknown type": (
+        lambda f: text_of(nrrd(f, LPS), b"type: short", b"type: shot"),
+        "names no type of number",
+    ),
+    "NRRD of an origin that is no place": (
+        lambda f: nrrd(f, LPS.replace("origin: (0,0,0)", "origin: none")),
+        "an origin that is not one place",
+    ),
+    "NRRD of two origins": (
+        lambda f: nrrd(f, LPS.replace("origin: (0,0,0)", "origin: (0,0,0) (1,0,0)")),
+        "an origin that is not one place",
+    ),
+    # ITK takes it for true, and gives back what lay in the memory.
+    "MetaImage that is packed by half": (
+        lambda f: meta(f, MATRIX + "CompressedData = 1 2\n"),
+        "says neither True nor False",
+    ),
+    "MetaImage of an odd byte order": (
+        lambda f: text_of(meta(f, MATRIX), b"OrderMSB = False", b"OrderMSB = Truly"),
+        "says neither True nor False",
+    ),
     "NRRD of no size": (lambda f: text_of(nrrd(f, LPS), b"12 10 8", b"12 x 8"), DAMAGED),
     "MetaImage of a negative spacing": (
         lambda f: text_of(meta(f, MATRIX), b"= 1.5 2", b"= -1.5 2"),
@@ -520,6 +573,21 @@ def test_what_is_no_whole_volume_is_refused(tmp_path, kind, capfd):
     printed = "".join(capfd.readouterr())
     for secret in (str(tmp_path), NAME):
         assert secret not in str(told.value) + printed
+
+
+@pytest.mark.parametrize("kind", WITHOUT_END)
+def test_zeros_without_end_take_no_memory(tmp_path, kind):
+    make, sentence = WITHOUT_END[kind]
+    path = make(tmp_path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=sentence):
+            ingest_volume("a1", path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # The zeros alone are 134 MB.
+    assert peak < 30e6
 
 
 def blank(data):

@@ -59,6 +59,8 @@ class Accepted(StrEnum):
     INCOMPLETE = "incomplete"
     # Values that were compressed with a loss.
     LOSSY = "lossy"
+    # Slices that are unlike their neighbours, or brighter by turns.
+    MIXED_SLICES = "mixed_slices"
     # No slice has a rescale: stored values are taken as Hounsfield units.
     NO_RESCALE = "no_rescale"
     # Another RescaleType than HU.

@@ -53,14 +53,18 @@ Visits = list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """A walk that was made: the bytes that led it, and where the values lie."""
+class Layout:
+    """A walk that was made: the bytes that led it, and where the values lie (tag, from, to)."""
 
     places: np.ndarray
     led_by: bytes
     end: int
     syntax: str
     values: tuple[tuple[int, int, int], ...]
+
+    def held_in(self, data: bytes) -> dict[int, bytes]:
+        """Return the values that a file of this layout has."""
+        return {tag: data[start:stop] for tag, start, stop in self.values}
 
 
 class Walker:
@@ -71,13 +75,13 @@ class Walker:
 
     def __init__(self, wanted: Mapping[int, bytes]) -> None:
         self._wanted = wanted
-        self._layouts: deque[_Layout] = deque(maxlen=MOST_LAYOUTS)
+        self._layouts: deque[Layout] = deque(maxlen=MOST_LAYOUTS)
 
-    def walk(self, data: bytes) -> tuple[str, dict[int, bytes]]:
-        """Return the transfer syntax of a file, and the values of its wanted elements up to `LAST`.
+    def layout_of(self, data: bytes) -> Layout:
+        """Return where a file, of which `data` is the beginning, has its wanted elements.
 
-        `data` is the file's beginning. Group 2's class and instance are among the values always. A
-        sequence that is wanted has its tag with no bytes. Raises NotPlainError and TooShortError.
+        They are those up to `LAST`. Group 2's class and instance are among them always. A sequence
+        that is wanted has its tag with no bytes. Raises NotPlainError and TooShortError.
         """
         content = np.frombuffer(data, np.uint8)
         for number, layout in enumerate(self._layouts):
@@ -86,16 +90,17 @@ class Walker:
                     # What matched stands first: the next file is like this one.
                     del self._layouts[number]
                     self._layouts.appendleft(layout)
-                return layout.syntax, {tag: data[a:b] for tag, a, b in layout.values}
+                return layout
         visits: Visits = []
         syntax, values = walk(data, self._wanted, visits)
-        self._layouts.appendleft(_layout(data, syntax, values, visits))
-        return syntax, {tag: data[a:b] for tag, (a, b) in values.items()}
+        layout = _layout(data, syntax, values, visits)
+        self._layouts.appendleft(layout)
+        return layout
 
 
 def _layout(
     data: bytes, syntax: str, values: Mapping[int, tuple[int, int]], visits: Visits
-) -> _Layout:
+) -> Layout:
     end = max(stop for _, stop in [*visits, *values.values()])
     mask = bytearray(end)
     for start, stop in visits:
@@ -103,7 +108,7 @@ def _layout(
     places = np.flatnonzero(np.frombuffer(mask, np.uint8))
     led_by = np.frombuffer(data, np.uint8)[places].tobytes()
     found = tuple((tag, start, stop) for tag, (start, stop) in values.items())
-    return _Layout(places, led_by, end, syntax, found)
+    return Layout(places, led_by, end, syntax, found)
 
 
 def walk(

@@ -9,11 +9,12 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 from livermet.archive.header import Header
 from livermet.archive.pseudonyms import Pseudonyms, plain
@@ -22,7 +23,8 @@ from livermet.ingest.headers import LOSSY_METHODS, NUMBERS, Slice
 from livermet.ingest.stack import ACQUISITIONS, COLOURS, LOCALIZERS, MODALITIES, PROJECTION, SCREENS
 from livermet.sheets import YEARS_IN, without_zeros
 
-# Of these texts a digest is kept, which tells two apart; of 8 characters where few are compared.
+# Of these texts a digest is kept, which tells two apart; a short one where few are compared.
+INSTANCE, LABEL = 12, 6
 IDENTITIES = (
     "SOPInstanceUID",
     "SeriesInstanceUID",
@@ -62,15 +64,14 @@ DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
 
 @dataclass(frozen=True)
 class Fact:
-    """What is kept of a DICOM object.
+    """What is kept of a DICOM object beside its identity and its slices.
 
     series, study, patient: digests. named: whether a PatientID tells the patient; without one each
         study is taken for a patient. near: a digest of the PatientID without zeros in front and
         punctuation. name, person: of the name, and of name and date of birth; '' where one is not
-        there. instance: the digest of its SOPInstanceUID.
+        there.
     day: the study's date, moved back, as YYYY-MM-DD, or ''.
     refers_to: digests of the series, and refers_to_images of the images, that it refers to.
-    slices: texts are digests or listed words; the path is empty.
     """
 
     series: str
@@ -80,7 +81,6 @@ class Fact:
     near: str
     name: str
     person: str
-    instance: str
     modality: str
     sop_class: str
     day: str = ""
@@ -90,7 +90,25 @@ class Fact:
     kernel: str = ""
     refers_to: tuple[str, ...] = ()
     refers_to_images: tuple[str, ...] = ()
-    slices: tuple[Slice, ...] = field(default=())
+
+
+class Kept(NamedTuple):
+    """A DICOM object of the archive, as far as it is kept.
+
+    Objects of a series most often share their fact. instance: the digest of its SOPInstanceUID.
+    slices: texts are digests or listed words; the path is empty.
+    """
+
+    fact: Fact
+    instance: str
+    slices: tuple[Slice, ...]
+
+
+class Shared(NamedTuple):
+    """What objects share, as the index has it: a line of JSON; and their series, a digest."""
+
+    series: str
+    content: str
 
 
 class Whitelist:
@@ -99,13 +117,13 @@ class Whitelist:
     def __init__(self, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
         self._key = pseudonyms.key("labels")
-        self._label = lru_cache(maxsize=2**14)(self._digest)
+        self.label = lru_cache(maxsize=2**14)(self.digest)
 
-    def fact_of(self, header: Header) -> Fact:
+    def kept_of(self, header: Header) -> Kept:
         """Return what is kept of a header."""
         about, texts = header.about, header.texts
-        series = self._label(about.get("SeriesInstanceUID", ""), 12)
-        study = self._label(texts.get("StudyInstanceUID", ""), 12)
+        series = self.label(about.get("SeriesInstanceUID", ""), 12)
+        study = self.label(texts.get("StudyInstanceUID", ""), 12)
         named = bool(plain(about.get("PatientID", "")))
         patient = self._pseudonyms.digest(
             about["PatientID"] if named else f"study {study or series}"
@@ -113,15 +131,14 @@ class Whitelist:
         identity, name = plain(about.get("PatientID", "")), about.get("PatientName", "")
         birth = texts.get("PatientBirthDate", "")
         contrast = about.get("ContrastBolusAgent", "")
-        return Fact(
+        fact = Fact(
             series=series,
             study=study,
             patient=patient,
             named=named,
-            near=self._label(" ".join(without_zeros(identity)), 12),
-            name=self._label(name, 12),
-            person=self._label(f"{name} {birth}", 12) if name and date_of(birth) else "",
-            instance=self._label(about.get("SOPInstanceUID", ""), 12),
+            near=self.label(" ".join(without_zeros(identity)), 12),
+            name=self.label(name, 12),
+            person=self.label(f"{name} {birth}", 12) if name and date_of(birth) else "",
             modality=_modality(about.get("Modality", "")),
             sop_class=_standard(about.get("SOPClassUID", "")),
             day=self._day({**about, **texts}, patient),
@@ -131,10 +148,11 @@ class Whitelist:
                 texts.get("SeriesDescription", ""), texts.get("ProtocolName", ""), contrast
             ),
             kernel=kernel_of(about.get("ConvolutionKernel", "")),
-            refers_to=tuple(self._label(uid, 12) for uid in header.series),
-            refers_to_images=tuple(self._label(uid, 12) for uid in header.instances),
-            slices=tuple(self._kept(one) for one in header.slices),
+            refers_to=tuple(self.label(uid, 12) for uid in header.series),
+            refers_to_images=tuple(self.label(uid, 12) for uid in header.instances),
         )
+        instance = self.digest(about.get("SOPInstanceUID", ""), INSTANCE)
+        return Kept(fact, instance, tuple(self._kept(one) for one in header.slices))
 
     def _day(self, texts: dict[str, str], patient: str) -> str:
         for tag in DATES:
@@ -151,9 +169,9 @@ class Whitelist:
         for tag, text in one.texts.items():
             if tag in IDENTITIES:
                 # An identity that is not there is none, and no digest.
-                texts[tag] = self._label(text, 12) if text else ""
+                texts[tag] = self.label(text, INSTANCE) if text else ""
             elif tag in LABELS:
-                texts[tag] = self._label(text, 6)
+                texts[tag] = self.label(text, LABEL)
             elif tag in WORDS:
                 texts[tag] = text if text in WORDS[tag] else OTHER
         texts["Modality"] = _modality(one.text("Modality"))
@@ -170,7 +188,8 @@ class Whitelist:
             one.has_table,
         )
 
-    def _digest(self, text: str, size: int) -> str:
+    def digest(self, text: str, size: int) -> str:
+        """Return a text's keyed digest of `size` bytes, '' for none."""
         if not text:
             return ""
         content = text.encode("utf-8", "surrogatepass")
@@ -228,32 +247,35 @@ def _years(age: str, birth: str, days: tuple[str, ...]) -> float | None:
     return float(min(OLDEST, math.floor(years) if years >= 1 else round(years, 1)))
 
 
-# As lines of the index: what slices of a series share, and what a slice has of its own. The first
-# line is the same for hundreds of slices, so that it is read once.
+# As the index has them: what slices of a series share, and what each has of its own. The first is
+# the same for hundreds of slices, so that it is kept and read once.
 
-OWN_NUMBERS = ("ImagePositionPatient", "InstanceNumber")
 OWN_TEXTS = (
     "SOPInstanceUID",
     "AcquisitionNumber",
     "AcquisitionTime",
     "AcquisitionDateTime",
     "ContentTime",
+    "TriggerTime",
+    "FrameReferenceDateTime",
+    "IrradiationEventUID",
 )
+PLACE, NUMBER = OWN_NUMBERS = ("ImagePositionPatient", "InstanceNumber")
 _SHARED_NUMBERS = tuple(tag for tag in KEPT_NUMBERS if tag not in OWN_NUMBERS)
-_SHARED = tuple(name for name in Fact.__dataclass_fields__ if name not in ("instance", "slices"))
+_FIELDS = tuple(Fact.__dataclass_fields__)
+# Of a slice, behind what objects share.
+_COMMON = 6
 
 
-def written(fact: Fact) -> bytes:
-    """Write a fact as two lines of JSON."""
-    shared: list = [getattr(fact, name) for name in _SHARED]
-    own: list = [fact.instance]
-    for one in fact.slices:
+def written(kept: Kept) -> tuple[Shared, str]:
+    """Write what is kept of an object: what it shares with others, and its own."""
+    shared: list = [getattr(kept.fact, name) for name in _FIELDS]
+    lines = [kept.instance]
+    for one in kept.slices:
         texts = dict(one.texts)
-        own += [
-            one.frame,
-            [one.numbers.get(tag) for tag in OWN_NUMBERS],
-            {tag: texts.pop(tag) for tag in OWN_TEXTS if tag in texts},
-        ]
+        own = [texts.pop(tag, "") for tag in OWN_TEXTS]
+        place, number = (one.numbers.get(tag, ()) for tag in OWN_NUMBERS)
+        lines.append(own_line(one.frame, place, number, own))
         shared += [
             [one.numbers.get(tag) for tag in _SHARED_NUMBERS],
             texts,
@@ -262,41 +284,61 @@ def written(fact: Fact) -> bytes:
             sorted(one.malformed),
             one.has_table,
         ]
-    return f"{_encoded(shared)}\n{_encoded(own)}".encode()
+    return Shared(kept.fact.series, _encoded(shared)), "\n".join(lines)
 
 
-def from_written(content: bytes, number: int = 0) -> Fact:
-    """Read a fact; `number` becomes that of its slices' file."""
-    shared, own = content.split(b"\n")
-    told, common = _shared(shared)
-    instance, *each = json.loads(own)
-    slices = tuple(
-        Slice(
-            _NO_PATH,
-            number,
-            frame,
-            {**numbers, **_present(OWN_NUMBERS, own_numbers)},
-            {**texts, **own_texts},
-            *rest,
-        )
-        for frame, own_numbers, own_texts, (numbers, texts, *rest) in zip(
-            each[::3], each[1::3], each[2::3], common, strict=True
-        )
-    )
-    return Fact(instance=instance, slices=slices, **told)
+def own_line(
+    frame: int | None, place: Sequence[float], number: Sequence[float], texts: Sequence[str]
+) -> str:
+    """Write what a slice has of its own; numbers that are not known are empty.
+
+    `place` and `number` are the fields of `OWN_NUMBERS`, `texts` digests of `OWN_TEXTS`.
+    """
+    parts = [
+        "" if frame is None else str(frame),
+        " ".join(map(repr, place)),
+        repr(number[0]) if number else "",
+        *texts,
+    ]
+    return "\t".join(parts)
+
+
+def from_written(shared: str, own: str, number: int = 0) -> Kept:
+    """Read what is kept of an object; `number` becomes that of its slices' file."""
+    fact, common = _shared(shared)
+    instance, *lines = own.split("\n")
+    slices = tuple(_slice(line, number, *parts) for line, parts in zip(lines, common, strict=True))
+    return Kept(fact, instance, slices)
+
+
+def _slice(line: str, number: int, numbers: dict, texts: dict, *rest) -> Slice:
+    frame, place, own_number, *labels = line.split("\t")
+    numbers, texts = dict(numbers), dict(texts)
+    if place:
+        numbers[PLACE] = tuple(map(float, place.split(" ")))
+    if own_number:
+        numbers[NUMBER] = (float(own_number),)
+    for tag, label in zip(OWN_TEXTS, labels, strict=True):
+        if label:
+            texts[tag] = label
+    return Slice(_NO_PATH, number, int(frame) if frame else None, numbers, texts, *rest)
 
 
 @lru_cache(maxsize=1024)
-def _shared(content: bytes) -> tuple[dict, list[tuple]]:
-    """Read what slices share: a fact's fields, and of each slice all but its own."""
+def _shared(content: str) -> tuple[Fact, list[tuple]]:
+    """Read what objects share: their fact, and of each slice all but its own."""
     values = json.loads(content)
-    told = dict(zip(_SHARED, values, strict=False))
+    told = dict(zip(_FIELDS, values, strict=False))
     for name in ("refers_to", "refers_to_images"):
         told[name] = tuple(told[name])
-    each = values[len(_SHARED) :]
+    each = values[len(_FIELDS) :]
     slices = [
         (
-            _present(_SHARED_NUMBERS, numbers),
+            {
+                tag: tuple(value)
+                for tag, value in zip(_SHARED_NUMBERS, numbers, strict=True)
+                if value is not None
+            },
             texts,
             frozenset(kinds),
             syntax,
@@ -304,11 +346,7 @@ def _shared(content: bytes) -> tuple[dict, list[tuple]]:
             table,
         )
         for numbers, texts, kinds, syntax, malformed, table in zip(
-            *(each[place::6] for place in range(6)), strict=True
+            *(each[place::_COMMON] for place in range(_COMMON)), strict=True
         )
     ]
-    return told, slices
-
-
-def _present(tags: Sequence[str], values: Sequence) -> dict[str, tuple[float, ...]]:
-    return {tag: tuple(value) for tag, value in zip(tags, values, strict=True) if value is not None}
+    return Fact(**told), slices

@@ -17,8 +17,10 @@ from livermet.archive.draft import Placed, reference_file, references_folder
 from livermet.archive.packed import FAULTS, kind_of, members
 from livermet.archive.reading import Entry
 from livermet.errors import InputError
+from livermet.ingest.headers import SLICE_NAME, slice_name
 
-OURS = re.compile(r"\d{4,}\.dcm")
+# As before names told how many files there are; these are laid anew.
+OURS = re.compile(rf"\d{{4,}}\.dcm|{SLICE_NAME.pattern}")
 
 
 def lay_out(
@@ -72,8 +74,7 @@ def lay_out(
 
 
 def _places(folder: Path, count: int) -> list[Path]:
-    width = max(4, len(str(count)))
-    return [folder / f"{number:0{width}d}.dcm" for number in range(1, count + 1)]
+    return [folder / slice_name(number, count) for number in range(1, count + 1)]
 
 
 def _prepare(folder: Path) -> None:

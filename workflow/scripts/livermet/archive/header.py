@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import pydicom
 from pydicom.datadict import dictionary_VR, tag_for_keyword
@@ -22,6 +22,7 @@ from pydicom.tag import BaseTag
 from livermet.archive.elements import (
     META_CLASS,
     META_INSTANCE,
+    Layout,
     NotPlainError,
     TooShortError,
     Walker,
@@ -38,6 +39,7 @@ from livermet.ingest.headers import (
     TEXTS,
     Slice,
     frames_of,
+    is_blank,
     is_other,
     kinds_in,
     may_be_dicom,
@@ -82,25 +84,34 @@ FIRST_BYTES, MOST_BYTES = 8192, 2**20
 MISSING_MODALITY = ""
 
 
-def _tag(name: str) -> int:
+def tag_of(name: str) -> int:
+    """Return the tag of a field by its keyword."""
     tag = tag_for_keyword(name)
     assert tag is not None, "the dictionary has every name that is read here"
     return tag
 
 
-_TEXT_TAGS = {_tag(name): name for name in (*TEXTS, *OF_A_SHEET)}
-_NUMBER_TAGS = {_tag(name): (name, count) for name, count in NUMBERS.items()}
-_FRAMES, _TABLE = map(_tag, ("NumberOfFrames", "ModalityLUTSequence"))
-_BITS, _ROWS, _COLUMNS = map(_tag, ("BitsAllocated", "Rows", "Columns"))
+_TEXT_TAGS = {tag_of(name): name for name in (*TEXTS, *OF_A_SHEET)}
+_NUMBER_TAGS = {tag_of(name): (name, count) for name, count in NUMBERS.items()}
+_FRAMES, _TABLE = map(tag_of, ("NumberOfFrames", "ModalityLUTSequence"))
+_BITS, _ROWS, _COLUMNS = map(tag_of, ("BitsAllocated", "Rows", "Columns"))
 _VR = {
     tag: dictionary_VR(BaseTag(tag)).encode()
     for tag in (*_TEXT_TAGS, *_NUMBER_TAGS, _FRAMES, _TABLE, _BITS)
 }
 _WALKER = Walker(_VR)
 _NO_PATH = Path()
+_REAL = frozenset({b"FL", b"FD"})
 _UNSIGNED = {b"US": struct.Struct("<H"), b"UL": struct.Struct("<I")}
 _DECIMAL = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *")
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,8}")
+
+
+class Walked(NamedTuple):
+    """How a header lay in its file, and the size of the smallest file that its pixels fit in."""
+
+    layout: Layout
+    least_size: int
 
 
 @dataclass(frozen=True)
@@ -111,6 +122,7 @@ class Header:
     about: Modality, SOPClassUID, SOPInstanceUID, SeriesInstanceUID and PatientID of what is no
         slice, such as a segmentation; of slices they are their own.
     series, instances: UIDs of the series and images that a segmentation or contours refer to.
+    walked: of a header that pydicom did not have to read.
     """
 
     slices: tuple[Slice, ...]
@@ -118,6 +130,7 @@ class Header:
     about: dict[str, str]
     series: tuple[str, ...] = ()
     instances: tuple[str, ...] = ()
+    walked: Walked | None = None
 
 
 def read_header(
@@ -132,8 +145,7 @@ def read_header(
     litter = name.startswith(".") or name.lower() in LITTER
     if not data:
         return NO_DICOM if litter else EMPTY
-    if not data[:132].strip(b"\0"):
-        # As copies that broke off leave them.
+    if is_blank(data):
         return NO_DICOM if litter else DAMAGED
     if not may_be_dicom(data[:132]):
         return NO_DICOM
@@ -150,6 +162,11 @@ def read_header(
     return slow_header(stream, litter)
 
 
+def vr_of(tag: int) -> bytes:
+    """Return the VR that a field which is read has by the standard."""
+    return _VR[tag]
+
+
 # By the walk.
 
 
@@ -158,27 +175,29 @@ def quick_header(data: bytes, size: int) -> Header | str:
 
     Raises NotPlainError and TooShortError.
     """
-    syntax, found = _WALKER.walk(data)
+    layout = _WALKER.layout_of(data)
+    found = layout.held_in(data)
     texts: dict[str, str] = {}
     for tag, name in _TEXT_TAGS.items():
         if value := found.get(tag):
-            texts[name] = _text(value, _VR[tag])
-    kind = texts.get("SOPClassUID") or _text(found.get(META_CLASS, b""), b"UI")
+            texts[name] = plain_text(value, _VR[tag])
+    kind = texts.get("SOPClassUID") or plain_text(found.get(META_CLASS, b""), b"UI")
     if kind not in CLASSIC or not found.get(_ROWS) or not found.get(_COLUMNS):
         raise NotPlainError
     if found.get(_FRAMES, b"").strip(b" \0"):
         raise NotPlainError
-    if _is_cut(found, texts, syntax, size):
+    least_size = _least_size(found, layout.syntax)
+    if size < least_size:
         return DAMAGED
     more = {name: texts[name] for name in OF_A_SHEET if name in texts}
     texts = {name: texts[name] for name in TEXTS if texts.get(name)}
     texts["SOPInstanceUID"] = (
-        texts.get("SOPInstanceUID") or _text(found.get(META_INSTANCE, b""), b"UI") or ""
+        texts.get("SOPInstanceUID") or plain_text(found.get(META_INSTANCE, b""), b"UI") or ""
     )
     texts["SOPClassUID"] = kind
     numbers = {}
     for tag, (name, count) in _NUMBER_TAGS.items():
-        if (value := found.get(tag)) and (read := _numbers(value, _VR[tag], count)):
+        if (value := found.get(tag)) and (read := plain_numbers(value, _VR[tag], count)):
             numbers[name] = read
     kinds = kinds_in(texts)
     one = Slice(
@@ -188,29 +207,34 @@ def quick_header(data: bytes, size: int) -> Header | str:
         numbers,
         texts,
         kinds,
-        syntax,
+        layout.syntax,
         frozenset(),
         _TABLE in found,
     )
-    return Header((one,), more, texts)
+    return Header((one,), more, texts, walked=Walked(layout, least_size))
 
 
-def _is_cut(found: dict, texts: dict, syntax: str, size: int) -> bool:
-    """Tell whether a file is too small for its own pixels."""
+def _least_size(found: dict[int, bytes], syntax: str) -> int:
+    """Return the bytes that a file's pixels take alone; 0 where that is not known."""
     bits = found.get(_BITS)
     if syntax not in UNCOMPRESSED or not bits or len(bits) != 2:
-        return False
+        return 0
     rows, columns = (_UNSIGNED[b"US"].unpack(found[tag][:2])[0] for tag in (_ROWS, _COLUMNS))
-    return size < rows * columns * _UNSIGNED[b"US"].unpack(bits)[0] // 8
+    return rows * columns * _UNSIGNED[b"US"].unpack(bits)[0] // 8
 
 
 @lru_cache(maxsize=4096)
-def _text(value: bytes, kind: bytes) -> str:
-    """Return a text as ingestion does, where it is plain ASCII and has no odd blanks."""
+def plain_text(value: bytes, kind: bytes) -> str:
+    """Return a text (`kind` is its VR) as ingestion does, if it is ASCII and has no odd blanks.
+
+    Raises NotPlainError for any other.
+    """
     if kind in _UNSIGNED:
         if len(value) != _UNSIGNED[kind].size:
             raise NotPlainError
         return str(_UNSIGNED[kind].unpack(value)[0])
+    if kind in _REAL:
+        raise NotPlainError
     try:
         text = value.rstrip(b"\0 ").decode("ascii")
     except UnicodeDecodeError:
@@ -225,7 +249,8 @@ def _text(value: bytes, kind: bytes) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _numbers(value: bytes, kind: bytes, count: int) -> tuple[float, ...]:
+def plain_numbers(value: bytes, kind: bytes, count: int) -> tuple[float, ...]:
+    """Return the numbers of a field, () where it is empty; NotPlainError for what is odd."""
     if kind in _UNSIGNED:
         if len(value) != _UNSIGNED[kind].size:
             raise NotPlainError

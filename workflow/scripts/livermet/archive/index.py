@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from livermet import __version__
+from livermet.archive.facts import Shared
 from livermet.archive.header import OF_A_SHEET, REFERRING
 from livermet.errors import InputError
 from livermet.ingest.headers import TAGS
 
 # Grows with every change of what facts are.
-FORMAT = 3
+FORMAT = 4
 SECONDS_BETWEEN_COMMITS = 2.0
 # What every SQLite file begins with.
 SQLITE = b"SQLite format 3"
@@ -30,14 +31,15 @@ SQLITE = b"SQLite format 3"
 class Part(NamedTuple):
     """What was read of a file, or of a member of a packed file.
 
-    member: its number within the packed file, -1 for a file itself. fact: as JSON lines; b"" for
-    none, and then `reason` says why. series: the fact's, a digest.
+    member: its number within the packed file, -1 for a file itself. shared, own: what is kept of
+    it (`livermet.archive.facts.written`); None and '' for what is no DICOM object, and then
+    `reason` says why.
     """
 
     member: int
-    series: str
-    fact: bytes
-    reason: str
+    shared: Shared | None = None
+    own: str = ""
+    reason: str = ""
 
 
 Row = tuple[bytes, int, int, Sequence[Part]]
@@ -52,6 +54,7 @@ class Index:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._base = self._opened(path)
+            self._shared = self._read_shared()
             self._known = self._read_all()
             self._stale: set[bytes] = set()
         except (OSError, sqlite3.Error):
@@ -77,12 +80,13 @@ class Index:
         ).hexdigest()
         if tables and base.execute("SELECT mark FROM about").fetchall() == [(mark,)]:
             return base
-        for table in tables & {"about", "parts"}:
+        for table in tables & {"about", "shared", "parts"}:
             base.execute(f"DROP TABLE {table}")
         base.execute("CREATE TABLE about (mark TEXT)")
+        base.execute("CREATE TABLE shared (number INTEGER PRIMARY KEY, series TEXT, content TEXT)")
         base.execute(
-            "CREATE TABLE parts (key BLOB, member INT, size INT, time INT, series TEXT, "
-            "fact BLOB, reason TEXT, PRIMARY KEY (key, member)) WITHOUT ROWID"
+            "CREATE TABLE parts (key BLOB, member INT, size INT, time INT, shared INT, own TEXT, "
+            "reason TEXT, PRIMARY KEY (key, member)) WITHOUT ROWID"
         )
         base.execute("INSERT INTO about VALUES (?)", (mark,))
         return base
@@ -100,14 +104,20 @@ class Index:
             self._stale.add(key)
         return None
 
+    def _read_shared(self) -> dict[Shared, int]:
+        rows = self._base.execute("SELECT number, series, content FROM shared")
+        return {Shared(series, content): number for number, series, content in rows}
+
     def _read_all(self) -> dict[bytes, tuple[int, int, list[Part]]]:
         """Read what is known: one look for all is faster than one a file."""
         known: dict[bytes, tuple[int, int, list[Part]]] = {}
+        shared = {number: one for one, number in self._shared.items()}
         rows = self._base.execute(
-            "SELECT key, size, time, member, series, fact, reason FROM parts ORDER BY key, member"
+            "SELECT key, size, time, member, shared, own, reason FROM parts ORDER BY key, member"
         )
-        for key, size, changed, *part in rows:
-            known.setdefault(key, (size, changed, []))[2].append(Part(*part))
+        for key, size, changed, member, number, own, reason in rows:
+            part = Part(member, shared.get(number), own, reason)
+            known.setdefault(key, (size, changed, []))[2].append(part)
         return known
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -118,13 +128,22 @@ class Index:
         self._base.executemany(
             "INSERT INTO parts VALUES (?,?,?,?,?,?,?)",
             [
-                (key, part.member, size, changed, part.series, part.fact, part.reason)
+                (key, member, size, changed, self._number_of(shared), own, reason)
                 for key, size, changed, parts in rows
-                for part in parts
+                for member, shared, own, reason in parts
             ],
         )
         if time.monotonic() - self._written > SECONDS_BETWEEN_COMMITS:
             self.save()
+
+    def _number_of(self, shared: Shared | None) -> int | None:
+        if shared is None:
+            return None
+        number = self._shared.get(shared)
+        if number is None:
+            number = self._shared[shared] = len(self._shared) + 1
+            self._base.execute("INSERT INTO shared VALUES (?,?,?)", (number, *shared))
+        return number
 
     def save(self) -> None:
         """Make safe what was added."""

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from livermet.archive.checking import check_sheet
 from livermet.archive.draft import ARCHIVE_TABLE, Draft, draft_contract, make_draft
 from livermet.archive.folders import lay_out
@@ -21,6 +23,7 @@ from livermet.vocabulary import Verdict
 
 # Below data_root: the folders of series, and the index.
 FOLDER, INDEX = "archive", "index.sqlite"
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,40 @@ def make_sheet(wish: Wish, counter: Counter, tell: Callable[[str], None]) -> str
         folder,
         lambda done: counter.tell("files of usable series laid out", done),
     )
+    fewer = _fewer_than_before(archive_path, draft.archive)
     write_table(draft.archive, archive_path, ARCHIVE_TABLE)
     write_table(draft.series, series_path, draft_contract())
-    return summary(reading, draft, wish)
+    return "\n".join([summary(reading, draft, wish), *fewer])
+
+
+def _fewer_than_before(path: Path, archive: pd.DataFrame) -> list[str]:
+    """Say which series had more files when the table that is there was made.
+
+    A series is known by the last part of its name, which no file changes.
+    """
+    if not path.exists():
+        return []
+    try:
+        before = read_table(path, dtype=str)
+        counts = dict(
+            zip(before["series"].map(_last_part), before["files"].astype(int), strict=True)
+        )
+    except (KeyError, ValueError):
+        # A table of another making tells nothing.
+        return []
+    held = archive["series"].map(_last_part).map(counts).fillna(0)
+    names = archive["series"][held > archive["files"]].tolist()
+    if not names:
+        return []
+    shown = ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
+    return [
+        f"{len(names)} series have fewer files than in the archive.tsv that was there ({shown}): "
+        "put the files back and run the command again, or look whether these series are whole."
+    ]
+
+
+def _last_part(series: str) -> str:
+    return series.rpartition("_")[2]
 
 
 def _checked(path: Path, draft: Draft) -> str:

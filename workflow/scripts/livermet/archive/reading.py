@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from livermet.archive.facts import Whitelist, written
+from livermet.archive.facts import Kept, Shared, Whitelist, from_written, written
 from livermet.archive.header import FIRST_BYTES, Header, read_header
 from livermet.archive.index import Index, Part
 from livermet.archive.packed import kind_of, members
 from livermet.archive.pseudonyms import Pseudonyms
+from livermet.archive.repeats import Repeats
 from livermet.archive.walk import Found, Walk
 from livermet.errors import InputError
 from livermet.ingest.headers import DAMAGED, LOST, NO_DICOM, UNOPENED
@@ -36,12 +37,24 @@ UNREADABLE_PACK = "a packed file that is damaged"
 
 
 class Entry(NamedTuple):
-    """A DICOM object of the archive: its file below it, the member of a packed one or -1."""
+    """A DICOM object of the archive: its file below it, the member of a packed one or -1.
+
+    shared, own: what is kept of it, as the index has it.
+    """
 
     path: str
     member: int
-    series: str
-    fact: bytes
+    shared: Shared
+    own: str
+
+    @property
+    def series(self) -> str:
+        """The digest of its SeriesInstanceUID; '' for none."""
+        return self.shared.series
+
+    def kept(self, number: int) -> Kept:
+        """Return what is kept of it; `number` becomes that of its slices' file."""
+        return from_written(self.shared.content, self.own, number)
 
     @property
     def folder(self) -> str:
@@ -69,12 +82,15 @@ class Reading:
     lost: Counter[str] = field(default_factory=Counter)
     blocked: int = 0
     others: set[tuple[str, str]] = field(default_factory=set)
+    # One copy of each, which processes give again and again.
+    _shared: dict[Shared, Shared] = field(default_factory=dict)
 
     def take(self, path: str, parts: Sequence[Part]) -> None:
         """Add what was read of a file."""
         for part in parts:
-            if part.fact:
-                self.entries.append(Entry(path, part.member, part.series, part.fact))
+            if part.shared:
+                shared = self._shared.setdefault(part.shared, part.shared)
+                self.entries.append(Entry(path, part.member, shared, part.own))
             elif part.reason:
                 self.passed_over[part.reason] += 1
                 if part.reason == NO_DICOM and part.member == -1:
@@ -136,7 +152,7 @@ def read_archive(
     reading.blocked = walk.blocked
     reading.files += len(walk.lost)
     for path in walk.lost:
-        reading.take(path, [Part(-1, "", b"", UNOPENED)])
+        reading.take(path, [Part(-1, reason=UNOPENED)])
     return reading
 
 
@@ -251,6 +267,7 @@ class _Readers:
 class _Reader(NamedTuple):
     root: str
     whitelist: Whitelist
+    repeats: Repeats
 
 
 _READER: list[_Reader] = []
@@ -262,7 +279,8 @@ def _begin(root: Path, pseudonyms: Pseudonyms, alone: bool) -> None:
         warnings.simplefilter("ignore")
     # A warning would quote the value that it complains about.
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    _READER[:] = [_Reader(str(root), Whitelist(pseudonyms))]
+    whitelist = Whitelist(pseudonyms)
+    _READER[:] = [_Reader(str(root), whitelist, Repeats(whitelist))]
 
 
 def _read_files(files: list[tuple[str, int]]) -> list[list[Part]]:
@@ -271,21 +289,28 @@ def _read_files(files: list[tuple[str, int]]) -> list[list[Part]]:
 
 
 def _read_file(reader: _Reader, path: str, size: int) -> list[Part]:
-    place, name = os.path.join(reader.root, path), os.path.basename(path)
+    place = os.path.join(reader.root, path)
     try:
         # On a network drive each call is waited for: one read tells of most files.
-        with open(place, "rb", buffering=0) as stream:
-            begin = stream.read(FIRST_BYTES)
+        opened = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            begin = os.read(opened, FIRST_BYTES)
+            if repeated := reader.repeats.read(begin, size):
+                return [Part(-1, *repeated)]
+            name = os.path.basename(path)
             kind = kind_of(begin, name)
             if kind == "other":
-                return [Part(-1, "", b"", PACKED_OTHERWISE)]
+                return [Part(-1, reason=PACKED_OTHERWISE)]
             if not kind:
-                return [_part(reader, -1, read_header(stream, size, name, begin))]
+                with open(opened, "rb", buffering=0, closefd=False) as stream:
+                    return [_part(reader, -1, read_header(stream, size, name, begin), begin)]
+        finally:
+            os.close(opened)
     except OSError:
-        return [Part(-1, "", b"", UNOPENED)]
+        return [Part(-1, reason=UNOPENED)]
     # What a file leads pydicom to, beyond what ingestion has met.
     except Exception:
-        return [Part(-1, "", b"", DAMAGED)]
+        return [Part(-1, reason=DAMAGED)]
     return _read_members(reader, Path(place), kind)
 
 
@@ -294,22 +319,27 @@ def _read_members(reader: _Reader, place: Path, kind: str) -> list[Part]:
     try:
         for one in members(place, kind):
             if one is None:
-                parts.append(Part(-2 - len(parts), "", b"", PACKED_OTHERWISE))
+                parts.append(Part(-2 - len(parts), reason=PACKED_OTHERWISE))
                 continue
             begin = one.stream.read(FIRST_BYTES)
+            if repeated := reader.repeats.read(begin, one.size):
+                parts.append(Part(one.number, *repeated))
+                continue
             if kind_of(begin, one.name):
-                parts.append(Part(one.number, "", b"", PACKED_WITHIN))
+                parts.append(Part(one.number, reason=PACKED_WITHIN))
                 continue
             header = read_header(one.stream, one.size, one.name, begin)
-            parts.append(_part(reader, one.number, header))
+            parts.append(_part(reader, one.number, header, begin))
     # What is wrong in a packed file, or in a member, beyond what ingestion has met.
     except Exception:
-        parts.append(Part(-1, "", b"", UNREADABLE_PACK))
-    return parts or [Part(-1, "", b"", "a packed file without files")]
+        parts.append(Part(-1, reason=UNREADABLE_PACK))
+    return parts or [Part(-1, reason="a packed file without files")]
 
 
-def _part(reader: _Reader, member: int, header: Header | str) -> Part:
+def _part(reader: _Reader, member: int, header: Header | str, begin: bytes) -> Part:
     if isinstance(header, str):
-        return Part(member, "", b"", header)
-    fact = reader.whitelist.fact_of(header)
-    return Part(member, fact.series, written(fact), "")
+        return Part(member, reason=header)
+    shared, own = written(reader.whitelist.kept_of(header))
+    if header.walked:
+        reader.repeats.learn(begin, header.walked, shared)
+    return Part(member, shared, own)

@@ -69,10 +69,10 @@ class _Images:
         """Return the place of the series that holds most of them; None for none or a tie."""
         if not self._place_of:
             self._place_of = {
-                fact.instance: place
+                instance: place
                 for place in self._usable
-                for fact in self._found[place].facts
-                if fact.instance
+                for instance in self._found[place].instances
+                if instance
             }
         counts: dict[int, int] = defaultdict(int)
         for instance in instances:

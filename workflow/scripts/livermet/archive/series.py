@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from livermet.archive.facts import Fact, from_written
+from livermet.archive.facts import Fact, Kept
 from livermet.archive.header import REFERENCE_CLASSES
 from livermet.archive.reading import Entry, Reading, begin_process, pattern_of, told_if_ended
 from livermet.errors import InputError
-from livermet.ingest.headers import SECONDARY_CAPTURE, Slice, acquisition_of
+from livermet.ingest.headers import SECONDARY_CAPTURE, Slice, median_of
 from livermet.ingest.stack import (
     COLOURS,
     LEAST_OF_A_STACK,
@@ -75,14 +75,16 @@ class Found:
     """A series of the archive and what was found of it.
 
     key: what it is known by as long as its archive grows, a digest. numbers: its objects among the
-    entries; of a usable series in the order of its slices. copies: objects that were left out
-    because they are there twice. reason: a sentence where it is not usable. spacing: of its slices,
-    None where they are no stack. Facts are kept without their slices, which for a large archive
-    would fill the memory.
+    entries; of a usable series in the order of its slices. facts, instances: what each of them
+    tells, and the digest of its SOPInstanceUID. copies: objects that were left out because they
+    are there twice. reason: a sentence where it is not usable. spacing: of its slices,
+    None where they are no stack. Slices are not kept, which for a large archive would fill the
+    memory.
     """
 
     key: str
     facts: tuple[Fact, ...]
+    instances: tuple[str, ...]
     numbers: tuple[int, ...]
     verdict: Verdict
     reason: str = ""
@@ -103,7 +105,7 @@ class _Group:
     """Objects that are judged together; `key` and `told` say how they were put together."""
 
     key: str
-    facts: list[Fact]
+    objects: list[Kept]
     numbers: list[int]
     copies: int = 0
     told: list[str] = field(default_factory=list)
@@ -150,8 +152,8 @@ class _Judge:
         """Judge series, each by what it is known by and the numbers of its entries."""
         entries, answer = self._reading.entries, _Answer([], [])
         for series, numbers in several:
-            facts = [from_written(entries[n].fact, n + 1) for n in numbers]
-            group = _without_copies(_Group(series, facts, numbers))
+            objects = [entries[n].kept(n + 1) for n in numbers]
+            group = _without_copies(_Group(series, objects, numbers))
             if place := _place_of_a_single(group, entries):
                 answer.singles.append((place, group))
             else:
@@ -164,7 +166,7 @@ class _Judge:
             return [found for group in groups for found in self._judged(group)]
         together = _Group(
             _digest("single slices", *place),
-            [one for group in groups for one in group.facts],
+            [one for group in groups for one in group.objects],
             [one for group in groups for one in group.numbers],
             sum(group.copies for group in groups),
         )
@@ -225,10 +227,9 @@ def _digest(*parts: object) -> str:
 
 def _place_of_a_single(group: _Group, entries: Sequence[Entry]) -> tuple | None:
     """Return what slices with a series each have to share to be one series; None for others."""
-    if len(group.facts) != 1 or len(group.facts[0].slices) != 1:
+    if len(group.objects) != 1 or len(group.objects[0].slices) != 1:
         return None
-    (fact,) = group.facts
-    one = fact.slices[0]
+    (fact, _, (one,)) = group.objects[0]
     if fact.modality != "CT" or one.kinds & LOCALIZERS or not _has_place(one):
         return None
     folder = entries[group.numbers[0]].folder
@@ -237,19 +238,20 @@ def _place_of_a_single(group: _Group, entries: Sequence[Entry]) -> tuple | None:
 
 def _without_copies(group: _Group) -> _Group:
     """Leave out objects that are there twice with the same header."""
-    seen: dict[str, Fact] = {}
-    facts, numbers = [], []
-    for fact, number in zip(group.facts, group.numbers, strict=True):
-        first = seen.setdefault(fact.instance, fact)
-        if first is fact or not fact.instance or not _same(first, fact):
-            facts.append(fact)
+    seen: dict[str, Kept] = {}
+    objects, numbers = [], []
+    for kept, number in zip(group.objects, group.numbers, strict=True):
+        first = seen.setdefault(kept.instance, kept)
+        if first is kept or not kept.instance or not _same(first, kept):
+            objects.append(kept)
             numbers.append(number)
-    return replace(group, facts=facts, numbers=numbers, copies=len(group.facts) - len(facts))
+    copies = len(group.objects) - len(objects)
+    return replace(group, objects=objects, numbers=numbers, copies=copies)
 
 
-def _same(first: Fact, other: Fact) -> bool:
-    def content(fact: Fact) -> list[dict]:
-        return [{**vars(one), "number": 0} for one in fact.slices]
+def _same(first: Kept, other: Kept) -> bool:
+    def content(kept: Kept) -> list[dict]:
+        return [{**vars(one), "number": 0} for one in kept.slices]
 
     return content(first) == content(other)
 
@@ -275,8 +277,8 @@ def _rounded(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _judged(group: _Group, accept: set[str]) -> Iterator[Found]:
-    objects = [n for n, fact in enumerate(group.facts) if not fact.slices]
-    images = [n for n, fact in enumerate(group.facts) if fact.slices]
+    objects = [n for n, kept in enumerate(group.objects) if not kept.slices]
+    images = [n for n, kept in enumerate(group.objects) if kept.slices]
     if objects:
         yield _object(_part(group, objects, "objects" if images else ""))
     if images:
@@ -287,7 +289,7 @@ def _part(group: _Group, places: Sequence[int], label: str, told: Sequence[str] 
     """Take some of a group's objects; a label makes it a series of its own."""
     return _Group(
         _digest(group.key, label) if label else group.key,
-        [group.facts[n] for n in places],
+        [group.objects[n] for n in places],
         [group.numbers[n] for n in places],
         group.copies,
         [*group.told, *told],
@@ -295,7 +297,7 @@ def _part(group: _Group, places: Sequence[int], label: str, told: Sequence[str] 
 
 
 def _object(group: _Group) -> Found:
-    fact = group.facts[0]
+    fact = group.objects[0].fact
     if fact.sop_class in REFERENCE_CLASSES:
         return _found(group, Verdict.REFERENCE, "It is a segmentation or a set of contours.")
     if fact.sop_class == DOSE_REPORT:
@@ -306,32 +308,27 @@ def _object(group: _Group) -> Found:
 def _found(group: _Group, verdict: Verdict, reason: str, slices: int = 0) -> Found:
     return Found(
         group.key,
-        _without_slices(group.facts),
+        tuple(kept.fact for kept in group.objects),
+        tuple(kept.instance for kept in group.objects),
         tuple(group.numbers),
         verdict,
         reason,
-        thickness=_thickness(group.facts),
+        thickness=_thickness(group.objects),
         slices=slices,
         copies=group.copies,
         notes=tuple(group.told),
     )
 
 
-def _without_slices(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    # dataclasses.replace takes four times as long, and there is a fact for each file.
-    return tuple(Fact(**{**vars(fact), "slices": ()}) for fact in facts)
-
-
-def _thickness(facts: Sequence[Fact]) -> float | None:
-    slices = [one for fact in facts for one in fact.slices]
-    return acquisition_of(slices)["slice_thickness_mm"]
+def _thickness(objects: Sequence[Kept]) -> float | None:
+    return median_of([one for kept in objects for one in kept.slices], "SliceThickness")
 
 
 def _judged_images(group: _Group, accept: set[str]) -> Iterator[Found]:
-    slices = [one for fact in group.facts for one in fact.slices]
+    slices = [one for kept in group.objects for one in kept.slices]
     known = accept & set(map(str, Accepted))
     try:
-        kept, told = select_slices(_WHAT, slices, len(group.facts), known)
+        kept, told = select_slices(_WHAT, slices, len(group.objects), known)
     except InputError as error:
         word = _refusal(slices, accept)
         yield _found(group, word, REASONS.get(word) or _sentence(error), len(slices))
@@ -425,15 +422,16 @@ def _split(
 def _of_stack(group: _Group, stack: Stack, accept: set[str]) -> Found:
     order = {one.number - 1: place for place, one in enumerate(stack.slices)}
     pairs = sorted(
-        zip(group.numbers, group.facts, strict=True), key=lambda pair: order.get(pair[0], -1)
+        zip(group.numbers, group.objects, strict=True), key=lambda pair: order.get(pair[0], -1)
     )
     found = Found(
         group.key,
-        _without_slices(fact for _, fact in pairs),
+        tuple(kept.fact for _, kept in pairs),
+        tuple(kept.instance for _, kept in pairs),
         tuple(number for number, _ in pairs),
         Verdict.USABLE,
         spacing=round(stack.spacing, 3),
-        thickness=_thickness(group.facts),
+        thickness=_thickness(group.objects),
         slices=len(stack.slices),
         copies=group.copies,
         notes=(*group.told, *map(_without_files, stack.warnings), *_covered(stack)),

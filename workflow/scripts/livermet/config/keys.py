@@ -333,9 +333,10 @@ class Ingest(Keys):
 
     accept: Annotated[list[AcceptedName], AfterValidator(_unique)] = key(
         [],
-        "DICOM series that are read with a warning and else refused: `incomplete` (empty, cut or "
-        "unreadable files), `lossy` (compressed with a loss), `no_rescale` (stored values taken as "
-        "HU), `other_units` (another RescaleType), `projections` (MIP, MinIP)",
+        "series that are read with a warning and else refused: `mixed_slices` (slices that are "
+        "unlike their neighbours, exchanged, or of two phases by turns); and of DICOM `incomplete` "
+        "(empty, cut or unreadable files), `lossy` (compressed with a loss), `no_rescale` (stored "
+        "values taken as HU), `other_units` (another RescaleType), `projections` (MIP, MinIP)",
         "none: features of such series are not those of the scan",
     )
     accept_masks: Annotated[list[Name], AfterValidator(_unique)] = key(

@@ -17,6 +17,7 @@ from livermet.errors import InputError
 from livermet.ingest.decoding import Decoder, SecondReader, UndecodableError
 from livermet.ingest.headers import LOST, PACKED, RECORDED_NUMBERS, RECORDED_TEXTS, Found, Slice
 from livermet.ingest.losses import cut_slices, repeated_slices
+from livermet.ingest.neighbours import blocks_of, refuse_disturbed
 from livermet.ingest.proof import prove
 from livermet.ingest.stack import (
     ACQUISITIONS,
@@ -86,8 +87,19 @@ def convert(series: str, found: Found, accept: Iterable[str], log: logging.Logge
     log.info("%d slices were read again by GDCM and are the same", proven)
     lost = lost_values(what, stack.slices, volume.values, found.total, accept)
     padded = padding_of(stack.slices, volume, decoder)
+    mixed = mixed_slices(what, stack, volume, found.total, accept)
     volume, resampled = laid_out(volume, stack)
-    warnings = [*told, *left_out, *copies, *stack.warnings, *unproven, *lossy, *lost, *padded]
+    warnings = [
+        *told,
+        *left_out,
+        *copies,
+        *stack.warnings,
+        *unproven,
+        *lossy,
+        *lost,
+        *padded,
+        *mixed,
+    ]
     return Converted(
         volume,
         stack,
@@ -101,6 +113,13 @@ def convert(series: str, found: Found, accept: Iterable[str], log: logging.Logge
 def passed_over(what: str, found: Found, accept: set[str]) -> list[str]:
     """Say which files are no slices; refuse what may be the rest of a copy that broke off."""
     lost = found.lost()
+    if found.lacking and Accepted.INCOMPLETE not in accept:
+        raise InputError(
+            f"{what}: {found.lacking} of the {found.lacking + found.total} files that its folder "
+            "had when `livermet sheet` laid it out are gone; put them back, or run the command "
+            f"again and look at the series' slices, or add {Accepted.INCOMPLETE} to the config key "
+            "ingest.accept to go on without."
+        )
     if (lost or found.blocked) and Accepted.INCOMPLETE not in accept:
         parts = [
             f"{files(found.passed_over[reason], found.total)} "
@@ -121,6 +140,8 @@ def passed_over(what: str, found: Found, accept: set[str]) -> list[str]:
         f"Passed over, {reason}: {files(numbers, found.total)}."
         for reason, numbers in found.passed_over.items()
     ]
+    if found.lacking:
+        told.append(f"{found.lacking} files are gone since the folder was laid out.")
     if found.blocked:
         told.append(f"Passed over: {found.blocked} folders that cannot be opened.")
     return told
@@ -288,6 +309,20 @@ def lost_values(
     return told
 
 
+def mixed_slices(
+    what: str, stack: Stack, volume: Volume, total: int, accept: set[str]
+) -> list[str]:
+    """Refuse, or say of, slices that do not belong where they lie (`neighbours`)."""
+    return refuse_disturbed(
+        what,
+        blocks_of(
+            (exact(volume, k) for k in range(len(stack.slices))), volume.spacing[:2].tolist()
+        ),
+        lambda places: files((stack.slices[k].number for k in places), total),
+        accept,
+    )
+
+
 def laid_out(volume: Volume, stack: Stack) -> tuple[Volume, str]:
     """Move slices in their planes, and interpolate between them, where they do not lie evenly."""
     done = []
@@ -318,7 +353,7 @@ def stack_warnings(stack: Stack, acquisition: dict) -> list[str]:
     spacing = stack.spacing
     told = []
     thickness = acquisition["slice_thickness_mm"]
-    if thickness and spacing > 1.05 * thickness:
+    if thickness and thickness > 0 and spacing > 1.05 * thickness:
         told.append(f"Slices of {thickness:g} mm every {spacing:g} mm leave gaps between them.")
     axes = stack.affine[:3, :3] / np.linalg.norm(stack.affine[:3, :3], axis=0)
     if abs(axes[2, 2]) < np.cos(np.radians(45)):

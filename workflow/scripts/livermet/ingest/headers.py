@@ -124,6 +124,10 @@ NO_DICOM = "no DICOM"
 NO_IMAGE = "DICOM without an image"
 PACKED = "packed (zip, gzip, 7z or rar)"
 PACKS = (b"PK\3\4", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")
+# What tells of a file whether it may be DICOM: preamble, mark and first element.
+BEGIN = 140
+# How `livermet sheet` names the files of a series' folder: which of how many.
+SLICE_NAME = re.compile(r"(\d{4,})_of_(\d{4,})\.dcm")
 # Reasons for which a slice may have been lost.
 LOST = (EMPTY, UNOPENED, DAMAGED)
 
@@ -170,13 +174,15 @@ class Slice:
 class Found:
     """The slices below a folder, and the other files: their numbers by the reason.
 
-    total: how many files there are. blocked: folders that cannot be opened.
+    total: how many files there are. blocked: folders that cannot be opened. lacking: how many files
+    are not there any more, by the names of the others.
     """
 
     slices: list[Slice] = field(default_factory=list)
     passed_over: dict[str, list[int]] = field(default_factory=dict)
     total: int = 0
     blocked: int = 0
+    lacking: int = 0
 
     def lost(self) -> list[int]:
         """List the numbers of the files that may have been slices."""
@@ -192,7 +198,8 @@ def read_headers(place: str | Path) -> Found:
     # A warning would quote the value that it complains about, which may be a name.
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     listing = list_files(place)
-    found = Found(total=len(listing.files), blocked=listing.blocked)
+    lacking = _lacking(listing.files)
+    found = Found(total=len(listing.files), blocked=listing.blocked, lacking=lacking)
     for number, path in enumerate(listing.files, 1):
         slices, reason = _slices_of(path, number)
         found.slices += slices
@@ -200,6 +207,19 @@ def read_headers(place: str | Path) -> Found:
             found.passed_over.setdefault(reason, []).append(number)
     _named_as_slices(found, listing.files)
     return found
+
+
+def slice_name(number: int, count: int) -> str:
+    """Name a file of a series' folder that livermet lays out; `number` is from 1."""
+    width = max(4, len(str(count)))
+    return f"{number:0{width}d}_of_{count:0{width}d}.dcm"
+
+
+def _lacking(files: Sequence[Path]) -> int:
+    named = [found for path in files if (found := SLICE_NAME.fullmatch(path.name))]
+    counts = {int(one[2]) for one in named}
+    # Folders of several series are refused for what they are.
+    return max(0, counts.pop() - len(named)) if len(counts) == 1 else 0
 
 
 def _named_as_slices(found: Found, files: Sequence[Path]) -> None:
@@ -229,14 +249,13 @@ def _slices_of(path: Path, number: int) -> tuple[list[Slice], str]:
         if not path.is_file():
             return [], UNOPENED
         with path.open("rb") as stream:
-            start = stream.read(132)
+            start = stream.read(BEGIN)
     except OSError:
         return [], UNOPENED
     litter = path.name.startswith(".") or path.name.lower() in LITTER
     if not start:
         return [], NO_DICOM if litter else EMPTY
-    if not start.strip(b"\0"):
-        # As copies that broke off leave them: the room was taken, and nothing was written.
+    if is_blank(start):
         return [], NO_DICOM if litter else DAMAGED
     if not may_be_dicom(start):
         return [], PACKED if start.startswith(PACKS) else NO_DICOM
@@ -259,6 +278,16 @@ def is_other(header: Dataset) -> bool:
     # Other roots than DICOM's are makers' own kinds.
     known = kind.name != kind if kind.startswith(DICOM_ROOT) else kind.count(".") > 5
     return kind.is_valid and known and not kind.startswith(CT_IMAGE)
+
+
+def is_blank(start: bytes) -> bool:
+    """Tell whether a file begins with zeros alone, or goes on with them behind DICOM's mark.
+
+    As copies that broke off leave them: the room was taken, and little or nothing was written.
+    pydicom would read each 8 zeros as an element, to the end of the file.
+    """
+    blank = not start[:132].strip(b"\0")
+    return blank or (start[128:132] == b"DICM" and not start[132:BEGIN].strip(b"\0"))
 
 
 def may_be_dicom(start: bytes) -> bool:
@@ -438,11 +467,11 @@ def acquisition_of(slices: Sequence[Slice]) -> dict:
     return {
         "manufacturer": _first(slices, "Manufacturer"),
         "model": _first(slices, "ManufacturerModelName"),
-        "kvp": _median(slices, "KVP"),
-        "tube_current_ma": _median(slices, "XRayTubeCurrent"),
-        "exposure_mas": _median(slices, "Exposure"),
+        "kvp": median_of(slices, "KVP"),
+        "tube_current_ma": median_of(slices, "XRayTubeCurrent"),
+        "exposure_mas": median_of(slices, "Exposure"),
         "kernel": _first(slices, "ConvolutionKernel"),
-        "slice_thickness_mm": _median(slices, "SliceThickness"),
+        "slice_thickness_mm": median_of(slices, "SliceThickness"),
         "contrast_agent": _first(slices, "ContrastBolusAgent"),
         "body_part": _first(slices, "BodyPartExamined"),
     }
@@ -452,7 +481,8 @@ def _first(slices: Sequence[Slice], tag: str) -> str | None:
     return slices[0].text(tag) or None if slices else None
 
 
-def _median(slices: Sequence[Slice], tag: str) -> float | None:
+def median_of(slices: Sequence[Slice], tag: str) -> float | None:
+    """Return the median of a field that holds one number, None where no slice has it."""
     values = sorted(v for s in slices if (v := s.value(tag)) is not None)
     if not values:
         return None

@@ -6,19 +6,20 @@ scratch folder, so that its messages, which go past Python to the terminal, name
 archive, and so that a path of any letters can be read.
 """
 
-import gzip
 import math
 import os
 import re
 import tempfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import SimpleITK as sitk
 
 from livermet.errors import InputError
+from livermet.ingest.bounded import count_of, gunzipped, inflated, plain, refuse_too_many
 from livermet.ingest.masks import Frame, Segment, Segments, frames_of
 from livermet.ingest.volume import MORE_VALUES, Volume, affine_of, three_dimensional
 
@@ -38,16 +39,18 @@ ANATOMICAL_SPACES = {
     "left-posterior-superior-time",
     "lpst",
 }
-TRUE = ("true", "1", "t")
+TRUE, FALSE = ("true", "1", "t"), ("false", "0", "f", "")
+# By which ITK reads the values, taking any word that begins as true does for true.
+META_FLAGS = ("binarydata", "binarydatabyteordermsb", "elementbyteordermsb", "compresseddata")
 NRRD_SIZES = {
     1: r"((un)?signed |u)?char|u?int8(_t)?",
     2: r"((un)?signed |u)?short( int)?|u?int16(_t)?",
     4: r"((un)?signed |u)?int|u?int32(_t)?|float",
     8: r"((un)?signed |u)?long ?long( int)?|u?int64(_t)?|double",
 }
-NRRD_CODINGS: dict[str, Callable[[bytes], bytes]] = {
-    "raw": bytes,
-    **dict.fromkeys(("gzip", "gz"), gzip.decompress),
+NRRD_CODINGS: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
+    "raw": plain,
+    **dict.fromkeys(("gzip", "gz"), gunzipped),
 }
 ORIGINS = ("offset", "position", "origin")
 META_SIZES = {"CHAR": 1, "SHORT": 2, "INT": 4, "FLOAT": 4, "DOUBLE": 8, "LONG": 4, "LONG_LONG": 8}
@@ -73,11 +76,15 @@ def read_itk(path: Path, what: str) -> Volume | Segments:
         fields, start = _nrrd_fields(head) if is_nrrd else _meta_fields(head)
         told = (_nrrd_orientation if is_nrrd else _meta_orientation)(fields)
         factor, more = _unit(fields) if is_nrrd else (1.0, [])
+        sizes = fields["sizes" if is_nrrd else "dimsize"]
+        refuse_too_many([int(n) for n in sizes.split()], what)
         data = _data_file(path, fields)
         (_check_nrrd_data if is_nrrd else _check_meta_data)(data or path, fields, start)
         image = _read(path, head, data, is_nrrd)
         if image.GetDimension() == 4 and image.GetSize()[3] == 1:
             image = image[:, :, :, 0]
+    except InputError:
+        raise
     except _Plain as problem:
         raise InputError(f"{what} {problem}") from None
     except (*DAMAGE, RuntimeError, KeyError, IndexError, MemoryError) as error:
@@ -143,9 +150,22 @@ def _nrrd_orientation(fields: dict[str, str]) -> list[str]:
             "gives its values as steps of a range (NRRD field old min), which are not read; export "
             "it in Hounsfield units, or a mask with its labels."
         )
-    if "space origin" not in fields:
+    origin = fields.get("space origin", "")
+    if origin and not _is_place(origin):
+        raise _Plain("gives an origin that is not one place (NRRD field space origin); export it.")
+    if not origin:
         return ["Its header gives no origin; it was taken to be 0, 0, 0 mm."]
     return []
+
+
+def _is_place(vector: str) -> bool:
+    """Tell whether a vector of NRRD is three finite numbers, or four of which the last is time."""
+    held = re.fullmatch(r"\(([^()]*)\)", vector)
+    try:
+        parts = [float(part) for part in held[1].split(",")] if held else []
+    except ValueError:
+        return False
+    return len(parts) in (3, 4) and all(map(math.isfinite, parts[:3]))
 
 
 def _unit(fields: dict[str, str]) -> tuple[float, list[str]]:
@@ -171,7 +191,7 @@ def _meta_orientation(fields: dict[str, str]) -> list[str]:
         )
     _check_meta_numbers(fields, matrix)
     told = []
-    if not any(key in fields for key in ORIGINS):
+    if not any(fields.get(key) for key in ORIGINS):
         told.append("Its header gives no origin; it was taken to be 0, 0, 0 mm.")
     said = fields.get("anatomicalorientation", "").upper()
     if re.fullmatch("[RLAPIS]{3}", said) and said != (true := _letters(matrix)):
@@ -184,6 +204,11 @@ def _meta_orientation(fields: dict[str, str]) -> list[str]:
 
 def _check_meta_numbers(fields: dict[str, str], matrix: str) -> None:
     """Refuse what ITK would take for something else in silence."""
+    if any(fields.get(flag, "").lower() not in TRUE + FALSE for flag in META_FLAGS):
+        raise _Plain(
+            "says neither True nor False in a field that tells how its values are stored (such as "
+            "CompressedData); export it again."
+        )
     count = int(fields["ndims"])
     spacing = _numbers_of(fields, ("elementspacing", "elementsize"))
     if not spacing or min(spacing) <= 0:
@@ -253,34 +278,35 @@ def _check_nrrd_data(path: Path, fields: dict[str, str], start: int) -> None:
         raise _Plain("is packed by bzip2, which is not read; export it packed by gzip.")
     if coding not in NRRD_CODINGS:
         return
-    held = NRRD_CODINGS[coding](path.read_bytes()[0 if detached else start :])
     kind = fields.get("type", "").lower()
-    size = next(n for n, names in NRRD_SIZES.items() if re.fullmatch(names, kind))
+    size = next((n for n, names in NRRD_SIZES.items() if re.fullmatch(names, kind)), None)
+    if size is None:
+        raise _Plain("names no type of number that is read (NRRD field type); export it again.")
     skipped = {name: int(fields.get(f"{name} skip", 0) or 0) for name in ("byte", "line")}
     if any(skipped.values()):
         # Where the values begin is for ITK to find; it reads none that is not there.
         return
-    _check_length(held, size * _product(fields["sizes"]))
+    with path.open("rb") as stream:
+        stream.seek(0 if detached else start)
+        _check_length(NRRD_CODINGS[coding](stream), size * _product(fields["sizes"]))
 
 
 def _check_meta_data(path: Path, fields: dict[str, str], start: int) -> None:
     kind = fields.get("elementtype", "").upper().removeprefix("MET_")
     size = META_SIZES[kind.removeprefix("U")] * int(fields.get("elementnumberofchannels", 1))
-    held = path.read_bytes()[start if fields["elementdatafile"].upper() == "LOCAL" else 0 :]
-    if fields.get("compresseddata", "").lower() in TRUE:
-        # zlib or gzip, as the writer liked; both end with a checksum.
-        engine = zlib.decompressobj(47)
-        held = engine.decompress(held)
-        if not engine.eof:
-            raise EOFError
-    _check_length(held, size * _product(fields["dimsize"]))
+    # zlib or gzip, as the writer liked; both end with a checksum.
+    read = inflated if fields.get("compresseddata", "").lower() in TRUE else plain
+    with path.open("rb") as stream:
+        stream.seek(start if fields["elementdatafile"].upper() == "LOCAL" else 0)
+        _check_length(read(stream), size * _product(fields["dimsize"]))
 
 
-def _check_length(held: bytes, expected: int) -> None:
-    if len(held) < expected:
-        raise EOFError
-    if held[expected:].strip(b"\0"):
+def _check_length(pieces: Iterable[bytes], expected: int) -> None:
+    count, goes_on = count_of(pieces, expected)
+    if goes_on:
         raise _Plain(MORE_VALUES)
+    if count < expected:
+        raise EOFError
 
 
 def _product(sizes: str) -> int:

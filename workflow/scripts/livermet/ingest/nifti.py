@@ -3,7 +3,6 @@
 Values stay as they are stored, (x, y, z); affines lead to mm in RAS+.
 """
 
-import gzip
 import math
 import zlib
 from collections.abc import Sequence
@@ -15,11 +14,13 @@ import nibabel as nib
 import numpy as np
 
 from livermet.errors import InputError
+from livermet.ingest.bounded import first_of, pieces_of, refuse_too_many
 from livermet.ingest.volume import (
     CORNER_TOLERANCE_MM,
     MORE_VALUES,
     USUAL_SPACING_MM,
     Volume,
+    check_dimensions,
     corners_apart,
     three_dimensional,
 )
@@ -27,7 +28,8 @@ from livermet.ingest.volume import (
 # A quaternion that is longer than 1 by rounding still says which way the axes run.
 QUATERNION_TOLERANCE = np.float64(1e-4)
 ANALYZE_SIZE = 348
-GZIP_MAGIC = b"\x1f\x8b"
+# Of a file, or of a pair's .hdr with its extensions.
+LONGEST_HEADER = 2**20
 # Units of length that a header may name, and how many mm they are.
 UNITS = {"meter": 1000.0, "micron": 0.001}
 
@@ -73,21 +75,27 @@ def read_nifti(path: Path, what: str) -> Volume:
     """
     header_path, image_path = _pair_of(path)
     try:
-        content = unzipped(header_path.read_bytes())
-        data = content if image_path is None else unzipped(image_path.read_bytes())
-        kind = _kind_of(content, image_path is not None)
+        begin, _ = _beginning(header_path, LONGEST_HEADER)
+        kind = _kind_of(begin, image_path is not None)
         if kind is None:
-            raise InputError(f"{what} is no NIfTI file by its header{_other_kind(content)}")
-        image: Any = _opened(kind, content, None if image_path is None else data)
+            raise InputError(f"{what} is no NIfTI file by its header{_other_kind(begin)}")
+        # nibabel's own check, which mends what it can in a copy.
+        kind.header_class.from_fileobj(BytesIO(begin))
+        given = kind.header_class.from_fileobj(BytesIO(begin), check=False)
+        check_dimensions(given.get_data_shape(), what)
+        refuse_too_many(given.get_data_shape(), what)
+        length = int(given.get_data_offset()) + _length_of(given)
+        data, goes_on = _beginning(image_path or header_path, length)
+        if goes_on:
+            raise InputError(f"{what} {MORE_VALUES}")
+        image: Any = _opened(
+            kind, data if image_path is None else begin, None if image_path is None else data
+        )
         header = image.header
         # The image's own header has lost its offset by now.
-        end = int(image.dataobj.offset) + _length_of(header)
-        if end > len(data):
+        if int(image.dataobj.offset) + _length_of(header) > len(data):
             raise EOFError
-        if data[end:].strip(b"\0"):
-            raise InputError(f"{what} {MORE_VALUES}")
         # nibabel takes an infinite slope for none.
-        given = kind.header_class.from_fileobj(BytesIO(content), check=False)
         if np.isinf(given["scl_slope"]) or np.isinf(given["scl_inter"]):
             raise ValueError
         values = np.asanyarray(image.dataobj.get_unscaled())
@@ -120,9 +128,10 @@ def read_nifti(path: Path, what: str) -> Volume:
     )
 
 
-def unzipped(content: bytes) -> bytes:
-    """Return a file's content, of a zipped one what is in it; its checksum is held against it."""
-    return gzip.decompress(content) if content[:2] == GZIP_MAGIC else content
+def _beginning(path: Path, length: int) -> tuple[bytes, bool]:
+    """Return the first bytes of a file, or of what is packed in it, and whether values follow."""
+    with path.open("rb") as stream:
+        return first_of(pieces_of(stream), length)
 
 
 def _pair_of(path: Path) -> tuple[Path, Path | None]:

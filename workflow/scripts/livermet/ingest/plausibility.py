@@ -22,6 +22,9 @@ AIR, BONE, OUTSIDE = (0.05, 0.5), (0.1, 0.5), (0.05, 0.5)
 LEFT = (0.5, 0.65)
 # No CT is that close around a liver.
 FILLED = 0.9
+# Of a liver's area: what a slice has of the smaller one of its neighbours' (real ones at least all
+# of it), and what its outermost slices have of the largest (real ones up to a third, at 20 mm).
+LEAST_BETWEEN, MOST_AT_ENDS, LEAST_SLICES = 0.7, 0.6, 5
 # What is smaller may be anything.
 LEAST_MASK_ML, LEAST_LIVER_ML, LEAST_LUNGS_ML = 1.0, 100.0, 500.0
 ABOVE_LUNGS_MM = 20.0
@@ -57,6 +60,7 @@ def doubts(
         found += _by_place(ct, mask, spacing, has_liver)
     if has_liver:
         found += _liver_in_parts(inside)
+        found += _liver_by_areas(inside, ml)
     if has_liver and has_lesions:
         found += _lesions_outside(mask)
     return found
@@ -108,18 +112,46 @@ def _against_sheet(mask: np.ndarray, has_lesions: bool, lesions_read: str) -> It
 
 
 def _liver_in_parts(inside: np.ndarray) -> Iterator[Doubt]:
-    """Tell of a liver, lesions included, that is not there, everywhere, or cut by empty slices."""
+    """Tell of a liver, lesions included, that is not there, everywhere, cut, or in parts."""
     used = np.flatnonzero(inside.any(axis=(0, 1)))
     if not len(used):
         yield Doubt("The liver was segmented, and its mask holds no voxel.")
         return
     if (share := float(inside.mean())) > FILLED:
         yield Doubt(f"{share:.0%} of the CT lie in the mask of the liver.", True)
+    ends = [name for name, z in (("lowest", 0), ("highest", -1)) if inside[:, :, z].any()]
+    if ends:
+        yield Doubt(
+            f"The liver reaches the {' and the '.join(ends)} slice: it may go on beyond the scan, "
+            "or slices are missing there."
+        )
     if empty := int(used[-1] - used[0] + 1 - len(used)):
         yield Doubt(
             f"{empty} slices between the first and the last one of the liver hold none of it; a "
             "part of the mask may be lost."
         )
+
+
+def _liver_by_areas(inside: np.ndarray, voxel_ml: float) -> Iterator[Doubt]:
+    """Tell of slices that hold much less of a liver than those around, and of cut ends."""
+    areas = inside.sum(axis=(0, 1))
+    used = np.flatnonzero(areas)
+    if len(used) < LEAST_SLICES or areas.sum() * voxel_ml < LEAST_LIVER_ML:
+        return
+    least = np.minimum(areas[:-2], areas[2:]) * LEAST_BETWEEN
+    if fewer := int(np.count_nonzero((areas[1:-1] < least) & (areas[1:-1] > 0))):
+        yield Doubt(
+            f"{fewer} slices hold much less of the liver than those on both sides; a part of the "
+            "mask may be lost."
+        )
+    # Where the CT ends, the liver may go on.
+    ends = [(used[0], "lowest", used[0] > 0), (used[-1], "highest", used[-1] < len(areas) - 1)]
+    for z, name, is_within in ends:
+        if is_within and areas[z] > MOST_AT_ENDS * areas.max():
+            yield Doubt(
+                f"The {name} slice of the liver's mask holds {areas[z] / areas.max():.0%} of what "
+                "its largest does; slices of the mask may be lost there."
+            )
 
 
 def _by_values(inside: np.ndarray, liver: np.ndarray | None) -> Iterator[Doubt]:

@@ -12,7 +12,8 @@ from livermet.ingest.dicom import Converted, convert, stack_warnings
 from livermet.ingest.headers import acquisition_of, read_headers
 from livermet.ingest.losses import slice_warnings
 from livermet.ingest.masks import Planes
-from livermet.ingest.stack import position
+from livermet.ingest.neighbours import blocks_of, refuse_disturbed
+from livermet.ingest.stack import numbered, position
 from livermet.ingest.volume import (
     RAS_FROM_LPS,
     canonical_ct,
@@ -55,15 +56,23 @@ def ingest_dicom(
 
 @untold()
 def ingest_volume(
-    series: str, path: str | Path, phase: object = ""
+    series: str, path: str | Path, phase: object = "", accept: Iterable[str] = ()
 ) -> tuple[sitk.Image, dict, dict]:
     """Return the CT, acquisition record and quality record of a series stored as NIfTI or NRRD.
 
-    `phase` is not used: the table of acquisitions takes the phase from the sheet.
+    `accept` are words of `vocabulary.Accepted`. `phase` is not used: the table of acquisitions
+    takes the phase from the sheet.
     """
     what = f"series {series}: its CT"
     ct, quality = canonical_ct(read_volume(path, what), what)
-    quality["warnings"] += slice_warnings(sitk.GetArrayViewFromImage(ct).transpose(2, 1, 0))
+    units = sitk.GetArrayViewFromImage(ct)
+    quality["warnings"] += slice_warnings(units.transpose(2, 1, 0))
+    quality["warnings"] += refuse_disturbed(
+        what,
+        blocks_of(units, ct.GetSpacing()[1::-1]),
+        lambda places: f"{numbered('slice', [k + 1 for k in places], len(units))} from the feet",
+        accept,
+    )
     quality |= _placement(None)
     source_format = format_of(Path(path).name) or "nifti"
     return ct, _acquisition(series, source_format, acquisition_of([]), ct), quality

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from livermet.errors import InputError
-from livermet.ingest.headers import CT_IMAGE, MONOCHROME1, SECONDARY_CAPTURE, Slice
+from livermet.ingest.headers import CT_IMAGE, MONOCHROME1, NUMBERS, SECONDARY_CAPTURE, Slice
 from livermet.ingest.volume import RAS_FROM_LPS
 from livermet.vocabulary import Accepted
 
@@ -126,6 +126,11 @@ def position(one: Slice) -> np.ndarray:
 
 def files(numbers: Iterable[int], total: int) -> str:
     """Name files by their numbers: 'file 7 of 20', 'files 3, 5, 7 to 9 of 20'."""
+    return numbered("file", numbers, total)
+
+
+def numbered(word: str, numbers: Iterable[int], total: int) -> str:
+    """Name things by their numbers, as `files` does files."""
     ordered = sorted(set(numbers))
     runs: list[list[int]] = []
     for number in ordered:
@@ -135,7 +140,7 @@ def files(numbers: Iterable[int], total: int) -> str:
             runs.append([number])
     names = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
     shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-    return f"{'file' if len(ordered) == 1 else 'files'} {shown} of {total}"
+    return f"{word if len(ordered) == 1 else f'{word}s'} {shown} of {total}"
 
 
 def select_slices(
@@ -469,8 +474,10 @@ def acquisitions(ordered: Sequence[Slice], depths: np.ndarray) -> tuple[int, str
     makes an even stack by itself and their ranges overlap. Acquisitions one after the other, and
     fields that change without such a pattern, are usual.
     """
+    # Of an archive's hundreds of thousands of slices, asked of each by name.
+    texts, fields = [s.texts for s in ordered], [s.numbers for s in ordered]
     for tag in ACQUISITIONS:
-        if len({(s.texts.get(tag), s.numbers.get(tag)) for s in ordered}) == 1:
+        if len({one.get(tag) for one in (fields if tag in NUMBERS else texts)}) == 1:
             continue
         if count := _mixed(labels_by(tag, ordered, depths), depths):
             return count, tag

@@ -85,13 +85,18 @@ def read_volume(path: str | Path, what: str) -> "Volume | Segments":
     return volume
 
 
+def check_dimensions(shape: Sequence[int], what: str) -> None:
+    """Refuse a shape that is not one volume's."""
+    if len(shape) < 3 or any(length != 1 for length in shape[3:]):
+        raise InputError(
+            f"{what} is not one three-dimensional volume (its shape is {tuple(map(int, shape))}); "
+            "export the series as one volume."
+        )
+
+
 def three_dimensional(values: np.ndarray, what: str) -> np.ndarray:
     """Drop trailing axes of length 1; refuse what is not one volume of numbers."""
-    if values.ndim < 3 or any(length != 1 for length in values.shape[3:]):
-        raise InputError(
-            f"{what} is not one three-dimensional volume (its shape is {values.shape}); export "
-            "the series as one volume."
-        )
+    check_dimensions(values.shape, what)
     if values.dtype.kind not in "iuf" or not values.size:
         raise InputError(
             f"{what} holds no plain numbers (colours, complex numbers, or no voxel at all), so it "
