@@ -510,9 +510,9 @@ def longer_trained(root: str) -> Path:
 
 def predictor_of(given: argparse.Namespace, device: str):
     """Return a trained network of the phantoms on a device, and the step that trained it."""
+    from livermet.engines import Engine
     from livermet.nnunet.layout import fold_folder
     from livermet.nnunet.prediction import FoldPredictor
-    from livermet.vocabulary import Engine
 
     root, plan, description = prepared(given.folder)
     checkpoint, step = longer_trained(root), "epochs"

@@ -25,12 +25,12 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 
+from livermet.engines import Engine
 from livermet.files import read_json, write_json
 from livermet.images import LESION, LIVER, array_of, read_image
 from livermet.nnunet.prediction import FoldPredictor
 from livermet.pipeline import in_three_steps
 from livermet.predicted import write_on_grid
-from livermet.vocabulary import Engine
 
 DATASET, TRAINER, PLANS = "Dataset501_phantoms", "nnUNetTrainer", "nnUNetPlans"
 CT_SPACING_MM = (0.8, 0.8, 2.0)  # x, y, z

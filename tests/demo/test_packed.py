@@ -13,6 +13,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 
+from livermet.engines import Engine
 from livermet.files import read_json
 from livermet.images import read_image
 from livermet.monai.networks import load_network
@@ -26,7 +27,6 @@ from livermet.phenotype.corrected import prepared
 from livermet.phenotype.table import read_feature_table
 from livermet.radiomics.aggregation import features_file
 from livermet.sheets import read_series
-from livermet.vocabulary import Engine
 
 FINAL, OTHER = "nnunet_finetuned", "unet"
 CPU = torch.device("cpu")

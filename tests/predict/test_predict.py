@@ -22,12 +22,12 @@ from small_study import SIZE
 
 from livermet.demo.cohort import demo_cohort
 from livermet.demo.dicom import write_dicom_series
+from livermet.engines import Engine
 from livermet.images import array_of, read_image
 from livermet.nnunet.layout import PLANS, dataset_name, fold_folder, preprocessed_folder
 from livermet.nnunet.prediction import FoldPredictor
 from livermet.pack.making import pack_run
 from livermet.patients.running import BEGUN, alone
-from livermet.vocabulary import Engine
 
 from ..unit.nnunet.test_prediction import FOLDS
 from ..unit.pack_phantoms import MODEL, make_run

@@ -21,6 +21,7 @@ from livermet import checkpoints as checkpoints_module
 from livermet import images
 from livermet.checkpoints import Checkpoints
 from livermet.controller import process_of
+from livermet.engines import Engine
 from livermet.errors import InputError
 from livermet.interruption import InterruptionError
 from livermet.nnunet import training as training_module
@@ -54,7 +55,6 @@ from livermet.nnunet.training import (
     train_fold,
 )
 from livermet.nnunet.weights import Pretrained, read_pretrained
-from livermet.vocabulary import Engine
 
 CPU = torch.device("cpu")
 PLACES = {"a1": "0", "a2": "0", "b1": "1", "c1": "2"}  # patient a has two series

@@ -13,11 +13,11 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg_to_shape
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
+from livermet.engines import Engine
 from livermet.images import LESION, LIVER, probability_bytes
 from livermet.nnunet.layout import CONFIGURATION
 from livermet.nnunet.prediction import FoldPredictor
 from livermet.nnunet.resampling import cubic, first_largest, labels_on_grid, slices_apart
-from livermet.vocabulary import Engine
 
 CPU = torch.device("cpu")
 PATCH = (16, 24, 24)

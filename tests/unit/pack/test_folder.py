@@ -13,6 +13,7 @@ import pytest
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
+from livermet.engines import Engine
 from livermet.errors import InputError
 from livermet.files import read_json
 from livermet.nnunet.layout import dataset_name, fold_folder
@@ -22,7 +23,6 @@ from livermet.pack.folder import FORMAT, installed, open_pack
 from livermet.pack.making import pack_run
 from livermet.phenotype.corrected import prepared
 from livermet.phenotype.table import read_feature_table
-from livermet.vocabulary import Engine
 
 from .. import pack_phantoms as made
 from ..nnunet.test_prediction import CPU, ct  # noqa: F401, a fixture

@@ -10,10 +10,11 @@ import sys
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
+from functools import cache
 
 import torch
 
-from livermet.vocabulary import Engine
+from livermet.engines import Engine
 
 LOG = logging.getLogger("livermet")
 Network = Callable[[torch.Tensor], torch.Tensor]
@@ -70,13 +71,9 @@ def compiled(network: torch.nn.Module, patch: torch.Tensor) -> Network:
 
     Raises NotConvertedError where OpenVINO lacks an operation of the network.
     """
-    # `import openvino` tells its makers of each use, over the network and in a file of the user's
-    # home, unless this package is missing. Late, since a GPU has no use for OpenVINO.
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    import openvino
-
+    core = _core()
     hints = {**HINTS, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-    model = openvino.Core().compile_model(_converted(network, patch), "CPU", hints)
+    model = core.compile_model(_converted(network, patch), "CPU", hints)
     request = model.create_infer_request()
 
     def logits(one: torch.Tensor) -> torch.Tensor:
@@ -84,6 +81,21 @@ def compiled(network: torch.nn.Module, patch: torch.Tensor) -> Network:
         return torch.from_numpy(request.infer([one.contiguous().numpy()])[0])
 
     return logits
+
+
+@cache
+def _core():
+    """Return OpenVINO's core, one for the process.
+
+    Each new one lays a stack for signals, and brings back the one before when it ends. Of several
+    the last to end would leave one that is freed, and the next signal would kill the process.
+    """
+    # `import openvino` tells its makers of each use, over the network and in a file of the user's
+    # home, unless this package is missing. Late, since a GPU has no use for OpenVINO.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    import openvino
+
+    return openvino.Core()
 
 
 class SteadyNorm(torch.nn.Module):

@@ -35,13 +35,6 @@ class Aggregation(StrEnum):
     TABLE = "table"
 
 
-class Engine(StrEnum):
-    """What computes a network on a CPU."""
-
-    OPENVINO = "openvino"
-    TORCH = "torch"
-
-
 class ScoredSet(StrEnum):
     """The scans of a cohort that a model is scored on."""
 

@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from livermet.engines import Engine
 from livermet.models import NETWORKS as LISTED
 from livermet.models import networks_of, published_networks
 from livermet.monai.architectures import ARCHITECTURES, SPLEEN
@@ -29,7 +30,6 @@ from livermet.vocabulary import (
     WEIGHTINGS,
     Accepted,
     Aggregation,
-    Engine,
     ExportedAs,
     Grid,
     OneSlice,

@@ -22,11 +22,11 @@ from nnunetv2.preprocessing.resampling.default_resampling import compute_new_sha
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
+from livermet.engines import Engine
 from livermet.images import LESION, probability_bytes
 from livermet.nnunet.layout import CONFIGURATION
 from livermet.nnunet.resampling import cubic, is_known, labels_on_grid, slices_apart
 from livermet.nnunet.tiles import CPU, LOG, TiledNetworks
-from livermet.vocabulary import Engine
 
 Answer = TypeVar("Answer")
 

@@ -19,7 +19,7 @@ from nnunetv2.inference.sliding_window_prediction import (
 )
 
 from livermet.cpu_networks import on_device
-from livermet.vocabulary import Engine
+from livermet.engines import Engine
 
 LOG = logging.getLogger("livermet")
 CPU = torch.device("cpu")
