@@ -1,7 +1,7 @@
 """Trained networks on a CPU, computed by OpenVINO in 32 bits.
 
 OpenVINO compiles a network for the CPU that it runs on, which takes a second and one pass of
-PyTorch's. From there on it needs a half to a third of PyTorch's time, for logits that differ by
+PyTorch's. From there on it needs a third to two thirds of PyTorch's time, for logits that differ by
 rounding (docs/decisions/networks-on-a-cpu.md).
 """
 

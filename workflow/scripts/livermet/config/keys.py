@@ -625,8 +625,8 @@ class Segmentation(Keys):
     )
     cpu_engine: EngineName = key(
         Engine.OPENVINO.value,
-        "what computes networks in predictions on a CPU: `openvino`, in a half to a third of the "
-        "time, or `torch`, to the last bit as nnU-Net; not part of any result",
+        "what computes networks in predictions on a CPU: `openvino`, in a third to two thirds of "
+        "the time, or `torch`, to the last bit as nnU-Net; not part of any result",
         "they differ by rounding (docs/decisions/networks-on-a-cpu.md)",
     )
     lesion_probability: bool = key(
