@@ -135,6 +135,30 @@ def test_nobody_is_told_that_a_network_was_computed(root, tmp_path, monkeypatch)
     assert not list(tmp_path.rglob("*"))
 
 
+WITH_LOGS = """
+import logging, sys, torch
+from livermet.cpu_networks import on_device
+from livermet.engines import Engine
+with torch.inference_mode():
+    network = on_device(torch.nn.Conv3d(1, 2, 3), torch.device("cpu"), Engine.OPENVINO)
+    network(torch.zeros(1, 1, 8, 8, 8))
+before, sys.stderr = sys.stderr, open("/dev/null", "w")
+logging.shutdown()
+print(before.closed)
+"""
+
+
+def test_the_end_of_logs_closes_no_stream_of_others(root):
+    """A package that OpenVINO reads has a handler that closes the stderr it was read with."""
+    folder = root / "workflow" / "scripts"
+    # As where tests catch what is written: what Python itself calls stderr is never closed.
+    caught = "import io, sys; sys.stderr = io.StringIO()" + WITH_LOGS
+    done = subprocess.run(
+        [sys.executable, "-c", caught], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
 WITH_SIGNALS = """
 import signal, subprocess, torch
 from livermet.cpu_networks import on_device

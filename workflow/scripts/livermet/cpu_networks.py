@@ -90,11 +90,17 @@ def _core():
     Each new one lays a stack for signals, and brings back the one before when it ends. Of several
     the last to end would leave one that is freed, and the next signal would kill the process.
     """
-    # `import openvino` tells its makers of each use, over the network and in a file of the user's
-    # home, unless this package is missing. Late, since a GPU has no use for OpenVINO.
+    # Late, since a GPU has no use for OpenVINO. Its import tells its makers of each use, over the
+    # network and in a file of the user's home, unless the first package is missing; and it reads
+    # the second, whose handler of logs closes what stderr was when it was read.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    hides = "absl" not in sys.modules
+    if hides:
+        sys.modules["absl"] = None  # type: ignore[assignment]
     import openvino
 
+    if hides:
+        del sys.modules["absl"]
     return openvino.Core()
 
 
