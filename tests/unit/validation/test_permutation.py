@@ -119,9 +119,9 @@ def test_p_of_choice_counts_the_best_classifier_of_each_permutation():
     assert found.loc["RF", ["p", "p_of_choice"]].tolist() == [3 / 5, 4 / 5]
 
 
-def test_a_forest_is_as_small_as_where_a_model_is_chosen(monkeypatch):
+def test_a_forest_is_no_larger_than_it_has_to_be(monkeypatch):
     table = made.feature_table(seed=1, patients=24, test_patients=4)
-    monkeypatch.setattr("livermet.validation.permutation.TREES_DEALT", 3)
+    monkeypatch.setattr("livermet.validation.permutation.TREES", 3)
     few = permutation_aucs(table, ["RF"], 3, 1, range(1), Settings("score", 3, 5))
     many = permutation_aucs(table, ["RF"], 3, 1, range(1), Settings("score", 30, 5))
     pd.testing.assert_frame_equal(few, many)

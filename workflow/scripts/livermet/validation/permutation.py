@@ -19,11 +19,13 @@ import pandas as pd
 from livermet.contracts import COUNT, SHARE, Column, Contract
 from livermet.phenotype.columns import MODEL
 from livermet.phenotype.corrected import Settings, fit_untuned, prepared, training_rows
-from livermet.phenotype.deals import TREES_DEALT, score_deals
+from livermet.phenotype.deals import score_deals
 from livermet.phenotype.exchange import permuted
 from livermet.phenotype.fits import Fit
 
 OBSERVED = 0
+# The test is of this forest, then: both sides have it, so that it is exact, and takes a third.
+TREES = 50
 AUCS = Contract(
     files=("phenotype/*/corrected/permutations/*.tsv",),
     row="a permutation of the labels, for a classifier",
@@ -94,10 +96,10 @@ def permutation_aucs(
     `table` is the whole table as it was read, of which the training rows count. A permutation's
     number seeds it, so that all classifiers see the same labels, and parts of the permutations can
     be computed anywhere (`AUCS`). The folds are dealt as `deals.score_deals` deals them, and
-    forests have as many trees at most as where a model is chosen.
+    forests have at most TREES trees, under the labels as they are too.
     """
     training = training_rows(prepared(table))
-    settings = replace(settings, trees=min(settings.trees, TREES_DEALT))
+    settings = replace(settings, trees=min(settings.trees, TREES))
 
     def fit(dealt: pd.DataFrame) -> list[Fit]:
         return fit_untuned(dealt, classifiers, settings)
