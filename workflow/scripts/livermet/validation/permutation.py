@@ -24,7 +24,7 @@ from livermet.phenotype.exchange import permuted
 from livermet.phenotype.fits import Fit
 
 OBSERVED = 0
-# The test is of this forest, then: both sides have it, so that it is exact, and takes a third.
+# The observed AUC and the permuted ones have the same forest, so that a small one keeps p exact.
 TREES = 50
 AUCS = Contract(
     files=("phenotype/*/corrected/permutations/*.tsv",),
