@@ -73,7 +73,10 @@ def compiled(network: torch.nn.Module, patch: torch.Tensor) -> Network:
     """
     core = _core()
     hints = {**HINTS, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-    model = core.compile_model(_converted(network, patch), "CPU", hints)
+    try:
+        model = core.compile_model(_converted(network, patch), "CPU", hints)
+    except RuntimeError as error:
+        raise NotConvertedError(" ".join(str(error).split())) from error
     request = model.create_infer_request()
 
     def logits(one: torch.Tensor) -> torch.Tensor:
