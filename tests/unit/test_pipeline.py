@@ -1,5 +1,7 @@
 """Scans that overlap in three steps, and finished files that outlive a killed job."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -54,6 +56,24 @@ def test_other_threads_take_no_more_than_their_cores():
     note = lambda *_: seen.append(torch.get_num_threads())  # noqa: E731
     list(in_three_steps([1], note, lambda *_: None, note, threads=4))
     assert seen == [2, 2]
+
+
+CALLER = """
+import torch
+from livermet.pipeline import in_three_steps
+
+torch.set_num_threads(3)
+work = lambda *_: torch.ones(10**6) + 1
+seen = []
+list(in_three_steps([1, 2], work, lambda *_: (work(), seen.append(torch.get_num_threads())), work, 2))
+print(seen)
+"""
+
+
+def test_the_callers_step_keeps_its_cores():
+    # In a new process, since torch asks for the number once in the life of a thread.
+    ended = subprocess.run([sys.executable, "-c", CALLER], capture_output=True, check=True)
+    assert ended.stdout.decode().strip() == "[3, 3]"
 
 
 @pytest.mark.parametrize("threads", [1, 2])

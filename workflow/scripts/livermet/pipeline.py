@@ -30,6 +30,9 @@ def in_three_steps(
             yield item
         return
     each = max(1, threads // 2)
+    # A thread takes its number of cores at torch's first work in it, from what any thread set last.
+    # Asked for it here, the caller's stays what it was; else it would be that of the other two.
+    torch.get_num_threads()
     with _one_thread(each) as before, _one_thread(each) as behind:
         yield from _overlapped(list(items), prepare, compute, finish, before, behind)
 
