@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from livermet.jobs import job
-from livermet.phenotype.baselines import fit_baselines
+from livermet.phenotype.baselines import fit_untuned_baselines
 from livermet.phenotype.combat import with_batches
 from livermet.phenotype.corrected import (
     Preparation,
@@ -28,7 +28,7 @@ with job(snakemake) as log:
     def fit(dealt):
         """Fit the model, or all baselines, in the folds that were dealt."""
         if model == "baselines":
-            return fit_baselines(dealt, settings.seed)
+            return fit_untuned_baselines(dealt)
         return fit_untuned(dealt, [model], settings)
 
     aucs = score_deals(training, fit, params.folds, params.deals, settings.seed)

@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 from livermet.contracts import check
-from livermet.phenotype.baselines import BASELINES, fit_baseline, fit_baselines
+from livermet.phenotype.baselines import (
+    BASELINES,
+    fit_baseline,
+    fit_baselines,
+    fit_untuned_baselines,
+)
 from livermet.phenotype.corrected import score_test
 from livermet.phenotype.metrics import (
     COMPARISONS,
@@ -45,6 +50,15 @@ def test_a_baseline_sees_only_its_own_column(table):
     other = table.assign(**{made.SIGNAL: 0.0, "score": 0.0, "Num_Lesions": 3.0})
     one, same = (fit_baseline(t, "volume", seed=0).prediction_table() for t in (table, other))
     np.testing.assert_array_equal(one["probability"], same["probability"])
+
+
+def test_without_a_tuned_threshold_probabilities_are_the_same(table):
+    every = zip(fit_untuned_baselines(table), fit_baselines(table, seed=0), strict=True)
+    for untuned, tuned in every:
+        assert untuned.model == tuned.model
+        own, theirs = untuned.prediction_table(), tuned.prediction_table()
+        pd.testing.assert_series_equal(own["probability"], theirs["probability"])
+        assert (own["threshold"] == 0.5).all()
 
 
 def test_training_rows_of_one_class_give_the_prevalence(table):
