@@ -65,7 +65,8 @@ from livermet.pipeline import in_three_steps
 torch.set_num_threads(3)
 work = lambda *_: torch.ones(10**6) + 1
 seen = []
-list(in_three_steps([1, 2], work, lambda *_: (work(), seen.append(torch.get_num_threads())), work, 2))
+compute = lambda *_: (work(), seen.append(torch.get_num_threads()))
+list(in_three_steps([1, 2], work, compute, work, threads=2))
 print(seen)
 """
 

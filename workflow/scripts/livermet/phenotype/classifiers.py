@@ -79,9 +79,7 @@ class Tree(DecisionTreeClassifier):
         """Return the parameters by name; none of them has parameters of its own."""
         return {name: getattr(self, name) for name in PARAMETERS_OF_TREE}
 
-    def _fit(
-        self, X, y, sample_weight=None, check_input=True, missing_values_in_feature_mask=None
-    ):
+    def _fit(self, X, y, sample_weight=None, check_input=True, missing_values_in_feature_mask=None):
         special = check_input or sample_weight is None or y.shape[1] > 1
         if special or any(getattr(self, name) != value for name, value in GROWN.items()):
             return super()._fit(X, y, sample_weight, check_input, missing_values_in_feature_mask)
