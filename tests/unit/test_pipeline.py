@@ -53,9 +53,11 @@ def test_with_one_thread_all_runs_in_the_callers():
 
 def test_other_threads_take_no_more_than_their_cores():
     seen = []
-    note = lambda *_: seen.append(torch.get_num_threads())  # noqa: E731
-    list(in_three_steps([1], note, lambda *_: None, note, threads=4))
-    assert seen == [2, 2]
+    note = lambda item, *_: seen.append((item, torch.get_num_threads()))  # noqa: E731
+    list(in_three_steps([1, 2], note, lambda *_: None, note, threads=4))
+    of_the_caller = (1, torch.get_num_threads())
+    # Prepared are both, and finished are both.
+    assert sorted(seen) == sorted([of_the_caller, (2, 2), (1, 2), (2, 2)])
 
 
 CALLER = """

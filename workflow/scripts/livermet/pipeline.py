@@ -43,11 +43,11 @@ def _one_thread(threads: int) -> ThreadPoolExecutor:
 
 
 def _overlapped(items, prepare, compute, finish, before, behind) -> Iterator:
-    ready: Future | None = before.submit(prepare, items[0]) if items else None
+    ready: Future | None = None
     last: tuple[object, Future] | None = None
     for number, item in enumerate(items):
-        assert ready is not None
-        prepared = ready.result()
+        # The first is prepared in the caller, by all cores: nothing is computed yet.
+        prepared = ready.result() if ready else prepare(item)
         following = items[number + 1 :]
         ready = before.submit(prepare, following[0]) if following else None
         found = compute(item, prepared)
