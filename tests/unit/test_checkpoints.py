@@ -90,6 +90,22 @@ def test_minus_nine_within_a_save_leaves_what_was_recorded(name, tmp_path):
     assert names(tmp_path) == ["checkpoint_at_00000100.pt", "resume.json"]
 
 
+def test_minus_nine_within_a_second_save_of_an_iteration_leaves_the_first(tmp_path):
+    """nnU-Net's training may save within a validation, before which and behind which it saves."""
+    checkpoints = taken_up(tmp_path)
+    for content in ("one", "two", "three"):
+        checkpoints.save(lambda path, content=content: path.write_text(content), 1, 100, 1.0)
+    assert len(names(tmp_path)) == 2 + 1
+    process = os.fork()
+    if not process:
+        checkpoints._write = lambda: os.kill(os.getpid(), 9)
+        checkpoints.save(lambda path: path.write_text("four"), 1, 100, 1.0)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -9
+    assert taken_up(tmp_path).newest()[0].read_text() == "three"
+    assert len(names(tmp_path)) == 2 + 1
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
