@@ -660,6 +660,19 @@ def test_prediction_lies_on_the_grid_of_its_ct(model, tmp_path):
     assert (times_255[~lesion] <= 128).all()
 
 
+def test_weights_that_are_no_numbers_end_the_prediction(tmp_path):
+    path = tmp_path / "ct.nii.gz"
+    write_image(image(phantom(0)[0]), path)
+    made = settings()
+    scan = prepare_scan(made, path)
+    network = build_network(made).eval()
+    with torch.no_grad():
+        next(network.parameters())[0] = math.nan
+    answer = probabilities_of_scan(network, scan.hu, made, CPU)
+    with pytest.raises(InputError, match="says of a scan is infinite, or no number"):
+        on_ct_grid(scan, answer, False)
+
+
 def test_what_is_cropped_away_is_background():
     hu = np.full((6, 20, 20), -1000, np.int16)
     hu[1:5, 4:16, 3:17] = 40

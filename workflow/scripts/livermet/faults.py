@@ -58,3 +58,17 @@ def check_loss(loss: float, place: str, rate: str) -> None:
             "stops, and the last good checkpoint is kept. Look for voxels in the training CTs that "
             f"are no HU, or lower {rate}, with which the training begins anew."
         )
+
+
+def check_answer(finite: bool) -> None:
+    """Stop a prediction where what networks say of a scan is infinite or no number somewhere.
+
+    Left alone it would be background: no comparison with what is no number holds.
+    """
+    if not finite:
+        raise InputError(
+            "What the network says of a scan is infinite, or no number. Where one scan ends so, "
+            "look for voxels in its CT that are no HU; where all do, the network's weights are bad "
+            "and it is to be trained anew. On a GPU try segmentation.device: cpu first, which "
+            "computes in 32 bits."
+        )
