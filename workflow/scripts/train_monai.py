@@ -110,7 +110,7 @@ with job(snakemake) as log:
             "cases": checksums,
             "settings": settings.as_values(),
             "seed": network["seed"],
-            "device": str(device),
+            "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
             "versions": {package: version(package) for package in PACKAGES},
             "iterations": progress.iteration,
             "best": progress.best,

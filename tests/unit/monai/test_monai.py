@@ -468,6 +468,56 @@ def test_more_epochs_go_on_and_other_origins_begin_anew(tmp_path, caplog):
     assert other.rows == run_training("unet", tmp_path / "fresh", epochs=4).rows
 
 
+@pytest.mark.parametrize("done", [3, 6])
+def test_more_epochs_have_the_rates_of_the_longer_cosine(done, tmp_path, monkeypatch):
+    """Of 6 planned iterations so many are done when 12 are planned; the formula is torch's own."""
+    rates = []
+
+    def noted(self, *batch, step=training_module.Learner.step):
+        rates.append(self.optimizer.param_groups[0]["lr"])
+        return step(self, *batch)
+
+    if done < 6:
+        clock = signalled_at(done)
+        with clock.listening(), pytest.raises(InterruptionError):
+            run_training("unet", tmp_path, clock=clock)
+    else:
+        run_training("unet", tmp_path)
+    monkeypatch.setattr(training_module.Learner, "step", noted)
+    run_training("unet", tmp_path, epochs=6)
+    expected = [0.01 * (1 + math.cos(math.pi * n / 12)) / 2 for n in range(done, 12)]
+    assert rates == pytest.approx(expected)
+
+
+def run_validated_twice(folder, clock=None):
+    """Train for 4 iterations, with validations of two cases behind iterations 2 and 4."""
+    made = settings(epochs=2)
+    return train(
+        made,
+        [in_memory(to_draw_from(phantom(number), made)) for number in range(3)],
+        [in_memory(to_validate(phantom(number))) for number in (3, 4)],
+        3,
+        Machine(CPU),
+        checkpoints_of(folder, epochs=2),
+        clock or Clock(0),
+    )
+
+
+# Looks at the clock: behind iteration 1, within a validation, behind iterations 2 and 3, within.
+@pytest.mark.parametrize(("look", "iteration"), [(2, 2), (5, 4)])
+def test_a_signal_within_a_validation_is_not_kept_waiting(look, iteration, tmp_path):
+    whole = run_validated_twice(tmp_path / "whole")
+    clock = signalled_at(look)
+    with clock.listening(), pytest.raises(InterruptionError, match="asked to stop"):
+        run_validated_twice(tmp_path / "left", clock)
+    _, checkpoint = checkpoints_of(tmp_path / "left", epochs=2).newest()
+    assert checkpoint.iteration == iteration
+    resumed = run_validated_twice(tmp_path / "left")
+    assert resumed.rows == whole.rows
+    assert [row["iteration"] for row in resumed.rows] == [2, 4]
+    assert_same_weights(last_network(tmp_path / "left"), last_network(tmp_path / "whole"))
+
+
 def test_validations_at_other_epochs_go_on_with_the_training(tmp_path):
     clock = signalled_at(3)
     with clock.listening(), pytest.raises(InterruptionError):
@@ -622,6 +672,23 @@ def test_a_loss_that_is_no_number_stops_and_leaves_the_last_good_checkpoint(
     assert checkpoint.iteration == 2
     weights = torch.load(path, weights_only=True)["network"]
     assert all(torch.isfinite(value).all() for value in weights.values())
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path, monkeypatch):
+    """A step of an infinite gradient has a loss that is a number; the next loss would be none."""
+    steps = iter(range(1, 100))
+
+    def spoilt(self, *batch, step=training_module.Learner.step):
+        loss = step(self, *batch)
+        if next(steps) == 4:
+            with torch.no_grad():
+                next(self.network.parameters()).fill_(math.inf)
+        return loss
+
+    monkeypatch.setattr(training_module.Learner, "step", spoilt)
+    with pytest.raises(InputError, match=r"Weights are infinite.* in epoch 2, .*learning_rate"):
+        run_training("unet", tmp_path)
+    assert checkpoints_of(tmp_path).newest()[1].iteration == 2
 
 
 def test_best_weights_are_those_of_the_best_row(tmp_path):

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -53,11 +53,24 @@ def check_loss(loss: float, place: str, rate: str) -> None:
     `place` says where ('epoch 3'), `rate` is the config's key of the learning rate.
     """
     if not math.isfinite(loss):
-        raise InputError(
-            f"The loss is {loss} in {place}, so that the network can learn nothing more: training "
-            "stops, and the last good checkpoint is kept. Look for voxels in the training CTs that "
-            f"are no HU, or lower {rate}, with which the training begins anew."
-        )
+        raise InputError(_learns_no_more(f"The loss is {loss}", place, rate))
+
+
+def check_weights(weights: Iterable[torch.Tensor], place: str, rate: str) -> None:
+    """Stop a training whose weights are no numbers any more, before they are saved.
+
+    They can be so behind a step whose loss was a number. `place` and `rate` are as of `check_loss`.
+    """
+    if not all(torch.isfinite(one).all() for one in weights):
+        raise InputError(_learns_no_more("Weights are infinite, or no numbers,", place, rate))
+
+
+def _learns_no_more(what: str, place: str, rate: str) -> str:
+    return (
+        f"{what} in {place}, so that the network can learn nothing more: training stops, and the "
+        "last good checkpoint is kept. Look for voxels in the training CTs that are no HU, or "
+        f"lower {rate}, with which the training begins anew."
+    )
 
 
 def check_answer(finite: bool) -> None:
