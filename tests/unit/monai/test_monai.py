@@ -4,6 +4,8 @@ import math
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -779,6 +781,43 @@ def test_a_scan_is_segmented_by_monais_sliding_window():
         )
     answer = probabilities_of_scan(network, hu, made, CPU)
     assert np.array_equal(answer, torch.softmax(logits[0], dim=0).numpy())
+
+
+OF_A_LARGE_SCAN = """
+import sys, threading, time
+sys.path.insert(0, {tests!r})
+import numpy as np, torch
+from test_monai import settings
+from livermet.monai.windows import probabilities_of_scan
+
+def held():
+    return 4096 * int(open("/proc/self/statm").read().split()[1])
+
+def watch():
+    while not ended:
+        most[0] = max(most[0], held())
+        time.sleep(0.001)
+
+made = settings(patch_size=[128, 128, 16], batch_size=1)
+hu = np.zeros((256, 384, 384), np.int16)
+network = lambda windows: windows.expand(-1, 3, -1, -1, -1).clone()
+probabilities_of_scan(network, hu[:16, :128, :128], made, torch.device("cpu"))
+most, ended = [0], False
+watcher = threading.Thread(target=watch)
+before = held()
+watcher.start()
+probabilities_of_scan(network, hu, made, torch.device("cpu"))
+ended = True
+watcher.join()
+print((most[0] - before) / hu.size)
+"""
+
+
+def test_a_voxel_of_a_scan_takes_what_is_stated():
+    """22 bytes, and a tenth for windows; the scan's own HU are there before."""
+    code = OF_A_LARGE_SCAN.format(tests=str(Path(__file__).parent))
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(ended.stdout.splitlines()[-1]) < 22 * 1.1
 
 
 def test_where_a_gpu_lacks_memory_fewer_windows_go_through_and_the_answer_stays(
