@@ -46,6 +46,16 @@ def test_two_generations_stay_and_the_newest_is_found(tmp_path):
     assert taken_up(tmp_path).state.seconds == 4.5
 
 
+def test_the_log_tells_what_time_is_left(tmp_path, caplog):
+    """1.5 s an epoch; 2 and 200 epochs of 250 are done, and all of them."""
+    with caplog.at_level(logging.INFO, logger="livermet"):
+        save(taken_up(tmp_path, epochs=250), 2, 200, 250)
+    assert [record.message for record in caplog.records] == [
+        "saved after epoch 2 of 250: 6 min left",
+        "saved after epoch 200 of 250: 1 min left",
+    ]
+
+
 def test_a_truncated_newest_falls_back_with_a_warning(tmp_path, caplog):
     save(taken_up(tmp_path), 1, 2)
     newest, _ = taken_up(tmp_path).newest()

@@ -39,10 +39,11 @@ def test_a_volume_that_was_cut_appears_not_at_all(kind, shape, tmp_path):
     volume = sitk.GetImageFromArray(noise, isVector=len(shape) == 4)
     with whole_file(tmp_path / "whole.nii.gz") as beside:
         sitk.WriteImage(volume, str(beside))
+    cut = tmp_path / "cut.nii.gz"
     written = (tmp_path / "whole.nii.gz").read_bytes()
     for length in (0, 1, 10, len(written) // 2, len(written) - 4, len(written) - 1):
-        with pytest.raises(InputError, match="no room left"), whole_file(tmp_path / "cut.nii.gz") as b:
-            b.write_bytes(written[:length])
+        with pytest.raises(InputError, match="no room left"), whole_file(cut) as beside:
+            beside.write_bytes(written[:length])
     assert [path.name for path in tmp_path.iterdir()] == ["whole.nii.gz"]
 
 

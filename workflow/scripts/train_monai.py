@@ -67,20 +67,23 @@ with job(snakemake) as log:
         ".pt",
         older=("checkpoint_latest.pt",),
     )
-    training, validation = (
-        cases_of(
-            folder / "cases",
-            {name: paths[name] for name in network[side]},
-            checksums,
-            settings,
-            side == "validation",
-            {key: network[key] for key in ("code", "versions")},
-        )
-        for side in ("training", "validation")
-    )
     clock = Clock(snakemake.resources.save_minutes, checkpoints.state.seconds)
     leaner = "a smaller segmentation.monai.batch_size or patch_size"
+    done = max((one.epoch for one in checkpoints.state.checkpoints), default=0)
     with plain_faults(leaner), clock.listening():
+        training, validation = (
+            cases_of(
+                folder / "cases",
+                {name: paths[name] for name in network[side]},
+                checksums,
+                settings,
+                side == "validation",
+                {key: network[key] for key in ("code", "versions")},
+                # Cases that are made are kept, so that a job may leave between two.
+                lambda: clock.saved(done),
+            )
+            for side in ("training", "validation")
+        )
         progress = train(
             settings,
             training,

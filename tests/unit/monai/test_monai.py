@@ -658,6 +658,26 @@ def test_minus_nine_while_cases_are_made_leaves_those_that_are_whole(tmp_path):
     assert sorted(path.name for path in two.folder.iterdir()) == ["case.json", "image.npy"]
 
 
+def test_a_signal_while_cases_are_made_leaves_those_that_are_whole(tmp_path):
+    paths, sums = written_case(tmp_path)
+    names = ["a", "b"]
+
+    def cases(before_each=lambda: None):
+        of = dict.fromkeys(names, paths), dict.fromkeys(names, sums)
+        return cases_of(tmp_path / "cases", *of, settings(), False, {}, before_each)
+
+    def signalled():
+        if (tmp_path / "cases" / "a").exists():
+            os.kill(os.getpid(), signal.SIGUSR1)
+        clock.saved(0)
+
+    clock = Clock(0)
+    with clock.listening(), pytest.raises(InterruptionError, match="asked to stop"):
+        cases(signalled)
+    assert [path.name for path in (tmp_path / "cases").iterdir()] == ["a"]
+    assert [case.folder.name for case in cases()] == names
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_stops_and_leaves_the_last_good_checkpoint(
     value, tmp_path, monkeypatch

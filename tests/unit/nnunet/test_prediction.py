@@ -13,8 +13,8 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.preprocessing.resampling.default_resampling import resample_data_or_seg_to_shape
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from livermet.errors import InputError
 from livermet.engines import Engine
+from livermet.errors import InputError
 from livermet.images import LESION, LIVER, probability_bytes
 from livermet.nnunet.layout import CONFIGURATION
 from livermet.nnunet.prediction import FoldPredictor

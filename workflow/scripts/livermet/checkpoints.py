@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from livermet.durations import in_words
 from livermet.errors import InputError
 from livermet.files import onto_disk, remove_parts, whole_file
 from livermet.provenance.code import file_checksum
@@ -143,6 +144,9 @@ class Checkpoints:
         self._write()
         for old in earlier[GENERATIONS - 1 :]:
             (self.folder / old.file).unlink(missing_ok=True)
+        if 0 < epoch < self.state.epochs:
+            left = in_words(seconds / epoch * (self.state.epochs - epoch))
+            LOG.info("saved after epoch %d of %d: %s left", epoch, self.state.epochs, left)
         return path
 
     def finish(self, path: Path, final: str | Path | None = None) -> None:

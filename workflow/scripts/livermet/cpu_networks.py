@@ -179,7 +179,7 @@ def with_steady_norms(network: torch.nn.Module) -> torch.nn.Module:
 
 
 def _converted(network: torch.nn.Module, patch: torch.Tensor):
-    """Return OpenVINO's model of a network for patches of one shape, and PyTorch's logits of one."""
+    """Return OpenVINO's model of a network for patches of one shape, and PyTorch's logits."""
     from openvino import frontend
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 

@@ -24,7 +24,7 @@ CUT_SHORT = re.compile(
 )
 # How a compressed file begins, and what its header and end take.
 GZIP, LEAST_GZIP_BYTES = b"\x1f\x8b", 18
-# Of a NIfTI-1 header: its bytes, and where dimensions, bits a voxel and the first voxel's place are.
+# Of a NIfTI-1 header: its bytes; where dimensions, bits a voxel and the first voxel's place are.
 HEADER_BYTES, DIMENSIONS_AT, BITS_AT, FIRST_AT = 348, 40, 72, 108
 
 
