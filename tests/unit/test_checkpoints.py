@@ -46,6 +46,16 @@ def test_two_generations_stay_and_the_newest_is_found(tmp_path):
     assert taken_up(tmp_path).state.seconds == 4.5
 
 
+def test_the_log_tells_what_time_is_left(tmp_path, caplog):
+    """1.5 s an epoch; 2 and 200 epochs of 250 are done, and all of them."""
+    with caplog.at_level(logging.INFO, logger="livermet"):
+        save(taken_up(tmp_path, epochs=250), 2, 200, 250)
+    assert [record.message for record in caplog.records] == [
+        "saved after epoch 2 of 250: 6 min left",
+        "saved after epoch 200 of 250: 1 min left",
+    ]
+
+
 def test_a_truncated_newest_falls_back_with_a_warning(tmp_path, caplog):
     save(taken_up(tmp_path), 1, 2)
     newest, _ = taken_up(tmp_path).newest()
@@ -88,6 +98,22 @@ def test_minus_nine_within_a_save_leaves_what_was_recorded(name, tmp_path):
     path, checkpoint = taken_up(tmp_path).newest()
     assert (path.read_text(), checkpoint.epoch) == ("weights of epoch 1", 1)
     assert names(tmp_path) == ["checkpoint_at_00000100.pt", "resume.json"]
+
+
+def test_minus_nine_within_a_second_save_of_an_iteration_leaves_the_first(tmp_path):
+    """nnU-Net's training may save within a validation, before which and behind which it saves."""
+    checkpoints = taken_up(tmp_path)
+    for content in ("one", "two", "three"):
+        checkpoints.save(lambda path, content=content: path.write_text(content), 1, 100, 1.0)
+    assert len(names(tmp_path)) == 2 + 1
+    process = os.fork()
+    if not process:
+        checkpoints._write = lambda: os.kill(os.getpid(), 9)
+        checkpoints.save(lambda path: path.write_text("four"), 1, 100, 1.0)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -9
+    assert taken_up(tmp_path).newest()[0].read_text() == "three"
+    assert len(names(tmp_path)) == 2 + 1
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,33 @@ def test_what_openvino_cannot_compute_pytorch_does_and_says_so(patches, caplog):
     )
 
 
+def test_a_first_patch_of_air_decides_nothing(caplog):
+    """Of what is 0 all over, instance norms make noise of rounding, in OpenVINO and in PyTorch."""
+    torch.manual_seed(1)
+    network = residual_encoder().eval()
+    with torch.inference_mode(), caplog.at_level(logging.WARNING, "livermet"):
+        computed = cpu_networks.on_device(network, CPU, Engine.OPENVINO)
+        computed(torch.zeros(1, 1, *PATCH))
+    assert not caplog.records
+
+
+class WithNoise(torch.nn.Module):
+    """OpenVINO draws other numbers than PyTorch does."""
+
+    def forward(self, x):
+        return x + torch.rand_like(x)
+
+
+def test_logits_that_are_not_pytorchs_are_not_used(patches, caplog):
+    network = WithNoise()
+    with torch.inference_mode(), caplog.at_level(logging.WARNING, "livermet"):
+        torch.manual_seed(1)
+        computed = cpu_networks.on_device(network, CPU, Engine.OPENVINO)
+        computed(patches)
+    assert "on this CPU its logits are" in caplog.text
+    assert computed.compute is network
+
+
 ALONE = """
 import socket, torch
 def refused(*given, **named):

@@ -67,20 +67,23 @@ with job(snakemake) as log:
         ".pt",
         older=("checkpoint_latest.pt",),
     )
-    training, validation = (
-        cases_of(
-            folder / "cases",
-            {name: paths[name] for name in network[side]},
-            checksums,
-            settings,
-            side == "validation",
-            {key: network[key] for key in ("code", "versions")},
-        )
-        for side in ("training", "validation")
-    )
     clock = Clock(snakemake.resources.save_minutes, checkpoints.state.seconds)
     leaner = "a smaller segmentation.monai.batch_size or patch_size"
+    done = max((one.epoch for one in checkpoints.state.checkpoints), default=0)
     with plain_faults(leaner), clock.listening():
+        training, validation = (
+            cases_of(
+                folder / "cases",
+                {name: paths[name] for name in network[side]},
+                checksums,
+                settings,
+                side == "validation",
+                {key: network[key] for key in ("code", "versions")},
+                # Cases that are made are kept, so that a job may leave between two.
+                lambda: clock.saved(done),
+            )
+            for side in ("training", "validation")
+        )
         progress = train(
             settings,
             training,
@@ -110,7 +113,7 @@ with job(snakemake) as log:
             "cases": checksums,
             "settings": settings.as_values(),
             "seed": network["seed"],
-            "device": str(device),
+            "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
             "versions": {package: version(package) for package in PACKAGES},
             "iterations": progress.iteration,
             "best": progress.best,

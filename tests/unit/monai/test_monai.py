@@ -4,6 +4,8 @@ import math
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -468,6 +470,56 @@ def test_more_epochs_go_on_and_other_origins_begin_anew(tmp_path, caplog):
     assert other.rows == run_training("unet", tmp_path / "fresh", epochs=4).rows
 
 
+@pytest.mark.parametrize("done", [3, 6])
+def test_more_epochs_have_the_rates_of_the_longer_cosine(done, tmp_path, monkeypatch):
+    """Of 6 planned iterations so many are done when 12 are planned; the formula is torch's own."""
+    rates = []
+
+    def noted(self, *batch, step=training_module.Learner.step):
+        rates.append(self.optimizer.param_groups[0]["lr"])
+        return step(self, *batch)
+
+    if done < 6:
+        clock = signalled_at(done)
+        with clock.listening(), pytest.raises(InterruptionError):
+            run_training("unet", tmp_path, clock=clock)
+    else:
+        run_training("unet", tmp_path)
+    monkeypatch.setattr(training_module.Learner, "step", noted)
+    run_training("unet", tmp_path, epochs=6)
+    expected = [0.01 * (1 + math.cos(math.pi * n / 12)) / 2 for n in range(done, 12)]
+    assert rates == pytest.approx(expected)
+
+
+def run_validated_twice(folder, clock=None):
+    """Train for 4 iterations, with validations of two cases behind iterations 2 and 4."""
+    made = settings(epochs=2)
+    return train(
+        made,
+        [in_memory(to_draw_from(phantom(number), made)) for number in range(3)],
+        [in_memory(to_validate(phantom(number))) for number in (3, 4)],
+        3,
+        Machine(CPU),
+        checkpoints_of(folder, epochs=2),
+        clock or Clock(0),
+    )
+
+
+# Looks at the clock: behind iteration 1, within a validation, behind iterations 2 and 3, within.
+@pytest.mark.parametrize(("look", "iteration"), [(2, 2), (5, 4)])
+def test_a_signal_within_a_validation_is_not_kept_waiting(look, iteration, tmp_path):
+    whole = run_validated_twice(tmp_path / "whole")
+    clock = signalled_at(look)
+    with clock.listening(), pytest.raises(InterruptionError, match="asked to stop"):
+        run_validated_twice(tmp_path / "left", clock)
+    _, checkpoint = checkpoints_of(tmp_path / "left", epochs=2).newest()
+    assert checkpoint.iteration == iteration
+    resumed = run_validated_twice(tmp_path / "left")
+    assert resumed.rows == whole.rows
+    assert [row["iteration"] for row in resumed.rows] == [2, 4]
+    assert_same_weights(last_network(tmp_path / "left"), last_network(tmp_path / "whole"))
+
+
 def test_validations_at_other_epochs_go_on_with_the_training(tmp_path):
     clock = signalled_at(3)
     with clock.listening(), pytest.raises(InterruptionError):
@@ -606,6 +658,26 @@ def test_minus_nine_while_cases_are_made_leaves_those_that_are_whole(tmp_path):
     assert sorted(path.name for path in two.folder.iterdir()) == ["case.json", "image.npy"]
 
 
+def test_a_signal_while_cases_are_made_leaves_those_that_are_whole(tmp_path):
+    paths, sums = written_case(tmp_path)
+    names = ["a", "b"]
+
+    def cases(before_each=lambda: None):
+        of = dict.fromkeys(names, paths), dict.fromkeys(names, sums)
+        return cases_of(tmp_path / "cases", *of, settings(), False, {}, before_each)
+
+    def signalled():
+        if (tmp_path / "cases" / "a").exists():
+            os.kill(os.getpid(), signal.SIGUSR1)
+        clock.saved(0)
+
+    clock = Clock(0)
+    with clock.listening(), pytest.raises(InterruptionError, match="asked to stop"):
+        cases(signalled)
+    assert [path.name for path in (tmp_path / "cases").iterdir()] == ["a"]
+    assert [case.folder.name for case in cases()] == names
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_stops_and_leaves_the_last_good_checkpoint(
     value, tmp_path, monkeypatch
@@ -622,6 +694,23 @@ def test_a_loss_that_is_no_number_stops_and_leaves_the_last_good_checkpoint(
     assert checkpoint.iteration == 2
     weights = torch.load(path, weights_only=True)["network"]
     assert all(torch.isfinite(value).all() for value in weights.values())
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path, monkeypatch):
+    """A step of an infinite gradient has a loss that is a number; the next loss would be none."""
+    steps = iter(range(1, 100))
+
+    def spoilt(self, *batch, step=training_module.Learner.step):
+        loss = step(self, *batch)
+        if next(steps) == 4:
+            with torch.no_grad():
+                next(self.network.parameters()).fill_(math.inf)
+        return loss
+
+    monkeypatch.setattr(training_module.Learner, "step", spoilt)
+    with pytest.raises(InputError, match=r"Weights are infinite.* in epoch 2, .*learning_rate"):
+        run_training("unet", tmp_path)
+    assert checkpoints_of(tmp_path).newest()[1].iteration == 2
 
 
 def test_best_weights_are_those_of_the_best_row(tmp_path):
@@ -658,6 +747,19 @@ def test_prediction_lies_on_the_grid_of_its_ct(model, tmp_path):
     lesion, times_255 = array_of(labels) == 2, array_of(probability)
     assert (times_255[lesion] >= 85).all()
     assert (times_255[~lesion] <= 128).all()
+
+
+def test_weights_that_are_no_numbers_end_the_prediction(tmp_path):
+    path = tmp_path / "ct.nii.gz"
+    write_image(image(phantom(0)[0]), path)
+    made = settings()
+    scan = prepare_scan(made, path)
+    network = build_network(made).eval()
+    with torch.no_grad():
+        next(network.parameters())[0] = math.nan
+    answer = probabilities_of_scan(network, scan.hu, made, CPU)
+    with pytest.raises(InputError, match="says of a scan is infinite, or no number"):
+        on_ct_grid(scan, answer, False)
 
 
 def test_what_is_cropped_away_is_background():
@@ -699,6 +801,43 @@ def test_a_scan_is_segmented_by_monais_sliding_window():
         )
     answer = probabilities_of_scan(network, hu, made, CPU)
     assert np.array_equal(answer, torch.softmax(logits[0], dim=0).numpy())
+
+
+OF_A_LARGE_SCAN = """
+import sys, threading, time
+sys.path.insert(0, {tests!r})
+import numpy as np, torch
+from test_monai import settings
+from livermet.monai.windows import probabilities_of_scan
+
+def held():
+    return 4096 * int(open("/proc/self/statm").read().split()[1])
+
+def watch():
+    while not ended:
+        most[0] = max(most[0], held())
+        time.sleep(0.001)
+
+made = settings(patch_size=[128, 128, 16], batch_size=1)
+hu = np.zeros((256, 384, 384), np.int16)
+network = lambda windows: windows.expand(-1, 3, -1, -1, -1).clone()
+probabilities_of_scan(network, hu[:16, :128, :128], made, torch.device("cpu"))
+most, ended = [0], False
+watcher = threading.Thread(target=watch)
+before = held()
+watcher.start()
+probabilities_of_scan(network, hu, made, torch.device("cpu"))
+ended = True
+watcher.join()
+print((most[0] - before) / hu.size)
+"""
+
+
+def test_a_voxel_of_a_scan_takes_what_is_stated():
+    """22 bytes, and a tenth for windows; the scan's own HU are there before."""
+    code = OF_A_LARGE_SCAN.format(tests=str(Path(__file__).parent))
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(ended.stdout.splitlines()[-1]) < 22 * 1.1
 
 
 def test_where_a_gpu_lacks_memory_fewer_windows_go_through_and_the_answer_stays(

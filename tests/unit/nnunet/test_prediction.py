@@ -14,6 +14,7 @@ from nnunetv2.preprocessing.resampling.default_resampling import resample_data_o
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from livermet.engines import Engine
+from livermet.errors import InputError
 from livermet.images import LESION, LIVER, probability_bytes
 from livermet.nnunet.layout import CONFIGURATION
 from livermet.nnunet.prediction import FoldPredictor
@@ -200,7 +201,7 @@ def test_of_equal_classes_the_first_is_found():
 def test_infinite_logits_end_the_prediction():
     logits = torch.zeros((3, 4, 5, 6), dtype=torch.half)
     logits[1, 2, 3, 4] = float("inf")
-    with pytest.raises(RuntimeError, match="infinite"):
+    with pytest.raises(InputError, match="says of a scan is infinite, or no number"):
         labels_on_grid(logits, (4, 5, 6), False, CPU, False)
 
 

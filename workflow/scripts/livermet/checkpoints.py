@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from livermet.durations import in_words
 from livermet.errors import InputError
 from livermet.files import onto_disk, remove_parts, whole_file
 from livermet.provenance.code import file_checksum
@@ -132,17 +133,20 @@ class Checkpoints:
 
         `seconds` is the time that the training took so far.
         """
-        path = self.folder / f"checkpoint_at_{iteration:08d}{self.ending}"
+        path = self._unrecorded(iteration)
         with whole_file(path) as beside:
             write(beside)
             onto_disk(beside)
             checkpoint = Checkpoint(path.name, epoch, iteration, file_checksum(beside))
-        earlier = [one for one in self.state.checkpoints if one.file != path.name]
+        earlier = self.state.checkpoints
         self.state.checkpoints = [checkpoint, *earlier][:GENERATIONS]
         self.state.seconds = seconds
         self._write()
         for old in earlier[GENERATIONS - 1 :]:
             (self.folder / old.file).unlink(missing_ok=True)
+        if 0 < epoch < self.state.epochs:
+            left = in_words(seconds / epoch * (self.state.epochs - epoch))
+            LOG.info("saved after epoch %d of %d: %s left", epoch, self.state.epochs, left)
         return path
 
     def finish(self, path: Path, final: str | Path | None = None) -> None:
@@ -154,6 +158,17 @@ class Checkpoints:
                 (self.folder / old.file).unlink(missing_ok=True)
         self.state.checkpoints = [one for one in self.state.checkpoints if one.file == path.name]
         self._write()
+
+    def _unrecorded(self, iteration: int) -> Path:
+        """Give a name that no recorded checkpoint has, of the same iteration or not.
+
+        One that took the place of a recorded file would leave that record with another's checksum
+        until it is written anew.
+        """
+        recorded = {one.file for one in self.state.checkpoints}
+        endings = ["", *(f"_{number}" for number in range(1, GENERATIONS + 1))]
+        names = [f"checkpoint_at_{iteration:08d}{again}{self.ending}" for again in endings]
+        return self.folder / next(name for name in names if name not in recorded)
 
     def _taken_up(self, origin: dict[str, str], epochs: int) -> Resumption:
         """Read what the folder holds, if it is of this training; else move it aside."""

@@ -26,6 +26,12 @@ HINTS = {
 }
 
 
+# What rounding may do to a logit, as a share of the logits' standard deviation: it is about 1e-5.
+MOST_APART = 1e-2
+# Of logits that are all the same.
+LEAST_SPREAD = 1e-3
+
+
 class NotConvertedError(Exception):
     """OpenVINO cannot compute a network."""
 
@@ -69,12 +75,16 @@ class CompiledNetwork:
 def compiled(network: torch.nn.Module, patch: torch.Tensor) -> Network:
     """Compile a network for one patch (1, channel, z, y, x) and as many threads as torch has.
 
-    Raises NotConvertedError where OpenVINO lacks an operation of the network.
+    Raises NotConvertedError where OpenVINO lacks an operation of the network, and where its logits
+    of a patch of noise are not PyTorch's.
     """
     core = _core()
     hints = {**HINTS, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    # Not of the patch itself: of one that is 0 all over, as air is, norms leave rounding alone.
+    noise = torch.randn(patch.shape, generator=torch.Generator().manual_seed(0))
+    converted, expected = _converted(network, noise)
     try:
-        model = core.compile_model(_converted(network, patch), "CPU", hints)
+        model = core.compile_model(converted, "CPU", hints)
     except RuntimeError as error:
         raise NotConvertedError(" ".join(str(error).split())) from error
     request = model.create_infer_request()
@@ -83,7 +93,21 @@ def compiled(network: torch.nn.Module, patch: torch.Tensor) -> Network:
         # The answer is a copy: the next patch's does not overwrite it.
         return torch.from_numpy(request.infer([one.contiguous().numpy()])[0])
 
+    _check_alike(logits(noise), expected)
     return logits
+
+
+def _check_alike(found: torch.Tensor, expected: torch.Tensor) -> None:
+    """Raise NotConvertedError where logits are no others' to rounding.
+
+    Kernels are chosen for the CPU that they run on, so that no test elsewhere has seen them all.
+    """
+    if found.shape != expected.shape:
+        raise NotConvertedError(f"its answer is {tuple(found.shape)}, not {tuple(expected.shape)}")
+    allowed = MOST_APART * max(float(expected.std()), LEAST_SPREAD)
+    apart = float((found - expected).abs().max())
+    if not apart <= allowed:
+        raise NotConvertedError(f"on this CPU its logits are {apart:.2g} apart from PyTorch's")
 
 
 @cache
@@ -157,7 +181,7 @@ def with_steady_norms(network: torch.nn.Module) -> torch.nn.Module:
 
 
 def _converted(network: torch.nn.Module, patch: torch.Tensor):
-    """Return OpenVINO's model of a network for patches of one shape."""
+    """Return OpenVINO's model of a network for patches of one shape, and PyTorch's logits."""
     from openvino import frontend
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
@@ -168,12 +192,15 @@ def _converted(network: torch.nn.Module, patch: torch.Tensor):
         frontend.OpConversionFailure,
         frontend.OpValidationFailure,
     )
+    steady = with_steady_norms(network)
+    answers: list[torch.Tensor] = []
+    steady.register_forward_hook(lambda module, given, answer: answers.append(answer))
     with torch.no_grad(), warnings.catch_warnings():
         # Of checks that hang on the shape, which stays that of the patch; and of what will go from
         # torch one day, which is pinned (its successor, torch.export, cannot be read by now).
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
-        traced = torch.jit.trace(with_steady_norms(network), patch, check_trace=False)
+        traced = torch.jit.trace(steady, patch, check_trace=False)
     reader = frontend.FrontEndManager().load_by_framework("pytorch")
     # The model reads the decoder, which nothing else would keep.
     decoder = TorchScriptPythonDecoder(traced)
@@ -182,4 +209,4 @@ def _converted(network: torch.nn.Module, patch: torch.Tensor):
         model.reshape(list(patch.shape))
     except failures as error:
         raise NotConvertedError(" ".join(str(error).split())) from error
-    return model
+    return model, answers[0].detach()

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -53,8 +53,35 @@ def check_loss(loss: float, place: str, rate: str) -> None:
     `place` says where ('epoch 3'), `rate` is the config's key of the learning rate.
     """
     if not math.isfinite(loss):
+        raise InputError(_learns_no_more(f"The loss is {loss}", place, rate))
+
+
+def check_weights(weights: Iterable[torch.Tensor], place: str, rate: str) -> None:
+    """Stop a training whose weights are no numbers any more, before they are saved.
+
+    They can be so behind a step whose loss was a number. `place` and `rate` are as of `check_loss`.
+    """
+    if not all(torch.isfinite(one).all() for one in weights):
+        raise InputError(_learns_no_more("Weights are infinite, or no numbers,", place, rate))
+
+
+def _learns_no_more(what: str, place: str, rate: str) -> str:
+    return (
+        f"{what} in {place}, so that the network can learn nothing more: training stops, and the "
+        "last good checkpoint is kept. Look for voxels in the training CTs that are no HU, or "
+        f"lower {rate}, with which the training begins anew."
+    )
+
+
+def check_answer(finite: bool) -> None:
+    """Stop a prediction where what networks say of a scan is infinite or no number somewhere.
+
+    Left alone it would be background: no comparison with what is no number holds.
+    """
+    if not finite:
         raise InputError(
-            f"The loss is {loss} in {place}, so that the network can learn nothing more: training "
-            "stops, and the last good checkpoint is kept. Look for voxels in the training CTs that "
-            f"are no HU, or lower {rate}, with which the training begins anew."
+            "What the network says of a scan is infinite, or no number. Where one scan ends so, "
+            "look for voxels in its CT that are no HU; where all do, the network's weights are bad "
+            "and it is to be trained anew. On a GPU try segmentation.device: cpu first, which "
+            "computes in 32 bits."
         )

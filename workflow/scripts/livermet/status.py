@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from livermet import durations
 from livermet.models import NETWORKS
 from livermet.provenance.records import record_path
 
@@ -310,17 +311,10 @@ def _of_training(training: Training) -> str:
     if training.seconds is not None:
         parts.append(f"{training.seconds:.1f} s an epoch")
     if training.left:
-        parts.append(f"{_duration(training.left)} left")
+        parts.append(f"{durations.in_words(training.left)} left")
     if training.device:
         parts.append(training.device)
     return f"{training.network}: {', '.join(parts)}"
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return "less than a minute"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 def told(run: Path, project: Path) -> Iterator[str]:

@@ -117,12 +117,13 @@ def cases_of(
     settings: Settings,
     validation: bool,
     also: Mapping[str, Any],
+    before_each: Callable[[], object] = lambda: None,
 ) -> list[Kept]:
     """Return the cases of some series, one after the other, from a folder that keeps them.
 
     `paths` gives each series' CT and reference, `checksums` theirs (`ct`, `reference`); `also` is
-    what else the arrays follow from. Raises InputError where the grids of two files differ, and
-    where the disk is full.
+    what else the arrays follow from; `before_each` is called before a case is made. Raises
+    InputError where the grids of two files differ, and where the disk is full.
     """
     shape = {
         "spacing": settings.spacing_mm,
@@ -132,6 +133,7 @@ def cases_of(
     origin = {"made for validation": True, "spacing": settings.spacing_mm} if validation else shape
 
     def make(series: str) -> Arrays:
+        before_each()
         volumes = read_case(*paths[series], settings.spacing_mm)
         return to_validate(volumes) if validation else to_draw_from(volumes, settings)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from livermet.faults import check_answer
 from livermet.images import read_image
 from livermet.monai.settings import Settings
 from livermet.monai.volumes import (
@@ -38,8 +39,10 @@ def on_ct_grid(
     """Bring the probabilities of a network's grid (class, z, y, x) onto the grid of the CT.
 
     Gives the labels, 0 background, 1 liver, 2 lesion (uint8), and if asked for each voxel's lesion
-    probability times 255 (uint8).
+    probability times 255 (uint8). Raises InputError where one is no number.
     """
+    # One class after the other, which takes a third of the memory.
+    check_answer(all(np.isfinite(one).all() for one in probabilities))
     images = [labels_on_ct_grid(probabilities, scan.grid, scan.ct)]
     if with_probability:
         images.append(lesion_probability_on_ct_grid(probabilities, scan.grid, scan.ct))

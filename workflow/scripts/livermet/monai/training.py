@@ -5,7 +5,8 @@ order as one that was never killed.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from torch.utils.data import Dataset
 
 from livermet.batches import batches_from
 from livermet.checkpoints import Checkpoints
-from livermet.faults import check_loss
+from livermet.faults import check_loss, check_weights
 from livermet.images import LESION
 from livermet.interruption import Clock
 from livermet.monai.architectures import CLASSES
@@ -72,6 +73,11 @@ class Progress:
     rows: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, float] = field(default_factory=dict)
     best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def lacks_row(self, between: int, end: int) -> bool:
+        """Tell whether a validation is due: every so many iterations, and at the end."""
+        due = self.iteration == end or (self.iteration > 0 and self.iteration % between == 0)
+        return due and (not self.rows or self.rows[-1]["iteration"] != self.iteration)
 
     def add(self, row: dict[str, float], network: torch.nn.Module) -> None:
         """Add a row, and keep the network's weights if none were better."""
@@ -169,15 +175,22 @@ class Patches(Dataset):
 
 
 def validate(
-    network: torch.nn.Module, cases: Sequence[Case], settings: Settings, device: torch.device
+    network: torch.nn.Module,
+    cases: Sequence[Case],
+    settings: Settings,
+    device: torch.device,
+    between: Callable[[], object] = lambda: None,
 ) -> dict[str, float]:
     """Return the mean Dice over cases: of the whole liver (lesions included) and of the lesions.
 
-    A case without a lesion counts 1 where none is predicted and 0 otherwise.
+    A case without a lesion counts 1 where none is predicted and 0 otherwise. `between` is called
+    between two cases.
     """
     network.eval()
-    scores = []
+    scores: list[tuple[float, float]] = []
     for case in cases:
+        if scores:
+            between()
         volumes = case()
         reference = np.asarray(volumes["label"])
         found = probabilities_of_scan(network, volumes["image"], settings, device)
@@ -204,17 +217,22 @@ def train(
 ) -> Progress:
     """Train a network and give its record and best weights.
 
-    A checkpoint is written after each validation and whenever the clock says so; training goes on
-    from the newest of `checkpoints`. Raises InputError where the loss is no number, and
-    InterruptionError where a signal asked it to leave.
+    A checkpoint is written after each validation and whenever the clock says so, which is asked
+    within a validation too; training goes on from the newest of `checkpoints`. Raises InputError
+    where the loss or a weight is no number, and InterruptionError where a signal asked it to leave.
     """
     seed_everything(seed)
     device = machine.device
     length = settings.epoch_length(len(training))
     end, between = length * settings.epochs, length * settings.validation_every
     learner = Learner(settings, machine, end)
+    progress = _resume(checkpoints, learner)
+
+    def place() -> tuple[str, str]:
+        return f"epoch {progress.iteration // length}", "segmentation.monai.learning_rate"
 
     def save() -> Path:
+        check_weights(learner.network.state_dict().values(), *place())
         return checkpoints.save(
             lambda beside: save_state({**learner.states(), **vars(progress)}, beside),
             progress.iteration // length,
@@ -222,7 +240,30 @@ def train(
             clock.seconds,
         )
 
-    progress = _resume(checkpoints, learner)
+    def save_if_due() -> None:
+        if clock.due:
+            save()
+            clock.saved(progress.iteration // length)
+
+    def validate_if_due() -> None:
+        if not progress.lacks_row(between, end):
+            return
+        scores = validate(learner.network, validation, settings, device, save_if_due)
+        mean_loss = float(np.mean(progress.losses))
+        row = {"iteration": progress.iteration, "loss": mean_loss, **scores}
+        progress.add(row, learner.network)
+        LOG.info(
+            "Epoch %d of %d: loss %.3f, validation Dice liver %.3f, lesion %.3f",
+            progress.iteration // length,
+            settings.epochs,
+            mean_loss,
+            scores["dice_liver"],
+            scores["dice_lesion"],
+        )
+        path = save()
+        if progress.iteration == end:
+            checkpoints.finish(path)
+
     batches = batches_from(
         Patches(training, settings, seed),
         progress.iteration,
@@ -231,35 +272,15 @@ def train(
         pin_memory=device.type == "cuda",
     )
     try:
+        validate_if_due()  # what a signal ended
         while progress.iteration < end:
             torch.manual_seed(seed_of(seed, progress.iteration))  # dropout
             progress.losses.append(learner.step(*next(batches)))
-            check_loss(
-                progress.losses[-1],
-                f"epoch {progress.iteration // length}",
-                "segmentation.monai.learning_rate",
-            )
+            check_loss(progress.losses[-1], *place())
             progress.iteration += 1
-            if progress.iteration == end or progress.iteration % between == 0:
-                scores = validate(learner.network, validation, settings, device)
-                mean_loss = float(np.mean(progress.losses))
-                row = {"iteration": progress.iteration, "loss": mean_loss, **scores}
-                progress.add(row, learner.network)
-                LOG.info(
-                    "Epoch %d of %d: loss %.3f, validation Dice liver %.3f, lesion %.3f",
-                    progress.iteration // length,
-                    settings.epochs,
-                    mean_loss,
-                    scores["dice_liver"],
-                    scores["dice_lesion"],
-                )
-                path = save()
-                if progress.iteration == end:
-                    checkpoints.finish(path)
-                    return progress
-            if clock.due:
-                save()
-                clock.saved(progress.iteration // length)
+            validate_if_due()
+            if progress.iteration < end:
+                save_if_due()
     finally:
         del batches  # and with it its processes
     return progress
@@ -306,8 +327,19 @@ class Learner:
         for name, part in self._parts().items():
             if states[name]:  # the scaling of a training that had none is empty
                 part.load_state_dict(states[name])
-        if self.settings.schedule == "cosine":
-            self.schedule.T_max = self.iterations  # of a longer training than was planned
+        if self.settings.schedule == "cosine" and self.schedule.T_max != self.iterations:
+            self._stretch()
+
+    def _stretch(self) -> None:
+        """Go over to the rates of a longer training: of a finished one the rate is 0.
+
+        torch makes each rate of the one before, and so none but 0 of that.
+        """
+        done, self.schedule.T_max = self.schedule.last_epoch, self.iterations
+        share = (1 + math.cos(math.pi * done / self.iterations)) / 2
+        self.schedule._last_lr = [rate * share for rate in self.schedule.base_lrs]
+        for group, rate in zip(self.optimizer.param_groups, self.schedule._last_lr, strict=True):
+            group["lr"] = rate
 
     def _parts(self) -> dict[str, Any]:
         return {

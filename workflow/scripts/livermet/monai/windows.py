@@ -3,6 +3,9 @@
 First the volume and the sum of its logits lie on the device. Where they do not fit, they stay on
 the CPU and windows alone go to the GPU; where these do not fit either, fewer go at once. The
 windows, their order and their weights are the same each time.
+
+A voxel of the network's grid takes 22 bytes at most, wherever they lie: its HU (2 bytes), its value
+in the window (4), three logits (12), and the sum of its windows' weights (4).
 """
 
 import logging
@@ -18,6 +21,7 @@ from livermet.monai.settings import Settings, zyx
 
 LOG = logging.getLogger("livermet")
 CPU = torch.device("cpu")
+SLAB = 16  # slices
 
 
 @torch.inference_mode()
@@ -63,11 +67,18 @@ def _blended(network, hu: torch.Tensor, settings: Settings, device: torch.device
                 sw_device=device,
                 device=place,
             )
-            return torch.softmax(logits[0], dim=0).cpu().numpy()
+            return _softmax(logits[0]).cpu().numpy()
         except RuntimeError as error:
             if not _lacks_gpu_memory(error):
                 raise
     raise torch.OutOfMemoryError("out of memory with one window at a time")
+
+
+def _softmax(logits: torch.Tensor) -> torch.Tensor:
+    """Turn logits (class, z, y, x) into probabilities, in the memory that they have."""
+    for slices in logits.split(SLAB, dim=1):
+        slices.copy_(torch.softmax(slices, dim=0))
+    return logits
 
 
 def leaner_ways(windows: int, device: torch.device) -> Iterator[tuple[torch.device, int, str]]:

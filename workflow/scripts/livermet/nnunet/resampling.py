@@ -26,6 +26,7 @@ from nnunetv2.preprocessing.resampling.default_resampling import (
 )
 from scipy import ndimage
 
+from livermet.faults import check_answer
 from livermet.images import LESION, WHOLE_PROBABILITY
 
 SLAB = 16
@@ -139,7 +140,7 @@ def labels_on_grid(
     """Resample logits (class, z, y, x) to a shape, and give the most probable class (uint8).
 
     Of equal classes it is the first. With `with_probability` also the lesions' probability times
-    255 (uint8). Raises RuntimeError where a logit is infinite or no number.
+    255 (uint8). Raises InputError where a logit is infinite or no number.
     """
     labels = np.empty(shape, np.uint8)
     probability = np.empty(shape, np.uint8) if with_probability else None
@@ -147,8 +148,7 @@ def labels_on_grid(
     for first in range(0, shape[0], SLAB):
         rows = slice(first, min(first + SLAB, shape[0]))
         slab = _linear_slab(logits, lower[rows], upper[rows], share[rows], shape[1:], device)
-        if not torch.isfinite(slab).all():
-            raise RuntimeError("A network's logits are infinite, or no numbers.")
+        check_answer(bool(torch.isfinite(slab).all()))
         labels[rows] = first_largest(slab).cpu().numpy()
         if probability is not None:
             lesion = torch.softmax(slab, 0)[LESION] * WHOLE_PROBABILITY
