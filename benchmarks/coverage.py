@@ -11,7 +11,9 @@ over the cohorts for which ours prints one, their mean width, and the share for 
 'too few' instead. `metrics` has the same share for the other scores, which are called at a fixed
 threshold, percentile first and ours second. `net_benefit` has, by patients and threshold, the share
 of bands of a decision curve that hold the true net benefit, over the cohorts that have a band, and
-the share of those that have none. COHORTS in the environment changes their number.
+the share of those that have none. `differences` has, by patients, how often the interval of a
+difference between two models' scores holds the true one, and how often its p is at most 0.05 where
+there is none. COHORTS in the environment changes their number.
 """
 
 import json
@@ -25,7 +27,11 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from livermet.phenotype.bootstrap import METRICS, Predictions, metrics_of_draws, patient_draws
-from livermet.phenotype.intervals import interval_of_share, supports
+from livermet.phenotype.intervals import (
+    interval_of_difference,
+    interval_of_share,
+    supports,
+)
 from livermet.statistics.decision_curve import THRESHOLDS, band
 
 COHORTS = int(os.environ.get("COHORTS", "200"))
@@ -36,6 +42,8 @@ POSITIVE = 0.75
 PEERS = ("percentile", "bca", "delong")
 # Of a decision curve: patients, the true AUC, and the thresholds that are looked at.
 DECIDING_PATIENTS, DECIDING_AUC, LOOKED_AT = (20, 30, 60, 120), 0.8, (0.25, 0.5, 0.75)
+# Two models' true AUCs; the first two are alike, so that each p of at most 0.05 is false.
+COMPARED = ((0.6, 0.6), (0.8, 0.6))
 
 
 def main():
@@ -61,6 +69,7 @@ def main():
                 "cases": cases,
                 "metrics": metrics,
                 "net_benefit": {patients: decided(patients) for patients in DECIDING_PATIENTS},
+                "differences": {patients: compared(patients) for patients in PATIENTS},
             }
         )
     )
@@ -127,6 +136,64 @@ def decided(patients):
             found.append(low[at] <= benefit <= high[at])
     shares = {threshold: round(float(np.mean(found)), 3) for threshold, found in held.items()}
     return {"held": shares, "too_few": round(without / COHORTS, 3)}
+
+
+def compared(patients):
+    """Measure intervals and p of differences: AUC of two models, F1 of one and 'always positive'.
+
+    The two models share half of the variance that is not the label's.
+    """
+    random = np.random.default_rng([patients, 2])
+    held, false, without = {"f1": []}, [], 0
+    always_f1 = 2 * POSITIVE / (1 + POSITIVE)
+    for own_auc, other_auc in COMPARED:
+        held[f"auc {own_auc} and {other_auc}"] = found = []
+        for seed in range(COHORTS):
+            patient, study, facts, true = test_set(patients, own_auc, random)
+            other = rival(patient, study, facts, (own_auc, other_auc), random)
+            always = Predictions(facts.label, np.ones_like(facts.label), np.ones(len(study)))
+            weights = weights_of(study)[None]
+            counts = patient_draws(patient, study, DRAWS, seed)
+            (value, drawn), *others = (
+                (metrics_of_draws(weights, one), metrics_of_draws(counts, one))
+                for one in (facts, other, always)
+            )
+            support = supports(facts, patient)
+            results = [
+                interval_of_difference(
+                    value[metric][0] - theirs[metric][0],
+                    drawn[metric] - theirs_drawn[metric],
+                    support[metric],
+                )
+                for metric, (theirs, theirs_drawn) in zip(("auc", "f1"), others, strict=True)
+            ]
+            low, high, p = results[0]
+            if np.isnan(p):
+                without += 1
+            else:
+                found.append(low <= own_auc - other_auc <= high)
+                if own_auc == other_auc:
+                    false.append(p <= 0.05)
+            low, high, p = results[1]
+            if not np.isnan(p):
+                held["f1"].append(low <= true["f1"] - always_f1 <= high)
+    shares = {name: round(float(np.mean(rows)), 3) for name, rows in held.items()}
+    return {
+        "held": shares,
+        "p_at_most_0.05": round(float(np.mean(false)), 3),
+        "too_few": round(without / (len(COMPARED) * COHORTS), 3),
+    }
+
+
+def rival(patient, study, facts, aucs, random):
+    """Make another model's predictions of a test set, whose first model's are `facts`."""
+    first, second = (np.sqrt(2) * stats.norm.ppf(one) for one in aucs)
+    noise = facts.probability - first * facts.label
+    levels = [random.normal(size=number) for number in (patient.max() + 1, study.max() + 1)]
+    fresh = np.sqrt(0.45) * (levels[0][patient] + levels[1][study])
+    fresh += np.sqrt(0.1) * random.normal(size=len(study))
+    scores = second * facts.label + np.sqrt(0.5) * (noise + fresh)
+    return Predictions(facts.label, facts.predicted, scores)
 
 
 def test_set(patients, true_auc, random):

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.sparse import csc_matrix
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LassoCV
 from sklearn.metrics import f1_score
@@ -91,6 +92,8 @@ def test_a_forest_is_scikit_learns(features, bins):
         {"min_weight_fraction_leaf": 0.1},
         {"ccp_alpha": 0.02},
         {"min_samples_split": 20},
+        {"min_samples_split": 0.3},
+        {"min_samples_leaf": 0.1},
         {"bootstrap": False},
     ],
 )
@@ -100,6 +103,14 @@ def test_a_forest_of_other_parameters_is_scikit_learns_too(change):
     own = forest(3, **change)
     own.estimator = Tree()
     assert unlike(own.fit(values, labels), forest(3, **change).fit(values, labels)) == []
+
+
+def test_a_forest_of_sparse_rows_is_scikit_learns_too():
+    values, target = rows(9)
+    labels = (target > 0).astype(int)
+    sparse = csc_matrix(np.where(values > 0, values, 0.0))
+    own = corrected_classifier("RF", 30, 3).fit(sparse, labels)
+    assert unlike(own, forest(3).fit(sparse, labels)) == []
 
 
 def test_a_forest_of_two_outcomes_is_scikit_learns_too():

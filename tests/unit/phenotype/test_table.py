@@ -134,6 +134,11 @@ def test_patient_in_two_folds(tmp_path, raw):
         ("Num_Lesions", -1.0, "Num_Lesions is -1; count lesions from 0."),
         ("Num_Lesions", 1.5, "Num_Lesions is 1.5; count lesions from 0."),
         ("Burden_ml", -0.1, "Burden_ml is -0.1; write a volume, or leave the column out."),
+        (
+            "diagnostics_Mask-original_VolumeNum",
+            -3.0,
+            "diagnostics_Mask-original_VolumeNum is -3; count lesions from 0.",
+        ),
     ],
 )
 def test_a_number_that_is_no_count_or_no_volume(tmp_path, raw, column, value, words):
@@ -269,6 +274,35 @@ def test_import_takes_the_masks_own_voxels_as_burden_where_it_knows_them(tmp_pat
     raw.drop(columns="Burden_ml").assign(**told).to_csv(path, index=False)
     # 2000 voxels of 1.25 mm3.
     assert import_table(path, "NE", folds=5, seed=1)["burden_ml"].unique() == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize(
+    ("voxels", "mesh", "words"),
+    # -2000 and 1e300 voxels of 1.25 mm3; without voxels the mesh's -10 mm3.
+    [(-2000, 10, "have -2.5 ml"), (1e300, 10, "have 1.25e+297 ml"), (np.nan, -10, "have -0.01 ml")],
+)
+def test_a_burden_that_is_no_volume(tmp_path, raw, voxels, mesh, words):
+    path = tmp_path / "features.csv"
+    told = {
+        "diagnostics_Mask-original_VoxelNum": [2000.0, voxels] + [2000.0] * (len(raw) - 2),
+        "diagnostics_Mask-original_Spacing": "(0.5, 0.5, 5.0)",
+        "original_shape_MeshVolume": mesh,
+    }
+    raw.drop(columns="Burden_ml").assign(**told).to_csv(path, index=False)
+    with pytest.raises(InputError) as error:
+        import_table(path, "NE", folds=5, seed=1)
+    (sentence,) = str(error.value).splitlines()
+    assert f"of series '{raw['File'].iloc[1]}'" in sentence
+    assert words in sentence
+
+
+@pytest.mark.parametrize("value", [1e300, -1e300])
+def test_a_number_whose_square_is_infinite(tmp_path, raw, value):
+    raw["original_firstorder_Energy"] = raw["original_firstorder_Energy"].astype(float)
+    raw.loc[3, "original_firstorder_Energy"] = value
+    (sentence,) = sentences(tmp_path, raw)
+    assert "row 5 (series" in sentence
+    assert "original_firstorder_Energy is above 1e+100 in size; measure again" in sentence
 
 
 def test_import_keeps_the_folds_of_the_table(tmp_path, raw):

@@ -215,9 +215,13 @@ def test_numbers_are_those_of_the_tables(checklists, run):
     assert "pyradiomics-bhklab 3.1.4" in clear["25"].what
     metrics = found(checklists["METRICS"], run)
     # calibration(): the model has a slope on held-out patients and none on test patients.
-    slope = run.tables["calibration"].set_index("set").loc["validation"]
-    told = f"{slope['slope']:.2f} ({slope['slope_low']:.2f} to {slope['slope_high']:.2f})"
-    assert f"held-out series: slope {told}" in metrics["22"].what
+    row = run.tables["calibration"].set_index("set").loc["validation"]
+    slope, intercept, brier = (
+        f"{row[name]:.2f} ({row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f})"
+        for name in ("slope", "intercept", "brier")
+    )
+    told = f"held-out series: slope {slope}, intercept {intercept}, Brier score {brier}, prevalence"
+    assert told in metrics["22"].what
     assert "test series" not in metrics["22"].what
     # Of four test patients two are positive, and one negative one is called positive: F1 4 / 5.
     # Their difference by hand; its interval is tested with the function that computes it.
@@ -227,6 +231,13 @@ def test_numbers_are_those_of_the_tables(checklists, run):
     # scans(): the final model's test scans with a reference.
     assert "On 4 mSCLC test scans of 4 patients" in metrics["9"].what
     assert "Median Dice: lesions 0.53, liver 0.90" in metrics["9"].what
+
+
+def test_a_slope_without_an_interval_says_so(checklists, run):
+    table = run.tables["calibration"].assign(slope_high=float("nan"))
+    told = found(checklists["METRICS"], replace(run, tables={**run.tables, "calibration": table}))
+    slope = table.set_index("set").loc["validation", "slope"]
+    assert f"held-out series: slope {slope:.2f} (no interval), intercept" in told["22"].what
 
 
 def test_a_normalised_volume_is_told(checklists, run):

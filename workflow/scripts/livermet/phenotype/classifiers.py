@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -80,8 +81,9 @@ class Tree(DecisionTreeClassifier):
         return {name: getattr(self, name) for name in PARAMETERS_OF_TREE}
 
     def _fit(self, X, y, sample_weight=None, check_input=True, missing_values_in_feature_mask=None):
-        special = check_input or sample_weight is None or y.shape[1] > 1
-        if special or any(getattr(self, name) != value for name, value in GROWN.items()):
+        special = check_input or sample_weight is None or y.shape[1] > 1 or issparse(X)
+        shares = any(isinstance(getattr(self, name), float) for name in COUNTS)
+        if special or shares or any(getattr(self, name) != GROWN[name] for name in GROWN):
             return super()._fit(X, y, sample_weight, check_input, missing_values_in_feature_mask)
         # The rows (32 bits), classes (64) and weights are those that the forest has checked.
         weights = sample_weight.astype(np.float64)
@@ -104,6 +106,8 @@ class Tree(DecisionTreeClassifier):
 
 
 PARAMETERS_OF_TREE = tuple(DecisionTreeClassifier().get_params())
+# Rows, of which scikit-learn also takes shares.
+COUNTS = ("min_samples_leaf", "min_samples_split")
 # Of what `Tree` grows itself; with any other value scikit-learn does.
 GROWN = {
     "ccp_alpha": 0.0,

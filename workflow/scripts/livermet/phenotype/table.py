@@ -71,6 +71,8 @@ OPTIONAL = ("fold", "sample_type", "burden_ml", "mask_lesions", "voxel_mm", "sca
 OF_OTHERS = ("mask_lesions", "scan_voxel_mm")
 # The mask as it was given, before it is resampled.
 MASK_VOXELS = ("diagnostics_Mask-original_VoxelNum", "diagnostics_Mask-original_Spacing")
+# No feature comes near it, and sums of squares of larger ones are infinite.
+LARGEST = 1e100
 # What stands for a phenotype's name where no run has given it.
 NAME = "<name>"
 
@@ -191,6 +193,7 @@ def import_table(path: str | Path, name: str, folds: int, seed: int) -> pd.DataF
     volume_ml = _volume_of_mask_ml(path).reindex(table.index).fillna(mesh_ml)
     no_lesion = table[LESION_COUNT] == 0
     table["burden_ml"] = table["burden_ml"].fillna(volume_ml.mask(no_lesion, 0.0))
+    stop_on(_odd_burdens(path, table))
     return table
 
 
@@ -202,6 +205,17 @@ def _volume_of_mask_ml(path: str | Path) -> pd.Series:
     number, spacing = (raw[name] for name in MASK_VOXELS)
     sides = spacing.astype(str).str.extract(r"([\d.]+)\D+?([\d.]+)\D+?([\d.]+)").astype(float)
     return pd.to_numeric(number, errors="coerce") * sides.prod(axis=1, skipna=False) / MM3_PER_ML
+
+
+def _odd_burdens(path: str | Path, table: pd.DataFrame) -> list[str]:
+    """List the rows whose burden, taken from the mask or its mesh, is no volume."""
+    burden = table["burden_ml"]
+    return [
+        f"{path}: the lesions of series '{table['series'][row]}' have {burden[row]:g} ml by "
+        f"{' times '.join(MASK_VOXELS)} or, without these, original_shape_MeshVolume; measure "
+        "again, or give Burden_ml."
+        for row in table.index[(burden < 0) | (burden > LARGEST)]
+    ]
 
 
 def as_published_columns(table: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -283,12 +297,18 @@ def _not_numbers(
     values = table[numbers]
     wrong_text = values.isna() & texts[numbers].notna()
     infinite = np.isinf(values)
+    large = (values.abs() > LARGEST) & ~infinite
     empty = values.isna() & ~wrong_text
     empty[[column for column in OPTIONAL if column in numbers]] = False
     may_be_empty = (values[LESION_COUNT] == 0) | (not complete)
     empty.loc[may_be_empty, list(RADIOMIC_FEATURES)] = False
     problems = []
-    for bad, is_what in ((wrong_text, "not a number"), (infinite, "infinite"), (empty, "empty")):
+    for bad, is_what in (
+        (wrong_text, "not a number"),
+        (infinite, "infinite"),
+        (large, f"above {LARGEST:g} in size"),
+        (empty, "empty"),
+    ):
         for row in table.index[bad.any(axis=1)]:
             columns = [
                 _file_names(name).get(column, column) for column in numbers if bad.at[row, column]
@@ -325,16 +345,7 @@ def _odd_values(path: str | Path, table: pd.DataFrame, name: str) -> list[str]:
             f"{path}, row {row}: {name}_Class is {table['label'][row]:g}; write 1 for "
             "positive and 0 for negative."
         )
-    lesions, burden = table[LESION_COUNT], table["burden_ml"]
-    for row in table.index[(lesions < 0) | (lesions % 1 > 0)]:
-        problems.append(
-            f"{path}, row {row}: {LESION_COUNT} is {lesions[row]:g}; count lesions from 0."
-        )
-    for row in table.index[burden < 0]:
-        problems.append(
-            f"{path}, row {row}: Burden_ml is {burden[row]:g}; write a volume, or leave the "
-            "column out."
-        )
+    problems += _odd_counts_and_burdens(path, table, name)
     for study, owners in table.groupby("study")["patient"].unique().items():
         if len(owners) > 1:
             problems.append(
@@ -350,6 +361,25 @@ def _odd_values(path: str | Path, table: pd.DataFrame, name: str) -> list[str]:
                     f"{path}: {_file_names(name)[column]} of study '{study}' is {named}; give all "
                     "series of a study the one of its sample."
                 )
+    return problems
+
+
+def _odd_counts_and_burdens(path: str | Path, table: pd.DataFrame, name: str) -> list[str]:
+    """List counts of lesions that are none, and burdens below 0."""
+    names = _file_names(name)
+    problems = []
+    for column in (LESION_COUNT, "mask_lesions"):
+        lesions = table[column]
+        problems += [
+            f"{path}, row {row}: {names.get(column, column)} is {lesions[row]:g}; count lesions "
+            "from 0."
+            for row in table.index[(lesions < 0) | (lesions % 1 > 0)]
+        ]
+    burden = table["burden_ml"]
+    problems += [
+        f"{path}, row {row}: Burden_ml is {burden[row]:g}; write a volume, or leave the column out."
+        for row in table.index[burden < 0]
+    ]
     return problems
 
 

@@ -26,6 +26,7 @@ from livermet.report.features.lists import (
     feature_label,
     most_selected,
 )
+from livermet.report.layout import estimates
 from livermet.report.run import Run
 from livermet.vocabulary import Protocol
 
@@ -132,18 +133,21 @@ def uncertainty(run: Run) -> Evidence:
 
 @of_table("calibration", "calibration")
 def calibration(run: Run, table: pd.DataFrame) -> Evidence:
-    """Return slope and Brier score of the chosen model on held-out and test patients."""
+    """Return slope, intercept and Brier score of the chosen model on held-out and test patients."""
     rows = _of_chosen(run, table)
     known = rows[rows["slope"].notna()]
     if known.empty:
         reasons = [text for text in rows["reason"].unique() if isinstance(text, str) and text]
         why = f": {words.listed(reasons)}" if reasons else ""
         return Evidence(PARTLY, f"Assessed without a slope{why}.", (csv("calibration"),))
+    measures = [
+        estimates(known, name, f"{name}_low", f"{name}_high", lacking=classification.NO_INTERVAL)
+        for name in ("slope", "intercept", "brier")
+    ]
     parts = [
-        f"on {SETS[row.set]}: slope {words.estimate(row.slope, row.slope_low, row.slope_high)}, "
-        f"intercept {words.number(row.intercept)}, Brier score {words.number(row.brier)} "
-        f"(prevalence alone {words.number(row.brier_prevalence)})"
-        for row in known.itertuples()
+        f"on {SETS[row.set]}: slope {slope}, intercept {intercept}, Brier score {brier}, "
+        f"prevalence alone {words.number(row.brier_prevalence)}"
+        for row, slope, intercept, brier in zip(known.itertuples(), *measures, strict=True)
     ]
     name = words.capital(words.model(known["model"].iloc[0]))
     return Evidence(DONE, f"{name}, corrected protocol, {'; '.join(parts)}.", (csv("calibration"),))
