@@ -365,7 +365,7 @@ class MonaiJobs(Keys):
     """Jobs of MONAI's networks; not part of any result."""
 
     train: Job = job(4, 24000, 1440, "threads, mem_mb and minutes of a training")
-    predict: Job = job(4, 12000, 120, "threads, mem_mb and minutes of a batch's prediction")
+    predict: Job = job(4, 32000, 120, "threads, mem_mb and minutes of a batch's prediction")
 
 
 class MonaiTraining(Keys):
