@@ -13,7 +13,9 @@ threshold, percentile first and ours second. `net_benefit` has, by patients and 
 of bands of a decision curve that hold the true net benefit, over the cohorts that have a band, and
 the share of those that have none. `differences` has, by patients, how often the interval of a
 difference between two models' scores holds the true one, and how often its p is at most 0.05 where
-there is none. COHORTS in the environment changes their number.
+there is none. `calibration` has, by patients, how often percentiles hold the slope of 1 and the
+intercept of 0 of a model whose probabilities are right, over a quarter of the cohorts; a side
+without a limit holds whatever lies there. COHORTS in the environment changes their number.
 """
 
 import json
@@ -32,6 +34,7 @@ from livermet.phenotype.intervals import (
     interval_of_share,
     supports,
 )
+from livermet.statistics.calibration import calibrate
 from livermet.statistics.decision_curve import THRESHOLDS, band
 
 COHORTS = int(os.environ.get("COHORTS", "200"))
@@ -44,6 +47,8 @@ PEERS = ("percentile", "bca", "delong")
 DECIDING_PATIENTS, DECIDING_AUC, LOOKED_AT = (20, 30, 60, 120), 0.8, (0.25, 0.5, 0.75)
 # Two models' true AUCs; the first two are alike, so that each p of at most 0.05 is false.
 COMPARED = ((0.6, 0.6), (0.8, 0.6))
+# Of calibration: patients, and the true AUC.
+CALIBRATED_PATIENTS, CALIBRATED_AUC = (14, 30, 60), 0.8
 
 
 def main():
@@ -70,6 +75,7 @@ def main():
                 "metrics": metrics,
                 "net_benefit": {patients: decided(patients) for patients in DECIDING_PATIENTS},
                 "differences": {patients: compared(patients) for patients in PATIENTS},
+                "calibration": {patients: calibrated(patients) for patients in CALIBRATED_PATIENTS},
             }
         )
     )
@@ -183,6 +189,25 @@ def compared(patients):
         "p_at_most_0.05": round(float(np.mean(false)), 3),
         "too_few": round(without / (len(COMPARED) * COHORTS), 3),
     }
+
+
+def calibrated(patients):
+    """Measure how often the intervals of slope and intercept hold 1 and 0."""
+    random = np.random.default_rng([patients, 3])
+    apart = np.sqrt(2) * stats.norm.ppf(CALIBRATED_AUC)
+    held = {"slope": [], "intercept": []}
+    for seed in range(COHORTS // 4):
+        patient, study, facts, _ = test_set(patients, CALIBRATED_AUC, random)
+        log_odds = logit(POSITIVE) + apart * facts.probability - apart**2 / 2
+        rows = pd.DataFrame({"patient": patient, "study": study, "label": facts.label})
+        rows = rows.assign(protocol="corrected", model="LR", weighting="none", set="test")
+        rows = rows.assign(series=np.arange(len(study)), probability=expit(log_odds))
+        (row,) = calibrate(rows, seed).to_dict("records")
+        for name, true in (("slope", 1.0), ("intercept", 0.0)):
+            if np.isfinite(row[name]):
+                low, high = np.nan_to_num([row[f"{name}_low"], -row[f"{name}_high"]], nan=-np.inf)
+                held[name].append(low <= true <= -high)
+    return {name: round(float(np.mean(rows)), 3) for name, rows in held.items()}
 
 
 def rival(patient, study, facts, aucs, random):
