@@ -24,6 +24,8 @@ from livermet.statistics.calibration import (
     study_weights,
 )
 
+LIMITS = ("low", "high")
+
 
 def predictions(label, probability, studies=None, patients=None, **columns):
     """Predictions of one model; a study and a patient each series unless given."""
@@ -165,14 +167,35 @@ def test_intervals_hold_the_truth_and_widen_when_series_share_a_patient():
 
 def test_a_limit_among_separated_draws_is_empty_and_says_so():
     # One series alone keeps the classes from being separated; a draw without it has no slope.
-    label = np.array([0, 0, 0, 1, 1, 1.0])
-    probability = np.array([0.1, 0.2, 0.65, 0.6, 0.8, 0.9])
+    low, high = np.linspace(0.1, 0.5, 9), np.linspace(0.6, 0.9, 10)
+    label = np.array([0] * 10 + [1] * 10)
+    probability = np.array([*low, 0.65, *high])
     table = calibrate(predictions(label, probability), seed=0)
     check(table, CALIBRATION, "tables/calibration.csv")
     row = table.iloc[0]
     assert np.isfinite([row["slope"], row["slope_low"]]).all()
     assert np.isnan(row["slope_high"])
     assert "slope's interval: without a limit in" in row["reason"]
+
+
+@pytest.mark.parametrize(("negatives", "has"), [(9, False), (10, True)])
+def test_an_interval_needs_ten_patients_of_each_class(negatives, has):
+    """A patient with series of both classes is one of either."""
+    random = np.random.default_rng(4)
+    label = np.array([0] * negatives + [1] * 20)
+    patients = [f"p{number}" for number in range(len(label))]
+    # The first positive series is of the first negative patient, and the last two of one.
+    patients[negatives], patients[-1] = patients[0], patients[-2]
+    table = predictions(label, random.uniform(0.2, 0.8, len(label)), patients=patients)
+    found = calibrate(table, seed=0)
+    check(found, CALIBRATION, "tables/calibration.csv")
+    row = found.iloc[0]
+    ends = [row[f"{name}_{end}"] for name in ("slope", "intercept", "brier") for end in LIMITS]
+    assert np.isfinite(np.array(ends, dtype=float)).all() == has
+    assert np.isnan(np.array(ends, dtype=float)).all() != has
+    assert np.isfinite([row["slope"], row["intercept"], row["brier"]]).all()
+    told = "no intervals: fewer than 10 patients of a class"
+    assert row["reason"] == ("" if has else told)
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ from livermet.contracts import COUNT, NUMBER, TEXT, Column, Contract
 from livermet.errors import InputError
 from livermet.pack.domain import ACQUIRED
 from livermet.pack.phenotype import Phenotype
-from livermet.phenotype.bootstrap import METRICS, Predictions, patient_draws
+from livermet.phenotype.bootstrap import METRICS, patient_draws
 from livermet.phenotype.corrected import UNWEIGHTED, prepared
 from livermet.phenotype.fits import CORRECTED, ENSEMBLE, TEST, Fit
-from livermet.phenotype.intervals import LEVEL, supports
+from livermet.phenotype.intervals import LEVEL
 from livermet.phenotype.metrics import draw_by, estimates
 from livermet.phenotype.table import LESION_COUNT, RADIOMIC_FEATURES, read_feature_table
-from livermet.statistics.calibration import calibrate, study_weights
+from livermet.statistics.calibration import calibrate, scarcest, study_weights
 from livermet.statistics.validation_size import required_for_validation
 from livermet.tables import write_table
 from livermet.validation.subgroups import FEWEST, TOO_FEW
@@ -171,21 +171,20 @@ def score(predictions: pd.DataFrame, threshold: float, assumed_auc: float) -> pd
 def _calibration(rows: pd.DataFrame) -> dict[str, tuple]:
     """Measure calibration; its intervals need FEWEST patients of either class."""
     (row,) = calibrate(rows, SEED).to_dict("records")
-    scarce = supports(Predictions.of(rows), rows["patient"].to_numpy())["auc"].scarcest < FEWEST
+    scarce = scarcest(rows) < FEWEST
 
     def of(name: str, told: str) -> tuple:
         value, low, high = (row[name + end] for end in ("", "_low", "_high"))
         if pd.isna(value):
             return value, np.nan, np.nan, row["reason"]
-        if scarce:
-            return value, np.nan, np.nan, "; ".join(filter(None, (TOO_FEW, told)))
-        return value, low, high, told
+        return value, low, high, "; ".join(filter(None, (TOO_FEW if scarce else "", told)))
 
+    limits = "" if scarce else row["reason"]
     of_share = f"the share of positives alone has {row['brier_prevalence']:.3f}"
     return {
         OE: _ratio(rows, scarce),
-        SLOPE: of("slope", row["reason"]),
-        INTERCEPT: of("intercept", row["reason"]),
+        SLOPE: of("slope", limits),
+        INTERCEPT: of("intercept", limits),
         BRIER: of("brier", of_share),
     }
 

@@ -8,7 +8,8 @@ are right on average and positive where they are too low. The Brier score is the
 difference of probability and label.
 
 Each study counts once: a series weighs 1 / (series of its study). Intervals draw patients with
-replacement and one series of each of their studies.
+replacement and one series of each of their studies. With fewer than FEWEST_PATIENTS of a class
+there is none, since it would be too short (`benchmarks/coverage.py`, docs/decisions/intervals.md).
 """
 
 import warnings
@@ -26,6 +27,7 @@ from livermet.phenotype.bootstrap import patient_draws
 from livermet.phenotype.columns import MODEL, PROTOCOL, PUBLISHED, WEIGHTING
 from livermet.phenotype.corrected import UNWEIGHTED
 from livermet.phenotype.fits import SET, TEST
+from livermet.vocabulary import FEWEST_PATIENTS
 
 JUDGED = (PROTOCOL, MODEL, WEIGHTING, SET)
 KEYS = [column.name for column in JUDGED]
@@ -35,7 +37,8 @@ DRAWS = 200
 BINS = 5
 
 ENDLESS = "where it is not finite: reason says why"
-NO_LIMIT = "where it is not finite, or the limit is not: reason says why"
+SCARCE = f"fewer than {FEWEST_PATIENTS} patients of a class"
+NO_LIMIT = f"where it is not finite, or the limit is not, or with {SCARCE}: reason says why"
 LOW = "2.5th percentile of draws of patients"
 HIGH = "97.5th percentile of draws of patients"
 CALIBRATION = Contract(
@@ -61,8 +64,8 @@ CALIBRATION = Contract(
         Column("intercept_low", NUMBER, LOW, missing=NO_LIMIT),
         Column("intercept_high", NUMBER, HIGH, missing=NO_LIMIT),
         Column("brier", SHARE, "Brier score: mean squared difference of probability and class"),
-        Column("brier_low", SHARE, LOW),
-        Column("brier_high", SHARE, HIGH),
+        Column("brier_low", SHARE, LOW, missing=f"with {SCARCE}"),
+        Column("brier_high", SHARE, HIGH, missing=f"with {SCARCE}"),
         Column("brier_prevalence", SHARE, "Brier score of the set's own share of positives"),
         Column("reason", TEXT, "why numbers are missing", missing="where none is missing"),
     ),
@@ -120,22 +123,33 @@ def _calibration(model: pd.DataFrame, seed: int, draws: int) -> dict:
     model = model.sort_values("series")
     label, probability = (model[name].to_numpy(dtype=float) for name in ("label", "probability"))
     weights = study_weights(model["study"].to_numpy())
-    counts = patient_draws(model["patient"].to_numpy(), model["study"].to_numpy(), draws, seed)
     facts: dict[str, float | str] = {"series": len(model)}
+    counts = patient_draws(model["patient"].to_numpy(), model["study"].to_numpy(), draws, seed)
+    scarce = scarcest(model) < FEWEST_PATIENTS
     reasons: list[str] = []
     for name, measure in MEASURES.items():
         value = measure(label, probability, weights)
         if not np.isfinite(value):
             reasons.append(f"{name}: {_why(label, probability)}")
             continue
+        facts |= {name: value, f"{name}_low": np.nan, f"{name}_high": np.nan}
+        if scarce:
+            continue
         drawn = np.array([measure(label, probability, count) for count in counts])
         low, high = _limits(drawn)
-        facts |= {name: value, f"{name}_low": low, f"{name}_high": high}
+        facts |= {f"{name}_low": low, f"{name}_high": high}
         if not np.isfinite([low, high]).all():
             endless = np.isinf(drawn).sum()
             reasons.append(f"{name}'s interval: without a limit in {endless} of {draws} draws")
+    if scarce:
+        reasons.append(f"no intervals: {SCARCE}")
     share = float(np.average(label, weights=weights))
     return facts | {"brier_prevalence": share * (1 - share), "reason": "; ".join(reasons)}
+
+
+def scarcest(model: pd.DataFrame) -> int:
+    """Count the patients of the rarer class; one may have series of both classes."""
+    return min(model.loc[model["label"].eq(label), "patient"].nunique() for label in (0, 1))
 
 
 def slope(label: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> float:

@@ -16,7 +16,7 @@ import pandas as pd
 from livermet.contracts import NUMBER, SHARE, Column, Contract
 from livermet.phenotype.bootstrap import patient_draws
 from livermet.phenotype.columns import CORRECTED
-from livermet.statistics.calibration import JUDGED, KEYS, study_weights
+from livermet.statistics.calibration import JUDGED, KEYS, scarcest, study_weights
 from livermet.vocabulary import FEWEST_PATIENTS
 
 THRESHOLDS = np.arange(1, 100) / 100
@@ -80,8 +80,7 @@ def band(
     thresholds).
     """
     patients = model["patient"].to_numpy()
-    classes = [model.loc[model["label"].eq(label), "patient"].nunique() for label in (0, 1)]
-    if min(classes) < FEWEST_PATIENTS:
+    if scarcest(model) < FEWEST_PATIENTS:
         return np.full(len(THRESHOLDS), np.nan), np.full(len(THRESHOLDS), np.nan)
     counts = patient_draws(patients, model["study"].to_numpy(), draws, seed)
     drawn = net_benefit(model["label"].to_numpy(), called, counts.astype(float))
