@@ -361,7 +361,7 @@ def train(run, at=None, threads=1):
     process = os.fork()
     if not process:
         try:
-            MOMENTS[at]()
+            (MOMENTS | WHERE_IT_GOES_ON)[at]()
             train_fold(fold, str(run / "nnunet"), CPU, threads)
         finally:
             os._exit(0)
@@ -389,6 +389,10 @@ MOMENTS = {
     "between a checkpoint and its record": lambda: at_call(Checkpoints, "_write", 3),
     "before the final checkpoint has its name": lambda: at_call(checkpoints_module, "linked", 1),
     "after the final checkpoint": lambda: at_call(training_module, "record_of", 1),
+}
+# Of a job that goes on: its first record is that it does.
+WHERE_IT_GOES_ON = {
+    "between the next checkpoint and its record": lambda: at_call(Checkpoints, "_write", 2)
 }
 
 
@@ -466,6 +470,27 @@ def test_a_signal_saves_within_the_epoch_and_the_processes_end(run, undisturbed)
     train(run)
     # Neither the interruption nor the number of processes has changed a weight.
     assert largest_difference(weights_of(folder / FINAL), undisturbed["weights"]) == 0
+
+
+def test_a_signal_within_the_last_validation_and_a_kill_within_the_next_save(run, undisturbed):
+    """Both save behind iteration 24 of 24; the first of them is recorded when the second is not."""
+    folder = cleared(run)
+    validate, calls = nnUNetTrainerLivermet.validation_step, iter(range(1, 100))
+
+    def signalled(self, batch):
+        if next(calls) == 12:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return validate(self, batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nnUNetTrainerLivermet, "validation_step", signalled)
+        with pytest.raises(InterruptionError, match="is saved in epoch 11"):
+            train(run)
+    assert newest(run).iteration == 24
+    assert train(run, at="between the next checkpoint and its record") == -signal.SIGKILL
+    record = train(run)
+    assert largest_difference(weights_of(folder / FINAL), undisturbed["weights"]) == 0
+    assert record["training"]["curve"] == undisturbed["record"]["training"]["curve"]
 
 
 def test_processes_that_augment_end_with_their_killed_parent(run, tmp_path):

@@ -4,8 +4,8 @@ First the volume and the sum of its logits lie on the device. Where they do not 
 the CPU and windows alone go to the GPU; where these do not fit either, fewer go at once. The
 windows, their order and their weights are the same each time.
 
-A voxel of the network's grid takes 22 bytes at most, wherever they lie: its HU (2 bytes), its value
-in the window (4), three logits (12), and the sum of its windows' weights (4).
+Beside what the windows take, a voxel of the network's grid takes 22 bytes, wherever they lie: its
+HU (2 bytes), its value in the window (4), three logits (12), the sum of its windows' weights (4).
 """
 
 import logging
