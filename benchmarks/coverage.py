@@ -14,8 +14,9 @@ of bands of a decision curve that hold the true net benefit, over the cohorts th
 the share of those that have none. `differences` has, by patients, how often the interval of a
 difference between two models' scores holds the true one, and how often its p is at most 0.05 where
 there is none. `calibration` has, by patients, how often percentiles hold the slope of 1 and the
-intercept of 0 of a model whose probabilities are right, over a quarter of the cohorts; a side
-without a limit holds whatever lies there. COHORTS in the environment changes their number.
+intercept of 0 of a model whose probabilities are right, over those of a quarter of the cohorts that
+have an interval; a side without a limit holds whatever lies there. COHORTS in the environment
+changes their number.
 """
 
 import json
@@ -34,8 +35,9 @@ from livermet.phenotype.intervals import (
     interval_of_share,
     supports,
 )
-from livermet.statistics.calibration import calibrate
+from livermet.statistics.calibration import calibrate, scarcest
 from livermet.statistics.decision_curve import THRESHOLDS, band
+from livermet.vocabulary import FEWEST_PATIENTS
 
 COHORTS = int(os.environ.get("COHORTS", "200"))
 DRAWS = 400
@@ -48,7 +50,7 @@ DECIDING_PATIENTS, DECIDING_AUC, LOOKED_AT = (20, 30, 60, 120), 0.8, (0.25, 0.5,
 # Two models' true AUCs; the first two are alike, so that each p of at most 0.05 is false.
 COMPARED = ((0.6, 0.6), (0.8, 0.6))
 # Of calibration: patients, and the true AUC.
-CALIBRATED_PATIENTS, CALIBRATED_AUC = (14, 30, 60), 0.8
+CALIBRATED_PATIENTS, CALIBRATED_AUC = (60, 120), 0.8
 
 
 def main():
@@ -202,6 +204,8 @@ def calibrated(patients):
         rows = pd.DataFrame({"patient": patient, "study": study, "label": facts.label})
         rows = rows.assign(protocol="corrected", model="LR", weighting="none", set="test")
         rows = rows.assign(series=np.arange(len(study)), probability=expit(log_odds))
+        if scarcest(rows) < FEWEST_PATIENTS:
+            continue
         (row,) = calibrate(rows, seed).to_dict("records")
         for name, true in (("slope", 1.0), ("intercept", 0.0)):
             if np.isfinite(row[name]):
