@@ -124,8 +124,9 @@ def _calibration(model: pd.DataFrame, seed: int, draws: int) -> dict:
     label, probability = (model[name].to_numpy(dtype=float) for name in ("label", "probability"))
     weights = study_weights(model["study"].to_numpy())
     facts: dict[str, float | str] = {"series": len(model)}
-    counts = patient_draws(model["patient"].to_numpy(), model["study"].to_numpy(), draws, seed)
     scarce = scarcest(model) < FEWEST_PATIENTS
+    patients, studies = model["patient"].to_numpy(), model["study"].to_numpy()
+    counts = () if scarce else patient_draws(patients, studies, draws, seed)
     reasons: list[str] = []
     for name, measure in MEASURES.items():
         value = measure(label, probability, weights)

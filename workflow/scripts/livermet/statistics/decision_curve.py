@@ -16,13 +16,13 @@ import pandas as pd
 from livermet.contracts import NUMBER, SHARE, Column, Contract
 from livermet.phenotype.bootstrap import patient_draws
 from livermet.phenotype.columns import CORRECTED
-from livermet.statistics.calibration import JUDGED, KEYS, scarcest, study_weights
+from livermet.statistics.calibration import JUDGED, KEYS, SCARCE, scarcest, study_weights
 from livermet.vocabulary import FEWEST_PATIENTS
 
 THRESHOLDS = np.arange(1, 100) / 100
 DRAWS = 1000
 BAND = (2.5, 97.5)
-TOO_FEW = f"with fewer than {FEWEST_PATIENTS} patients of a class"
+TOO_FEW = f"with {SCARCE}"
 DECISIONS = Contract(
     files=("tables/decision_curve.csv",),
     row="a threshold of the chosen model's probability on a set of series",
